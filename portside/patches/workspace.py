@@ -1,0 +1,97 @@
+"""The tree that patch steps work on: each step sees what the steps before it left."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from portside.errors import InputError
+from portside.patches.globs import matches
+from portside.tree import Bytes, Entry, Tree, file_entry
+
+
+@dataclass(frozen=True, slots=True)
+class FileEdit:
+    """What a step does to one path.
+
+    data: the file's new bytes, or None if the path goes. mode: new permission bits, or None to keep them (0644
+    for a new file). origin: the path whose entry (mode, times) a renamed or copied file starts from.
+    """
+
+    path: str
+    data: bytes | None
+    mode: int | None = None
+    origin: str | None = None
+
+
+class Workspace:
+    """A copy of a tree. A hard link is a file of its own here; it stays a link while no step touches its bytes."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree.copy()
+
+    def is_file(self, path: str) -> bool:
+        entry = self.tree.get(path)
+        return entry is not None and entry.kind in ("file", "hardlink")
+
+    def select(self, globs: Sequence[str]) -> list[str]:
+        """The files that match, in the order of their paths' bytes; links to other paths are never followed."""
+        return [e.path for e in self.tree if e.kind in ("file", "hardlink") and matches(globs, e.path)]
+
+    def entry(self, path: str) -> Entry:
+        """The file at a path; for a hard link, its file's entry under the link's name."""
+        entry = self.tree[path]
+        seen = {path}
+        while entry.kind == "hardlink":
+            if entry.link in seen or entry.link not in self.tree:
+                raise InputError(f"{path} is a hard link to {entry.link}, which is no file of the tree")
+            seen.add(entry.link)
+            entry = self.tree[entry.link]
+        if entry.kind != "file":
+            raise InputError(f"{path} is a hard link to {entry.path}, which is no file")
+        return dataclasses.replace(entry, path=path)
+
+    def read(self, path: str) -> bytes:
+        return self.entry(path).read()
+
+    def obstacle(self, path: str) -> str | None:
+        """Why no file can be written at `path`, or None: a link or a file on the way, a link or a folder there."""
+        parts = path.split("/")
+        for end in range(1, len(parts)):
+            above = self.tree.get("/".join(parts[:end]))
+            if above is not None and above.kind != "dir":
+                return f"{above.path} is a {_word(above)}, not a folder"
+        there = self.tree.get(path)
+        if there is not None and there.kind not in ("file", "hardlink"):
+            return f"{path} is a {_word(there)}"
+        if there is None and any(entry.path.startswith(path + "/") for entry in self.tree):
+            return f"{path} is a folder"
+        return None
+
+    def commit(self, edits: Iterable[FileEdit]) -> None:
+        """Carry out the edits of one step; origins are looked up in the tree as it was before all of them."""
+        edits = list(edits)
+        self._separate({edit.path for edit in edits})
+        before = self.tree.copy()
+        for edit in edits:
+            if edit.data is None:
+                self.tree.remove(edit.path)
+        for edit in edits:
+            if edit.data is None:
+                continue
+            old = before.get(edit.origin or edit.path)
+            new = file_entry(edit.path, edit.data)
+            if old is not None:
+                new = dataclasses.replace(
+                    old, path=edit.path, size=new.size, sha256=new.sha256, content=Bytes(edit.data)
+                )
+            self.tree.put(new if edit.mode is None else dataclasses.replace(new, mode=edit.mode))
+
+    def _separate(self, paths: set[str]) -> None:
+        """Make files of their own of the hard links that share bytes with one of `paths`."""
+        for entry in list(self.tree):
+            if entry.kind == "hardlink" and (entry.path in paths or entry.link in paths):
+                self.tree.put(self.entry(entry.path))
+
+
+def _word(entry: Entry) -> str:
+    return {"symlink": "symbolic link", "fifo": "FIFO", "dir": "folder"}.get(entry.kind, "file")

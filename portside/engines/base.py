@@ -1,0 +1,184 @@
+"""What Portside asks of an engine, and the values that go to and fro.
+
+An engine executes `RUN` and runs containers. Everything else (which layers exist, what they are called,
+what their tars look like) is ours, so this interface stays small.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from portside.canonical import canonical_json, sha256_hex
+from portside.layers.raw import LayerSource
+from portside.progress import Advance
+
+Transfer = Callable[[str, int | None], AbstractContextManager[Advance]]
+"""Shows bytes on their way: (text, total bytes); `portside.progress.transfer` is one."""
+
+CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
+LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLayer:
+    """One uncompressed layer tar. diff_id: sha256 hex of the tar. size: its bytes. open: the tar from its start."""
+
+    diff_id: str
+    size: int
+    open: Callable[[], BinaryIO] = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageToLoad:
+    """An image as the store holds it. config: the config's exact bytes; layers from the bottom up.
+
+    tags: references (`portside/minilm:env`) that shall point to it.
+    """
+
+    config: bytes
+    layers: tuple[ImageLayer, ...]
+    tags: tuple[str, ...]
+
+    @property
+    def image_id(self) -> str:
+        """The config's sha256, 64 hex digits."""
+        return sha256_hex(self.config)
+
+    def manifest(self) -> bytes:
+        """The OCI manifest (OCI image-spec, manifest.md), the same bytes everywhere."""
+        config = {"mediaType": CONFIG_TYPE, "digest": f"sha256:{self.image_id}", "size": len(self.config)}
+        layers: list[dict[str, Any]] = [
+            {"mediaType": LAYER_TYPE, "digest": f"sha256:{layer.diff_id}", "size": layer.size} for layer in self.layers
+        ]
+        return canonical_json({"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": config, "layers": layers})
+
+
+def chain_ids(diff_ids: Sequence[str]) -> list[str]:
+    """The chain ID (hex) of every prefix of a list of diff IDs (hex), bottom first.
+
+    A chain ID names a layer together with all layers below it (OCI image-spec, config.md, 'Layer ChainID').
+    """
+    chain: list[str] = []
+    for diff_id in diff_ids:
+        chain.append(sha256_hex(f"sha256:{chain[-1]} sha256:{diff_id}".encode()) if chain else diff_id)
+    return chain
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A file or folder of the engine's machine, seen at `target` in the container."""
+
+    source: str
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """A container to run.
+
+    command: argv after the image, empty for the image's own. entrypoint: argv that replaces the image's, None keeps
+    it, empty removes it. devices: `/dev/x` or `HOST:CONTAINER[:rwm]`. network: `none`, `host`, `bridge` or a name.
+    ulimits: name -> (soft, hard). shm_size: bytes. ports: `[ADDRESS:]HOST` on the machine -> port in the container,
+    (`8000` or `53/udp`). terminal: attach the person's terminal (only `as_command` can).
+    """
+
+    image: str
+    command: tuple[str, ...] = ()
+    name: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    mounts: tuple[Mount, ...] = ()
+    devices: tuple[str, ...] = ()
+    network: str = "none"
+    workdir: str | None = None
+    user: str | None = None
+    terminal: bool = False
+    detach: bool = False
+    ulimits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    shm_size: int | None = None
+    ports: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    entrypoint: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    """What a command in a container gave."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+
+
+Output = Callable[[bytes, bytes], None]
+"""Called with each piece of a container's output: (stdout, stderr), one of them empty."""
+
+
+class Engine(Protocol):
+    """Every method raises EngineError (with a solution) when the engine does not answer or fails."""
+
+    def version(self) -> str:
+        """The engine's own version, `20.10.24+dfsg1`."""
+
+    def describe(self) -> str:
+        """One line for a person: engine, version, storage, how it builds."""
+
+    def free_bytes(self) -> int | None:
+        """Free bytes where the engine keeps its data; None if that is another machine."""
+
+    def image_id(self, ref: str) -> str | None:
+        """The config digest (64 hex digits) of a local image, None if there is no such image."""
+
+    def images(self, prefix: str) -> list[str]:
+        """All references of local images that start with `prefix`, sorted."""
+
+    def chains(self) -> set[str]:
+        """Chain IDs (hex) of the layers that `load` need not send."""
+
+    def load(self, image: ImageToLoad, progress: Transfer) -> int:
+        """Make the image and its tags exist, sending only layers the engine lacks; gives the bytes sent.
+
+        Afterwards the engine's image is verified to be exactly this one.
+        """
+
+    def build(
+        self,
+        context: Path,
+        *,
+        dockerfile: Path,
+        target: str | None,
+        tag: str,
+        log: Callable[[str], None],
+        no_cache: bool = False,
+    ) -> str:
+        """Build with the network off; gives the engine's own ID of the image (`sha256:…`).
+
+        log: called with every line of the build's output. Raises BuildError when a step of the Dockerfile fails.
+        """
+
+    def new_layers(self, image: str, parent_layers: int) -> AbstractContextManager[list[LayerSource]]:
+        """The layers of a local image above its lowest `parent_layers`, bottom first; readable inside the `with`."""
+
+    def run(self, spec: RunSpec, output: Output) -> int:
+        """Run a container to its end, remove it, give its exit code (128 + the signal's number if killed)."""
+
+    def start(self, spec: RunSpec) -> str:
+        """Start a container that stays; gives its ID."""
+
+    def exec(self, container: str, command: Sequence[str], *, user: str | None = None) -> ExecResult:
+        """Run a command in a running container."""
+
+    def as_command(self, spec: RunSpec) -> list[str]:
+        """The command line that does the same as `run` or `start`; the way to a container with a terminal."""
+
+    def tag(self, image: str, refs: Sequence[str]) -> None:
+        """Let every reference point to a local image (a reference or an engine's ID)."""
+
+    def remove_image(self, ref: str) -> None:
+        """Remove a reference, and the image with its last one; absent is fine."""
+
+    def remove_container(self, container: str) -> None:
+        """Stop and remove a container; absent is fine."""

@@ -1,0 +1,288 @@
+"""Docker, from 20.10 on, through its SDK; only builds go through the docker command (see docker_cli).
+
+What names an image: with graph drivers (the default until 28) Docker's image ID is the config digest. The containerd
+image store (default since 29) calls the manifest's digest the ID and does not tell the config's. There an image that
+`load` sent carries its config digest as an annotation, which Docker 28 and newer show; for others, and on Docker
+23 to 27 with that store, `docker save` is read until the manifest comes by: right, but slow for large images.
+"""
+
+import os
+import shutil
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from portside.canonical import CHUNK, sha256_hex
+from portside.engines import archive, docker_cli, docker_layers, docker_run
+from portside.engines.base import ExecResult, ImageToLoad, Output, RunSpec, Transfer, chain_ids
+from portside.engines.endpoint import find_endpoint, no_daemon
+from portside.errors import EngineError
+from portside.layers.raw import LayerSource
+
+
+@contextmanager
+def _explained(doing: str) -> Iterator[None]:
+    """Turn what the SDK raises into an EngineError that says what was being done."""
+    import docker.errors
+    import requests.exceptions
+
+    try:
+        yield
+    except docker.errors.APIError as error:
+        raise EngineError(f"Docker failed while {doing}: {error.explanation or error}") from error
+    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+        raise EngineError(
+            f"Docker broke off while {doing}: {error}",
+            "Look at the daemon's log and the free space where it keeps its data, then try again.",
+        ) from error
+
+
+class DockerEngine:
+    """The daemon that DOCKER_HOST or the Docker context names. Raises EngineError at once if it does not answer."""
+
+    def __init__(self) -> None:
+        self._endpoint = find_endpoint(os.environ)
+        version = self._endpoint.api_version()
+        self._api: Any = self._connect(version)  # docker.APIClient, whose stubs are not complete
+
+    def _connect(self, version: str | None) -> Any:
+        import docker
+        import docker.errors
+        from docker.tls import TLSConfig
+
+        tls: TLSConfig | bool = False
+        folder = self._endpoint.certificates
+        try:
+            if folder is not None:
+                pair = str(folder / "cert.pem"), str(folder / "key.pem")
+                has_pair = all(Path(path).is_file() for path in pair)
+                tls = TLSConfig(
+                    client_cert=pair if has_pair else None, ca_cert=str(folder / "ca.pem"), verify=self._endpoint.verify
+                )
+            host = self._endpoint.host
+            api: Any = docker.APIClient(
+                base_url=host, version=version or "auto", timeout=10, tls=tls, use_ssh_client=host.startswith("ssh://")
+            )
+        except docker.errors.DockerException as error:
+            raise no_daemon(self._endpoint.host, str(error)) from error
+        api.trust_env = False  # a proxy for the web is none for the daemon
+        api.timeout = None  # loading a large layer is silent for minutes
+        return api
+
+    @cached_property
+    def _info(self) -> dict[str, Any]:
+        with _explained("asking for its settings"):
+            return dict(self._api.info())
+
+    @cached_property
+    def _cli(self) -> docker_cli.Cli:
+        return docker_cli.find_cli(os.environ)
+
+    @cached_property
+    def _containerd_store(self) -> bool:
+        return ["driver-type", "io.containerd.snapshotter.v1"] in (self._info.get("DriverStatus") or [])
+
+    def version(self) -> str:
+        return str(self._info["ServerVersion"])
+
+    def describe(self) -> str:
+        try:
+            builder = f"{self._cli.how} through {self._cli.path}"
+        except EngineError as error:
+            builder = error.problem
+        store = " (containerd image store)" if self._containerd_store else ""
+        return f"Docker {self.version()}, {self._info['Driver']}{store}, {builder}"
+
+    def free_bytes(self) -> int | None:
+        root = Path(self._info.get("DockerRootDir") or "")
+        if self._endpoint.socket_path is None or not root.is_absolute():
+            return None
+        try:
+            return shutil.disk_usage(root).free
+        except OSError:
+            return None
+
+    def _inspect(self, name: str) -> dict[str, Any] | None:
+        import docker.errors
+
+        with _explained(f"looking at the image {name}"):
+            try:
+                return dict(self._api.inspect_image(name))
+            except docker.errors.NotFound:
+                return None
+
+    def image_id(self, ref: str) -> str | None:
+        image = self._inspect(ref)
+        return None if image is None else self._config_digest(image)
+
+    def _config_digest(self, image: dict[str, Any]) -> str | None:
+        if noted := _annotated(image):
+            return noted
+        if not self._containerd_store:
+            return str(image["Id"]).removeprefix("sha256:")
+        with self._saved(image["Id"]) as stream:
+            return docker_layers.saved_config_digest(stream, image["Id"])
+
+    def images(self, prefix: str) -> list[str]:
+        with _explained("listing its images"):
+            found = self._api.images()
+        return sorted(ref for image in found for ref in image.get("RepoTags") or () if ref.startswith(prefix))
+
+    def chains(self) -> set[str]:
+        """In the containerd image store only images that `load` sent count: others may hold their layers compressed,
+        and an image that lacks the very blobs of its manifest could be run, but not be pushed or saved."""
+        with _explained("listing its images"):
+            names = sorted({str(image["Id"]) for image in self._api.images(all=True)})
+        out: set[str] = set()
+        for name in names:
+            image = self._inspect(name)
+            if image is not None and (_annotated(image) or not self._containerd_store):
+                out.update(chain_ids(docker_layers.layer_ids(image)))
+        return out
+
+    def load(self, image: ImageToLoad, progress: Transfer) -> int:
+        sent = 0
+        engine_id = self._find(image)
+        if engine_id is None:
+            layers = archive.layers_to_send(image, self.chains())
+            complaint, sent = self._send(image, layers, progress)
+            engine_id = self._find(image)
+            if complaint and len(layers) < len(image.layers):
+                # An image or a layer that was there a moment ago may be gone, or may not be all there.
+                complaint, more = self._send(image, archive.layers_to_send(image, ()), progress)
+                engine_id, sent = self._find(image), sent + more
+            if complaint or engine_id is None:
+                reason = complaint or f"it has no image {image.image_id}"
+                raise EngineError(
+                    f"Docker did not load {image.tags[0] if image.tags else image.image_id}: {reason}",
+                    "Look at the free space where Docker keeps its data, and at its log.",
+                )
+        self.tag(engine_id, image.tags)
+        for ref in image.tags:
+            tagged = self._inspect(ref)
+            if tagged is None or tagged["Id"] != engine_id:
+                raise EngineError(f"Docker says that {ref} is not the image that was just loaded", "Load it again.")
+        return sent
+
+    def _find(self, image: ImageToLoad) -> str | None:
+        """The engine's own ID of exactly this image. Either ID is a digest over all of its content."""
+        digest = sha256_hex(image.manifest()) if self._containerd_store else image.image_id
+        found = self._inspect(f"sha256:{digest}")
+        return None if found is None else str(found["Id"])
+
+    def _send(self, image: ImageToLoad, layers: list[Any], progress: Transfer) -> tuple[str, int]:
+        """Stream the image with these layers; gives Docker's complaint ("" if none) and the bytes sent."""
+        total = sum(layer.size for layer in layers)
+        name = image.tags[0] if image.tags else image.image_id[:12]
+        complaint = ""
+        with _explained(f"loading {name}"), progress(f"loading {name} into Docker", total) as advance:
+            for message in self._api.load_image(archive.stream(image, layers, advance)):
+                said = message.get("stream", "").strip()
+                complaint = complaint or message.get("error", "") or (said if said.startswith("Error") else "")
+        return complaint, total
+
+    def build(
+        self,
+        context: Path,
+        *,
+        dockerfile: Path,
+        target: str | None,
+        tag: str,
+        log: Callable[[str], None],
+        no_cache: bool = False,
+    ) -> str:
+        request = docker_cli.BuildRequest(context, dockerfile, target, tag, no_cache)
+        return docker_cli.build(self._cli, self._endpoint, request, log)
+
+    @contextmanager
+    def new_layers(self, image: str, parent_layers: int) -> Iterator[list[LayerSource]]:
+        found = self._inspect(image)
+        if found is None:
+            raise EngineError(f"Docker has no image {image}", "Build it again.")
+        diff_ids = docker_layers.layer_ids(found)
+        folders = docker_layers.overlay_folders(self._info, found, parent_layers)
+        if folders is not None:
+            yield list(folders)
+            return
+        with tempfile.TemporaryDirectory(prefix="portside-layers-") as spool:
+            layers: list[LayerSource] = []
+            if parent_layers < len(diff_ids):
+                with self._saved(image) as stream:
+                    layers += docker_layers.spool_saved(stream, diff_ids, parent_layers, Path(spool))
+            yield layers
+
+    @contextmanager
+    def _saved(self, image: str) -> Iterator[Iterator[bytes]]:
+        """The stream of `docker save`."""
+        with _explained(f"saving {image}"):
+            try:
+                with closing(self._api.get_image(image, chunk_size=CHUNK)) as stream:
+                    yield stream
+            except (tarfile.TarError, zlib.error) as error:
+                raise EngineError(f"what Docker saves of {image} cannot be read: {error}", "Try again.") from error
+
+    def run(self, spec: RunSpec, output: Output) -> int:
+        with _explained(f"running a container of {spec.image}"):
+            container = docker_run.create(self._api, spec)
+            try:
+                pieces = self._api.attach(container, stream=True, demux=True)
+                self._api.start(container)
+                for stdout, stderr in pieces:
+                    output(stdout or b"", stderr or b"")
+                return int(self._api.wait(container)["StatusCode"])
+            finally:
+                self.remove_container(container)
+
+    def start(self, spec: RunSpec) -> str:
+        with _explained(f"starting a container of {spec.image}"):
+            container = docker_run.create(self._api, spec)
+            try:
+                self._api.start(container)
+            except BaseException:
+                self.remove_container(container)
+                raise
+            return container
+
+    def exec(self, container: str, command: Sequence[str], *, user: str | None = None) -> ExecResult:
+        with _explained(f"running {command[0]} in a container"):
+            created = self._api.exec_create(container, list(command), user=user or "")
+            stdout, stderr = self._api.exec_start(created["Id"], demux=True)
+            return ExecResult(self._api.exec_inspect(created["Id"])["ExitCode"], stdout or b"", stderr or b"")
+
+    def as_command(self, spec: RunSpec) -> list[str]:
+        return docker_run.as_command(spec)
+
+    def tag(self, image: str, refs: Sequence[str]) -> None:
+        for ref in refs:
+            repository, name = docker_run.split_ref(ref)
+            with _explained(f"tagging {ref}"):
+                self._api.tag(image, repository, name)
+
+    def remove_image(self, ref: str) -> None:
+        import docker.errors
+
+        with _explained(f"removing the image {ref}"):
+            try:
+                self._api.remove_image(ref)
+            except docker.errors.NotFound:
+                return
+
+    def remove_container(self, container: str) -> None:
+        import docker.errors
+
+        with _explained("removing a container"):
+            try:
+                self._api.remove_container(container, force=True, v=True)
+            except docker.errors.NotFound:
+                return
+
+
+def _annotated(image: dict[str, Any]) -> str | None:
+    """The config digest that `load` noted beside the manifest; only the containerd image store shows it."""
+    noted = ((image.get("Descriptor") or {}).get("annotations") or {}).get(archive.CONFIG_ANNOTATION)
+    return None if noted is None else str(noted)

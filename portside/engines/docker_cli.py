@@ -1,0 +1,192 @@
+"""The docker command: which one can build, and a build with it. The SDK has no BuildKit, so this is the only way."""
+
+import os
+import re
+import signal
+import subprocess
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from portside.engines.endpoint import Endpoint, config_folder
+from portside.errors import BuildError, EngineError, PortsideError
+
+LAST_LINES = 30
+STOP_SECONDS = 5
+
+_VERSION = re.compile(r"^Docker version (\d+)\.(\d+)")
+_STEP = re.compile(r"^#(\d+) (\[.+)$")
+_STEP_ERROR = re.compile(r"^#(\d+) ERROR\b")
+_UNREACHABLE = re.compile(r"cannot connect to the docker daemon|error during connect", re.IGNORECASE)
+_KEPT = ("PATH", "HOME", "SSH_AUTH_SOCK", "TMPDIR")
+"""What the command may know of the person's environment: programs, and how to reach a daemon by SSH."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cli:
+    """A docker command that can build with BuildKit. how: `BuildKit` (built in) or `buildx 0.13.1`."""
+
+    path: Path
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """What to build; fields as in `Engine.build`."""
+
+    context: Path
+    dockerfile: Path
+    target: str | None
+    tag: str
+    no_cache: bool
+
+    def arguments(self, id_file: Path) -> list[str]:
+        out = ["build", "--network", "none", "--progress", "plain", "--iidfile", str(id_file), "--tag", self.tag]
+        out += ["--file", str(self.dockerfile)]
+        if self.target is not None:
+            out += ["--target", self.target]
+        if self.no_cache:
+            out.append("--no-cache")
+        return [*out, str(self.context)]
+
+
+def find_cli(environment: Mapping[str, str]) -> Cli:
+    """The first docker command on PATH (then in /usr/bin) that has BuildKit. Raises EngineError if none has."""
+    seen: list[str] = []
+    with _command_environment(Endpoint("unix:///dev/null"), environment) as env:
+        for path in _candidates(environment.get("PATH", os.defpath)):
+            version = _VERSION.match(_output([str(path), "--version"], env))
+            if version is None:
+                continue
+            if (18, 9) <= (int(version[1]), int(version[2])) < (23, 0):
+                return Cli(path, "BuildKit")
+            if buildx := re.search(r"\bv?(\d+\.\d+\S*)", _output([str(path), "buildx", "version"], env)):
+                return Cli(path, f"buildx {buildx[1]}")
+            seen.append(f"{path} ({version[1]}.{version[2]}) has no buildx plugin")
+    problem = "no docker command can build: " + ("; ".join(seen) if seen else "there is none on PATH")
+    raise EngineError(
+        problem,
+        "Install one: `apt-get install docker.io` on Debian 12, with docker-buildx on newer ones; elsewhere Docker's "
+        "own packages with the buildx plugin.",
+    )
+
+
+def build(cli: Cli, endpoint: Endpoint, request: BuildRequest, log: Callable[[str], None]) -> str:
+    """Run `docker build`; gives the image's ID (`sha256:…`). Raises BuildError or EngineError.
+
+    An interruption stops the command, and with it the build, and goes on to the caller.
+    """
+    with _command_environment(endpoint, os.environ) as env, tempfile.TemporaryDirectory() as scratch:
+        id_file = Path(scratch, "id")
+        last: deque[str] = deque(maxlen=LAST_LINES)
+        steps: dict[str, str] = {}
+        failed: str | None = None
+        for line in _lines([str(cli.path), *request.arguments(id_file)], env):
+            last.append(line)
+            log(line)
+            if step := _STEP.match(line):
+                steps.setdefault(step[1], step[2])
+            elif failed is None and (error := _STEP_ERROR.match(line)):
+                failed = steps.get(error[1])
+        if not id_file.exists():
+            raise _failure(request, failed, list(last))
+        return id_file.read_text().strip()
+
+
+def _failure(request: BuildRequest, instruction: str | None, last: list[str]) -> PortsideError:
+    text = "\n".join(f"    {line}" for line in last)
+    if any(_UNREACHABLE.search(line) for line in last):
+        return EngineError(f"Docker stopped answering while {request.tag} was built:\n{text}", "Look at its log.")
+    where = f" at {instruction}" if instruction else ""
+    return BuildError(
+        f"{request.tag} could not be built{where}; the last lines of its output:\n{text}",
+        "The build has no network: everything a step needs must be an input of the recipe.",
+    )
+
+
+def _lines(command: list[str], environment: Mapping[str, str]) -> Iterator[str]:
+    """A command's output, line by line; stops the command if the reader leaves early."""
+    try:
+        child = subprocess.Popen(
+            command,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise EngineError(f"cannot run {command[0]}: {error}") from error
+    assert child.stdout is not None
+    with child.stdout:
+        try:
+            for raw in child.stdout:
+                yield raw.decode("utf-8", "replace").rstrip()
+            child.wait()
+        finally:
+            _stop(child)
+
+
+def _stop(child: "subprocess.Popen[bytes]") -> None:
+    """End a command and its plugins: first the way Ctrl-C does, so that it cancels the build, then by force."""
+    for sign in (signal.SIGINT, signal.SIGKILL):
+        if child.poll() is not None:
+            return
+        os.killpg(child.pid, sign)
+        try:
+            child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+@contextmanager
+def _command_environment(endpoint: Endpoint, environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """The variables for a docker command: nothing of the person's locale, proxies, builders or credential helpers.
+
+    The command's own folder is an empty one, in which only the person's plugins can be found.
+    """
+    with tempfile.TemporaryDirectory(prefix="portside-docker-") as folder:
+        plugins = config_folder(environment) / "cli-plugins"
+        if plugins.is_dir():
+            Path(folder, "cli-plugins").symlink_to(plugins.resolve(), target_is_directory=True)
+        kept = {name: environment[name] for name in _KEPT if name in environment}
+        yield {
+            **kept,
+            **endpoint.environment(),
+            "DOCKER_CONFIG": folder,
+            "DOCKER_BUILDKIT": "1",
+            "DOCKER_CLI_HINTS": "false",
+            "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
+            "BUILDX_GIT_INFO": "false",
+            "LC_ALL": "C.UTF-8",
+            "TZ": "UTC",
+        }
+
+
+def _candidates(search: str) -> Iterator[Path]:
+    known: set[Path] = set()
+    for folder in [*search.split(os.pathsep), "/usr/bin"]:
+        path = Path(folder, "docker")
+        real = path.resolve()
+        if folder and real not in known and os.access(real, os.X_OK) and real.is_file():
+            known.add(real)
+            yield path
+
+
+def _output(command: list[str], environment: Mapping[str, str]) -> str:
+    """What a short local command prints; empty if it fails."""
+    try:
+        done = subprocess.run(
+            command,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else ""

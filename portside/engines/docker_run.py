@@ -1,0 +1,92 @@
+"""A RunSpec as Docker understands it: for the API, and as a `docker run` command line."""
+
+from typing import Any
+
+from portside.engines.base import RunSpec
+
+
+def create(api: Any, spec: RunSpec) -> str:
+    """Create the container (not started) through a docker.APIClient; gives its ID."""
+    from docker.types import Mount, Ulimit
+
+    mounts = [Mount(mount.target, mount.source, type="bind", read_only=mount.read_only) for mount in spec.mounts]
+    ulimits = [Ulimit(name=name, soft=soft, hard=hard) for name, (soft, hard) in sorted(spec.ulimits.items())]
+    bindings = {inside: _host_port(host) for host, inside in sorted(spec.ports.items())}
+    host_config = api.create_host_config(
+        network_mode=spec.network,
+        mounts=mounts,
+        devices=list(spec.devices),
+        ulimits=ulimits,
+        shm_size=spec.shm_size,
+        port_bindings=bindings,
+    )
+    created: dict[str, Any] = api.create_container(
+        spec.image,
+        command=list(spec.command) or None,
+        name=spec.name,
+        environment=dict(sorted(spec.env.items())),
+        ports=[_port(inside) for inside in sorted(bindings)],
+        working_dir=spec.workdir,
+        user=spec.user,
+        labels=dict(sorted(spec.labels.items())),
+        entrypoint=None if spec.entrypoint is None else list(spec.entrypoint),
+        host_config=host_config,
+        use_config_proxy=False,
+    )
+    return str(created["Id"])
+
+
+def as_command(spec: RunSpec) -> list[str]:
+    """The `docker run` command line that does the same."""
+    out = ["docker", "run", "--detach" if spec.detach else "--rm"]
+    if spec.terminal:
+        out += ["--interactive", "--tty"]
+    out += ["--network", spec.network]
+    if spec.name is not None:
+        out += ["--name", spec.name]
+    for name, value in sorted(spec.env.items()):
+        out += ["--env", f"{name}={value}"]
+    for mount in spec.mounts:
+        option = ["type=bind", f"source={mount.source}", f"target={mount.target}", *["readonly"] * mount.read_only]
+        out += ["--mount", ",".join(map(_csv_field, option))]
+    for device in spec.devices:
+        out += ["--device", device]
+    if spec.workdir is not None:
+        out += ["--workdir", spec.workdir]
+    if spec.user is not None:
+        out += ["--user", spec.user]
+    for name, (soft, hard) in sorted(spec.ulimits.items()):
+        out += ["--ulimit", f"{name}={soft}:{hard}"]
+    if spec.shm_size is not None:
+        out += ["--shm-size", str(spec.shm_size)]
+    for host, inside in sorted(spec.ports.items()):
+        out += ["--publish", f"{host}:{inside}"]
+    for name, value in sorted(spec.labels.items()):
+        out += ["--label", f"{name}={value}"]
+    command = list(spec.command)
+    if spec.entrypoint is not None:
+        # The option takes one word; what follows it goes before the command.
+        out += ["--entrypoint", spec.entrypoint[0] if spec.entrypoint else ""]
+        command = [*spec.entrypoint[1:], *command]
+    return [*out, spec.image, *command]
+
+
+def split_ref(ref: str) -> tuple[str, str]:
+    """`localhost:5000/a/b:tag` -> (`localhost:5000/a/b`, `tag`); without a tag it is `latest`."""
+    repository, colon, tag = ref.rpartition(":")
+    return (repository, tag) if colon and "/" not in tag else (ref, "latest")
+
+
+def _csv_field(text: str) -> str:
+    """A field of `--mount`, which is one line of CSV (RFC 4180)."""
+    return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',"\n') else text
+
+
+def _host_port(text: str) -> tuple[str, int] | int:
+    address, _, port = text.rpartition(":")
+    return (address, int(port)) if address else int(port)
+
+
+def _port(inside: str) -> tuple[int, str]:
+    number, _, protocol = inside.partition("/")
+    return int(number), protocol or "tcp"

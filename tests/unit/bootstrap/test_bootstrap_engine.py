@@ -160,6 +160,14 @@ def test_engine_named_by_docker_host_is_used(machine: Machine) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_engine_of_another_context_is_left_to_the_task(machine: Machine) -> None:
+    (machine.folder / ".docker").mkdir()
+    (machine.folder / ".docker" / "config.json").write_text('{\n\t"auths": {},\n\t"currentContext": "lab"\n}')
+    machine.has("docker")
+    done = machine.run("check", PORTSIDE_ENGINE_ROOT="", FAKE_PING="1")
+    assert (done.returncode, machine.calls("apt-get")) == (0, [])
+
+
 def test_engine_that_this_user_may_not_use(machine: Machine) -> None:
     machine.has("docker")
     done = machine.run("check", FAKE_PING="2", FAKE_UID="1000")

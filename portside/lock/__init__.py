@@ -1,0 +1,1 @@
+"""Locks: what a recipe means exactly. `models` is the form, `file` reads and writes it, `resolve` makes it."""

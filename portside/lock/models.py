@@ -124,6 +124,10 @@ class Lock(Model):
     sources: dict[str, LockedSource]
     weights: dict[str, LockedWeights]
 
+    def unpinned(self) -> list[tuple[str, WeightFile]]:
+        """Files whose hash nobody knew when the lock was made, with the name of their weights."""
+        return [(name, file) for name, w in self.weights.items() for file in w.files if file.sha256 is None]
+
 
 LARGE = 64 << 20
 """Weight files of this many bytes or more have a layer blob of their own."""

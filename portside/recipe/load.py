@@ -115,13 +115,17 @@ def load_recipe(root: Path, name: str) -> Recipe:
     return recipe
 
 
-def _merged(root: Path, name: str, seen: tuple[str, ...]) -> tuple[dict[str, Any], dict[Location, Place], tuple[str, ...]]:
+def _merged(
+    root: Path, name: str, seen: tuple[str, ...]
+) -> tuple[dict[str, Any], dict[Location, Place], tuple[str, ...]]:
     path = root / "recipes" / f"{name}.yaml"
     if not path.is_file():
         known = find_recipes(root)
         close = get_close_matches(name, known, 1)
         hint = f"Did you mean '{close[0]}'? " if close else ""
-        raise RecipeError(f"no recipe '{name}': {path} is missing", f"{hint}Known recipes: {', '.join(known) or 'none'}.")
+        raise RecipeError(
+            f"no recipe '{name}': {path} is missing", f"{hint}Known recipes: {', '.join(known) or 'none'}."
+        )
     values, places = read_yaml(path)
     parent = values.get("extends")
     if parent is None:
@@ -129,7 +133,9 @@ def _merged(root: Path, name: str, seen: tuple[str, ...]) -> tuple[dict[str, Any
     if not isinstance(parent, str) or not NAME.fullmatch(parent):
         raise RecipeError(f"{places[('extends',)]}: extends: expected the name of a recipe")
     if parent in (*seen, name):
-        raise RecipeError(f"{places[('extends',)]}: '{name}' extends itself, by way of {' -> '.join([*seen, name, parent])}")
+        raise RecipeError(
+            f"{places[('extends',)]}: '{name}' extends itself, by way of {' -> '.join([*seen, name, parent])}"
+        )
     below, below_places, chain = _merged(root, parent, (*seen, name))
     merged: dict[str, Any] = {}
     merged_places = dict(below_places)
@@ -216,4 +222,6 @@ def _check_files(recipe: Recipe, places: dict[Location, Place]) -> None:
     targets = [file.to for file in named]
     for target in targets:
         if targets.count(target) > 1:
-            raise RecipeError(f"{places.get(('files',), recipe.path)}: two files go to {target}", "Keep one of the two.")
+            raise RecipeError(
+                f"{places.get(('files',), recipe.path)}: two files go to {target}", "Keep one of the two."
+            )

@@ -1,4 +1,4 @@
-"""The recipe format. These models are its only definition: parsing, errors, the JSON schema and docs/recipe.md come from them."""
+"""The recipe format, defined only here: parsing, errors, the JSON schema and docs/recipe.md come from these models."""
 
 import re
 from typing import Annotated, Literal
@@ -228,7 +228,9 @@ class RecipeModel(Model):
     patches: tuple[Step, ...] = Field((), description="ordered steps on the migrated trees; see patches.md")
     files: tuple[MigratedFile, ...] = Field((), description="files of the recipe's folder, for the workspace")
     install: tuple[ShellLine, ...] = Field(
-        (), description="commands run in the workspace of the migrated layer, without a network", examples=[["pip install -e x"]]
+        (),
+        description="commands run in the workspace of the migrated layer, without a network",
+        examples=[["pip install -e x"]],
     )
     weights: dict[Name, Weights] = {}
     run: Run = Run()

@@ -172,3 +172,11 @@ def write_json(home: Path, path: Path, value: Any) -> None:
         stream.write(canonical_json(value) + b"\n")
         stream.flush()
         publish(temporary, path, 0o644)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file of the project (a lock) at once: a reader sees the old text or the new one."""
+    temporary = path.with_name(f".{path.name}.new")
+    with store_errors(path):
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+    publish(temporary, path, 0o644)

@@ -1,0 +1,231 @@
+"""From a plan to layer blobs, images in the store, and images in the engine."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from portside import data
+from portside.engines import Engine, ImageLayer, ImageToLoad
+from portside.errors import BuildError, PortsideError
+from portside.fetch import Fetcher, run_all
+from portside.image import image_name, make_image, parent_image
+from portside.inputs.spool import Spool
+from portside.layers.canonical import canonicalise, data_layer
+from portside.layers.index import Index
+from portside.layers.layer import Layer
+from portside.layers.raw import read
+from portside.layers.writer import read_layer, write_layer
+from portside.plan import LayerPlan, Part, Plan, blob_of
+from portside.progress import live, say, step, transfer
+from portside.recipe.models import LAYERS
+from portside.store import Store
+from portside.store.layout import Blob, Image
+from portside.tree import FileRange, Tree
+
+
+@dataclass(frozen=True)
+class Built:
+    """A layer after a build. image: with everything below it. size: bytes of the layer's own blobs.
+
+    fresh: names of the parts that were built now.
+    """
+
+    plan: LayerPlan
+    image: Image
+    size: int
+    fresh: tuple[str, ...]
+
+
+def layers_up_to(plan: Plan, last: str) -> list[LayerPlan]:
+    return [layer for layer in plan.layers if LAYERS.index(layer.name) <= LAYERS.index(last)]
+
+
+def build(
+    plan: Plan,
+    store: Store,
+    fetcher: Fetcher,
+    engine: Engine,
+    *,
+    last: str = "weights",
+    no_cache: bool = False,
+) -> list[Built]:
+    """Build what is missing up to the layer `last` and keep the images in the store.
+
+    no_cache: build every part again, whatever the store has.
+    What a part needs is fetched first. Raises the first error of any part; finished parts stay in the store.
+    """
+    builder = _Builder(plan, store, engine, no_cache)
+    wanted = layers_up_to(plan, last)
+    parts = [part for layer in wanted for part in layer.parts]
+    missing = [part for part in parts if not builder.has(part)]
+    if missing:
+        with live():
+            builder.make(missing, fetcher)
+    built = []
+    for layer in wanted:
+        image = make_image(plan, layer.name, builder.blobs)
+        if missing or store.layout.image(f"{plan.recipe.name}:{layer.name}") != image:
+            store.layout.put_image(f"{plan.recipe.name}:{layer.name}", image)
+        own = sum(builder.blobs[part.key].size for part in layer.parts)
+        fresh = tuple(part.name for part in layer.parts if part in missing)
+        built.append(Built(layer, image, own, fresh))
+    if missing:
+        last_manifests = store.record("built", plan.recipe.name) or {}
+        manifests = {f"{part.layer}/{part.name}": part.manifest for part in parts}
+        store.keep("built", plan.recipe.name, last_manifests | manifests)
+    return built
+
+
+def stored_image(plan: Plan, store: Store, layer: str) -> Image:
+    """A layer's image as the store has it now. Raises BuildError where a part is not built."""
+    blobs: dict[str, Blob] = {}
+    for part in (part for below in layers_up_to(plan, layer) for part in below.parts):
+        blob = blob_of(part, store)
+        if blob is None:
+            raise BuildError(
+                f"{plan.recipe.name}'s layer {part.layer} is not built", f"invoke build --recipe {plan.recipe.name}"
+            )
+        blobs[part.key] = blob
+    return make_image(plan, layer, blobs)
+
+
+def load(plan: Plan, built: Sequence[Built], store: Store, engine: Engine) -> int:
+    """Make the engine have every built image under its names, topmost first; gives the bytes that were sent."""
+    name = plan.recipe.name
+    sent = 0
+    with live():
+        for position, layer in enumerate(reversed(built)):
+            tags = [image_name(name, layer.plan.name)] + ([image_name(name, "latest")] if position == 0 else [])
+            if any(engine.image_id(tag) != layer.image.image_id for tag in tags):
+                sent += engine.load(to_load(layer.image, store, tags), transfer)
+    return sent
+
+
+def to_load(image: Image, store: Store, tags: Sequence[str]) -> ImageToLoad:
+    layers = tuple(
+        ImageLayer(blob.digest, blob.size, FileRange(store.layout.blob(blob.digest), 0, blob.size).open)
+        for blob in image.layers
+    )
+    return ImageToLoad(image.config, layers, tuple(tags))
+
+
+class _Builder:
+    """One build: which blobs it has, and how it makes the missing ones."""
+
+    def __init__(self, plan: Plan, store: Store, engine: Engine, no_cache: bool) -> None:
+        self.blobs: dict[str, Blob] = {}
+        self._layers: dict[str, Layer] = {}
+        self._plan = plan
+        self._store = store
+        self._engine = engine
+        self._no_cache = no_cache
+
+    def has(self, part: Part) -> bool:
+        # The base is an input that the lock pins: building it again could only give the same bytes or an error.
+        if self._no_cache and part.kind != "base":
+            return False
+        blob = blob_of(part, self._store)
+        if blob is not None:
+            self.blobs[part.key] = blob
+        return blob is not None
+
+    def make(self, missing: Sequence[Part], fetcher: Fetcher) -> None:
+        """Data parts beside each other and beside the run parts, which follow each other."""
+        with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
+            jobs: dict[str, Future[None]] = {}
+            try:
+                for part in missing:
+                    if part.kind != "run":
+                        jobs[part.key] = pool.submit(self._bring_and_make, part, fetcher)
+                for part in missing:
+                    if part.kind == "run":
+                        run_all(fetcher.jobs(part, self._plan))
+                        self._wait(jobs, self._below(part))
+                        self._run(part)
+                self._wait(jobs, missing)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _below(self, part: Part) -> list[Part]:
+        parts = self._plan.parts()
+        return parts[: parts.index(part)]
+
+    def _wait(self, jobs: dict[str, "Future[None]"], parts: Sequence[Part]) -> None:
+        for part in parts:
+            if part.key in jobs:
+                jobs[part.key].result()
+
+    def _bring_and_make(self, part: Part, fetcher: Fetcher) -> None:
+        run_all(fetcher.jobs(part, self._plan))
+        if part.kind == "data":
+            self._data(part)
+        blob = blob_of(part, self._store)
+        assert blob is not None, part.name
+        self.blobs[part.key] = blob
+
+    def _data(self, part: Part) -> None:
+        with step(f"{part.layer}/{part.name}"), self._store.workspace() as folder, Spool(folder) as spool:
+            tree = data.part_tree(self._plan.recipe, self._plan.lock, part.layer, part.name, self._store, spool)
+            self._keep(part, data_layer(tree, part.epoch))
+
+    def _keep(self, part: Part, layer: Layer) -> None:
+        with self._store.layout.new_blob() as new:
+            written = write_layer(layer, new.stream)
+            new.commit(written.diff_id)
+        self._store.keep("keys", part.key, {"diff_id": written.diff_id})
+        self.blobs[part.key] = Blob(written.diff_id, written.size)
+
+    def _run(self, part: Part) -> None:
+        engine = self._engine
+        parent = parent_image(self._plan, part, self.blobs)
+        tag = f"portside/build:{part.key[:12]}"
+        parent_tag = f"{tag}-parent"
+        with step(f"{part.layer}/{part.name} in {engine.describe()}"), self._store.workspace() as folder:
+            context = folder / "context"
+            context.mkdir()
+            if part.layer == "env":
+                _link_tree(data.env_context(self._plan.lock, self._store), context / "env")
+            dockerfile = folder / "Dockerfile"
+            dockerfile.write_text(f"FROM {parent_tag}\n{part.manifest['instructions']}", encoding="utf-8")
+            lines: list[str] = []
+            try:
+                engine.load(to_load(parent, self._store, [parent_tag]), transfer)
+                engine.build(
+                    context, dockerfile=dockerfile, target=None, tag=tag, log=lines.append, no_cache=self._no_cache
+                )
+                with engine.new_layers(tag, len(parent.layers)) as sources:
+                    layer = canonicalise([read(source) for source in sources], self._index(part), part.epoch)
+                    self._keep(part, layer)
+            except PortsideError:
+                log = self._store.home / "logs" / f"{self._plan.recipe.name}-{part.layer}-{part.name}.log"
+                log.parent.mkdir(exist_ok=True)
+                log.write_text("\n".join(lines) + "\n", encoding="utf-8")
+                say(f"The whole output of the failed step is in {log}")
+                raise
+            finally:
+                engine.remove_image(tag)
+                engine.remove_image(parent_tag)
+
+    def _index(self, part: Part) -> Index:
+        blobs = (self.blobs[below.key] for below in self._below(part))
+        return Index.of(read_layer(self._store.layout.blob(blob.digest)) for blob in blobs)
+
+
+def _link_tree(tree: Tree, root: Path) -> None:
+    """Write a tree of store files as hard links where the file system allows it: they are only read."""
+    for entry in tree:
+        target = root / entry.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        content = entry.content
+        if isinstance(content, FileRange) and content.offset == 0 and content.path.stat().st_size == content.size:
+            with suppress(OSError):
+                os.link(content.path, target)
+                continue
+        assert content is not None, entry.path
+        with content.open() as source, target.open("wb") as out:
+            shutil.copyfileobj(source, out)

@@ -1,0 +1,164 @@
+"""Check layers: testinfra in a container of each, against what the lock says must be there."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from portside import data
+from portside.build import stored_image
+from portside.engines import Engine, RunSpec
+from portside.errors import CheckError, EngineError
+from portside.image import command, environment, image_name, labels, workdir
+from portside.inputs.spool import Spool
+from portside.layers.writer import read_layer
+from portside.plan import Plan, blob_of
+from portside.progress import say
+from portside.recipe.models import LAYERS
+from portside.store import Store
+from portside.tree import Entry
+
+TESTS = Path(__file__).parent.parent / "tests" / "layers"
+
+
+def check(plan: Plan, store: Store, engine: Engine, names: Sequence[str] | None = None) -> None:
+    """Run the checks of the named layers (all of them by default), two layers at a time, without a network.
+
+    The recipe's own checks run with the topmost layer. Raises CheckError if a check fails.
+    """
+    chosen = [layer.name for layer in plan.layers if names is None or layer.name in names]
+    for name in chosen:
+        _require_loaded(plan, store, engine, name)
+    failed = []
+    with ThreadPoolExecutor(2) as pool:
+        for name, (code, output) in zip(
+            chosen, pool.map(lambda n: _check_layer(plan, store, engine, n), chosen), strict=True
+        ):
+            say(f"--- {name}\n{output.rstrip()}")
+            if code:
+                failed.append(name)
+    if failed:
+        raise CheckError(
+            f"checks of {plan.recipe.name} failed in: {', '.join(failed)}",
+            "The output above names every difference between the image and its lock.",
+        )
+
+
+def _require_loaded(plan: Plan, store: Store, engine: Engine, name: str) -> None:
+    image = stored_image(plan, store, name)
+    if engine.image_id(image_name(plan.recipe.name, name)) != image.image_id:
+        raise EngineError(
+            f"the engine does not have {image_name(plan.recipe.name, name)} as it was built",
+            f"Load it: invoke build --recipe {plan.recipe.name}",
+        )
+
+
+def _check_layer(plan: Plan, store: Store, engine: Engine, name: str) -> tuple[int, str]:
+    tests = [TESTS / f"test_{name}.py", TESTS / "test_image.py"]
+    if name == LAYERS[-1]:
+        tests += [plan.recipe.file(check) for check in plan.recipe.model.checks]
+    with _container(plan, engine, name) as container, store.workspace() as folder:
+        expected = folder / "expected.json"
+        expected.write_text(json.dumps(expectations(plan, store, name)), encoding="utf-8")
+        # The checks are a pytest run of their own: neither this project's pytest settings nor a recipe's can mix in.
+        argv = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--rootdir",
+            str(TESTS),
+            "-c",
+            os.devnull,
+        ]
+        argv += [
+            f"--confcutdir={TESTS}",
+            "-p",
+            "conftest_layers",
+            f"--hosts=docker://{container}",
+            f"--expected={expected}",
+        ]
+        environment = os.environ | {"PYTHONPATH": str(TESTS), "PYTHONDONTWRITEBYTECODE": "1"}
+        result = subprocess.run(
+            [*argv, *map(str, tests)], capture_output=True, text=True, check=False, env=environment, cwd=folder
+        )
+    return result.returncode, result.stdout + result.stderr
+
+
+@contextmanager
+def _container(plan: Plan, engine: Engine, name: str) -> Iterator[str]:
+    image = image_name(plan.recipe.name, name)
+    container = engine.start(RunSpec(image, ("sleep", "infinity"), entrypoint=(), detach=True))
+    try:
+        yield container
+    finally:
+        engine.remove_container(container)
+
+
+def expectations(plan: Plan, store: Store, name: str) -> dict[str, Any]:
+    """What the checks of a layer compare a container with, as plain JSON."""
+    lock = plan.lock
+    image = stored_image(plan, store, name)
+    workspace = plan.recipe.workspace
+    result: dict[str, Any] = {
+        "image": {
+            "name": image_name(plan.recipe.name, name),
+            "diff_ids": [f"sha256:{blob.digest}" for blob in image.layers],
+            "created": json.loads(image.config)["created"],
+            "history": [row["created_by"] for row in json.loads(image.config)["history"]],
+            "env": [f"{key}={value}" for key, value in sorted(environment(plan).items())],
+            "labels": labels(plan, name),
+            "command": command(plan),
+            "workdir": workdir(plan, name),
+        },
+        "workspace": workspace,
+    }
+    if name == "env":
+        python = lock.env.python
+        result["debs"] = {deb.name: deb.version for deb in (*lock.base.debs, *lock.env.debs)}
+        result["wheels"] = {wheel.name: wheel.version for wheel in python.wheels} if python else None
+        result["files"] = [_row(entry) for entry in plan.recipe.file_tree(plan.recipe.model.env.files)]
+    elif name == "sources":
+        with store.workspace() as folder, Spool(folder) as spool:
+            trees = {n: data.source_tree(source, store, spool) for n, source in sorted(lock.sources.items())}
+        result["trees"] = {f"{workspace}/{n}": [_row(entry) for entry in tree] for n, tree in trees.items()}
+    elif name == "migrated":
+        result |= _migrated(plan, store)
+    else:
+        result["weights"] = {
+            f"{workspace}/weights/{n}/{file.path}": [file.size, file.sha256]
+            for n, weights in sorted(lock.weights.items())
+            for file in weights.files
+        }
+    return result
+
+
+def _migrated(plan: Plan, store: Store) -> dict[str, Any]:
+    """The trees as they were written to the layer, before the install steps added to them."""
+    rows: list[list[Any]] = []
+    for part in plan.layer("migrated").parts:
+        blob = blob_of(part, store)
+        if part.kind == "data" and blob is not None:
+            below = plan.recipe.workspace.lstrip("/") + "/"
+            entries = read_layer(store.layout.blob(blob.digest)).entries
+            rows = [_row(entry, below) for entry in entries if entry.path.startswith(below)]
+    migration = plan.recipe.model.migration
+    if migration is None:
+        return {"rows": rows, "migration": None}
+    from portside.migrate.rulesets import load
+
+    suffix = load(migration.ruleset).suffix
+    pairs = {name: f"{name}{suffix}" for name in migration.sources}
+    return {"rows": rows, "migration": {"mode": migration.mode, "strict": migration.strict, "trees": pairs}}
+
+
+def _row(entry: Entry, below: str = "") -> list[Any]:
+    """[path, kind, mode, sha256 or link target]"""
+    return [entry.path.removeprefix(below), entry.kind, entry.mode, entry.link or entry.sha256]

@@ -1,0 +1,72 @@
+"""Reading and writing `recipes/NAME.lock`: JSON that a person can review, one input per line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from portside.errors import LockError
+from portside.lock.models import FORMAT, Lock
+from portside.plan import changes
+from portside.recipe import Recipe
+
+
+def dump_lock(lock: Lock) -> str:
+    """A lock as text: keys in the models' order, containers of containers over several lines, the rest on one."""
+    return _dump(lock.model_dump(mode="json"), 0) + "\n"
+
+
+def _dump(value: Any, depth: int) -> str:
+    inner, outer = "  " * (depth + 1), "  " * depth
+    if isinstance(value, dict | list) and any(isinstance(v, dict | list) for v in _values(value)):
+        if isinstance(value, dict):
+            rows = [f"{inner}{json.dumps(key)}: {_dump(item, depth + 1)}" for key, item in value.items()]
+            return "{\n" + ",\n".join(rows) + f"\n{outer}}}"
+        rows = [inner + _dump(item, depth + 1) for item in value]
+        return "[\n" + ",\n".join(rows) + f"\n{outer}]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _values(value: dict[str, Any] | list[Any]) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value
+
+
+def read_lock(path: Path) -> Lock | None:
+    """The lock in a file, or None where there is none. Raises LockError for one that is damaged or of another form."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    remedy = f"Restore it, or make a new one: rm {path} && invoke lock --recipe {path.stem}"
+    try:
+        value = json.loads(data)
+    except ValueError as error:
+        raise LockError(f"{path} is damaged: {error}", remedy) from None
+    if isinstance(value, dict) and value.get("format") != FORMAT:
+        raise LockError(f"{path} has form {value.get('format')!r}, this Portside reads form {FORMAT}", remedy)
+    try:
+        return Lock.model_validate(value)
+    except ValidationError as error:
+        lines = [f"  {'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()[:5]]
+        raise LockError("\n".join([f"{path} is not a lock:", *lines]), remedy) from None
+
+
+def differences(recipe: Recipe, lock: Lock) -> list[str]:
+    """What the recipe asks for now and did not when the lock was made, one short line each."""
+    return changes(lock.requests, recipe.requests())
+
+
+def check_lock(recipe: Recipe, lock: Lock) -> None:
+    """Raise LockError if the lock belongs to another recipe or to another version of this one."""
+    command = f"invoke lock --recipe {recipe.name}"
+    if lock.recipe != recipe.name:
+        raise LockError(
+            f"{recipe.lock_path} is the lock of '{lock.recipe}', not of '{recipe.name}'",
+            f"Remove it and make one: rm {recipe.lock_path} && {command}",
+        )
+    if changed := differences(recipe, lock):
+        raise LockError(
+            "\n".join([f"{recipe.lock_path} belongs to another version of the recipe:", *(f"  {c}" for c in changed)]),
+            f"Update it (only what changed is resolved again): {command}",
+        )

@@ -1,0 +1,117 @@
+"""A project's root with its recipes, and this machine's configuration and store: what the tasks have in common."""
+
+from collections.abc import Collection
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from portside.config import Config, load_config
+from portside.errors import LockError
+from portside.lock.file import check_lock, dump_lock, read_lock
+from portside.lock.models import Lock
+from portside.plan import Plan, plan
+from portside.progress import say
+from portside.recipe import Recipe, load_recipe
+from portside.store import Store, files
+
+if TYPE_CHECKING:
+    from portside.engines import Engine
+    from portside.fetch import Fetcher
+
+
+class Project:
+    """root: the folder that holds `recipes/`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @cached_property
+    def config(self) -> Config:
+        return load_config(self.root)
+
+    @cached_property
+    def store(self) -> Store:
+        return Store(self.config.home)
+
+    def recipe(self, name: str) -> Recipe:
+        return load_recipe(self.root, name)
+
+    def engine(self, name: str | None = None) -> "Engine":
+        from portside.engines import open_engine
+
+        return open_engine(name or self.config.engine)
+
+    def fetcher(self, offline: bool) -> "Fetcher":
+        from portside.fetch import Fetcher
+
+        return Fetcher(self.store, self.config, offline)
+
+    def lock(self, recipe: Recipe) -> Lock:
+        """The recipe's lock. Raises LockError where there is none or it belongs to another version of the recipe."""
+        lock = read_lock(recipe.lock_path)
+        if lock is None:
+            raise LockError(f"{recipe.name} is not locked", f"Lock it: invoke lock --recipe {recipe.name}")
+        check_lock(recipe, lock)
+        return lock
+
+    def make_lock(self, recipe: Recipe, update: Collection[str] | Literal["all"] = ()) -> tuple[Lock | None, Lock]:
+        """Resolve the recipe and write its lock; gives the lock before and the lock now."""
+        from portside.lock.resolve import make_lock
+
+        old = read_lock(recipe.lock_path)
+        new = make_lock(recipe, old, update, self.store, self.config)
+        if new != old:
+            write_lock(recipe, new)
+        return old, new
+
+    def plan(self, recipe: Recipe, *, offline: bool = False, lock_if_missing: bool = False) -> Plan:
+        """The recipe's plan. lock_if_missing: resolve a recipe that was never locked, as `build` does."""
+        if lock_if_missing and not recipe.lock_path.exists():
+            if offline:
+                raise LockError(
+                    f"{recipe.name} is not locked, and --offline forbids to resolve it",
+                    f"Lock it with a network: invoke lock --recipe {recipe.name}",
+                )
+            say(f"{recipe.name} has no lock yet: making {recipe.lock_path}")
+            self.make_lock(recipe)
+        return plan(recipe, self.lock(recipe))
+
+    def pinned_plan(self, recipe: Recipe, *, offline: bool = False) -> Plan:
+        """The plan to build by: as `plan`, with hashes that nobody knew yet filled into the lock on first sight."""
+        made = self.plan(recipe, offline=offline, lock_if_missing=True)
+        if not made.lock.unpinned():
+            return made
+        from portside.fetch import pin
+
+        lock = pin(made, self.fetcher(offline), self.store)
+        write_lock(recipe, lock)
+        return plan(recipe, lock)
+
+
+def write_lock(recipe: Recipe, lock: Lock) -> None:
+    files.write_text(recipe.lock_path, dump_lock(lock))
+
+
+def image_report(made: Plan, store: Store, last: str = "weights") -> dict[str, Any]:
+    """What `inspect --json` prints: the same on every machine that has built the same lock.
+
+    diff_ids and bytes are of a layer's own blobs; its image_id is of the image with everything below it.
+    """
+    from portside.build import layers_up_to, stored_image
+
+    rows: list[dict[str, Any]] = []
+    below = 0
+    for layer in layers_up_to(made, last):
+        image = stored_image(made, store, layer.name)
+        own = image.layers[below:]
+        below = len(image.layers)
+        rows.append(
+            {
+                "name": layer.name,
+                "key": layer.key,
+                "image_id": f"sha256:{image.image_id}",
+                "diff_ids": [f"sha256:{blob.digest}" for blob in own],
+                "bytes": sum(blob.size for blob in own),
+            }
+        )
+    return {"recipe": made.recipe.name, "image_id": rows[-1]["image_id"], "layers": rows}

@@ -1,0 +1,106 @@
+"""A large weight file on its way straight into the blob of its layer: header, bytes, padding; written once."""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO
+
+from portside.canonical import CHUNK
+from portside.errors import InputError
+from portside.layers.layer import Layer
+from portside.layers.writer import single_file_frame
+from portside.store import files
+
+if TYPE_CHECKING:
+    from portside.store import Store
+
+
+@contextmanager
+def receive(store: "Store", key: str, layer: Layer) -> Iterator["FrameSink"]:
+    """Take in the one file of `layer` (its last entry) and publish the layer's blob under `key`.
+
+    The partial blob of an interrupted transfer is continued. Wrong bytes are kept aside in `inputs/quarantine/`, and
+    InputError says so.
+    """
+    file = layer.entries[-1]
+    prefix, suffix = single_file_frame(layer)
+    partial = store.home / "partial" / f"frame-{key}"
+    with files.store_errors(partial):
+        partial.parent.mkdir(exist_ok=True)
+        handle = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        with os.fdopen(handle, "r+b") as stream:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            done = store.record("keys", key)
+            if done is not None and store.layout.has(done["diff_id"]):
+                partial.unlink(missing_ok=True)
+                yield FrameSink(stream, prefix, file.size, done=True)
+                return
+            files.need_space(partial.parent, file.size - min(file.size, os.fstat(handle).st_size))
+            sink = FrameSink(stream, prefix, file.size)
+            yield sink
+            if sink.offset != file.size or sink.content.hexdigest() != file.sha256:
+                stream.flush()
+                aside = store.home / "inputs" / "quarantine" / f"{sink.content.hexdigest()}.tar"
+                files.publish(partial, aside, 0o400)
+                raise InputError(
+                    f"{file.path}: {sink.offset} bytes with sha256 {sink.content.hexdigest()} arrived, "
+                    f"the lock says {file.size} bytes with {file.sha256}",
+                    f"They are kept at {aside} and are not used. If they are meant, update the lock.",
+                )
+            sink.end(suffix)
+            stream.flush()
+            diff_id = sink.blob.hexdigest()
+            files.publish(partial, store.layout.blob(diff_id))
+            store.keep("keys", key, {"diff_id": diff_id})
+            store.inputs.note_in_blob(file.sha256, diff_id, len(prefix), file.size)
+
+
+class FrameSink:
+    """Receives a file's bytes. offset: how many of them are there; blob, content: running sha256 objects."""
+
+    def __init__(self, stream: BinaryIO, prefix: bytes, size: int, *, done: bool = False) -> None:
+        self.done = done
+        self.offset = 0
+        self.blob = hashlib.sha256()
+        self.content = hashlib.sha256()
+        self._stream = stream
+        self._prefix = prefix
+        self._size = size
+        if done:
+            return
+        stream.seek(0)
+        if stream.read(len(prefix)) != prefix:
+            self.restart()
+            return
+        self.blob.update(prefix)
+        while self.offset < size and (chunk := stream.read(min(CHUNK, size - self.offset))):
+            self._count(chunk)
+        # A kill between the last byte of the content and the rename can leave padding behind it.
+        stream.seek(len(prefix) + self.offset)
+        stream.truncate()
+
+    def restart(self) -> None:
+        """Forget what has arrived."""
+        self._stream.seek(0)
+        self._stream.truncate()
+        self._stream.write(self._prefix)
+        self.blob = hashlib.sha256(self._prefix)
+        self.content = hashlib.sha256()
+        self.offset = 0
+
+    def write(self, chunk: bytes) -> None:
+        if self.offset + len(chunk) > self._size:
+            raise InputError(f"more than the {self._size} bytes that the lock says arrived")
+        self._stream.write(chunk)
+        self._count(chunk)
+
+    def end(self, suffix: bytes) -> None:
+        self._stream.write(suffix)
+        self.blob.update(suffix)
+
+    def _count(self, chunk: bytes) -> None:
+        self.blob.update(chunk)
+        self.content.update(chunk)
+        self.offset += len(chunk)

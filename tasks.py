@@ -1,0 +1,225 @@
+"""The tasks: they parse arguments, call the library and print. `invoke --list`, `invoke --help TASK`."""
+
+import functools
+import json as json_module
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from portside.errors import PortsideError, RecipeError
+
+ROOT = Path(__file__).resolve().parent
+RECIPE = "name of a recipe: recipes/NAME.yaml"
+LAYER = "env, sources, migrated or weights"
+ENGINE = "the engine to use; default: PORTSIDE_ENGINE, portside.toml, docker"
+JSON = "print one JSON object on stdout and nothing else"
+
+
+def portside_task(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """An invoke task whose expected errors reach a person as text and an exit code, without a traceback."""
+
+    def decorate(body: Callable[..., Any]) -> Any:
+        @functools.wraps(body)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return body(*args, **kwargs)
+            except PortsideError as error:
+                if os.environ.get("PORTSIDE_DEBUG") or logging.getLogger("invoke").isEnabledFor(logging.DEBUG):
+                    traceback.print_exc()
+                print(f"error: {error}", file=sys.stderr)
+                raise Exit(code=error.exit_code) from None
+            except KeyboardInterrupt:
+                print("\ninterrupted; the next run continues from here", file=sys.stderr)
+                raise Exit(code=130) from None
+
+        return task(run, **options)
+
+    return decorate
+
+
+def project() -> Any:
+    from portside.project import Project
+
+    return Project(ROOT)
+
+
+def show(value: Any) -> None:
+    print(json_module.dumps(value, indent=2, sort_keys=False))
+
+
+def check_layer(layer: str) -> str:
+    from portside.recipe.models import LAYERS
+
+    if layer not in LAYERS:
+        raise RecipeError(f"no layer '{layer}'", f"The layers are {', '.join(LAYERS)}.")
+    return layer
+
+
+@portside_task(help={"json": JSON})
+def recipes(c: Context, json: bool = False) -> None:
+    """All recipes: locked, built, what is missing."""
+    from portside.overview import overview, overview_lines
+
+    rows = overview(project())
+    if json:
+        show({"recipes": rows})
+    else:
+        print("\n".join(overview_lines(rows)))
+
+
+@portside_task(
+    help={"recipe": RECIPE, "update": "resolve this input anew (a package, source, weights, base, or all)"},
+    iterable=["update"],
+)
+def lock(c: Context, recipe: str, update: list[str]) -> None:
+    """Resolve a recipe to exact inputs; a lock that exists only changes where asked.
+
+    Example: invoke lock --recipe minilm --update numpy
+    """
+    from portside.overview import lock_changes
+    from portside.progress import say
+
+    p = project()
+    loaded = p.recipe(recipe)
+    old, new = p.make_lock(loaded, "all" if "all" in update else update)
+    for line in lock_changes(old, new):
+        say(f"  {line}")
+    say(f"{loaded.lock_path.relative_to(ROOT)}: {'unchanged' if old == new else 'written'}")
+
+
+@portside_task(help={"recipe": RECIPE})
+def fetch(c: Context, recipe: str) -> None:
+    """Bring every input into the store, verified."""
+    from portside.fetch import fetch as fetch_all
+    from portside.progress import live, say
+
+    p = project()
+    plan_ = p.pinned_plan(p.recipe(recipe))
+    with live():
+        fetch_all(plan_, p.fetcher(offline=False))
+    say(f"All inputs of {recipe} are in the store at {p.config.home}")
+
+
+@portside_task(help={"recipe": RECIPE, "json": JSON})
+def plan(c: Context, recipe: str, json: bool = False) -> None:
+    """Each layer: its key, whether it is cached or has to be built, and why."""
+    from portside.overview import plan_lines, plan_report
+
+    p = project()
+    report = plan_report(p.plan(p.recipe(recipe)), p.store)
+    if json:
+        show(report)
+    else:
+        print("\n".join(plan_lines(report)))
+
+
+@portside_task(help={"recipe": RECIPE, "output": "a new or empty folder; default: build/RECIPE"})
+def render(c: Context, recipe: str, output: str | None = None) -> None:
+    """A Dockerfile and contexts that a plain `docker build DIR` or `podman build DIR` accepts."""
+    from portside.fetch import fetch as fetch_all
+    from portside.progress import live, say
+    from portside.render import check_output
+    from portside.render import render as render_to
+
+    p = project()
+    loaded = p.recipe(recipe)
+    folder = Path(output) if output else ROOT / "build" / recipe
+    check_output(folder)
+    plan_ = p.pinned_plan(loaded)
+    with live():
+        fetch_all(plan_, p.fetcher(offline=False))
+    render_to(plan_, p.store, folder)
+    say(f"Rendered to {folder}: docker build --network none --tag {recipe} {folder}")
+
+
+@portside_task(
+    help={
+        "recipe": RECIPE,
+        "layer": f"the last layer to build: {LAYER}",
+        "offline": "use only what is on this machine",
+        "no-cache": "build every layer again",
+        "engine": ENGINE,
+        "json": JSON,
+    }
+)
+def build(
+    c: Context,
+    recipe: str,
+    layer: str = "weights",
+    offline: bool = False,
+    no_cache: bool = False,
+    engine: str | None = None,
+    json: bool = False,
+) -> None:
+    """Build the layers of a recipe; locks and fetches by itself what is missing.
+
+    Example: invoke build --recipe minilm
+    """
+    from portside.build import build as build_all
+    from portside.build import load
+    from portside.progress import say
+    from portside.project import image_report
+
+    check_layer(layer)
+    p = project()
+    plan_ = p.pinned_plan(p.recipe(recipe), offline=offline)
+    running = p.engine(engine)
+    built = build_all(plan_, p.store, p.fetcher(offline), running, last=layer, no_cache=no_cache)
+    load(plan_, built, p.store, running)
+    report = image_report(plan_, p.store, layer)
+    for row in built:
+        state = f"built {', '.join(row.fresh)}" if row.fresh else "up to date"
+        say(f"{row.plan.name:9} {row.plan.key[:12]}  {state}")
+    say(f"{recipe} is {report['image_id']}")
+    if json:
+        show(report)
+
+
+@portside_task(help={"recipe": RECIPE, "layer": f"only this layer: {LAYER}", "engine": ENGINE})
+def check(c: Context, recipe: str, layer: str | None = None, engine: str | None = None) -> None:
+    """testinfra against a container of each layer: what is in it is what the lock says."""
+    from portside.check import check as check_layers
+
+    names = None if layer is None else [check_layer(layer)]
+    p = project()
+    plan_ = p.plan(p.recipe(recipe))
+    check_layers(plan_, p.store, p.engine(engine), names)
+
+
+@portside_task(help={"recipe": RECIPE, "json": JSON})
+def inspect(c: Context, recipe: str, json: bool = False) -> None:
+    """The layers of a built recipe: key, diff IDs, image ID, sizes; the same on every machine."""
+    from portside.overview import inspect_lines
+    from portside.project import image_report
+
+    p = project()
+    report = image_report(p.plan(p.recipe(recipe)), p.store)
+    if json:
+        show(report)
+    else:
+        print("\n".join(inspect_lines(report)))
+
+
+@portside_task(
+    help={
+        "unit": "only the tests that need no engine",
+        "keyword": "only tests whose names match this expression (pytest -k)",
+    }
+)
+def test(c: Context, unit: bool = False, keyword: str | None = None) -> None:
+    """The project's own tests."""
+    import subprocess
+
+    command = [sys.executable, "-m", "pytest", "tests/unit" if unit else "tests", "--ignore=tests/layers"]
+    command += ["-k", keyword] if keyword else []
+    result = subprocess.run(command, cwd=ROOT, check=False)
+    if result.returncode:
+        raise Exit(code=result.returncode)

@@ -1,0 +1,47 @@
+"""What every layer's checks share: the expectations, and how to list a folder of a container with its hashes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--expected", required=True, help="the expectations that `invoke check` wrote")
+
+
+@pytest.fixture(scope="session")
+def expected(request: pytest.FixtureRequest) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(Path(request.config.getoption("--expected")).read_text(encoding="utf-8"))
+    return value
+
+
+def listing(host: Any, folder: str) -> dict[str, list[Any]]:
+    """Everything below `folder` of a container: path -> [kind, mode, sha256 or link target]; owners must be root.
+
+    Paths are the bytes' surrogate escapes, as in the expectations.
+    """
+    kinds = {"f": "file", "d": "dir", "l": "symlink", "p": "fifo"}
+    found = host.run(f"cd '{folder}' && find . -mindepth 1 -printf '%P\\0%y\\0%m\\0%U:%G\\0%l\\0'")
+    assert found.rc == 0, found.stderr
+    fields = [part.decode("utf-8", "surrogateescape") for part in found.stdout_bytes.split(b"\0")[:-1]]
+    rows: dict[str, list[Any]] = {}
+    for path, kind, mode, owner, link in zip(*[iter(fields)] * 5, strict=True):
+        assert owner == "0:0", f"{folder}/{path} belongs to {owner}"
+        rows[path] = [kinds.get(kind, kind), int(mode, 8), link]
+    hashed = host.run(f"cd '{folder}' && find . -type f -print0 | xargs -0r sha256sum -z")
+    assert hashed.rc == 0, hashed.stderr
+    for row in hashed.stdout_bytes.split(b"\0")[:-1]:
+        digest, path = row.decode("utf-8", "surrogateescape").split("  ./", 1)
+        rows[path][2] = digest
+    return rows
+
+
+def differing(found: dict[str, list[Any]], wanted: list[list[Any]]) -> list[str]:
+    """One line per path that is not as wanted: [path, kind, mode, sha256 or link]."""
+    lines = []
+    for path, *row in wanted:
+        if found.get(path) != row:
+            lines.append(f"{path}: expected {row}, found {found.get(path)}")
+    return lines

@@ -1,0 +1,52 @@
+"""env: every locked package at its version, and nothing else."""
+
+import json
+from typing import Any
+
+from conftest_layers import differing, listing
+
+DISTRIBUTIONS = """
+import importlib.metadata as m, json, re
+print(json.dumps([[re.sub('[-_.]+', '-', d.metadata['Name']).lower(), d.version, str(d.locate_file(''))]
+                  for d in m.distributions()]))
+"""
+
+
+def test_debian_packages_are_the_locked_ones(host: Any, expected: dict[str, Any]) -> None:
+    found = host.run("dpkg-query --show --showformat '${db:Status-Abbrev}|${Package}|${Version}\\n'")
+    assert found.rc == 0, found.stderr
+    rows = [line.split("|") for line in found.stdout.splitlines()]
+    assert {status.strip() for status, _, _ in rows} == {"ii"}
+    assert {name: version for _, name, version in rows} == expected["debs"]
+
+
+def test_dpkg_finds_nothing_broken(host: Any, expected: dict[str, Any]) -> None:
+    audit = host.run("dpkg --audit")
+    assert (audit.rc, audit.stdout) == (0, "")
+
+
+def test_python_packages_are_the_locked_wheels(host: Any, expected: dict[str, Any]) -> None:
+    if expected["wheels"] is None:
+        return
+    found = host.run("python3 -c %s", DISTRIBUTIONS)
+    assert found.rc == 0, found.stderr
+    # What stands in /usr/lib came with a .deb, and those are checked above.
+    rows = {name: version for name, version, place in json.loads(found.stdout) if not place.startswith("/usr/lib/")}
+    assert rows == expected["wheels"]
+
+
+def test_python_packages_agree_with_each_other(host: Any, expected: dict[str, Any]) -> None:
+    if expected["wheels"] is None:
+        return
+    found = host.run("python3 -m pip check")
+    assert found.rc == 0, found.stdout
+
+
+def test_files_of_the_recipe(host: Any, expected: dict[str, Any]) -> None:
+    for path, kind, mode, digest in expected["files"]:
+        folder, _, name = path.rpartition("/")
+        assert differing(listing(host, f"/{folder}"), [[name, kind, mode, digest]]) == []
+
+
+def test_there_is_no_network(host: Any) -> None:
+    assert host.run("cat /proc/net/route").stdout.splitlines()[1:] == []

@@ -3,7 +3,8 @@
 What names an image: with graph drivers (the default until 28) Docker's image ID is the config digest. The containerd
 image store (default since 29) calls the manifest's digest the ID and does not tell the config's. There an image that
 `load` sent carries its config digest as an annotation, which Docker 28 and newer show; for others, and on Docker
-23 to 27 with that store, `docker save` is read until the manifest comes by: right, but slow for large images.
+23 to 27, where that store is an experiment, `docker save` is read until the manifest comes by: right, but slow for
+large images. (Builds on those experiments also ask the registry for FROM before they look at local images.)
 """
 
 import os
@@ -81,7 +82,7 @@ class DockerEngine:
 
     @cached_property
     def _cli(self) -> docker_cli.Cli:
-        return docker_cli.find_cli(os.environ)
+        return docker_cli.find_cli(self._endpoint, os.environ)
 
     @cached_property
     def _containerd_store(self) -> bool:
@@ -123,7 +124,8 @@ class DockerEngine:
     def _config_digest(self, image: dict[str, Any]) -> str | None:
         if noted := _annotated(image):
             return noted
-        if not self._containerd_store:
+        # Only graph drivers tell where they keep an image; this saves the round trip for all settings.
+        if (image.get("GraphDriver") or {}).get("Data") or not self._containerd_store:
             return str(image["Id"]).removeprefix("sha256:")
         with self._saved(image["Id"]) as stream:
             return docker_layers.saved_config_digest(stream, image["Id"])
@@ -137,11 +139,10 @@ class DockerEngine:
         """In the containerd image store only images that `load` sent count: others may hold their layers compressed,
         and an image that lacks the very blobs of its manifest could be run, but not be pushed or saved."""
         with _explained("listing its images"):
-            names = sorted({str(image["Id"]) for image in self._api.images(all=True)})
+            images = self._api.images(all=True)
         out: set[str] = set()
-        for name in names:
-            image = self._inspect(name)
-            if image is not None and (_annotated(image) or not self._containerd_store):
+        for name in sorted({str(image["Id"]) for image in images if _annotated(image) or not self._containerd_store}):
+            if (image := self._inspect(name)) is not None:
                 out.update(chain_ids(docker_layers.layer_ids(image)))
         return out
 

@@ -53,19 +53,25 @@ class BuildRequest:
         return [*out, str(self.context)]
 
 
-def find_cli(environment: Mapping[str, str]) -> Cli:
-    """The first docker command on PATH (then in /usr/bin) that has BuildKit. Raises EngineError if none has."""
+def find_cli(endpoint: Endpoint, environment: Mapping[str, str]) -> Cli:
+    """The first docker command on PATH (then in /usr/bin) that has BuildKit and that the daemon talks to.
+
+    Raises EngineError if there is none.
+    """
     seen: list[str] = []
-    with _command_environment(Endpoint("unix:///dev/null"), environment) as env:
+    with _command_environment(endpoint, environment) as env:
         for path in _candidates(environment.get("PATH", os.defpath)):
             version = _VERSION.match(_output([str(path), "--version"], env))
             if version is None:
                 continue
-            if (18, 9) <= (int(version[1]), int(version[2])) < (23, 0):
+            if not _output([str(path), "version", "--format", "{{.Server.Version}}"], env):
+                seen.append(f"{path} ({version[1]}.{version[2]}) is too old or too new for the daemon")
+            elif (18, 9) <= (int(version[1]), int(version[2])) < (23, 0):
                 return Cli(path, "BuildKit")
-            if buildx := re.search(r"\bv?(\d+\.\d+\S*)", _output([str(path), "buildx", "version"], env)):
+            elif buildx := re.search(r"\bv?(\d+\.\d+\S*)", _output([str(path), "buildx", "version"], env)):
                 return Cli(path, f"buildx {buildx[1]}")
-            seen.append(f"{path} ({version[1]}.{version[2]}) has no buildx plugin")
+            else:
+                seen.append(f"{path} ({version[1]}.{version[2]}) has no buildx plugin")
     problem = "no docker command can build: " + ("; ".join(seen) if seen else "there is none on PATH")
     raise EngineError(
         problem,

@@ -1,0 +1,253 @@
+"""The Docker engine against the daemon that answers: whatever its version and its way to store images."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tiny_images import LABEL, Collected, Counted, Sandbox, image, layer
+
+from portside.engines import ImageLayer, ImageToLoad, Mount, RunSpec, chain_ids, docker_layers
+from portside.errors import BuildError, EngineError
+from portside.layers.raw import LayerSource, RawLayer, read
+
+RUN_EVERYTHING = r"""
+mkdir -p new/deep && echo one > new/deep/file && ln new/deep/file new/hard && ln -s deep/file new/soft
+chmod 4755 new/deep/file && mkfifo new/fifo
+rm /etc/greeting && rm -r /etc/old && mkdir /etc/old && echo c > /etc/old/c
+mv /srv/data /srv/moved && echo long > /srv/$(printf '%0120d' 7)
+"""
+
+
+def test_load_sends_only_what_is_missing(sandbox: Sandbox) -> None:
+    layers = [layer({f"file{number}": os.urandom(300_000)}) for number in range(3)]
+    lower = image(layers[:2], [sandbox.ref("load:lower")])
+    upper = image(layers, [sandbox.ref("load:upper"), sandbox.ref("load:same")])
+    engine, first, second, third = sandbox.engine, Counted(), Counted(), Counted()
+
+    assert engine.image_id(sandbox.ref("load:lower")) is None
+    sent = engine.load(lower, first)
+    assert sent == first.done == sum(part.size for part in layers[:2]) and first.totals == [sent]
+    assert engine.image_id(sandbox.ref("load:lower")) == lower.image_id
+
+    sent = engine.load(upper, second)
+    known = set(chain_ids([part.diff_id for part in layers[:2]]))
+    if known <= engine.chains():
+        assert sent == second.done == layers[2].size
+    else:  # a containerd image store before Docker 28 does not tell which layers are whole
+        assert sent == second.done == sum(part.size for part in layers)
+    for ref in upper.tags:
+        assert engine.image_id(ref) == upper.image_id
+
+    again = ImageToLoad(upper.config, upper.layers, (sandbox.ref("load:again"),))
+    assert engine.load(again, third) == 0 and third.totals == []
+    assert engine.image_id(sandbox.ref("load:again")) == upper.image_id
+    assert engine.images(sandbox.ref("load:")) == [
+        sandbox.ref(f"load:{tag}") for tag in ("again", "lower", "same", "upper")
+    ]
+
+
+def test_a_layer_that_vanished_is_sent_after_all(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = image([layer({"gone": os.urandom(1000)}), layer({"top": b"x"})], [sandbox.ref("vanished:latest")])
+    monkeypatch.setattr(sandbox.engine, "chains", lambda: set(chain_ids([made.layers[0].diff_id])))
+    sandbox.engine.load(made, Counted())
+    assert sandbox.engine.image_id(made.tags[0]) == made.image_id
+    with sandbox.engine.new_layers(made.tags[0], 0) as layers:
+        assert [set(read(source).entries) for source in layers] == [{"gone"}, {"top"}]
+
+
+def test_a_layer_of_other_bytes_is_refused(sandbox: Sandbox) -> None:
+    true, other = layer({"a": b"true"}), layer({"a": b"lie!"})
+    lie = ImageLayer(true.diff_id, true.size, other.open)
+    short = ImageLayer(true.diff_id, true.size + 512, other.open)
+    for number, part in enumerate((lie, short)):
+        made = image([part], [sandbox.ref(f"refused:{number}")], note=os.urandom(4).hex())
+        with pytest.raises(EngineError):
+            sandbox.engine.load(made, Counted())
+        assert sandbox.engine.image_id(made.tags[0]) is None
+
+
+def _build(sandbox: Sandbox, folder: Path, text: str, name: str, log: list[str], no_cache: bool = False) -> str:
+    dockerfile = folder / "Dockerfile"
+    dockerfile.write_text(f"FROM {sandbox.ref('base:latest')} AS one\n{text}\n")
+    (folder / "context").mkdir(exist_ok=True)
+    (folder / "context" / "input").write_text("from the context")
+    return sandbox.engine.build(
+        folder / "context",
+        dockerfile=dockerfile,
+        target="one",
+        tag=sandbox.ref(name),
+        log=log.append,
+        no_cache=no_cache,
+    )
+
+
+def _content(source: LayerSource) -> dict[str, object]:
+    """All that matters of a layer; what the engines themselves disagree on (see design.md) is left out."""
+    raw = read(source)
+    out: dict[str, object] = {path: "gone" for path in raw.whiteouts | raw.opaque if path not in raw.entries}
+    for path, entry in raw.entries.items():
+        if path.split("/")[0] in ("etc", "srv", "work"):
+            data = hashlib.sha256(entry.read()).hexdigest() if entry.kind == "file" else entry.link
+            out[path] = (entry.kind, entry.mode, entry.uid, entry.gid, entry.mtime, data, _links(raw, path))
+    return out
+
+
+def _links(raw: RawLayer, path: str) -> list[str]:
+    content = raw.entries[path].content
+    return sorted(name for name, entry in raw.entries.items() if content is not None and entry.content is content)
+
+
+@pytest.mark.usefixtures("base")
+def test_new_layers_are_the_same_in_place_and_saved(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = " && ".join(line for line in RUN_EVERYTHING.strip().splitlines())
+    fresh = f"echo {os.urandom(4).hex()} > fresh"
+    text = f"WORKDIR /work\nRUN --mount=type=bind,target=/inputs cat /inputs/input > seen\nRUN {script} && {fresh}"
+    sandbox_ref = sandbox.ref("built:latest")
+    _build(sandbox, tmp_path, text, "built:latest", [])
+    with sandbox.engine.new_layers(sandbox_ref, 2) as layers:
+        in_place = [_content(source) for source in layers]
+    monkeypatch.setattr(docker_layers, "overlay_folders", lambda *_: None)
+    with sandbox.engine.new_layers(sandbox_ref, 2) as layers:
+        saved = [_content(source) for source in layers]
+        paths = [source.path for source in layers]
+    assert in_place == saved
+    assert not any(path.exists() for path in paths)
+
+    assert len(saved) == 3
+    assert set(saved[1]) >= {"work/seen"}
+    kinds = {path: value if value == "gone" else value[:2] for path, value in saved[2].items()}  # type: ignore[index]
+    assert kinds["etc/greeting"] == kinds["srv/data"] == "gone"
+    assert kinds["work/new/deep/file"] == kinds["work/new/hard"] == ("file", 0o4755)
+    assert kinds["work/new/soft"] == ("symlink", 0o777) and kinds["work/new/fifo"][0] == "fifo"
+    assert kinds["srv/" + "7".rjust(120, "0")] == ("file", 0o644)
+    assert saved[2]["work/new/hard"][6] == ["work/new/deep/file", "work/new/hard"]  # type: ignore[index]
+    with sandbox.engine.new_layers(sandbox_ref, 5) as layers:
+        assert layers == []
+
+
+@pytest.mark.usefixtures("base")
+def test_a_build_has_no_network_and_no_cache_if_asked(sandbox: Sandbox, tmp_path: Path) -> None:
+    text = f"RUN cat /proc/net/dev && echo seen-$((1 + 1)) {os.urandom(4).hex()}"
+    log: list[str] = []
+    first = _build(sandbox, tmp_path, text, "network:latest", log)
+    said = "\n".join(log)
+    assert "seen-2" in said and " lo:" in said and "eth0" not in said
+    assert first.startswith("sha256:") and sandbox.engine.image_id(sandbox.ref("network:latest")) is not None
+    log.clear()
+    _build(sandbox, tmp_path, text, "network:latest", log)
+    assert any(line.endswith(" CACHED") for line in log)
+    log.clear()
+    _build(sandbox, tmp_path, text, "network:latest", log, no_cache=True)
+    assert any("seen-2" in line for line in log)
+
+
+@pytest.mark.usefixtures("base")
+def test_a_failing_step_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
+    with pytest.raises(BuildError) as caught:
+        _build(sandbox, tmp_path, "RUN echo before\nRUN echo the reason && cat /missing", "failing:latest", [])
+    assert "RUN echo the reason && cat /missing" in caught.value.problem.splitlines()[0]
+    assert "the reason" in caught.value.problem and "No such file" in caught.value.problem
+    assert sandbox.engine.image_id(sandbox.ref("failing:latest")) is None
+
+
+@pytest.mark.usefixtures("base")
+def test_an_interrupted_build_leaves_no_process(sandbox: Sandbox, tmp_path: Path) -> None:
+    program = (
+        "import pathlib, sys; from portside.engines import open_engine\n"
+        "context, tag = pathlib.Path(sys.argv[1]), sys.argv[2]\n"
+        "log = lambda line: print(line, flush=True)\n"
+        "open_engine().build(context, dockerfile=context / 'Dockerfile', target=None, tag=tag, log=log)\n"
+    )
+    text = f"FROM {sandbox.ref('base:latest')}\nRUN echo it-$((20 + 2))-runs && sleep 60\n"
+    (tmp_path / "Dockerfile").write_text(text)
+    command = [sys.executable, "-c", program, str(tmp_path), sandbox.ref("interrupted:latest")]
+    start = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None and child.stderr is not None
+        assert any("it-22-runs" in line for line in child.stdout if "echo" not in line)
+        child.send_signal(signal.SIGINT)
+        assert "KeyboardInterrupt" in child.stderr.read()
+    assert child.returncode != 0 and time.monotonic() - start < 50
+    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if _mentions(path, str(tmp_path))]
+
+
+def _mentions(path: Path, text: str) -> bool:
+    try:
+        return text.encode() in path.read_bytes()
+    except OSError:
+        return False
+
+
+def test_run_gives_output_and_exit_code(sandbox: Sandbox, base: ImageToLoad, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mounted")
+    script = "cat /here/file; echo $WHAT-$PWD-$(ulimit -n) >&2; cat /proc/net/dev; exit 7"
+    spec = RunSpec(
+        base.tags[0],
+        ("-c", script),
+        env={"WHAT": "a b"},
+        mounts=(Mount(str(tmp_path), "/here", read_only=True),),
+        workdir="/srv",
+        ulimits={"nofile": (123, 456)},
+        devices=("/dev/null:/dev/nothing",),
+        shm_size=1 << 20,
+        labels=LABEL,
+        entrypoint=("sh",),
+    )
+    said = Collected()
+    assert sandbox.engine.run(spec, said) == 7
+    assert said.stdout.startswith(b"mounted") and b"eth0" not in said.stdout
+    assert said.stderr == b"a b-/srv-123\n"
+
+
+def test_the_command_line_does_the_same(sandbox: Sandbox, base: ImageToLoad, tmp_path: Path) -> None:
+    folder = tmp_path / "with, comma"
+    folder.mkdir()
+    (folder / "file").write_text("mounted")
+    spec = RunSpec(
+        base.tags[0],
+        ("cat /here/file; echo $WHAT; exit 9",),
+        env={"WHAT": "it's $HOME"},
+        mounts=(Mount(str(folder), "/here"),),
+        labels=LABEL,
+        entrypoint=("sh", "-c"),
+    )
+    done = subprocess.run(sandbox.engine.as_command(spec), capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (9, "mountedit's $HOME\n")
+    said = Collected()
+    assert sandbox.engine.run(spec, said) == 9
+    assert said.stdout == b"mountedit's $HOME\n"
+
+
+def test_exec_in_a_started_container(sandbox: Sandbox, base: ImageToLoad) -> None:
+    container = sandbox.engine.start(RunSpec(base.tags[0], ("sleep", "60"), labels=LABEL))
+    try:
+        result = sandbox.engine.exec(container, ["sh", "-c", "echo out; echo err >&2; exit 3"])
+        assert (result.exit_code, result.stdout, result.stderr) == (3, b"out\n", b"err\n")
+    finally:
+        sandbox.engine.remove_container(container)
+    sandbox.engine.remove_container(container)
+    with pytest.raises(EngineError):
+        sandbox.engine.exec(container, ["sh"])
+
+
+def test_absent_images(sandbox: Sandbox) -> None:
+    absent = sandbox.ref("absent:latest")
+    assert sandbox.engine.image_id(absent) is None
+    sandbox.engine.remove_image(absent)
+    with pytest.raises(EngineError, match="absent"):
+        sandbox.engine.run(RunSpec(absent), Collected())
+    with pytest.raises(EngineError, match="absent"), sandbox.engine.new_layers(absent, 0):
+        pass
+
+
+def test_the_engine_describes_itself(sandbox: Sandbox) -> None:
+    assert sandbox.engine.version() in sandbox.engine.describe()
+    free = sandbox.engine.free_bytes()
+    assert free is None or free > 0

@@ -65,13 +65,14 @@ def test_missing_client_is_installed_beside_an_engine(machine: Machine) -> None:
     "call",
     [
         ("plan", "--recipe", "debian"),
-        ("lock", "--recipe", "debian"),
+        ("inspect", "--recipe", "debian"),
         ("build", "--help"),
         ("--list",),
         (),
         ("run-container", "--recipe", "debian", "--dry-run"),
         ("check", "--recipe", "debian", "--engine", "podman"),
         ("check", "--recipe", "debian", "--engine=podman"),
+        ("check", "--recipe", "debian", "-e", "podman"),
     ],
 )
 def test_calls_that_need_nothing(machine: Machine, call: tuple[str, ...]) -> None:
@@ -81,7 +82,7 @@ def test_calls_that_need_nothing(machine: Machine, call: tuple[str, ...]) -> Non
 
 
 @pytest.mark.parametrize("recipe", ["debian", "child"])
-@pytest.mark.parametrize("task", ["render", "build"])
+@pytest.mark.parametrize("task", ["lock", "fetch", "render", "build"])
 def test_recipe_on_debian_needs_mmdebstrap(machine: Machine, task: str, recipe: str) -> None:
     machine.run(task, f"--recipe={recipe}")
     assert " mmdebstrap apt-utils" in machine.calls("apt-get")[-1]

@@ -1,0 +1,307 @@
+"""Archives that come from outside: sdists as trees, wheels as members. Nothing is ever unpacked into a folder.
+
+A hostile or broken archive raises InputError that names the archive and, where there is one, the member.
+"""
+
+import bz2
+import calendar
+import gzip
+import io
+import lzma
+import re
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, BinaryIO, TypeVar, cast
+
+from portside.canonical import copy_and_hash
+from portside.errors import InputError
+from portside.inputs.spool import Spool
+from portside.inputs.unpacked import Unpacked
+from portside.tree import Entry, FileRange, Tree
+
+MOST_ENTRIES = 200_000
+LARGEST_HEADER = 1 << 20
+"""Bytes of a tar's extension header (a long name, PAX records): tarfile reads one into memory."""
+
+SMALLEST_LIMIT = 64 << 20
+MOST_GROWTH = 200
+"""An archive may grow to this many times its size, or to SMALLEST_LIMIT bytes. gzip reaches 1032."""
+
+_REMEDY = "The archive is damaged or unsafe and is not used; take it from another place, or another version."
+_BROKEN = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    gzip.BadGzipFile,
+    EOFError,
+    ValueError,
+    OverflowError,
+    NotImplementedError,
+    RuntimeError,
+)
+_Member = TypeVar("_Member")
+_YEAR_1981 = calendar.timegm((1981, 1, 1, 0, 0, 0))
+_YEAR_2101 = calendar.timegm((2101, 1, 1, 0, 0, 0))
+
+
+def sdist_tree(path: Path, spool: Spool) -> Tree:
+    """The files of an sdist (tar with any compression, or zip) without the one folder that holds them all.
+
+    Modes become 0644, or 0755 where the owner may execute; everything belongs to root; times stay. Links stay if
+    they lead to a place inside; a hard link becomes a file of its own. The contents live as long as `spool`.
+    """
+    with _checked(path):
+        return _zip_tree(path, spool) if _is_zip(path) else _tar_tree(_unpacked_tar(path, spool))
+
+
+def wheel_members(path: Path, patterns: Sequence[str]) -> list[tuple[str, int]]:
+    """Name and size in bytes of a wheel's members that match one of the patterns, sorted by name.
+
+    `*` and `?` stay inside one folder, `**` spans folders. Raises InputError for a pattern that matches nothing.
+    """
+    with _checked(path), zipfile.ZipFile(path) as archive:
+        files = {info.filename: info.file_size for info in archive.infolist() if not info.is_dir()}
+    found: set[str] = set()
+    for pattern in patterns:
+        matcher = re.compile(_pattern(pattern))
+        matching = {name for name in files if matcher.fullmatch(name)}
+        if not matching:
+            raise InputError(f"{path.name} has no member that matches {pattern}", "List them: unzip -l FILE")
+        found |= matching
+    return [(name, files[name]) for name in sorted(found)]
+
+
+@dataclass(frozen=True, slots=True)
+class ZipMember:
+    """Content that is a member of a zip archive, decompressed while it is read. size: bytes, decompressed."""
+
+    path: Path
+    name: str
+    size: int
+
+    def open(self) -> BinaryIO:
+        with _checked(self.path), zipfile.ZipFile(self.path) as archive:
+            return cast(BinaryIO, _MemberStream(self.path, archive.open(self.name)))
+
+
+class _MemberStream(io.RawIOBase):
+    """An open member; bytes that cannot be decompressed or have another checksum are an InputError."""
+
+    def __init__(self, path: Path, member: IO[bytes]) -> None:
+        self._path = path
+        self._member = member
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        with _checked(self._path):
+            return self._member.read(-1 if size is None else size)
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._member.close()
+        super().close()
+
+
+def open_member(path: Path, name: str) -> ZipMember:
+    """A wheel's member as a Content."""
+    with _checked(path), zipfile.ZipFile(path) as archive:
+        try:
+            return ZipMember(path, name, archive.getinfo(name).file_size)
+        except KeyError:
+            raise InputError(f"{path.name} has no member {name}", "Correct the member's name.") from None
+
+
+def newest_date(path: Path) -> int:
+    """The newest time of a member of a wheel or sdist, seconds since 1970 (UTC); 0 if no member has a real one.
+
+    Zip times have no zone and count as UTC. The year 1980 (zip's zero) and years after 2100 are no real times.
+    """
+    with _checked(path):
+        times = _zip_times(path) if _is_zip(path) else _tar_times(path)
+        return max((time for time in times if _YEAR_1981 <= time < _YEAR_2101), default=0)
+
+
+@contextmanager
+def _checked(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except _BROKEN as error:
+        raise InputError(f"{path.name} is broken: {error}", _REMEDY) from None
+    except InputError as error:
+        if error.solution is not None:
+            raise
+        raise InputError(f"{path.name}: {error.problem}", _REMEDY) from None
+
+
+def _is_zip(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+
+
+def _limit(path: Path) -> int:
+    return max(SMALLEST_LIMIT, MOST_GROWTH * path.stat().st_size)
+
+
+def _decompressed(path: Path) -> BinaryIO:
+    with path.open("rb") as stream:
+        magic = stream.read(6)
+    if magic.startswith(b"\x1f\x8b"):
+        return cast(BinaryIO, gzip.open(path, "rb"))
+    if magic == b"\xfd7zXZ\0":
+        return cast(BinaryIO, lzma.open(path, "rb"))
+    if magic.startswith(b"BZh"):
+        return cast(BinaryIO, bz2.open(path, "rb"))
+    return path.open("rb")
+
+
+def _unpacked_tar(path: Path, spool: Spool) -> FileRange:
+    with _decompressed(path) as source:
+        try:
+            content, _ = spool.append(source, _limit(path))
+        except OSError as error:
+            # bz2 reports bad data as an OSError without a number.
+            if error.errno is not None:
+                raise
+            raise ValueError(str(error)) from None
+    return content
+
+
+class _Header(tarfile.TarInfo):
+    """Refuses an extension header that is larger than any real one before tarfile reads it into memory."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Header":
+        header = super().frombuf(buf, encoding, errors)
+        extension = header.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
+        if (extension or header.type in (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)) and (
+            header.size > LARGEST_HEADER
+        ):
+            raise InputError(f"an extension header of {header.size} bytes")
+        return header
+
+
+def _counted(members: Iterable[_Member]) -> Iterator[_Member]:
+    for count, member in enumerate(members):
+        if count >= MOST_ENTRIES:
+            raise InputError(f"more than {MOST_ENTRIES} members")
+        yield member
+
+
+def _tar_members(tar: FileRange) -> Iterator[tarfile.TarInfo]:
+    """The members of an uncompressed tar that fills a range of a file, offsets relative to the range."""
+    with tar.path.open("rb") as raw:
+        stream = _Window(raw, tar.offset, tar.size)
+        with tarfile.open(
+            fileobj=cast(BinaryIO, stream),
+            mode="r:",
+            tarinfo=_Header,
+            encoding="utf-8",
+            errors="surrogateescape",
+        ) as archive:
+            yield from _counted(archive)
+            # tarfile takes a broken header for the end; the end is a block of zeros.
+            stream.seek(archive.offset)
+            if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+                raise InputError(f"its end is missing or broken, at byte {archive.offset} of the tar")
+
+
+class _Window:
+    """A range of a file as a seekable file, for tarfile."""
+
+    def __init__(self, raw: BinaryIO, offset: int, size: int) -> None:
+        self._raw = raw
+        self._offset = offset
+        self._size = size
+        raw.seek(offset)
+
+    def read(self, size: int) -> bytes:
+        return self._raw.read(max(0, min(size, self._size - self.tell())))
+
+    def seek(self, position: int) -> int:
+        return self._raw.seek(self._offset + position) - self._offset
+
+    def tell(self) -> int:
+        return self._raw.tell() - self._offset
+
+
+def _tar_tree(tar: FileRange) -> Tree:
+    unpacked = Unpacked()
+    for member in _tar_members(tar):
+        mtime = max(0, int(member.mtime))
+        if member.isdir():
+            unpacked.folder(member.name, mtime)
+        elif member.issym():
+            unpacked.symlink(member.name, member.linkname, mtime)
+        elif member.islnk():
+            unpacked.hardlink(member.name, member.linkname, mtime)
+        elif member.isreg() and not member.issparse():
+            if member.size < 0 or member.offset_data + member.size > tar.size:
+                raise InputError(f"{member.name} is cut off")
+            content = FileRange(tar.path, tar.offset + member.offset_data, member.size)
+            with content.open() as stream:
+                sha256, size = copy_and_hash(stream)
+            mode = 0o755 if member.mode & stat.S_IXUSR else 0o644
+            unpacked.file(Entry(member.name, "file", mode, mtime=mtime, size=size, sha256=sha256, content=content))
+        else:
+            raise InputError(f"{member.name} is a device, a FIFO or something else that no sdist needs")
+    return unpacked.tree()
+
+
+def _zip_tree(path: Path, spool: Spool) -> Tree:
+    unpacked = Unpacked()
+    left = _limit(path)
+    with zipfile.ZipFile(path) as archive:
+        for member in _counted(archive.infolist()):
+            kind, mtime = stat.S_IFMT(member.external_attr >> 16), _zip_time(member)
+            if member.is_dir():
+                unpacked.folder(member.filename, mtime)
+                continue
+            if kind not in (0, stat.S_IFREG, stat.S_IFLNK):
+                raise InputError(f"{member.filename} is a device, a FIFO or something else that no sdist needs")
+            with archive.open(member) as source:
+                content, sha256 = spool.append(cast(BinaryIO, source), left)
+            left -= content.size
+            if kind == stat.S_IFLNK:
+                with content.open() as stream:
+                    unpacked.symlink(member.filename, stream.read().decode("utf-8", "surrogateescape"), mtime)
+                continue
+            mode = 0o755 if (member.external_attr >> 16) & stat.S_IXUSR else 0o644
+            entry = Entry(member.filename, "file", mode, mtime=mtime, size=content.size, sha256=sha256, content=content)
+            unpacked.file(entry)
+    return unpacked.tree()
+
+
+def _zip_time(member: zipfile.ZipInfo) -> int:
+    year, month, day, hour, minute, second = member.date_time
+    if not (1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60):
+        return 0
+    return calendar.timegm((year, month, day, hour, minute, second))
+
+
+def _zip_times(path: Path) -> Iterator[int]:
+    with zipfile.ZipFile(path) as archive:
+        yield from (_zip_time(member) for member in archive.infolist())
+
+
+def _tar_times(path: Path) -> Iterator[int]:
+    with _decompressed(path) as source, tarfile.open(fileobj=source, mode="r|", tarinfo=_Header) as archive:
+        yield from (int(member.mtime) for member in _counted(archive))
+
+
+def _pattern(glob: str) -> str:
+    """A glob over paths as a regular expression."""
+    parts = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return "".join(parts.get(piece) or re.escape(piece) for piece in re.split(r"(\*\*/|\*\*|\*|\?)", glob))

@@ -1,0 +1,72 @@
+"""The one HTTP client of this process: proxies, certificates and credentials as the machine is set up."""
+
+import functools
+import os
+import ssl
+from typing import TYPE_CHECKING
+
+from portside.errors import InputError
+from portside.inputs.pip_settings import read_pip_settings
+
+if TYPE_CHECKING:
+    import httpx
+
+_PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+CONNECT_SECONDS = 15
+READ_SECONDS = 60
+
+
+def http_client() -> "httpx.Client":
+    """The client for what the environment and pip's configuration say now; threads share it.
+
+    Raises InputError where the configured certificate bundle cannot be used.
+    """
+    settings = read_pip_settings()
+    names = sorted({*_PROXY_VARIABLES, *(name.upper() for name in _PROXY_VARIABLES)})
+    return _client(settings.cert, settings.trusted_hosts, tuple(os.environ.get(name) for name in names))
+
+
+@functools.lru_cache(maxsize=4)
+def _client(cert: str | None, trusted_hosts: tuple[str, ...], proxies: tuple[str | None, ...]) -> "httpx.Client":
+    import httpx
+
+    del proxies  # part of the cache's key: the client reads them from the environment by itself
+    unverified = {f"https://{host}": httpx.HTTPTransport(verify=False) for host in trusted_hosts}
+    return httpx.Client(
+        verify=_tls(cert),
+        mounts=unverified,
+        follow_redirects=True,
+        timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+        headers={"User-Agent": "portside", "Accept-Encoding": "identity"},
+    )
+
+
+def _tls(cert: str | None) -> ssl.SSLContext:
+    """Trust `cert` alone if somebody configured it; else the machine's authorities and certifi's."""
+    try:
+        if cert is not None:
+            return ssl.create_default_context(cafile=cert)
+        import certifi
+
+        context = ssl.create_default_context()
+        context.load_verify_locations(certifi.where())
+        return context
+    except OSError as error:
+        raise InputError(
+            f"the certificate bundle {cert} cannot be used: {error.strerror or error}",
+            "Correct `cert` in pip's configuration, or SSL_CERT_FILE, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE.",
+        ) from None
+
+
+def credentials(url: "httpx.URL") -> "httpx.Auth | None":
+    """What the URL itself or ~/.netrc (or $NETRC) says for its host."""
+    import netrc
+
+    import httpx
+
+    if url.userinfo:
+        return httpx.BasicAuth(url.username, url.password)
+    try:
+        return httpx.NetRCAuth(os.environ.get("NETRC"))
+    except (OSError, netrc.NetrcParseError):
+        return None

@@ -1,0 +1,189 @@
+"""One URL's bare mirror below the store, and the machine's own git working on it."""
+
+import hashlib
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
+
+from portside import progress
+from portside.config import Config
+from portside.errors import InputError
+from portside.inputs.spool import Spool
+from portside.inputs.transfer import shown
+from portside.store.files import make_folder
+from portside.tree import FileRange
+
+if TYPE_CHECKING:
+    from portside.store import Store
+
+_LOCAL = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
+_REMEDY = "Try the same by hand with git; portside.toml can name a mirror (mirrors.git)."
+
+
+class Mirror:
+    """The bare mirror of one URL, and the machine's git working on it.
+
+    Configuration goes through the environment: nothing of it stays in the mirror, and no URL shows up in `ps`.
+    """
+
+    def __init__(self, url: str, config: Config | None, store: "Store") -> None:
+        self._url = url
+        self._store = store
+        self._name = hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()
+        self.path = store.git / f"{self._name}.git"
+        settings = [
+            ("remote.portside.url", url),
+            ("safe.directory", "*"),
+            ("gc.auto", "0"),
+            ("http.lowSpeedLimit", "1000"),
+            ("http.lowSpeedTime", "60"),
+        ]
+        mirrors = config.mirrors.git if config is not None else {}
+        settings += [(f"url.{new}.insteadOf", old) for old, new in sorted(mirrors.items())]
+        self.environment = {name: value for name, value in os.environ.items() if name not in _LOCAL}
+        self.environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1"}
+        self.environment.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
+        first = int(self.environment.get("GIT_CONFIG_COUNT") or 0)
+        for number, (key, value) in enumerate(settings, first):
+            self.environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+        self.environment["GIT_CONFIG_COUNT"] = str(first + len(settings))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the mirror, make it if missing, and remove the lock files of a git that was killed here."""
+        with self._store.lock(f"git-{self._name}"):
+            if not (self.path / "HEAD").is_file():
+                make_folder(self.path)
+                self.git("init", "--quiet", "--bare", "--template=", "--object-format=sha1", ".")
+            for path in [*self.path.glob("*.lock"), *self.path.glob("refs/**/*.lock")]:
+                path.unlink(missing_ok=True)
+            yield
+
+    def git(self, *arguments: str, codes: Sequence[int] = (0,)) -> bytes:
+        """Run git in the mirror; gives its output. Raises InputError with what git says."""
+        try:
+            run = subprocess.run(
+                ["git", *arguments], cwd=self.path, env=self.environment, stdin=subprocess.DEVNULL, capture_output=True
+            )
+        except FileNotFoundError:
+            raise InputError("git is not installed on this machine", "Install it: apt-get install git") from None
+        if run.returncode not in codes:
+            raise InputError(f"git {arguments[0]} failed for {shown(self._url)}:\n{_message(run.stderr)}", _REMEDY)
+        return run.stdout
+
+    def has(self, commit: str) -> bool:
+        """The ref is written after all objects are here, so it stands for them."""
+        if not (self.path / "HEAD").is_file():
+            return False
+        return bool(self.git("for-each-ref", "--format=%(objectname)", f"refs/portside/{commit}"))
+
+    def need(self, commit: str) -> None:
+        """Fetch one commit without its history if the server gives it, else everything there is."""
+        if self.has(commit):
+            return
+        progress.say(f"  fetching {commit[:12]} of {shown(self._url)}")
+        ref = f"refs/portside/{commit}"
+        try:
+            self._fetch(["--depth=1"], [f"+{commit}:{ref}"])
+        except InputError:
+            self.fetch_everything()
+            with suppress(InputError):
+                self.git("update-ref", ref, commit)
+        if not self.has(commit):
+            raise InputError(
+                f"{shown(self._url)} has no commit {commit}",
+                "If its history was rewritten, name a mirror that still has it (mirrors.git), or update the lock.",
+            )
+
+    def fetch_everything(self) -> None:
+        """All branches and tags with their history."""
+        self._fetch([], ["+refs/heads/*:refs/remote/heads/*", "+refs/tags/*:refs/remote/tags/*"])
+
+    def _fetch(self, options: Sequence[str], refs: Sequence[str]) -> None:
+        always = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
+        self.git("fetch", *always, *options, "portside", *refs)
+
+    def remote_commit(self, revision: str) -> str | None:
+        """What the server's tag, branch or HEAD of that name points to."""
+        listing = self.git("ls-remote", "portside").decode("utf-8", "surrogateescape")
+        refs = {ref: name for name, _, ref in (line.partition("\t") for line in listing.splitlines())}
+        names = (f"refs/tags/{revision}^{{}}", f"refs/tags/{revision}", f"refs/heads/{revision}", revision)
+        return next((refs[name] for name in names if name in refs), None)
+
+    def name_of(self, expression: str, revision: str) -> str:
+        try:
+            return self.git("rev-parse", "--verify", "--quiet", "--end-of-options", expression).decode().strip()
+        except InputError:
+            raise InputError(
+                f"{shown(self._url)}: {revision} is no commit that the store has", "invoke fetch --recipe R brings it."
+            ) from None
+
+
+class Blobs:
+    """`git cat-file --batch`: asked for one object at a time, answers with its bytes."""
+
+    def __init__(self, mirror: Mirror) -> None:
+        self._mirror = mirror
+
+    def __enter__(self) -> "Blobs":
+        self._process = subprocess.Popen(
+            ["git", "cat-file", "--batch"],
+            cwd=self._mirror.path,
+            env=self._mirror.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def read(self, name: str, spool: Spool) -> tuple[FileRange, str]:
+        """A blob's bytes and their sha256, checked against its name."""
+        pipe_in, pipe_out = self._process.stdin, self._process.stdout
+        assert pipe_in is not None and pipe_out is not None
+        pipe_in.write(name.encode() + b"\n")
+        pipe_in.flush()
+        header = pipe_out.readline().split()
+        if len(header) != 3 or header[1] != b"blob":
+            raise self._damaged(f"no blob {name}")
+        blob = _Blob(pipe_out, int(header[2]))
+        content, sha256 = spool.append(cast(BinaryIO, blob))
+        if blob.name != name:
+            raise self._damaged(f"blob {name} is {blob.name}")
+        pipe_out.read(1)
+        return content, sha256
+
+    def _damaged(self, problem: str) -> InputError:
+        path = self._mirror.path
+        return InputError(f"the git mirror {path} is damaged: {problem}", f"Remove it and fetch again: rm -r {path}")
+
+
+class _Blob:
+    """The next `size` bytes of a pipe; `name` is git's name for what has been read (SHA-1 over header and bytes)."""
+
+    def __init__(self, pipe: IO[bytes], size: int) -> None:
+        self._pipe = pipe
+        self._left = size
+        self._digest = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+
+    @property
+    def name(self) -> str:
+        return self._digest.hexdigest()
+
+    def read(self, size: int) -> bytes:
+        data = self._pipe.read(min(size, self._left))
+        self._left -= len(data)
+        self._digest.update(data)
+        return data
+
+
+def _message(stderr: bytes) -> str:
+    """The end of what git says, without credentials."""
+    text = re.sub(r"://[^/@\s]+@", "://", stderr.decode("utf-8", "replace"))
+    return "\n".join(f"  {line}" for line in text.strip().splitlines()[-6:])

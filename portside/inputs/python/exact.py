@@ -1,0 +1,115 @@
+"""One file of one package: the sdist of a source, a wheel that carries data, the place of a locked file."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from portside.config import Config
+from portside.errors import InputError, RecipeError
+from portside.inputs.python.index import Offer, offers
+from portside.inputs.python.names import SDIST_SUFFIXES, sdist_version, wheel_version
+from portside.inputs.transfer import bring
+from portside.lock.models import Artefact
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+    from packaging.version import Version
+
+    from portside.store import Store
+
+
+def locations(artefact: Artefact, config: Config) -> list[str]:
+    """Where a file of this name may be: folders first, then indexes and find-links; not every one need have it.
+
+    Raises InputError if no place offers it and some could not be asked.
+    """
+    found, failures = offers(artefact.name, config, everything=True)
+    named = [offer for offer in found if offer.file == artefact.file]
+    # Who says itself that it has other bytes is asked last; then the mismatch is what a person gets to read.
+    named.sort(key=lambda offer: offer.sha256 not in (None, artefact.sha256))
+    places = [str(folder / artefact.file) for folder in config.folders if (folder / artefact.file).is_file()]
+    places += [offer.place for offer in named if offer.place not in places]
+    if not places and failures:
+        raise InputError(
+            "\n".join([f"{artefact.file} was not found, and not every place could be asked", *failures]),
+            "Try again with a network, or put the file into a folder that portside.toml names under `folders`.",
+        )
+    return places
+
+
+def resolve_sdist(requirement: str, config: Config) -> Artefact:
+    """The source distribution of the newest version that a requirement ('transformers==4.27.4') allows.
+
+    Raises RecipeError for a requirement that cannot be used, InputError if there is no such file.
+    """
+
+    def worth(offer: Offer) -> int:
+        return -next(number for number, suffix in enumerate(SDIST_SUFFIXES) if offer.file.endswith(suffix))
+
+    return _newest(requirement, "source distribution", sdist_version, worth, config)
+
+
+def resolve_wheel_exact(requirement: str, config: Config) -> Artefact:
+    """The wheel of a package that carries data and so has one wheel for every platform.
+
+    Raises RecipeError for a requirement that cannot be used, InputError if there is no such file.
+    """
+
+    def version(file: str) -> "tuple[str, Version] | None":
+        return wheel_version(file) if file.endswith("-any.whl") else None
+
+    return _newest(requirement, "wheel for every platform", version, lambda offer: 0, config)
+
+
+def _newest(
+    text: str,
+    what: str,
+    version_of: "Callable[[str], tuple[str, Version] | None]",
+    worth: Callable[[Offer], int],
+    config: Config,
+) -> Artefact:
+    """The file of the newest allowed version; of several the worthiest, then the one offered first."""
+    from portside.store import Store
+
+    requirement = parse_requirement(text, "sources and weights")
+    found, failures = offers(requirement.name, config)
+    exact = any(specifier.operator in ("==", "===") for specifier in requirement.specifier)
+    versions = [(named[1], offer) for offer in found if (named := version_of(offer.file))]
+    allowed = set(requirement.specifier.filter({version for version, offer in versions if exact or not offer.yanked}))
+    candidates = [(version, offer) for version, offer in versions if version in allowed and (exact or not offer.yanked)]
+    if not candidates:
+        known = sorted({version for version, _ in versions})
+        listed = f"; there are {', '.join(map(str, known[-5:]))}" if known else ""
+        raise InputError(
+            "\n".join([f"no {what} was found for {text}{listed}", *failures]),
+            "Correct the requirement, or put the file into a folder that portside.toml names under `folders`.",
+        )
+    version, offer = max(candidates, key=lambda candidate: (candidate[0], worth(candidate[1])))
+    return artefact_of(requirement.name, str(version), offer, Store(config.home))
+
+
+def artefact_of(name: str, version: str, offer: Offer, store: "Store") -> Artefact:
+    """An offered file as an artefact; if its place does not say hash and size, the file is brought to know them."""
+    from packaging.utils import canonicalize_name
+
+    sha256, size = offer.sha256, offer.size
+    if sha256 is None or size is None:
+        sha256 = bring(offer.file, sha256, size, [offer.place], store, "Try again, or name another index.")
+        size = store.inputs.require(sha256, offer.file).size
+    return Artefact(name=canonicalize_name(name), version=version, file=offer.file, size=size, sha256=sha256)
+
+
+def parse_requirement(text: str, key: str) -> "Requirement":
+    """A PEP 508 requirement that an index can satisfy. key: the recipe's key, for the RecipeError."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement as error:
+        reason = str(error).partition("\n")[0]
+        raise RecipeError(f"{key}: not a requirement: {text!r}: {reason}", "Write NAME==VERSION.") from None
+    if requirement.url is not None:
+        raise RecipeError(
+            f"{key}: {requirement.name} is given by a URL, which a lock cannot hold",
+            "Write NAME==VERSION; put the file into a folder that portside.toml names under `folders`.",
+        )
+    return requirement

@@ -1,0 +1,210 @@
+"""The wheels of an environment: uv resolves, the file is the one that pip would choose on the target."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import unquote, urlsplit
+
+from portside.config import Config
+from portside.errors import InputError, RecipeError
+from portside.inputs.pip_settings import read_pip_settings
+from portside.inputs.python.exact import artefact_of, parse_requirement
+from portside.inputs.python.index import Offer, indexes_and_links
+from portside.inputs.python.tags import best_wheel, tag_ranks
+from portside.lock.models import Artefact
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+if TYPE_CHECKING:
+    from packaging.tags import Tag
+
+    from portside.store import Store
+
+KEY = "env.python"
+"""The recipe's key that messages name."""
+
+_LONGEST_EXPLANATION = 14
+
+
+def resolve_wheels(
+    requirements: Sequence[str],
+    *,
+    version: str,
+    platform: str,
+    keep: Sequence[Artefact],
+    update: Collection[str] | Literal["all"],
+    installed: Mapping[str, str],
+    config: Config,
+    store: "Store",
+) -> list[Artefact]:
+    """The wheels that satisfy the requirements and everything they need, sorted by name.
+
+    version, platform: of the target, '3.11' and 'x86_64-manylinux_2_28'. keep: the wheels of the lock so far; they
+    stay unless `update` names them or the requirements no longer allow them. installed: name and version of what the
+    base already has; it satisfies requirements, and neither it nor what only it needs is in the result (a version
+    that is not PEP 440 satisfies every requirement).
+    Raises RecipeError with uv's explanation if nothing satisfies the requirements, InputError for a package that has
+    no wheel and for places that cannot be asked.
+    """
+    from packaging.utils import canonicalize_name
+
+    ranks = tag_ranks(version, platform)
+    base = {str(canonicalize_name(name)): number for name, number in installed.items()}
+    updated = {str(canonicalize_name(name)) for name in update} if update != "all" else set()
+    kept = {wheel.name: wheel for wheel in keep if update != "all" and wheel.name not in updated}
+    wanted = [str(parse_requirement(text, KEY)) for text in requirements]
+    with tempfile.TemporaryDirectory(prefix="portside-uv-") as folder:
+        packages = _Uv(Path(folder), config).compile(wanted, version, platform, list(kept.values()), base)
+    artefacts = [
+        _choose(package, kept.get(package["name"]), ranks, store) for package in packages if package["name"] not in base
+    ]
+    return sorted(artefacts, key=lambda artefact: artefact.name)
+
+
+def _choose(package: Mapping[str, Any], kept: Artefact | None, ranks: "Mapping[Tag, int]", store: "Store") -> Artefact:
+    """The wheel of one resolved package: the kept one if it is of this version and fits, else what pip would take."""
+    name, version = package["name"], package["version"]
+    if kept is not None and kept.version == version and best_wheel([kept.file], ranks):
+        return kept
+    offers = {offer.file: offer for offer in map(_offer, package.get("wheels", ()))}
+    file = best_wheel(offers, ranks)
+    if file is None:
+        raise InputError(
+            f"{KEY}: {name} {version} has no wheel for the target", "Allow another version of it in the recipe."
+        )
+    return artefact_of(name, version, offers[file], store)
+
+
+def _offer(wheel: Mapping[str, Any]) -> Offer:
+    """A `wheels` entry of a pylock.toml (PEP 751)."""
+    place = str(wheel["url"])
+    file = wheel.get("name") or unquote(urlsplit(place).path).rpartition("/")[2]
+    size = wheel.get("size")
+    if size is None and place.startswith("file://"):
+        size = Path(unquote(urlsplit(place).path)).stat().st_size
+    return Offer(file, place, wheel.get("hashes", {}).get("sha256"), size)
+
+
+@dataclass(frozen=True, slots=True)
+class _Uv:
+    """One call of `uv pip compile`, with pip's idea of where packages come from and nothing of uv's own settings."""
+
+    folder: Path
+    config: Config
+
+    def compile(
+        self,
+        requirements: Sequence[str],
+        version: str,
+        platform: str,
+        keep: Sequence[Artefact],
+        installed: Mapping[str, str],
+    ) -> list[dict[str, Any]]:
+        """The `packages` of the pylock.toml that uv writes."""
+        output = self.folder / "pylock.toml"
+        if keep:
+            # What uv finds in its output file it prefers; that is how pins stay.
+            pins = "".join(f'[[packages]]\nname = "{wheel.name}"\nversion = "{wheel.version}"\n' for wheel in keep)
+            output.write_text(f'lock-version = "1.0"\ncreated-by = "portside"\n{pins}', encoding="utf-8")
+        present, anything = self._stand_ins(installed)
+        source = self.folder / "requirements.in"
+        source.write_text("\n".join([*requirements, *present]) + "\n", encoding="utf-8")
+        excluded = self.folder / "excludes.txt"
+        excluded.write_text("".join(f"{name}\n" for name in anything), encoding="utf-8")
+        arguments = [str(source), "--output-file", str(output), "--excludes", str(excluded)]
+        arguments += ["--python-version", version, "--python-platform", platform, "--python", sys.executable]
+        run = self._run([*arguments, "--format", "pylock.toml", "--only-binary", ":all:"])
+        if run.returncode != 0:
+            raise _failure(run.stderr, installed)
+        packages: list[dict[str, Any]] = tomllib.loads(output.read_text(encoding="utf-8")).get("packages", [])
+        return packages
+
+    def _stand_ins(self, installed: Mapping[str, str]) -> tuple[list[str], list[str]]:
+        """Requirements on wheels without content or needs that stand for the installed packages.
+
+        The second list: names whose versions say nothing, to be left out of every package's needs.
+        """
+        from packaging.version import InvalidVersion, Version
+
+        requirements: list[str] = []
+        anything: list[str] = []
+        for name, number in sorted(installed.items()):
+            try:
+                version = str(Version(number))
+            except InvalidVersion:
+                anything.append(name)
+                continue
+            stem = f"{name.replace('-', '_')}-{version}"
+            path = self.folder / f"{stem}-py3-none-any.whl"
+            with zipfile.ZipFile(path, "w") as wheel:
+                metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+                wheel.writestr(f"{stem}.dist-info/METADATA", metadata)
+                wheel.writestr(f"{stem}.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+                wheel.writestr(f"{stem}.dist-info/RECORD", "")
+            requirements.append(f"{name} @ {path.as_uri()}")
+        return requirements, anything
+
+    def _run(self, arguments: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+        from uv import find_uv_bin
+
+        settings = read_pip_settings()
+        indexes, links = indexes_and_links(settings, self.config)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
+        # Through the environment: an index's URL may hold a password, and arguments are visible to everyone.
+        if indexes:
+            environment |= {"UV_DEFAULT_INDEX": indexes[0], "UV_INDEX": " ".join(indexes[1:])}
+        if settings.cert is not None:
+            environment["SSL_CERT_FILE"] = settings.cert
+        options = ["--no-config", "--quiet", "--color", "never", "--no-header", "--no-python-downloads"]
+        options += ["--cache-dir", str(self.config.home / "uv"), "--system-certs"]
+        # pip looks at all indexes alike.
+        options += ["--index-strategy", "unsafe-best-match"] if indexes else ["--no-index"]
+        options += [part for link in links for part in ("--find-links", link)]
+        options += [part for host in settings.trusted_hosts for part in ("--allow-insecure-host", host)]
+        return subprocess.run(
+            [find_uv_bin(), "pip", "compile", *options, *arguments],
+            cwd=self.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+
+
+def _failure(stderr: str, installed: Mapping[str, str]) -> Exception:
+    """uv's error as ours. See `explanation` for its text."""
+    text = re.sub(r"://[^/@\s]+@", "://", stderr)
+    explanation, _, hints = text.partition("\nhint:")
+    lines = [line.strip() for line in explanation.strip().splitlines() if line.strip()]
+    lines = [line.removeprefix("error: ").removeprefix("cause: ") for line in lines]
+    if len(lines) > _LONGEST_EXPLANATION:
+        half = _LONGEST_EXPLANATION // 2
+        lines = [*lines[:half], "…", *lines[-half:]]
+    shown = "\n".join(f"  {line}" for line in lines)
+    if "No solution found" not in explanation:
+        return InputError(f"{KEY}: uv could not resolve the requirements:\n{shown}", "Check the network and the index.")
+    built = re.findall(r"Wheels are required for `([^`]+)`", hints)
+    only_source = [name for name in built if re.search(_NO_WHEELS.format(name=re.escape(name)), explanation)]
+    if only_source:
+        return InputError(
+            f"{KEY}: {', '.join(only_source)} is only to be had as a source distribution:\n{shown}",
+            "Allow a version that has a wheel, or build a wheel and put it into a folder that pip's find-links names.",
+        )
+    from_base = ", ".join(f"{name} {version}" for name, version in sorted(installed.items()) if name in explanation)
+    hint = f" The base already has {from_base}, which stays." if from_base else ""
+    return RecipeError(f"{KEY}: nothing satisfies the requirements:\n{shown}", f"Change {KEY} in the recipe.{hint}")
+
+
+_NO_WHEELS = r"(?:all versions of {name} have|\b{name}==\S+ has) no usable wheels"

@@ -1,0 +1,335 @@
+"""Bring an input's bytes from the first place that has them: files, `file://` and `http(s)://` URLs.
+
+Only bytes decide: a place is as good as any other if its bytes are the locked ones. A partial file of an earlier try
+is continued, from another place if need be; where that gives wrong bytes, the place is asked once more from the start.
+"""
+
+import errno
+import re
+import socket
+import ssl
+import stat
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote, urlsplit
+
+from portside import progress
+from portside.canonical import CHUNK
+from portside.errors import InputError
+from portside.inputs.client import credentials, http_client
+
+if TYPE_CHECKING:
+    import httpx
+
+    from portside.store import Store
+    from portside.store.inputs import Receiver
+
+PAUSES = (0.5, 1.0, 2.0, 4.0)
+"""Seconds before each further try after a passing fault; a try that brought new bytes starts the row anew."""
+
+LONGEST_WAIT = 30.0
+"""Seconds: no server's Retry-After makes us wait longer."""
+
+_NEW_BYTES = 1 << 16
+_PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class Sink(Protocol):
+    """Where bytes go. offset: how many are there. done: nothing is to be sent (another process was faster)."""
+
+    done: bool
+    offset: int
+
+    def restart(self) -> None: ...
+
+    def write(self, chunk: bytes) -> None: ...
+
+
+class _UnusableError(Exception):
+    """This place does not give the bytes; the text says why."""
+
+
+class _PassingError(Exception):
+    """A fault that may be gone at the next try. wait: seconds that the server asks for."""
+
+    def __init__(self, reason: str, wait: float = 0.0) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+def bring(
+    name: str,
+    sha256: str | None,
+    size: int | None,
+    places: Iterable[str],
+    store: "Store",
+    note: str,
+    *,
+    pauses: Sequence[float] = PAUSES,
+) -> str:
+    """Take an input into the store from the first place that has it; gives its sha256 (hex).
+
+    sha256, size: as locked, None if nobody knows yet. places: files and URLs, asked in this order; not asked at all
+    if the store has the input. note: what a person can do if no place has it. pauses: see PAUSES.
+    Raises InputError with every place's reason.
+    """
+    if sha256 is not None and store.inputs.locate(sha256) is not None:
+        return sha256
+    arrived = ""
+
+    @contextmanager
+    def attempt() -> Iterator["Receiver"]:
+        nonlocal arrived
+        with store.inputs.receive(name, sha256, size) as receiver:
+            yield receiver
+            arrived = receiver.sha256
+
+    stream_from(name, places, size, attempt, note, pauses=pauses)
+    return sha256 or arrived
+
+
+def stream_from(
+    name: str,
+    places: Iterable[str],
+    size: int | None,
+    attempt: Callable[[], AbstractContextManager[Sink]],
+    note: str,
+    *,
+    pauses: Sequence[float] = PAUSES,
+) -> None:
+    """Send the bytes of the first place that has the right ones into a sink.
+
+    attempt: opens the sink; leaving its block checks the bytes and raises InputError if they are wrong.
+    Other arguments and errors as for `bring`.
+    """
+    reasons: list[str] = []
+    for place in places:
+        reason = _try_place(name, place, size, attempt, pauses)
+        if reason is None:
+            return
+        reasons.append(f"{shown(place)}: {reason}")
+    if not reasons:
+        raise InputError(f"no place is known that has {name}", note)
+    raise InputError("\n".join([f"{name} could not be brought", *(f"  {reason}" for reason in reasons)]), note)
+
+
+def _try_place(
+    name: str,
+    place: str,
+    size: int | None,
+    attempt: Callable[[], AbstractContextManager[Sink]],
+    pauses: Sequence[float],
+) -> str | None:
+    """None if the sink has the right bytes now, else why not."""
+    from_start = False
+    while True:
+        continued = False
+        try:
+            with attempt() as sink:
+                if sink.done:
+                    return None
+                if from_start:
+                    sink.restart()
+                continued = sink.offset > 0
+                with progress.transfer(name, None if size is None else size - sink.offset) as advance:
+                    _send(place, _Counted(sink, advance), size, pauses)
+            return None
+        except _UnusableError as error:
+            return str(error)
+        except InputError as error:
+            if not continued:
+                return f"{error.problem.removeprefix(f'{name}: ')} {error.solution or ''}".rstrip()
+            from_start = True
+
+
+class _Counted:
+    """A sink that tells a progress bar what arrives."""
+
+    def __init__(self, sink: Sink, advance: progress.Advance) -> None:
+        self._sink = sink
+        self._advance = advance
+        self._new = 0
+
+    @property
+    def offset(self) -> int:
+        return self._sink.offset
+
+    def restart(self) -> None:
+        self._advance(-self._new)
+        self._new = 0
+        self._sink.restart()
+
+    def write(self, chunk: bytes) -> None:
+        self._sink.write(chunk)
+        self._new += len(chunk)
+        self._advance(len(chunk))
+
+
+def shown(place: str) -> str:
+    """A place as a person may see it: no credentials, no query (it may hold a token), not too long."""
+    if "://" in place:
+        parts = urlsplit(place)
+        place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return place if len(place) <= 120 else f"{place[:57]}…{place[-60:]}"
+
+
+def _send(place: str, sink: _Counted, size: int | None, pauses: Sequence[float]) -> None:
+    scheme = place.partition("://")[0].lower() if "://" in place else ""
+    if size is not None and size == sink.offset > 0:
+        return
+    if scheme in ("http", "https"):
+        _send_http(place, sink, size, pauses)
+    elif scheme == "file":
+        _send_file(Path(unquote(urlsplit(place).path)), sink, size)
+    elif not scheme:
+        _send_file(Path(place), sink, size)
+    else:
+        raise _UnusableError(f"{scheme} is not a kind of place that Portside can read")
+
+
+def _send_file(path: Path, sink: _Counted, size: int | None) -> None:
+    try:
+        info = path.stat()
+        if not stat.S_ISREG(info.st_mode):
+            raise _UnusableError("not a file")
+        if size is not None and info.st_size != size:
+            raise _UnusableError(f"it has {info.st_size} bytes, the lock says {size}")
+        source = path.open("rb")
+    except OSError as error:
+        raise _UnusableError(error.strerror or str(error)) from None
+    with source:
+        if sink.offset > info.st_size:
+            sink.restart()
+        source.seek(sink.offset)
+        while True:
+            try:
+                chunk = source.read(CHUNK)
+            except OSError as error:
+                raise _UnusableError(error.strerror or str(error)) from None
+            if not chunk:
+                return
+            sink.write(chunk)
+
+
+def _send_http(url: str, sink: _Counted, size: int | None, pauses: Sequence[float]) -> None:
+    download = _Download(url, sink, size)
+    furthest, fruitless = sink.offset, 0
+    while True:
+        try:
+            return download.run()
+        except _PassingError as fault:
+            if sink.offset >= furthest + _NEW_BYTES:
+                furthest, fruitless = sink.offset, 0
+            if fruitless >= len(pauses):
+                raise _UnusableError(f"{fault}, {fruitless + 1} times") from None
+            time.sleep(max(pauses[fruitless], min(fault.wait, LONGEST_WAIT)))
+            fruitless += 1
+
+
+class _Download:
+    """One URL on its way into a sink; `run` again continues where a passing fault broke off."""
+
+    def __init__(self, url: str, sink: _Counted, size: int | None) -> None:
+        self._url = url
+        self._sink = sink
+        self._size = size
+        self._validator: str | None = None
+        self._own_bytes = False
+
+    def run(self) -> None:
+        import httpx
+
+        try:
+            url = httpx.URL(self._url)
+            if self._own_bytes and self._validator is None and self._size is None:
+                # Nothing would tell if the server's file had changed since the first part.
+                self._sink.restart()
+            with http_client().stream("GET", url, headers=self._headers(), auth=credentials(url)) as response:
+                self._receive(response)
+        except httpx.TransportError as error:
+            raise _fault(error) from None
+        except (httpx.InvalidURL, httpx.TooManyRedirects, UnicodeError) as error:
+            raise _UnusableError(str(error)) from None
+
+    def _headers(self) -> dict[str, str]:
+        headers: dict[str, str] = {}
+        if self._sink.offset:
+            headers["Range"] = f"bytes={self._sink.offset}-"
+            if self._own_bytes and self._validator is not None:
+                headers["If-Range"] = self._validator
+        return headers
+
+    def _receive(self, response: "httpx.Response") -> None:
+        status = response.status_code
+        if status == 416 and self._sink.offset:
+            if response.headers.get("Content-Range", "").strip() == f"bytes */{self._sink.offset}":
+                return
+            self._sink.restart()
+            raise _PassingError("the server's file is shorter than what had arrived")
+        if status in _PASSING_STATUS:
+            wait = response.headers.get("Retry-After", "")
+            raise _PassingError(_status(response), float(wait) if wait.isdecimal() else 0.0)
+        if status not in (200, 206):
+            raise _UnusableError(_status(response))
+        total = self._check_range(response) if status == 206 else self._start_anew(response)
+        if self._size is not None and total is not None and total != self._size:
+            raise _UnusableError(f"it has {total} bytes, the lock says {self._size}")
+        self._own_bytes = True
+        self._validator = _validator(response)
+        # Raw: what a server calls a content encoding may be the very file that the lock means (x.tar.gz as gzip).
+        for chunk in response.iter_raw():
+            self._sink.write(chunk)
+        if total is not None and self._sink.offset < total:
+            raise _PassingError(f"the connection ended after {self._sink.offset} of {total} bytes")
+
+    def _start_anew(self, response: "httpx.Response") -> int | None:
+        """The server sends the whole file, asked for or not; gives its length if it says one."""
+        if self._sink.offset:
+            self._sink.restart()
+        length = response.headers.get("Content-Length", "")
+        return int(length) if length.isdecimal() else None
+
+    def _check_range(self, response: "httpx.Response") -> int | None:
+        """The server continues; gives the whole file's length if it says one."""
+        match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip())
+        if match is None or int(match[1]) != self._sink.offset:
+            self._sink.restart()
+            raise _PassingError("the server sent another range than asked for")
+        return None if match[2] == "*" else int(match[2])
+
+
+def _validator(response: "httpx.Response") -> str | None:
+    """What If-Range may hold (RFC 9110, 13.1.5): a strong ETag, else the date of the last change."""
+    etag: str = response.headers.get("ETag", "")
+    if etag and not etag.startswith("W/"):
+        return etag
+    modified: str | None = response.headers.get("Last-Modified")
+    return modified
+
+
+def _status(response: "httpx.Response") -> str:
+    hint = " (credentials are read from ~/.netrc)" if response.status_code in (401, 403) else ""
+    return f"the server says {response.status_code} {response.reason_phrase}".rstrip() + hint
+
+
+def _fault(error: "httpx.TransportError") -> Exception:
+    """A transport error as the reason it is: one that another try cannot heal, or a passing one."""
+    import httpx
+
+    text = str(error) or type(error).__name__
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+        return _UnusableError(text)
+    cause: BaseException | None = error
+    while cause is not None:
+        lasting = (
+            isinstance(cause, ssl.SSLCertVerificationError)
+            or (isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME)
+            or (isinstance(cause, OSError) and cause.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH))
+        )
+        if lasting:
+            return _UnusableError(text)
+        cause = cause.__cause__ or cause.__context__
+    return _PassingError(text)

@@ -19,12 +19,13 @@ EPOCH_MAX = 0o77777777777
 def canonicalise(layers: Sequence[RawLayer], parent: Index, epoch: int, *, mounts: Sequence[str] = ()) -> Layer:
     """The canonical layer for what an engine put on top of `parent`.
 
-    layers: the engine's, lowest first. epoch: seconds since 1970. mounts: container paths that inputs were mounted at.
+    layers: the engine's, lowest first. parent: empty for an image's lowest layer. epoch: seconds since 1970.
+    mounts: container paths that inputs were mounted at.
     The result depends on the two file systems only, not on how the engine's layers say it.
     """
     below = parent.entries
     state = _merged(layers, below)
-    is_left_out = left_out(mounts)
+    is_left_out = left_out(mounts, lowest=not below)
 
     def leave_out(path: str) -> bool:
         entries = [entry for entry in (state.get(path), below.get(path)) if entry is not None]

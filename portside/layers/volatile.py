@@ -29,18 +29,22 @@ def digest() -> str:
     return digest_of(rules())
 
 
-def left_out(mounts: Sequence[str] = ()) -> LeftOut:
+def left_out(mounts: Sequence[str] = (), *, lowest: bool = False) -> LeftOut:
     """The lists of volatile.yaml and, with all that lies below them, the container paths `mounts`.
 
     mounts: absolute or relative to the root; name the topmost folder that is there for the mount only.
+    lowest: the layer has nothing below it, so it keeps the folders that the lists name, empty: who else brings /tmp?
     """
+    brought = frozenset(rules()["paths"]) if lowest else frozenset()
     named = [re.escape(check_path(mount.strip("/"))) for mount in mounts]
     anywhere = "|".join([*map(_expression, rules()["paths"]), *named])
     paths = re.compile(f"(?:{anywhere})(?:/.*)?", re.DOTALL)
     files = re.compile("|".join(map(_expression, rules()["files"])), re.DOTALL)
 
     def decide(path: str, is_folder: bool) -> bool:
-        return paths.fullmatch(path) is not None or (not is_folder and files.fullmatch(path) is not None)
+        if is_folder:
+            return paths.fullmatch(path) is not None and path not in brought
+        return paths.fullmatch(path) is not None or files.fullmatch(path) is not None
 
     return decide
 

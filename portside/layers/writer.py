@@ -127,8 +127,8 @@ def _members(layer: Layer) -> Iterator[tuple[bytes, Entry | None]]:
     """Every member's header blocks, in order, with the entry whose content follows (files only)."""
     rows: list[tuple[bytes, Entry | None]] = [(encode_path(entry.path), entry) for entry in layer.entries]
     for path in layer.whiteouts:
-        folder, slash, name = path.rpartition("/")
-        rows.append((encode_path(f"{folder}{slash}{WHITEOUT}{name}"), None))
+        folder, slash, gone = path.rpartition("/")
+        rows.append((encode_path(f"{folder}{slash}{WHITEOUT}{gone}"), None))
     rows.sort(key=lambda row: row[0])
     for name, entry in rows:
         if entry is None:

@@ -1,0 +1,109 @@
+"""An overlay2 folder read in place says the same as a tar of it."""
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+from layer_tools import CAPABILITY, EPOCH, XATTR, file, folder, hardlink, index_of, raw, symlink, tar_of
+
+from portside.errors import InputError
+from portside.layers.canonical import canonicalise
+from portside.layers.index import Index
+from portside.layers.raw import OverlayLayer, RawLayer, read
+from portside.tree import Entry
+
+
+@pytest.fixture
+def upper(tmp_path: Path) -> Path:
+    folder = tmp_path / "upper"
+    folder.mkdir()
+    return folder
+
+
+def overlay(upper: Path) -> RawLayer:
+    return read(OverlayLayer(upper))
+
+
+def whiteout(path: Path) -> None:
+    os.mknod(path, 0o000 | stat.S_IFCHR, os.makedev(0, 0))
+
+
+def test_it_gives_the_layer_that_a_tar_gives(upper: Path, tmp_path: Path) -> None:
+    parent = index_of(folder("d"), file("d/a"), file("d/b"), file("gone"), folder("kept", 0o755), file("kept/x"))
+    os.mkdir(upper / "d", 0o755)
+    os.setxattr(upper / "d", "user.overlay.opaque", b"y")
+    (upper / "d/b").write_bytes(b"new")
+    os.utime(upper / "d/b", ns=(7_900_000_000, 7_900_000_000))
+    os.chmod(upper / "d/b", 0o4750)
+    os.link(upper / "d/b", upper / "link")
+    os.symlink("d/b", upper / "sym")
+    os.utime(upper / "sym", (9, 9), follow_symlinks=False)
+    os.mkfifo(upper / "pipe")
+    os.chmod(upper / "pipe", 0o620)
+    os.utime(upper / "pipe", (9, 9))
+    whiteout(upper / "gone")
+    owner = {"uid": os.getuid(), "gid": os.getgid()}
+    entries = [
+        folder("d", **owner),
+        "d/.wh..wh..opq",
+        file("d/b", b"new", 0o4750, mtime=7, **owner),
+        hardlink("link", "d/b"),
+        Entry("sym", "symlink", 0o777, mtime=9, link="d/b", **owner),
+        Entry("pipe", "fifo", 0o620, mtime=9, **owner),
+        ".wh.gone",
+    ]
+    expected = canonicalise([raw(tmp_path / "t", *entries)], parent, EPOCH)
+    found = canonicalise([overlay(upper)], parent, EPOCH)
+    assert found == expected
+    assert tar_of(found) == tar_of(expected)
+    assert set(found.whiteouts) == {"d/a", "gone"}
+
+
+def test_names_that_are_no_utf8(upper: Path) -> None:
+    name = os.path.join(os.fsencode(upper), b"\xff\xe9")
+    with open(name, "wb") as stream:
+        stream.write(b"1")
+    layer = canonicalise([overlay(upper)], Index.empty(), EPOCH)
+    assert [(entry.path, entry.read()) for entry in layer.entries] == [("\udcff\udce9", b"1")]
+
+
+def test_sockets_hide_what_lay_there(upper: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(upper)  # a socket's path must be short
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("s")
+        layer = overlay(upper)
+    assert (layer.entries, layer.whiteouts) == ({}, {"s"})
+
+
+def test_of_the_extended_attributes_only_capabilities_stay(upper: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (upper / "f").write_bytes(b"")
+    values = {"trusted.overlay.origin": b"o", "user.note": b"n", XATTR: CAPABILITY}
+    monkeypatch.setattr(os, "listxattr", lambda path, follow_symlinks: list(values))  # setting them takes root's rights
+    monkeypatch.setattr(os, "getxattr", lambda path, name, follow_symlinks: values[name])
+    assert overlay(upper).entries["f"].xattrs == ((XATTR, CAPABILITY),)
+
+
+@pytest.mark.parametrize("mark", ["user.overlay.redirect", "user.overlay.metacopy"])
+def test_layers_that_keep_a_part_elsewhere(upper: Path, mark: str) -> None:
+    (upper / "f").write_bytes(b"")
+    os.setxattr(upper / "f", mark, b"/x")
+    with pytest.raises(InputError, match="keeps part of it in another layer"):
+        overlay(upper)
+
+
+def test_a_name_that_an_engine_would_take_for_a_removal(upper: Path) -> None:
+    (upper / ".wh.x").write_bytes(b"")
+    with pytest.raises(InputError, match=r"cannot hold a name that starts with \.wh\."):
+        overlay(upper)
+
+
+def test_a_folder_that_is_not_there(upper: Path) -> None:
+    with pytest.raises(InputError, match="cannot read the layer"):
+        overlay(upper / "missing")
+
+
+def test_links_are_text(upper: Path) -> None:
+    os.symlink("/does/not/exist", upper / "l")
+    assert overlay(upper).entries["l"].link == symlink("l", "/does/not/exist").link

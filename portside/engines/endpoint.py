@@ -3,7 +3,8 @@
 import hashlib
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,15 @@ from portside.errors import EngineError
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 CONNECT_SECONDS = 0.8
 PING_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP status, the body, and the API version that the daemon speaks."""
+
+    status: int
+    body: bytes
+    version: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +53,43 @@ class Endpoint:
                 out["DOCKER_TLS"] = "1"
         return out
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether `get` can talk to the daemon; TLS and SSH are left to the SDK."""
+        return self.certificates is None and not self.host.startswith("ssh://")
+
     def api_version(self) -> str | None:
-        """Ask the daemon for its API version in one short round trip; None where only the SDK can ask (TLS, SSH).
+        """Ask the daemon for its API version in one short round trip; None where only the SDK can ask.
 
         This also tells, before anything heavy is imported, why a daemon does not answer: raises EngineError.
         """
-        if self.host.startswith("ssh://"):
-            return None
+        if self.is_plain:
+            return self._request("/_ping", PING_SECONDS).version
+        if not self.host.startswith("ssh://"):
+            with self._explained(), self._connect():
+                pass
+        return None
+
+    def get(self, path: str) -> Answer:
+        """GET a path of the API (`/v1.41/info`). Raises EngineError if the daemon does not answer."""
+        return self._request(path, None)
+
+    def _request(self, path: str, timeout: float | None) -> Answer:
+        import http.client
+
+        connection = http.client.HTTPConnection("docker")
+        with self._explained(), self._connect() as connection.sock:
+            connection.sock.settimeout(timeout)
+            connection.request("GET", path, headers={"Connection": "close"})
+            response = connection.getresponse()
+            return Answer(response.status, response.read(), response.getheader("Api-Version"))
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
         import http.client
 
         try:
-            with self._connect() as sock:
-                if self.certificates is not None:
-                    return None
-                connection = http.client.HTTPConnection("docker")
-                connection.sock = sock
-                connection.request("GET", "/_ping", headers={"Connection": "close"})
-                return connection.getresponse().getheader("Api-Version")
+            yield
         except PermissionError as error:
             raise EngineError(
                 f"no rights to talk to Docker at {self.host}",
@@ -79,7 +109,6 @@ class Endpoint:
                 raise
         else:
             sock = socket.create_connection(self._address(), timeout=CONNECT_SECONDS)
-        sock.settimeout(PING_SECONDS)
         return sock
 
     def _address(self) -> tuple[str, int]:

@@ -164,7 +164,6 @@ def build(
     Example: invoke build --recipe minilm
     """
     from portside.build import build as build_all
-    from portside.build import load
     from portside.progress import say
     from portside.project import image_report
 
@@ -173,7 +172,6 @@ def build(
     plan_ = p.pinned_plan(p.recipe(recipe), offline=offline)
     running = p.engine(engine)
     built = build_all(plan_, p.store, p.fetcher(offline), running, last=layer, no_cache=no_cache)
-    load(plan_, built, p.store, running)
     report = image_report(plan_, p.store, layer)
     for row in built:
         state = f"built {', '.join(row.fresh)}" if row.fresh else "up to date"

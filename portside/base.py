@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from portside.errors import BuildError
-from portside.inputs import debian
+from portside.inputs.debian.base import make_base as make_root_fs
 from portside.layers.canonical import canonicalise
 from portside.layers.index import Index
 from portside.layers.raw import TarLayer, read
@@ -19,7 +19,7 @@ def make_base(suite: str, architecture: str, epoch: int, debs: Sequence[Deb], st
     places = [(deb, store.inputs.require(deb.sha256, deb.name).path) for deb in debs]
     with step(f"Making a minimal Debian {suite} from {len(debs)} .debs"), store.workspace() as folder:
         tar = folder / "base.tar"
-        debian.make_base(places, suite, architecture, epoch, tar, folder, say)
+        make_root_fs(places, suite, architecture, epoch, tar, folder, say)
         layer = canonicalise([read(TarLayer(tar))], Index.empty(), epoch)
         with store.layout.new_blob() as blob:
             written = write_layer(layer, blob.stream)

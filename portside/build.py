@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def build(
     last: str = "weights",
     no_cache: bool = False,
 ) -> list[Built]:
-    """Build what is missing up to the layer `last` and keep the images in the store.
+    """Build what is missing up to the layer `last`, keep the images in the store and load them into the engine.
 
     no_cache: build every part again, whatever the store has.
     What a part needs is fetched first. Raises the first error of any part; finished parts stay in the store.
@@ -62,21 +62,29 @@ def build(
     wanted = layers_up_to(plan, last)
     parts = [part for layer in wanted for part in layer.parts]
     missing = [part for part in parts if not builder.has(part)]
-    if missing:
-        with live():
-            builder.make(missing, fetcher)
+    with live(), builder:
+        builder.make(missing, fetcher)
+        built = _keep_images(plan, store, wanted, missing, builder.blobs)
+        _load(plan, built, store, engine)
+    return built
+
+
+def _keep_images(
+    plan: Plan, store: Store, wanted: Sequence[LayerPlan], missing: Sequence[Part], blobs: Mapping[str, Blob]
+) -> list[Built]:
+    """Give every layer's image its name in the store, and remember what was built for the next plan's reasons."""
     built = []
     for layer in wanted:
-        image = make_image(plan, layer.name, builder.blobs)
+        image = make_image(plan, layer.name, blobs)
         if missing or store.layout.image(f"{plan.recipe.name}:{layer.name}") != image:
             store.layout.put_image(f"{plan.recipe.name}:{layer.name}", image)
-        own = sum(builder.blobs[part.key].size for part in layer.parts)
+        own = sum(blobs[part.key].size for part in layer.parts)
         fresh = tuple(part.name for part in layer.parts if part in missing)
         built.append(Built(layer, image, own, fresh))
     if missing:
-        last_manifests = store.record("built", plan.recipe.name) or {}
-        manifests = {f"{part.layer}/{part.name}": part.manifest for part in parts}
-        store.keep("built", plan.recipe.name, last_manifests | manifests)
+        before = store.record("built", plan.recipe.name) or {}
+        now = {f"{part.layer}/{part.name}": part.manifest for layer in wanted for part in layer.parts}
+        store.keep("built", plan.recipe.name, before | now)
     return built
 
 
@@ -93,16 +101,14 @@ def stored_image(plan: Plan, store: Store, layer: str) -> Image:
     return make_image(plan, layer, blobs)
 
 
-def load(plan: Plan, built: Sequence[Built], store: Store, engine: Engine) -> int:
-    """Make the engine have every built image under its names, topmost first; gives the bytes that were sent."""
-    name = plan.recipe.name
-    sent = 0
-    with live():
-        for position, layer in enumerate(reversed(built)):
-            tags = [image_name(name, layer.plan.name)] + ([image_name(name, "latest")] if position == 0 else [])
-            if any(engine.image_id(tag) != layer.image.image_id for tag in tags):
-                sent += engine.load(to_load(layer.image, store, tags), transfer)
-    return sent
+def _load(plan: Plan, built: Sequence[Built], store: Store, engine: Engine) -> None:
+    """Make the engine have every built image under its names; the topmost first, it brings the blobs of all."""
+    for layer in reversed(built):
+        tags = [image_name(plan.recipe.name, layer.plan.name)]
+        if layer.plan.name == LAYERS[-1]:
+            tags.append(image_name(plan.recipe.name, "latest"))
+        if any(engine.image_id(tag) != layer.image.image_id for tag in tags):
+            engine.load(to_load(layer.image, store, tags), transfer)
 
 
 def to_load(image: Image, store: Store, tags: Sequence[str]) -> ImageToLoad:
@@ -114,15 +120,26 @@ def to_load(image: Image, store: Store, tags: Sequence[str]) -> ImageToLoad:
 
 
 class _Builder:
-    """One build: which blobs it has, and how it makes the missing ones."""
+    """One build: which blobs it has, and how it makes the missing ones.
+
+    At the end of its `with` block the images are removed that the engine needed on the way. Not before: while they are
+    there, the engine keeps the layers that the finished images are made of.
+    """
 
     def __init__(self, plan: Plan, store: Store, engine: Engine, no_cache: bool) -> None:
         self.blobs: dict[str, Blob] = {}
-        self._layers: dict[str, Layer] = {}
+        self._temporary: list[str] = []
         self._plan = plan
         self._store = store
         self._engine = engine
         self._no_cache = no_cache
+
+    def __enter__(self) -> "_Builder":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for tag in self._temporary:
+            self._engine.remove_image(tag)
 
     def has(self, part: Part) -> bool:
         # The base is an input that the lock pins: building it again could only give the same bytes or an error.
@@ -193,6 +210,7 @@ class _Builder:
             dockerfile = folder / "Dockerfile"
             dockerfile.write_text(f"FROM {parent_tag}\n{part.manifest['instructions']}", encoding="utf-8")
             lines: list[str] = []
+            self._temporary += [tag, parent_tag]
             try:
                 engine.load(to_load(parent, self._store, [parent_tag]), transfer)
                 engine.build(
@@ -207,9 +225,6 @@ class _Builder:
                 log.write_text("\n".join(lines) + "\n", encoding="utf-8")
                 say(f"The whole output of the failed step is in {log}")
                 raise
-            finally:
-                engine.remove_image(tag)
-                engine.remove_image(parent_tag)
 
     def _index(self, part: Part) -> Index:
         blobs = (self.blobs[below.key] for below in self._below(part))

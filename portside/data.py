@@ -55,7 +55,7 @@ def _migrate_and_patch(recipe: Recipe, sources: Mapping[str, Tree]) -> Tree:
     patched = apply(migrated.tree, recipe.model.patches, recipe.folder_tree())
     report = migrated.report
     for change in patched.changes:
-        hit = PatchHit(change.step, change.line, change.before, change.after)
+        hit = PatchHit(change.name, change.line, change.before, change.after)
         report.add_patches(change.path, [hit])
     for file_name, write in (("report.json", to_json), ("report.md", to_markdown), ("report.html", to_html)):
         patched.tree.put(file_entry(f"{REPORT}/{file_name}", write(report)))

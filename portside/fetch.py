@@ -9,7 +9,8 @@ from portside.base import bring_base
 from portside.canonical import copy_and_hash
 from portside.config import Config
 from portside.errors import InputError
-from portside.inputs import debian, git, python, transfer
+from portside.inputs import git, python, transfer
+from portside.inputs.debian.mirrors import deb_locations
 from portside.layers.canonical import data_layer
 from portside.lock.models import Artefact, Deb, DebianBase, Lock, WeightFile
 from portside.plan import Part, Plan
@@ -72,7 +73,7 @@ class Fetcher:
 
     def deb(self, deb: Deb, base: DebianBase) -> None:
         note = f"If no mirror has it any more, resolve it anew: invoke lock --recipe R --update {deb.name}"
-        places = partial(debian.deb_locations, deb, base, self._config)
+        places = partial(deb_locations, deb, base, self._config)
         self._bring(f"{deb.name} {deb.version}", deb.sha256, deb.size, places, note)
 
     def artefact(self, artefact: Artefact) -> None:

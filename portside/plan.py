@@ -6,6 +6,7 @@ into it, and its key is the manifest's hash, so a miss can explain itself by com
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from portside.canonical import digest_of
@@ -32,7 +33,7 @@ class Part:
     epoch: int
     manifest: dict[str, Any]
 
-    @property
+    @cached_property
     def key(self) -> str:
         return digest_of(self.manifest)
 
@@ -44,7 +45,7 @@ class LayerPlan:
     name: str
     parts: tuple[Part, ...]
 
-    @property
+    @cached_property
     def key(self) -> str:
         return digest_of({"layer": self.name, "parts": [part.key for part in self.parts]})
 

@@ -46,7 +46,7 @@ def dockerfile(plan: Plan) -> str:
     recipe, lock = plan.recipe, plan.lock
     migrated = plan.layer("migrated").parts
     return str(
-        _template().render(
+        _template().module.whole(
             recipe=recipe,
             lock=lock,
             environment=sorted(environment(plan).items()),

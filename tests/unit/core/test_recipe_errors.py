@@ -1,0 +1,139 @@
+"""A recipe's mistakes: each is an error with file, line, key and what was expected, before any work starts."""
+
+from pathlib import Path
+
+import pytest
+
+from portside.errors import RecipeError
+from portside.recipe import load_recipe
+
+GOOD = """\
+description: a test
+base:
+  debian:
+    suite: bookworm
+accelerator:
+  name: cpu
+"""
+
+
+def write(root: Path, text: str, name: str = "r") -> None:
+    folder = root / "recipes"
+    (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+
+
+def problem(root: Path, text: str) -> str:
+    write(root, text)
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(root, "r")
+    return str(caught.value)
+
+
+def test_a_good_recipe_loads(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
+    recipe = load_recipe(tmp_path, "r")
+    assert recipe.workspace == "/workspace/r"
+    assert recipe.model.base.debian.suite == "bookworm"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (GOOD + "weigths: {}\n", ["r.yaml:7", "weigths", "did you mean 'weights'?"]),
+        (GOOD.replace("suite", "suit"), ["r.yaml:4", "base.debian.suit", "did you mean 'suite'?"]),
+        (GOOD.replace("bookworm", "12"), ["r.yaml:4", "base.debian.suite", "quote it"]),
+        (GOOD + "env:\n  python:\n    version: 3.11\n    requirements: []\n", ["r.yaml:9", "env.python.version", "3.11"]),
+        (GOOD + "env:\n  debian: python3\n", ["r.yaml:8", "env.debian"]),
+        (GOOD + "env:\n  debian: [ok, 'bad name']\n", ["r.yaml:8", "env.debian.1", "bad name"]),
+        (GOOD.replace("base:\n  debian:\n    suite: bookworm\n", ""), ["r.yaml:1", "base", "missing"]),
+        (GOOD + "env:\n  variables:\n    A: 'x\"y'\n", ["r.yaml:9", "env.variables.A", "quotes"]),
+        (GOOD + 'env:\n  variables:\n    A: "x\\ny"\n', ["r.yaml:9", "line breaks"]),
+        (GOOD + "env:\n  variables:\n    'A B': x\n", ["r.yaml:9", "A B"]),
+        (GOOD + "install: ['a\\\n  b']\nfiles: [{from: x, to: ../y}]\n", ["r.yaml", "files.0.to", "'..'"]),
+        (GOOD + "files: [{from: /etc/passwd, to: y}]\n", ["r.yaml:7", "files.0.from", "below the folder"]),
+        (GOOD + "files: [{from: ../../x, to: y}]\n", ["files.0.from", "'..'"]),
+        (GOOD + 'install: ["a\\nRUN b"]\n', ["r.yaml:7", "install.0", "one shell line"]),
+        (GOOD + "install: ['a \\']\n", ["install.0", "one shell line"]),
+        (GOOD + "sources: {x: {git: https://h/x, commit: main}}\n", ["r.yaml:7", "sources.x.commit"]),
+        (GOOD + "sources: {x: {sdist: 'x>=1'}}\n", ["sources.x.sdist", "one exact version"]),
+        (GOOD + "migration: {ruleset: mlu, sources: [x]}\n", ["'x'", "not among the sources"]),
+        (GOOD + "description: again\n", ["r.yaml:7", "'description' stands twice"]),
+        (GOOD + "accelerator: [\n", ["r.yaml", "not valid YAML"]),
+        ("- a\n- b\n", ["r.yaml:1", "expected a mapping"]),
+        (GOOD + "1: x\n", ["r.yaml:7", "expected a name as key"]),
+        (GOOD + "env: {python: {version: '3.11', requirements: ['n @ https://h/n.whl']}}\n", ["requirements.0", "URL"]),
+        (GOOD.replace("name: cpu", "name: cpu\n  driver: newest"), ["r.yaml:7", "accelerator.driver", ">=5.10.10"]),
+        (GOOD + "env: !!python/object/apply:os.system [x]\n", ["r.yaml"]),
+    ],
+)
+def test_mistakes(tmp_path: Path, text: str, expected: list[str]) -> None:
+    message = problem(tmp_path, text)
+    for piece in expected:
+        assert piece in message, message
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "a.b", "", ".", "A", "-a", "a--b", "a\nb", "x" * 3 + "/"])
+def test_names_of_recipes(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RecipeError, match="not a recipe's name"):
+        load_recipe(tmp_path, name)
+
+
+def test_unknown_recipe_suggests_the_nearest(tmp_path: Path) -> None:
+    write(tmp_path, GOOD, "minilm")
+    with pytest.raises(RecipeError, match="Did you mean 'minilm'"):
+        load_recipe(tmp_path, "minlm")
+
+
+def test_nested_aliases_do_not_explode(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 8)]
+    assert "aliases" in problem(tmp_path, "\n".join(lines) + "\n")
+
+
+def test_a_file_that_links_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    write(tmp_path, GOOD + "files: [{from: f, to: f}]\n")
+    (tmp_path / "recipes" / "r" / "f").symlink_to(tmp_path / "secret")
+    with pytest.raises(RecipeError, match="leads out of"):
+        load_recipe(tmp_path, "r")
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    assert "no file f.py" in problem(tmp_path, GOOD + "files: [{from: f.py, to: f.py}]\n")
+
+
+def test_two_files_for_one_place(tmp_path: Path) -> None:
+    write(tmp_path, GOOD + "files: [{from: a, to: x}, {from: b, to: x}]\n")
+    for name in "ab":
+        (tmp_path / "recipes" / "r" / name).write_text(name)
+    with pytest.raises(RecipeError, match="two files go to x"):
+        load_recipe(tmp_path, "r")
+
+
+def test_extends_merges_and_remembers_places(tmp_path: Path) -> None:
+    write(tmp_path, GOOD + "env: {debian: [a1], variables: {A: x, B: y}}\nfiles: [{from: f, to: f}]\n", "parent")
+    (tmp_path / "recipes" / "parent" / "f").write_text("parent's")
+    child = "extends: parent\ndescription: child\nenv:\n  debian: [b2]\n  variables: {B: z}\n"
+    write(tmp_path, child, "child")
+    recipe = load_recipe(tmp_path, "child")
+    assert recipe.workspace == "/workspace/parent"
+    assert recipe.model.description == "child"
+    assert recipe.model.env.debian == ("a1", "b2")
+    assert recipe.model.env.variables == {"A": "x", "B": "z"}
+    assert recipe.file("f").read_text() == "parent's"
+    (tmp_path / "recipes" / "child" / "f").write_text("child's")
+    assert recipe.file("f").read_text() == "child's"
+    write(tmp_path, child + "  files: []\n".replace("files", "debian"), "child")
+    write(tmp_path, child.replace("[b2]", "[B2]"), "child")
+    with pytest.raises(RecipeError, match=r"child\.yaml:4: env\.debian\.1"):
+        load_recipe(tmp_path, "child")
+
+
+def test_extends_replaces_the_base_and_finds_circles(tmp_path: Path) -> None:
+    write(tmp_path, GOOD.replace("    suite: bookworm\n", "    suite: bookworm\n    include: [curl]\n"), "parent")
+    write(tmp_path, "extends: parent\nbase: {debian: {suite: trixie}}\n", "child")
+    assert load_recipe(tmp_path, "child").model.base.debian.include == ()
+    write(tmp_path, GOOD + "extends: child\n", "parent")
+    with pytest.raises(RecipeError, match="extends itself"):
+        load_recipe(tmp_path, "child")

@@ -1,0 +1,198 @@
+"""The store: nothing half-finished is ever visible, wrong bytes are never used, an interrupted transfer continues."""
+
+import hashlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from portside.errors import InputError, StoreError
+from portside.layers.canonical import data_layer
+from portside.layers.writer import read_layer, write_layer
+from portside.store import Store, files, frame
+from portside.store.layout import Blob, Image
+from portside.tree import Bytes, Entry, Tree
+
+DATA = bytes(range(256)) * 4096
+SHA = hashlib.sha256(DATA).hexdigest()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "home")
+
+
+def test_an_input_arrives(store: Store) -> None:
+    with store.inputs.receive("x.whl", SHA, len(DATA)) as receiver:
+        receiver.write(DATA)
+    place = store.inputs.require(SHA, "x.whl")
+    assert place.open().read() == DATA
+    assert list((store.home / "partial").iterdir()) == []
+
+
+def test_a_partial_input_is_continued(store: Store) -> None:
+    with pytest.raises(KeyboardInterrupt), store.inputs.receive("x", SHA, len(DATA)) as receiver:
+        receiver.write(DATA[:1000])
+        raise KeyboardInterrupt
+    assert store.inputs.locate(SHA) is None
+    with store.inputs.receive("x", SHA, len(DATA)) as receiver:
+        assert receiver.offset == 1000
+        receiver.write(DATA[1000:])
+    assert store.inputs.locate(SHA) is not None
+
+
+@pytest.mark.parametrize("data", [b"wrong" + DATA[5:], DATA[:-1]])
+def test_wrong_bytes_are_kept_aside_and_not_used(store: Store, data: bytes) -> None:
+    with pytest.raises(InputError, match="the lock says") as caught, store.inputs.receive("x.deb", SHA, None) as receiver:
+        receiver.write(data)
+    assert store.inputs.locate(SHA) is None
+    [aside] = (store.home / "inputs" / "quarantine").iterdir()
+    assert aside.read_bytes() == data
+    assert str(aside) in str(caught.value)
+
+
+def test_too_many_bytes_are_refused_at_once(store: Store) -> None:
+    with pytest.raises(InputError, match="more than"), store.inputs.receive("x", SHA, 10) as receiver:
+        receiver.write(DATA)
+
+
+def _receive_and_die(home: Path) -> None:
+    with Store(home).inputs.receive("x", SHA, len(DATA)) as receiver:
+        receiver.write(DATA[:5000])
+        receiver._stream.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_process_leaves_a_store_that_continues(store: Store) -> None:
+    process = multiprocessing.get_context("fork").Process(target=_receive_and_die, args=(store.home,))
+    process.start()
+    process.join()
+    with store.inputs.receive("x", SHA, len(DATA)) as receiver:
+        assert receiver.offset == 5000
+        receiver.write(DATA[5000:])
+    assert store.inputs.require(SHA, "x").open().read() == DATA
+
+
+def test_two_receivers_of_one_input_take_turns(store: Store) -> None:
+    order = []
+
+    def second() -> None:
+        with store.inputs.receive("x", SHA, len(DATA)) as receiver:
+            order.append(receiver.done)
+
+    with store.inputs.receive("x", SHA, len(DATA)) as receiver:
+        thread = threading.Thread(target=second)
+        thread.start()
+        time.sleep(0.05)
+        receiver.write(DATA)
+    thread.join()
+    assert order == [True]
+
+
+def test_locks_exclude(store: Store) -> None:
+    seen = []
+
+    def other() -> None:
+        with Store(store.home).lock("a"):
+            seen.append("other")
+
+    with store.lock("a"):
+        thread = threading.Thread(target=other)
+        thread.start()
+        time.sleep(0.05)
+        seen.append("mine")
+    thread.join()
+    assert seen == ["mine", "other"]
+
+
+def _work_and_die(home: Path) -> None:
+    with Store(home).workspace() as folder:
+        (folder / "leftover").write_text("x")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_workspaces_of_the_dead_are_removed(store: Store) -> None:
+    process = multiprocessing.get_context("fork").Process(target=_work_and_die, args=(store.home,))
+    process.start()
+    process.join()
+    assert len(list((store.home / "work").iterdir())) == 1
+    with store.workspace() as mine:
+        assert [path for path in (store.home / "work").iterdir() if path != mine] == []
+
+
+def test_a_workspace_with_read_only_folders_is_removed(store: Store) -> None:
+    with store.workspace() as folder:
+        (folder / "d").mkdir()
+        (folder / "d" / "f").write_text("x")
+        (folder / "d").chmod(0o500)
+    assert list((store.home / "work").iterdir()) == []
+
+
+def test_a_home_that_cannot_be_made_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="PORTSIDE_HOME"):
+        Store(tmp_path / "file" / "home")
+
+
+def test_a_damaged_record_is_named(store: Store) -> None:
+    store.keep("keys", "k", {"a": 1})
+    (store.home / "keys" / "k.json").write_text("{")
+    with pytest.raises(StoreError, match="damaged"):
+        store.record("keys", "k")
+
+
+def test_need_space_says_how_much(store: Store) -> None:
+    with pytest.raises(StoreError, match="TiB are needed"):
+        files.need_space(store.home, 1 << 60)
+
+
+def put_layer(store: Store, tree: Tree) -> Blob:
+    with store.layout.new_blob() as blob:
+        written = write_layer(data_layer(tree, 0), blob.stream)
+        blob.commit(written.diff_id)
+    return Blob(written.diff_id, written.size)
+
+
+def test_images_in_the_layout(store: Store) -> None:
+    blob = put_layer(store, Tree([Entry("f", "file", 0o644, size=3, sha256=hashlib.sha256(b"abc").hexdigest(), content=Bytes(b"abc"))]))
+    image = Image(b"{}", (blob,))
+    store.layout.put_image("r:env", image)
+    store.layout.put_image("r:env", image)
+    store.layout.put_image("q:env", image)
+    assert store.layout.refs() == ["q:env", "r:env"]
+    assert store.layout.image("r:env") == image
+    assert store.layout.image("nothing:here") is None
+
+
+
+def test_a_frame_is_the_layer_itself(store: Store) -> None:
+    layer = data_layer(Tree([Entry("w/big.bin", "file", 0o644, size=len(DATA), sha256=SHA)]), 7)
+    with pytest.raises(KeyboardInterrupt), frame.receive(store, "k", layer) as sink:
+        sink.restart()
+        sink.write(DATA[:70000])
+        raise KeyboardInterrupt
+    with frame.receive(store, "k", layer) as sink:
+        assert sink.offset == 70000
+        sink.write(DATA[70000:])
+    diff_id = store.record("keys", "k")["diff_id"]
+    entries = read_layer(store.layout.blob(diff_id)).entries
+    assert [(e.path, e.sha256) for e in entries] == [("w", ""), ("w/big.bin", SHA)]
+    place = store.inputs.require(SHA, "big.bin")
+    assert place.path == store.layout.blob(diff_id)
+    assert place.open().read() == DATA
+    assert hashlib.sha256(store.layout.blob(diff_id).read_bytes()).hexdigest() == diff_id
+    with frame.receive(store, "k", layer) as sink:
+        assert sink.done
+
+
+def test_a_frame_of_wrong_bytes_is_kept_aside(store: Store) -> None:
+    layer = data_layer(Tree([Entry("w/big.bin", "file", 0o644, size=len(DATA), sha256=SHA)]), 7)
+    with pytest.raises(InputError, match="the lock says"), frame.receive(store, "k", layer) as sink:
+        sink.write(b"x" * len(DATA))
+    assert store.record("keys", "k") is None
+    assert store.inputs.locate(SHA) is None
+    assert len(list((store.home / "inputs" / "quarantine").iterdir())) == 1

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 
 from portside.engines.base import (
+    Container,
     Engine,
     ExecResult,
     ImageLayer,
@@ -18,6 +19,7 @@ from portside.errors import EngineError
 
 __all__ = [
     "ENGINES",
+    "Container",
     "Engine",
     "ExecResult",
     "ImageLayer",

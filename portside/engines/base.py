@@ -84,6 +84,9 @@ class RunSpec:
     it, empty removes it. devices: `/dev/x` or `HOST:CONTAINER[:rwm]`. network: `none`, `host`, `bridge` or a name.
     ulimits: name -> (soft, hard). shm_size: bytes. ports: `[ADDRESS:]HOST` on the machine -> port in the container,
     (`8000` or `53/udp`). terminal: attach the person's terminal (only `as_command` can).
+    keep: leave the container there when its command has ended (only `as_command` can).
+    cap_drop, cap_add: Linux capabilities without `CAP_`, or `ALL`; what is dropped first may be added back.
+    no_new_privileges: setuid programs and file capabilities give nothing.
     """
 
     image: str
@@ -102,6 +105,20 @@ class RunSpec:
     ports: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     entrypoint: tuple[str, ...] | None = None
+    keep: bool = False
+    cap_drop: tuple[str, ...] = ()
+    cap_add: tuple[str, ...] = ()
+    no_new_privileges: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container that exists. image: the config digest (64 hex digits) of its image, None if that image is gone."""
+
+    id: str
+    running: bool
+    image: str | None
+    labels: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +190,17 @@ class Engine(Protocol):
 
     def as_command(self, spec: RunSpec) -> list[str]:
         """The command line that does the same as `run` or `start`; the way to a container with a terminal."""
+
+    def find_container(self, name: str) -> Container | None:
+        """The container of that name, running or not."""
+
+    def resume(self, container: str) -> None:
+        """Start a container that has stopped; running is fine."""
+
+    def enter_command(
+        self, container: str, command: Sequence[str], *, terminal: bool, env: Mapping[str, str], workdir: str | None
+    ) -> list[str]:
+        """The command line that runs a further command in a running container, its streams passed through."""
 
     def tag(self, image: str, refs: Sequence[str]) -> None:
         """Let every reference point to a local image (a reference or an engine's ID)."""

@@ -13,7 +13,7 @@ import shutil
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 from portside.canonical import CHUNK, sha256_hex
 from portside.engines import archive, docker_cli, docker_layers, docker_run
-from portside.engines.base import ExecResult, ImageToLoad, Output, RunSpec, Transfer, chain_ids
+from portside.engines.base import Container, ExecResult, ImageToLoad, Output, RunSpec, Transfer, chain_ids
 from portside.engines.docker_sdk import connect, explained
 from portside.engines.endpoint import find_endpoint
 from portside.errors import EngineError
@@ -238,6 +238,26 @@ class DockerEngine:
 
     def as_command(self, spec: RunSpec) -> list[str]:
         return docker_run.as_command(spec)
+
+    def find_container(self, name: str) -> Container | None:
+        import docker.errors
+
+        with explained(f"looking for the container {name}"):
+            try:
+                found = self._api.inspect_container(name)
+            except docker.errors.NotFound:
+                return None
+        labels = found["Config"].get("Labels") or {}
+        return Container(found["Id"], found["State"]["Running"], self.image_id(found["Image"]), labels)
+
+    def resume(self, container: str) -> None:
+        with explained("starting a container again"):
+            self._api.start(container)
+
+    def enter_command(
+        self, container: str, command: Sequence[str], *, terminal: bool, env: Mapping[str, str], workdir: str | None
+    ) -> list[str]:
+        return docker_run.enter_command(container, command, terminal=terminal, env=env, workdir=workdir)
 
     def tag(self, image: str, refs: Sequence[str]) -> None:
         for ref in refs:

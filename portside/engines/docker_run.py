@@ -1,5 +1,6 @@
 """A RunSpec as Docker understands it: for the API, and as a `docker run` command line."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from portside.engines.base import RunSpec
@@ -19,6 +20,9 @@ def create(api: Any, spec: RunSpec) -> str:
         ulimits=ulimits,
         shm_size=spec.shm_size,
         port_bindings=bindings,
+        cap_drop=list(spec.cap_drop),
+        cap_add=list(spec.cap_add),
+        security_opt=["no-new-privileges"] if spec.no_new_privileges else None,
     )
     created: dict[str, Any] = api.create_container(
         spec.image,
@@ -38,7 +42,11 @@ def create(api: Any, spec: RunSpec) -> str:
 
 def as_command(spec: RunSpec) -> list[str]:
     """The `docker run` command line that does the same."""
-    out = ["docker", "run", "--detach" if spec.detach else "--rm"]
+    out = ["docker", "run"]
+    if spec.detach:
+        out.append("--detach")
+    elif not spec.keep:
+        out.append("--rm")
     if spec.terminal:
         out += ["--interactive", "--tty"]
     out += ["--network", spec.network]
@@ -55,6 +63,12 @@ def as_command(spec: RunSpec) -> list[str]:
         out += ["--workdir", spec.workdir]
     if spec.user is not None:
         out += ["--user", spec.user]
+    for capability in spec.cap_drop:
+        out += ["--cap-drop", capability]
+    for capability in spec.cap_add:
+        out += ["--cap-add", capability]
+    if spec.no_new_privileges:
+        out += ["--security-opt", "no-new-privileges"]
     for name, (soft, hard) in sorted(spec.ulimits.items()):
         out += ["--ulimit", f"{name}={soft}:{hard}"]
     if spec.shm_size is not None:
@@ -69,6 +83,20 @@ def as_command(spec: RunSpec) -> list[str]:
         out += ["--entrypoint", spec.entrypoint[0] if spec.entrypoint else ""]
         command = [*spec.entrypoint[1:], *command]
     return [*out, spec.image, *command]
+
+
+def enter_command(
+    container: str, command: Sequence[str], *, terminal: bool, env: Mapping[str, str], workdir: str | None
+) -> list[str]:
+    """The `docker exec` command line."""
+    out = ["docker", "exec"]
+    if terminal:
+        out += ["--interactive", "--tty"]
+    for name, value in sorted(env.items()):
+        out += ["--env", f"{name}={value}"]
+    if workdir is not None:
+        out += ["--workdir", workdir]
+    return [*out, container, *command]
 
 
 def split_ref(ref: str) -> tuple[str, str]:

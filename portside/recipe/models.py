@@ -74,6 +74,7 @@ Plain = Annotated[str, AfterValidator(_plain)]
 ShellLine = Annotated[str, AfterValidator(_shell_line)]
 Requirement = Annotated[str, AfterValidator(_requirement)]
 Exact = Annotated[str, AfterValidator(_exact)]
+VersionRange = Annotated[str, AfterValidator(_version_range)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 DebianPackage = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+:~-]+)?$")]
@@ -102,7 +103,7 @@ class Accelerator(Model):
     """The card that the ported model runs on, and the host's driver for it."""
 
     name: Name = Field(examples=["mlu370"])
-    driver: Annotated[str, AfterValidator(_version_range)] | None = Field(
+    driver: VersionRange | None = Field(
         None, description="range of versions of the host's driver", examples=[">=5.10.10"]
     )
 
@@ -204,11 +205,36 @@ Weights = WheelWeights | FileWeights
 """Weights lie at /workspace/RECIPE/weights/NAME in the image."""
 
 
-class Run(Model):
-    """What `run-container` starts by default."""
+class Target(Model):
+    """One way to use the image: `run-container --target NAME`."""
 
-    command: ShellLine | None = Field(None, description="default: a shell")
+    description: Plain
+    command: ShellLine
+    env: dict[Variable, Plain] = Field({}, description="environment variables of this target's containers")
+    workdir: Absolute | None = Field(None, description="default: the run's workdir")
+    ports: dict[Name, Annotated[int, Field(ge=1, le=65535)]] = Field(
+        {},
+        description="names for the ports that the command listens on, reachable from the host's loopback",
+        examples=[{"web": 7860}],
+    )
+    devices: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="cards that it needs; default: one, where the host has one"
+    )
+    network: Literal["none", "bridge", "host"] | None = Field(None, description="default: bridge with ports, else none")
+
+    @model_validator(mode="after")
+    def _ports_need_a_network(self) -> "Target":
+        if self.ports and self.network == "none":
+            raise ValueError("ports cannot be reached with network 'none'")
+        return self
+
+
+class Run(Model):
+    """What `run-container` starts."""
+
+    command: ShellLine | None = Field(None, description="what it starts by default; default: a shell")
     workdir: Absolute | None = Field(None, description="default: the workspace")
+    targets: dict[Name, Target] = Field({}, description="named commands with what each of them needs")
 
 
 class RecipeModel(Model):

@@ -1,0 +1,18 @@
+"""Accelerators as data: which devices a container gets, and how to tell what a host has."""
+
+from portside.accelerators.host import Host
+from portside.accelerators.load import accelerator_names, load_accelerator
+from portside.accelerators.models import Accelerator
+from portside.accelerators.probe import Card, control_nodes, driver_version, find_cards, version_fits
+
+__all__ = [
+    "Accelerator",
+    "Card",
+    "Host",
+    "accelerator_names",
+    "control_nodes",
+    "driver_version",
+    "find_cards",
+    "load_accelerator",
+    "version_fits",
+]

@@ -1,0 +1,7 @@
+"""Running containers: from a recipe to a container with exactly the devices and rights that it needs."""
+
+from portside.accelerators import Host
+from portside.runtime.run import run_container
+from portside.runtime.spec import container_name, container_spec
+
+__all__ = ["Host", "container_name", "container_spec", "run_container"]

@@ -1,0 +1,123 @@
+"""Which cards a container gets, and everything of the host that comes with them."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from portside.accelerators import Accelerator, Card, Host, control_nodes, driver_version, find_cards, version_fits
+from portside.engines import Mount
+from portside.errors import EngineError, RecipeError
+from portside.recipe import Recipe
+
+ALL = "all"
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What of an accelerator a container gets; everything is empty without a card."""
+
+    nodes: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    files: tuple[Mount, ...] = ()
+
+
+def parse_devices(text: str) -> Sequence[int] | str:
+    """`0,1` or `0-3,8` as numbers; `all` and `none` as they are. Raises RecipeError."""
+    if text in (ALL, NONE):
+        return text
+    numbers: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"([0-9]{1,4})(?:-([0-9]{1,4}))?", part.strip())
+        if match is None or int(match[2] or match[1]) < int(match[1]):
+            raise RecipeError(f"not a list of devices: {text!r}", "Expected 0,1 or 0-3, or all, or none.")
+        numbers += range(int(match[1]), int(match[2] or match[1]) + 1)
+    return numbers
+
+
+def choose_cards(
+    accelerator: Accelerator,
+    host: Host,
+    asked: Sequence[int] | str | None,
+    needed: int | None,
+    warn: Callable[[str], None],
+) -> list[Card]:
+    """The cards for one container, by number.
+
+    asked: by the person. needed: as the target says. If neither says anything it is the first card, where there is
+    one. Raises RecipeError for cards that do not exist, EngineError for too few.
+    """
+    if accelerator.cards is None:
+        if asked not in (None, NONE, ALL) and len(asked or ()):
+            raise RecipeError(
+                f"the accelerator '{accelerator.name}' has no devices", "Leave --devices out, or say --devices none."
+            )
+        return []
+    if asked == NONE or (asked is None and needed == 0):
+        return []
+    cards = find_cards(accelerator, host)
+    if asked is None:
+        if needed is None and not cards:
+            warn(f"no {accelerator.name} card on this host: the container starts without one (see invoke doctor)")
+        if len(cards) < (needed or 0):
+            raise EngineError(
+                f"{needed} {accelerator.name} card(s) are needed, this host has {_numbers(cards)}",
+                "invoke doctor says what is missing; --devices says which cards to take.",
+            )
+        return cards[: needed or 1]
+    if asked == ALL:
+        if not cards:
+            raise EngineError(f"this host has no {accelerator.name} card", "invoke doctor says what is missing.")
+        return cards
+    by_index = {card.index: card for card in cards}
+    wanted = [int(index) for index in asked]
+    if missing := [index for index in wanted if index not in by_index]:
+        raise RecipeError(
+            f"no {accelerator.name} card {', '.join(map(str, missing))} on this host",
+            f"It has {_numbers(cards)}. invoke doctor says more.",
+        )
+    if len(set(wanted)) != len(wanted):
+        raise RecipeError("a device is named twice", "Name each once.")
+    if needed is not None and len(wanted) < needed:
+        raise RecipeError(f"the target needs {needed} cards, --devices names {len(wanted)}", "Name more.")
+    return [by_index[index] for index in sorted(wanted)]
+
+
+def _numbers(cards: Sequence[Card]) -> str:
+    return ", ".join(str(card.index) for card in cards) if cards else "none"
+
+
+def pass_cards(accelerator: Accelerator, cards: Sequence[Card], host: Host) -> Passed:
+    """Everything that comes with these cards. Raises EngineError where a control node is missing."""
+    if not cards:
+        return Passed()
+    control, missing = control_nodes(accelerator, host)
+    if missing:
+        raise EngineError(
+            f"this host has {accelerator.name} cards, but no {' and no '.join(missing)}",
+            "The driver is not loaded whole; invoke doctor says more.",
+        )
+    nodes = [*control, *(node for card in cards for node in (card.node, *card.beside))]
+    env = dict(accelerator.variables)
+    if accelerator.visible and accelerator.visible.numbering == "container":
+        env[accelerator.visible.variable] = ",".join(str(number) for number in range(len(cards)))
+    files: list[Mount] = []
+    for file in accelerator.files:
+        source = next((path for path in file.paths if host.exists(path)), None)
+        if source is not None:
+            files.append(Mount(source, file.target or file.paths[0], read_only=True))
+    return Passed(tuple(nodes), tuple(sorted(env.items())), tuple(files))
+
+
+def driver_range(recipe: Recipe, accelerator: Accelerator) -> str | None:
+    """The range of the host's driver that counts for a recipe: its own, else the accelerator's."""
+    own = recipe.model.accelerator.driver
+    return own or (accelerator.driver.versions if accelerator.driver else None)
+
+
+def warn_of_driver(recipe: Recipe, accelerator: Accelerator, host: Host, warn: Callable[[str], None]) -> None:
+    """Say it if the host's driver is known not to fit."""
+    versions = driver_range(recipe, accelerator)
+    version = driver_version(accelerator, host)
+    if versions and version and version_fits(version, versions) is False:
+        warn(f"the host's {accelerator.name} driver is {version}, {recipe.name} wants {versions} (see invoke doctor)")

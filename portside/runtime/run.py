@@ -1,0 +1,90 @@
+"""Start, enter or replace a container."""
+
+import dataclasses
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from portside.engines import Container, Engine, RunSpec
+from portside.errors import EngineError
+from portside.progress import say
+from portside.runtime.spec import KEPT, SETTINGS
+
+
+def run_container(engine: Engine, spec: RunSpec, *, dry_run: bool = False, recreate: bool = False) -> int:
+    """Run the container that a spec describes; gives its command's exit code.
+
+    A container of that name with a shell, which stays when a person leaves it, is entered: the command runs in it.
+    recreate: remove it first. dry_run: only print the command line that does the same as a first start.
+    The command's output goes to stdout and stderr. Raises EngineError.
+    """
+    if dry_run:
+        print(shlex.join(engine.as_command(spec)))
+        return 0
+    image = engine.image_id(spec.image)
+    if image is None:
+        recipe, _, layer = spec.image.partition("/")[2].partition(":")
+        raise EngineError(
+            f"the engine has no image {spec.image}", f"Build it: invoke build --recipe {recipe} --layer {layer}"
+        )
+    assert spec.name is not None
+    existing = engine.find_container(spec.name)
+    left_over = existing is not None and not existing.running and KEPT not in existing.labels
+    if existing is not None and (recreate or left_over):
+        engine.remove_container(existing.id)
+        existing = None
+    if existing is not None and KEPT not in existing.labels and KEPT not in spec.labels:
+        # Another command of the same person runs at this moment; both may, and the name is taken.
+        return _start(engine, dataclasses.replace(spec, name=None))
+    if existing is not None:
+        return _enter(engine, spec, existing, image)
+    return _start(engine, spec)
+
+
+def _start(engine: Engine, spec: RunSpec) -> int:
+    if spec.detach:
+        engine.start(spec)
+        say(f"Started in the background: docker logs --follow {spec.name}")
+        print(spec.name)
+        return 0
+    if spec.terminal:
+        return _call(engine.as_command(spec))
+    return engine.run(spec, _write)
+
+
+def _enter(engine: Engine, spec: RunSpec, existing: Container, image: str) -> int:
+    remedy = "--recreate removes it and starts a new one; what was changed in it is lost."
+    if spec.detach or KEPT not in existing.labels:
+        state = "is running" if existing.running else "exists already"
+        raise EngineError(f"the container {spec.name} {state}", f"Wait for its end, or: {remedy}")
+    if existing.image != image:
+        raise EngineError(f"the container {spec.name} is of an older {spec.image}", remedy)
+    if existing.labels.get(SETTINGS) != spec.labels[SETTINGS]:
+        raise EngineError(
+            f"the container {spec.name} has other devices, mounts, ports or rights than asked for now", remedy
+        )
+    if not existing.running and existing.labels[KEPT] != "shell":
+        raise EngineError(f"the container {spec.name} has ended; docker logs {spec.name} shows what it wrote", remedy)
+    if not existing.running:
+        engine.resume(existing.id)
+    say(f"Entering {spec.name}, which exists already")
+    command = engine.enter_command(
+        existing.id, spec.command, terminal=spec.terminal, env=spec.env, workdir=spec.workdir
+    )
+    return _call(command)
+
+
+def _call(command: Sequence[str]) -> int:
+    try:
+        code = subprocess.call(list(command))
+        return code if code >= 0 else 128 - code
+    except FileNotFoundError:
+        raise EngineError(f"there is no command {command[0]}", "Install it, or run without a terminal.") from None
+
+
+def _write(stdout: bytes, stderr: bytes) -> None:
+    for stream, data in ((sys.stdout.buffer, stdout), (sys.stderr.buffer, stderr)):
+        if data:
+            stream.write(data)
+            stream.flush()

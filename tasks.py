@@ -192,6 +192,69 @@ def check(c: Context, recipe: str, layer: str | None = None, engine: str | None 
     check_layers(plan_, p.store, p.engine(engine), names)
 
 
+@portside_task(
+    iterable=["mount", "port", "env"],
+    help={
+        "recipe": RECIPE,
+        "layer": f"the image to run: {LAYER}",
+        "target": "one of the recipe's run targets",
+        "command": "a shell line instead of the recipe's command; default without one: a shell",
+        "devices": "cards: 0,1 or 0-3 or all or none; default: as many as the target needs",
+        "mount": "HOST:CONTAINER or HOST:CONTAINER:ro; may be repeated",
+        "port": "HOST:CONTAINER; may be repeated",
+        "env": "NAME=VALUE; may be repeated",
+        "network": "none, bridge, host or a network's name; default: none, bridge where ports are published",
+        "user": "a user of the image or UID[:GID]",
+        "detach": "run in the background",
+        "recreate": "remove a container of this name first",
+        "dry-run": "print the equivalent `docker run` and start nothing",
+        "engine": ENGINE,
+    },
+)
+def run_container(
+    c: Context,
+    recipe: str,
+    mount: list[str],
+    port: list[str],
+    env: list[str],
+    layer: str = "weights",
+    target: str | None = None,
+    command: str | None = None,
+    devices: str | None = None,
+    network: str | None = None,
+    user: str | None = None,
+    detach: bool = False,
+    recreate: bool = False,
+    dry_run: bool = False,
+    engine: str | None = None,
+) -> None:
+    """Start a recipe's image with exactly the devices and rights that it needs.
+
+    Example: invoke run-container --recipe minilm --command 'python3 embed.py "A cat." "A kitten."'
+    """
+    from portside.runtime import container_spec
+    from portside.runtime import run_container as start
+
+    check_layer(layer)
+    p = project()
+    spec = container_spec(
+        p.recipe(recipe),
+        layer=layer,
+        devices=devices,
+        command=command,
+        mounts=mount,
+        detach=detach,
+        target=target,
+        network=network,
+        ports=port,
+        env=env,
+        user=user,
+    )
+    code = start(p.engine(engine), spec, dry_run=dry_run, recreate=recreate)
+    if code:
+        raise Exit(code=code)
+
+
 @portside_task(help={"recipe": RECIPE, "json": JSON})
 def inspect(c: Context, recipe: str, json: bool = False) -> None:
     """The layers of a built recipe: key, diff IDs, image ID, sizes; the same on every machine."""

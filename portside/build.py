@@ -18,11 +18,12 @@ from portside.layers.canonical import canonicalise, data_layer
 from portside.layers.index import Index
 from portside.layers.layer import Layer
 from portside.layers.raw import read
-from portside.layers.writer import read_layer, write_layer
+from portside.layers.writer import write_layer
 from portside.plan import LayerPlan, Part, Plan, blob_of
 from portside.progress import live, say, step, transfer
 from portside.recipe.models import LAYERS
 from portside.store import Store
+from portside.store.indexes import image_index
 from portside.store.layout import Blob, Image
 from portside.tree import FileRange, Tree
 
@@ -227,8 +228,7 @@ class _Builder:
                 raise
 
     def _index(self, part: Part) -> Index:
-        blobs = (self.blobs[below.key] for below in self._below(part))
-        return Index.of(read_layer(self._store.layout.blob(blob.digest)) for blob in blobs)
+        return image_index([self.blobs[below.key] for below in self._below(part)], self._store)
 
 
 def _link_tree(tree: Tree, root: Path) -> None:

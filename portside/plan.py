@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from portside.canonical import digest_of
-from portside.layers import FORMAT
+from portside.layers import FORMAT, volatile
 from portside.lock.models import Lock, LockedSource, is_large
 from portside.recipe import Recipe
 from portside.store import Store
@@ -85,7 +85,7 @@ def plan(recipe: Recipe, lock: Lock) -> Plan:
 
 
 def _env_parts(recipe: Recipe, lock: Lock, instructions: str) -> list[Part]:
-    parts = [Part("env", "base", "base", lock.base.epoch, {"format": FORMAT, "diff_id": lock.base.diff_id})]
+    parts = [Part("env", "base", "base", lock.base.epoch, {"diff_id": lock.base.diff_id})]
     python = lock.env.python
     if lock.env.debs or python:
         inputs = {f"{deb.name} {deb.version}": deb.sha256 for deb in lock.env.debs}
@@ -102,7 +102,13 @@ def _run_part(
     layer: str, name: str, epoch: int, below: Sequence[Part], instructions: str, inputs: dict[str, str]
 ) -> Part:
     on = {f"{part.layer}/{part.name}": part.key for part in below}
-    manifest = {"format": FORMAT, "on": on, "instructions": instructions, "inputs": inputs, "epoch": epoch}
+    manifest = {
+        "format": [FORMAT, volatile.digest()],
+        "on": on,
+        "instructions": instructions,
+        "inputs": inputs,
+        "epoch": epoch,
+    }
     return Part(layer, name, "run", epoch, manifest)
 
 

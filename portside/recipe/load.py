@@ -167,10 +167,12 @@ def _merge(
             out[key] = value
         for location, place in new_places.items():
             if location[: len(here)] == here:
-                rest = location[len(here) :]
-                if shift and rest and isinstance(rest[0], int):
-                    rest = (rest[0] + shift, *rest[1:])
-                places[(*here, *rest)] = place
+                places[here + _shifted(location[len(here) :], shift)] = place
+
+
+def _shifted(location: Location, by: int) -> Location:
+    """A location inside a list whose items moved behind those of another list."""
+    return (location[0] + by, *location[1:]) if location and isinstance(location[0], int) else location
 
 
 def _describe(path: Path, places: dict[Location, Place], error: Any) -> str:

@@ -7,13 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from portside.canonical import canonical_json
+from portside import oci
 from portside.store import files
-
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-CONFIG = "application/vnd.oci.image.config.v1+json"
-LAYER = "application/vnd.oci.image.layer.v1.tar"
-REF_NAME = "org.opencontainers.image.ref.name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +32,7 @@ class Image:
 
     def manifest(self) -> bytes:
         """The OCI manifest, canonical JSON."""
-        return canonical_json(
-            {
-                "schemaVersion": 2,
-                "mediaType": MANIFEST,
-                "config": descriptor(CONFIG, self.image_id, len(self.config)),
-                "layers": [descriptor(LAYER, layer.digest, layer.size) for layer in self.layers],
-            }
-        )
-
-
-def descriptor(media_type: str, digest: str, size: int) -> dict[str, Any]:
-    return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": size}
+        return oci.manifest(self.config, ((layer.digest, layer.size) for layer in self.layers))
 
 
 class Layout:
@@ -83,21 +67,23 @@ class Layout:
         """Keep an image under a name such as `minilm:env`; its layers must be there already."""
         self.put_blob(image.config)
         manifest = image.manifest()
-        entry = descriptor(MANIFEST, self.put_blob(manifest), len(manifest)) | {"annotations": {REF_NAME: ref}}
+        entry = oci.descriptor(oci.MANIFEST, self.put_blob(manifest), len(manifest)) | {
+            "annotations": {oci.REF_NAME: ref}
+        }
         with files.lock(self._home, "oci-index"):
-            kept = [m for m in self._manifests() if m["annotations"][REF_NAME] != ref]
-            manifests = sorted([*kept, entry], key=lambda m: str(m["annotations"][REF_NAME]))
+            kept = [m for m in self._manifests() if m["annotations"][oci.REF_NAME] != ref]
+            manifests = sorted([*kept, entry], key=lambda m: str(m["annotations"][oci.REF_NAME]))
             index = {"schemaVersion": 2, "manifests": manifests}
             files.write_json(self._home, self.path / "oci-layout", {"imageLayoutVersion": "1.0.0"})
             files.write_json(self._home, self.path / "index.json", index)
 
     def refs(self) -> Sequence[str]:
-        return [m["annotations"][REF_NAME] for m in self._manifests()]
+        return [m["annotations"][oci.REF_NAME] for m in self._manifests()]
 
     def image(self, ref: str) -> Image | None:
         """The image of this name, or None."""
         for entry in self._manifests():
-            if entry["annotations"][REF_NAME] == ref:
+            if entry["annotations"][oci.REF_NAME] == ref:
                 manifest = files.read_json(self.blob(entry["digest"].removeprefix("sha256:")))
                 config = self.blob(manifest["config"]["digest"].removeprefix("sha256:")).read_bytes()
                 layers = (Blob(d["digest"].removeprefix("sha256:"), d["size"]) for d in manifest["layers"])

@@ -25,7 +25,7 @@ class MiniLM:
 
     def __init__(self, folder: Path) -> None:
         os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
-        os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
         from safetensors.numpy import load_file
         from transformers import AutoTokenizer
 

@@ -81,6 +81,7 @@ class _Reader:
                 raise RecipeError(f"{place}: expected a name as key; quote it if it looks like a number or a date")
             if key in result:
                 raise RecipeError(f"{place}: the key '{key}' stands twice", "Keep one of the two.")
-            self._places[(*at, key)] = place
-            result[key] = self.value(value_node, (*at, key))
+            here = (*at, key)
+            self._places[here] = place
+            result[key] = self.value(value_node, here)
         return result

@@ -64,11 +64,11 @@ def spool_saved(stream: Iterator[bytes], diff_ids: Sequence[str], first: int, sp
     for member, content in saved_members(stream):
         if member.name.rpartition("/")[2] in known:
             continue
-        part = spool / f"{len(found)}.tar"
+        part = spool / "part"
         with part.open("wb") as target:
             diff_id, _ = copy_and_hash(_uncompressed(content), target.write)
         if diff_id in wanted:
-            found[diff_id] = TarLayer(part)
+            found[diff_id] = TarLayer(part.rename(spool / f"{diff_id}.tar"))
             if wanted == set(found):
                 break
     if missing := sorted(wanted - set(found)):

@@ -8,7 +8,6 @@ import calendar
 import gzip
 import io
 import lzma
-import re
 import stat
 import tarfile
 import zipfile
@@ -23,6 +22,7 @@ from portside.canonical import copy_and_hash
 from portside.errors import InputError
 from portside.inputs.spool import Spool
 from portside.inputs.unpacked import Unpacked
+from portside.patches.globs import matches
 from portside.tree import Entry, FileRange, Tree
 
 MOST_ENTRIES = 200_000
@@ -64,14 +64,13 @@ def sdist_tree(path: Path, spool: Spool) -> Tree:
 def wheel_members(path: Path, patterns: Sequence[str]) -> list[tuple[str, int]]:
     """Name and size in bytes of a wheel's members that match one of the patterns, sorted by name.
 
-    `*` and `?` stay inside one folder, `**` spans folders. Raises InputError for a pattern that matches nothing.
+    The globs are those of patch steps (`**` spans folders). Raises InputError for a pattern that matches nothing.
     """
     with _checked(path), zipfile.ZipFile(path) as archive:
         files = {info.filename: info.file_size for info in archive.infolist() if not info.is_dir()}
     found: set[str] = set()
     for pattern in patterns:
-        matcher = re.compile(_pattern(pattern))
-        matching = {name for name in files if matcher.fullmatch(name)}
+        matching = {name for name in files if matches([pattern], name)}
         if not matching:
             raise InputError(f"{path.name} has no member that matches {pattern}", "List them: unzip -l FILE")
         found |= matching
@@ -299,9 +298,3 @@ def _zip_times(path: Path) -> Iterator[int]:
 def _tar_times(path: Path) -> Iterator[int]:
     with _decompressed(path) as source, tarfile.open(fileobj=source, mode="r|", tarinfo=_Header) as archive:
         yield from (int(member.mtime) for member in _counted(archive))
-
-
-def _pattern(glob: str) -> str:
-    """A glob over paths as a regular expression."""
-    parts = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return "".join(parts.get(piece) or re.escape(piece) for piece in re.split(r"(\*\*/|\*\*|\*|\?)", glob))

@@ -5,7 +5,7 @@ import os
 import ssl
 from typing import TYPE_CHECKING
 
-from portside.errors import InputError
+from portside.errors import RecipeError
 from portside.inputs.pip_settings import read_pip_settings
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ READ_SECONDS = 60
 def http_client() -> "httpx.Client":
     """The client for what the environment and pip's configuration say now; threads share it.
 
-    Raises InputError where the configured certificate bundle cannot be used.
+    Raises RecipeError where the configured certificate bundle cannot be used.
     """
     settings = read_pip_settings()
     names = sorted({*_PROXY_VARIABLES, *(name.upper() for name in _PROXY_VARIABLES)})
@@ -52,7 +52,7 @@ def _tls(cert: str | None) -> ssl.SSLContext:
         context.load_verify_locations(certifi.where())
         return context
     except OSError as error:
-        raise InputError(
+        raise RecipeError(
             f"the certificate bundle {cert} cannot be used: {error.strerror or error}",
             "Correct `cert` in pip's configuration, or SSL_CERT_FILE, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE.",
         ) from None

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from portside import progress
 from portside.canonical import CHUNK
@@ -170,10 +170,14 @@ class _Counted:
 
 def shown(place: str) -> str:
     """A place as a person may see it: no credentials, no query (it may hold a token), not too long."""
-    if "://" in place:
-        parts = urlsplit(place)
-        place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    if url := re.match(r"([A-Za-z0-9+.-]+://)(?:[^/?#]*@)?([^?#]*)", place):
+        place = url[1] + url[2]
     return place if len(place) <= 120 else f"{place[:57]}…{place[-60:]}"
+
+
+def path_of(file_url: str) -> Path:
+    """The path in a `file://` URL (RFC 8089)."""
+    return Path(unquote(re.sub(r"^file://(localhost(?=/))?", "", file_url, flags=re.IGNORECASE)))
 
 
 def _send(place: str, sink: _Counted, size: int | None, pauses: Sequence[float]) -> None:
@@ -183,7 +187,7 @@ def _send(place: str, sink: _Counted, size: int | None, pauses: Sequence[float])
     if scheme in ("http", "https"):
         _send_http(place, sink, size, pauses)
     elif scheme == "file":
-        _send_file(Path(unquote(urlsplit(place).path)), sink, size)
+        _send_file(path_of(place), sink, size)
     elif not scheme:
         _send_file(Path(place), sink, size)
     else:

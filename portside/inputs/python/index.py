@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import urljoin
 
 from portside.config import Config
 from portside.errors import InputError
 from portside.inputs.client import credentials, http_client
 from portside.inputs.pip_settings import PipSettings, read_pip_settings
 from portside.inputs.python.names import name_of
-from portside.inputs.transfer import shown
+from portside.inputs.transfer import path_of, shown
 
 if TYPE_CHECKING:
     import httpx
@@ -100,7 +100,7 @@ def _read(place: str, index: bool) -> Iterator[Offer]:
     if place.startswith(("http://", "https://")):
         yield from _read_page(place)
         return
-    path = Path(unquote(urlsplit(place).path)) if place.startswith("file://") else Path(place).expanduser()
+    path = path_of(place) if place.startswith("file://") else Path(place).expanduser()
     page = path / "index.html" if index else path
     if page.is_dir():
         files = sorted(file for file in page.iterdir() if file.is_file())

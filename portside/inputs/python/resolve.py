@@ -18,6 +18,7 @@ from portside.inputs.pip_settings import read_pip_settings
 from portside.inputs.python.exact import artefact_of, parse_requirement
 from portside.inputs.python.index import Offer, indexes_and_links
 from portside.inputs.python.tags import best_wheel, tag_ranks
+from portside.inputs.transfer import path_of
 from portside.lock.models import Artefact
 
 if sys.version_info >= (3, 11):
@@ -91,7 +92,7 @@ def _offer(wheel: Mapping[str, Any]) -> Offer:
     file = wheel.get("name") or unquote(urlsplit(place).path).rpartition("/")[2]
     size = wheel.get("size")
     if size is None and place.startswith("file://"):
-        size = Path(unquote(urlsplit(place).path)).stat().st_size
+        size = path_of(place).stat().st_size
     return Offer(file, place, wheel.get("hashes", {}).get("sha256"), size)
 
 

@@ -144,6 +144,7 @@ def test_a_build_has_no_network_and_no_cache_if_asked(sandbox: Sandbox, tmp_path
     _build(sandbox, tmp_path, text, "network:latest", log)
     assert any(line.endswith(" CACHED") for line in log)
     log.clear()
+    sandbox.engine.remove_image(sandbox.ref("network:latest"))  # else it would stay, without a name
     _build(sandbox, tmp_path, text, "network:latest", log, no_cache=True)
     assert any("seen-2" in line for line in log)
 

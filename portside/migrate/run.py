@@ -6,15 +6,16 @@ from functools import partial
 from typing import Literal
 
 from portside.errors import RecipeError
-from portside.migrate import vendor
+from portside.migrate import precise, vendor
 from portside.migrate.links import resolve
-from portside.migrate.report.model import FileReport, Report
+from portside.migrate.parallel import Result, convert_all
+from portside.migrate.report.model import Report
 from portside.migrate.rulesets.model import Ruleset
 from portside.tree import Entry, Tree
 
 Mode = Literal["precise", "vendor"]
 
-Convert = Callable[[str, bytes], tuple[bytes, FileReport | None]]
+Convert = Callable[[str, bytes], Result]
 """A file's path and bytes in; its migrated bytes and its report, if there is anything to say, out."""
 
 
@@ -27,35 +28,47 @@ class Migration:
 
 
 def migrate(tree: Tree, ruleset: Ruleset, mode: Mode, *, strict: bool = False, jobs: int | None = None) -> Migration:
-    """Migrate a tree. strict: the vendor's `-s`. jobs: processes to use; None: as many as are worth it.
+    """Migrate a tree. strict: the vendor's `-s`, for vendor mode. jobs: processes to use; None: as many as are
+    worth it. The result does not depend on them.
 
     Raises RecipeError where the ruleset has no such mode.
     """
     report = Report(mode, strict, ruleset.name, ruleset.suffix, ruleset.digest)
-    convert = _vendor(ruleset, strict, report)
+    convert, wants = _vendor(ruleset, strict, report) if mode == "vendor" else _precise(ruleset, strict, report)
+    files = [entry for entry in tree if entry.kind == "file"]
+    report.total_files = len(files)
+    report.python_files = sum(entry.path.endswith(".py") for entry in files)
     out = tree.copy()
-    for entry in tree:
-        if entry.kind == "file":
-            report.total_files += 1
-            report.python_files += entry.path.endswith(".py")
-            if entry.path.endswith(".py"):
-                data = entry.read()
-                new, found = convert(entry.path, data)
-                if found is not None:
-                    report.files[entry.path] = found
-                if new != data:
-                    out.write(entry.path, new)
+    for entry, new, found in convert_all([entry for entry in files if wants(entry.path)], convert, jobs):
+        if found is not None:
+            report.files[entry.path] = found
+        if new is not None:
+            out.write(entry.path, new)
     _materialise_links(tree, out, convert)
+    used = {hit.rule for _, hit in report.hits()}
+    report.rules = {name: info for name, info in sorted(report.rules.items()) if name in used}
     return Migration(out, report)
 
 
-def _vendor(ruleset: Ruleset, strict: bool, report: Report) -> Convert:
+def _vendor(ruleset: Ruleset, strict: bool, report: Report) -> tuple[Convert, Callable[[str], bool]]:
     rules = ruleset.vendor
     if rules is None:
         raise RecipeError(f"the ruleset {ruleset.name} has no vendor mode", "Use precise mode.")
     pairs = [*rules.replace, *(rules.strict if strict else ())]
     report.rules = dict(vendor.RULES)
-    return partial(vendor.migrate_text, pairs=pairs, module=rules.module)
+    return partial(vendor.migrate_text, pairs=pairs, module=rules.module), _is_python
+
+
+def _is_python(path: str) -> bool:
+    return path.endswith(".py")
+
+
+def _precise(ruleset: Ruleset, strict: bool, report: Report) -> tuple[Convert, Callable[[str], bool]]:
+    if strict:
+        raise RecipeError("strict is an option of vendor mode", "Leave it out, or use vendor mode.")
+    rules = precise.compile_rules(ruleset)
+    report.rules = precise.rule_info(rules)
+    return partial(precise.convert, rules=rules), partial(precise.wants, rules=rules)
 
 
 def _materialise_links(tree: Tree, out: Tree, convert: Convert) -> None:
@@ -73,6 +86,5 @@ def _materialise_links(tree: Tree, out: Tree, convert: Convert) -> None:
         data = target.read()
         wanted = convert(entry.path, data)[0] if entry.path.endswith(".py") else data
         if wanted != out[target.path].read():
-            plain = Entry(entry.path, "file", target.mode, target.uid, target.gid, target.mtime)
-            out.put(plain)
+            out.put(Entry(entry.path, "file", target.mode, target.uid, target.gid, target.mtime))
             out.write(entry.path, wanted)

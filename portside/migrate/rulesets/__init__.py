@@ -1,15 +1,19 @@
 """Rulesets: the data that drives a migration from CUDA to another accelerator."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from portside.errors import RecipeError
-from portside.migrate.rulesets.model import Ruleset
+from portside.migrate.rulesets.check import Wrong, build
+from portside.migrate.rulesets.model import KINDS, Rule, Ruleset
 
 __all__ = ["Ruleset", "load", "names"]
 
 _HERE = Path(__file__).parent
+_HELP = "docs/rulesets.md describes every key."
+_EXTENSION = ("framework", "suffix", "add", "remove")
 
 
 def names() -> list[str]:
@@ -20,31 +24,97 @@ def names() -> list[str]:
 def load(name_or_path: str, overrides: Mapping[str, Any] | None = None) -> Ruleset:
     """A ruleset by its name (`mlu`) or from a file (a path that ends in `.yaml` or `.yml`).
 
-    overrides: a recipe's extension. Raises RecipeError that names the file and the key.
+    overrides: a recipe's extension: `framework`, `suffix`, `add` (rules; one with the id of an existing rule
+    replaces it) and `remove` (ids). Raises RecipeError that names the file and the key.
     """
-    import yaml
-
     is_path = name_or_path.endswith((".yaml", ".yml"))
-    path = Path(name_or_path) if is_path else _HERE / f"{name_or_path}.yaml"
-    shown = str(path) if is_path else path.name
     if not is_path and name_or_path not in names():
         raise RecipeError(f"there is no ruleset named {name_or_path!r}", f"Choose one of {', '.join(names())}.")
+    path = Path(name_or_path) if is_path else _HERE / f"{name_or_path}.yaml"
+    shown = name_or_path if is_path else path.name
+    data = _read(path, shown)
+    try:
+        rules = [_rule(item, number) for number, item in enumerate(_list(data.get("rules"), "rules"))]
+        settings = {key: value for key, value in data.items() if key != "rules"}
+    except Wrong as error:
+        raise _error(f"ruleset {shown}", error) from error
+    if overrides:
+        try:
+            rules, settings = _extend(rules, settings, overrides)
+        except Wrong as error:
+            raise _error(f"extension of ruleset {shown}", error) from error
+    try:
+        _unique(rules)
+        return _complete(settings, rules)
+    except Wrong as error:
+        raise _error(f"ruleset {shown}", error) from error
+
+
+def _complete(settings: dict[str, Any], rules: list[Rule]) -> Ruleset:
+    base = build(Ruleset, {**settings, "rules": ()})
+    try:
+        return dataclasses.replace(base, rules=tuple(rules))
+    except ValueError as error:
+        raise Wrong(("rules",), str(error)) from error
+
+
+def _read(path: Path, shown: str) -> dict[str, Any]:
+    import yaml
+
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         data = yaml.load(path.read_bytes(), Loader=loader)
     except OSError as error:
         raise RecipeError(f"ruleset {shown} cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise RecipeError(f"ruleset {shown} is not valid YAML: {error}") from error
-    return _parse(shown, data)
+    if not isinstance(data, dict):
+        raise RecipeError(f"ruleset {shown} is not a mapping of keys", _HELP)
+    return data
 
 
-def _parse(shown: str, data: Any) -> Ruleset:
-    from pydantic import ValidationError
+def _rule(data: Any, number: int) -> Rule:
+    name = data.get("id") if isinstance(data, dict) else None
+    place = ("rules", f"[{name if isinstance(name, str) else number}]")
+    kind = data.get("kind") if isinstance(data, dict) else None
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise Wrong((*place, "kind"), f"expected one of {', '.join(KINDS)}, found {kind!r}")
+    return build(KINDS[kind], data, place)
 
-    try:
-        return Ruleset.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise RecipeError(f"ruleset {shown}: {key}: {first['msg']}", "docs/rulesets.md describes every key.") from error
+
+def _extend(
+    rules: list[Rule], settings: dict[str, Any], overrides: Mapping[str, Any]
+) -> tuple[list[Rule], dict[str, Any]]:
+    for key in overrides:
+        if key not in _EXTENSION:
+            raise Wrong((str(key),), f"unknown key; known are {', '.join(_EXTENSION)}")
+    added = [_rule(item, number) for number, item in enumerate(_list(overrides.get("add"), "add"))]
+    removed = _list(overrides.get("remove"), "remove")
+    known = {rule.id for rule in rules}
+    for name in removed:
+        if name not in known:
+            raise Wrong(("remove",), f"there is no rule {name!r}")
+    gone = {*removed, *(rule.id for rule in added)}
+    changed = {key: overrides[key] for key in ("framework", "suffix") if key in overrides}
+    return [rule for rule in rules if rule.id not in gone] + added, {**settings, **changed}
+
+
+def _list(value: Any, key: str) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list | tuple):
+        raise Wrong((key,), f"expected a list, found {value!r}")
+    return list(value)
+
+
+def _unique(rules: list[Rule]) -> None:
+    seen: set[str] = set()
+    for rule in rules:
+        if rule.id in seen:
+            raise Wrong(("rules", f"[{rule.id}]"), "two rules have this id")
+        seen.add(rule.id)
+
+
+def _error(shown: str, error: Wrong) -> RecipeError:
+    place = ".".join(error.place).replace(".[", "[")
+    return RecipeError(f"{shown}: {place}: {error.problem}" if place else f"{shown}: {error.problem}", _HELP)

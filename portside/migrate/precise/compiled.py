@@ -1,0 +1,176 @@
+"""A ruleset made ready for use: tables to look names up in, and cheap tests for files without any hit."""
+
+import re
+from dataclasses import dataclass, field
+from fnmatch import translate
+from typing import Literal
+
+from portside.migrate.report.model import HitClass, RuleInfo
+from portside.migrate.rulesets.model import (
+    ApiRule,
+    EnvironmentRule,
+    FileRule,
+    KeywordRule,
+    LiteralRule,
+    MemberRule,
+    ModuleRule,
+    PlaceRule,
+    RequirementRule,
+    Rule,
+    Ruleset,
+    StringRule,
+)
+
+CLASS_OF: dict[str, HitClass] = {
+    "rewrite": "rewritten",
+    "keep": "kept",
+    "unsupported": "unsupported",
+    "person": "needs-person",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a rule makes of a name: its new form (the same, where the rule does not rewrite).
+    device: the new form needs the ruleset's module."""
+
+    rule: str
+    cls: HitClass
+    to: str
+    device: bool = True
+
+
+@dataclass(slots=True)
+class Rules:
+    """All tables of a ruleset; plain data, so that it goes to other processes cheaply.
+
+    apis: dotted name -> target. others: module -> target for the names below it that no rule knows.
+    methods, attributes, strings: name -> target. dropped: methods that lose their arguments.
+    devices, backends: literal -> target; drop_index: rules that remove a device's index.
+    keywords: (callable, keyword) -> target. variables: environment variable -> target.
+    words: found anywhere, names: only as whole words; a file without any of them has no hit.
+    """
+
+    module: str | None
+    namespace: str | None
+    apis: dict[str, Target] = field(default_factory=dict)
+    others: dict[str, Target] = field(default_factory=dict)
+    methods: dict[str, Target] = field(default_factory=dict)
+    attributes: dict[str, Target] = field(default_factory=dict)
+    dropped: set[str] = field(default_factory=set)
+    devices: dict[str, Target] = field(default_factory=dict)
+    backends: dict[str, Target] = field(default_factory=dict)
+    drop_index: bool = False
+    strings: dict[str, Target] = field(default_factory=dict)
+    keywords: dict[tuple[str, str], Target] = field(default_factory=dict)
+    modules: dict[str, Target] = field(default_factory=dict)
+    variables: dict[str, Target] = field(default_factory=dict)
+    variable_files: list[tuple[re.Pattern[str], dict[str, Target]]] = field(default_factory=list)
+    files: list[tuple[re.Pattern[str], Target]] = field(default_factory=list)
+    requirements: list[tuple[re.Pattern[str], re.Pattern[bytes], Target]] = field(default_factory=list)
+    index: str = ""
+    dynamic: str = ""
+    words: tuple[bytes, ...] = ()
+    names: tuple[bytes, ...] = ()
+    info: dict[str, RuleInfo] = field(default_factory=dict)
+
+
+def compile_rules(ruleset: Ruleset) -> Rules:
+    rules = Rules(ruleset.module, ruleset.namespace)
+    for rule in ruleset.active():
+        rules.info[rule.id] = RuleInfo(rule.title, rule.why, rule.advice)
+        _add(rules, rule)
+    _make_triggers(rules, ruleset)
+    return rules
+
+
+def _add(rules: Rules, rule: Rule) -> None:
+    if isinstance(rule, ApiRule):
+        cls = CLASS_OF[rule.action]
+        rules.apis.update({name: Target(rule.id, cls, to, rule.imports) for name, to in rule.table().items()})
+        if rule.others and rule.source is not None:
+            rules.others[rule.source] = Target(rule.id, cls, rule.to or rule.source)
+    elif isinstance(rule, MemberRule):
+        table = rules.methods if rule.kind == "method" else rules.attributes
+        table.update(_rewritten(rule.id, rule.map))
+        if rule.arguments == "drop":
+            rules.dropped.update(rule.map)
+    elif isinstance(rule, LiteralRule):
+        (rules.devices if rule.kind == "device" else rules.backends).update(_rewritten(rule.id, rule.map))
+        rules.drop_index |= rule.index == "drop"
+    elif isinstance(rule, StringRule):
+        rules.strings.update(_rewritten(rule.id, rule.map))
+    elif isinstance(rule, KeywordRule):
+        for name, target in _rewritten(rule.id, rule.map).items():
+            rules.keywords.update({(function, name): target for function in rule.callables})
+    elif isinstance(rule, EnvironmentRule):
+        variables = _rewritten(rule.id, rule.map)
+        variables.update({name: Target(rule.id, CLASS_OF[rule.action], name) for name in rule.names})
+        rules.variables.update(variables)
+        if rule.files:
+            rules.variable_files.append((globs(rule.files), variables))
+    elif isinstance(rule, ModuleRule):
+        rules.modules.update({name: Target(rule.id, CLASS_OF[rule.action], name) for name in rule.names})
+    elif isinstance(rule, FileRule):
+        rules.files.append((globs(rule.files), Target(rule.id, CLASS_OF[rule.action], "")))
+    elif isinstance(rule, RequirementRule):
+        names = "|".join(re.escape(name) for name in rule.names)
+        line = re.compile(rb"(?m)(?<![\w.-])(?:%s)[ \t]*(?:[<>=!~]=?=?)[ \t]*[\w.*]+" % names.encode())
+        rules.requirements.append((globs(rule.files), line, Target(rule.id, CLASS_OF[rule.action], "")))
+    elif isinstance(rule, PlaceRule):
+        _set_place(rules, rule)
+
+
+def _set_place(rules: Rules, rule: PlaceRule) -> None:
+    kind: Literal["index", "dynamic"] = "index" if rule.kind == "index" else "dynamic"
+    setattr(rules, kind, rule.id)
+
+
+def _rewritten(rule: str, pairs: dict[str, str]) -> dict[str, Target]:
+    return {name: Target(rule, "rewritten", to) for name, to in pairs.items()}
+
+
+def globs(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """Matches a path if a glob matches it as a whole or its last part."""
+    return re.compile("|".join(f"(?:.*/)?{translate(pattern)}" for pattern in patterns))
+
+
+def _make_triggers(rules: Rules, ruleset: Ruleset) -> None:
+    """Where a name holds one of the ruleset's words (`torch.cuda.X`), the word finds it; the others are needles."""
+    dotted = [*rules.apis, *rules.others, *rules.modules]
+    plain = {max(name.split("."), key=len) for name in dotted if not any(word in name for word in ruleset.words)}
+    plain |= {keyword for _, keyword in rules.keywords}
+    plain |= {*rules.methods, *rules.attributes, *rules.devices, *rules.backends, *rules.strings, *rules.variables}
+    if ruleset.namespace is not None:
+        plain.add(ruleset.namespace.rpartition(".")[2])
+    rules.words = tuple(word.encode() for word in ruleset.words)
+    rules.names = tuple(sorted(name.encode() for name in plain if not any(word in name for word in ruleset.words)))
+
+
+_PLACES = {
+    "index": re.compile(rb"\.to\(\s*\d|device(?:\s*=|\()\s*\d|map_location\s*=\s*\d"),
+    "dynamic": re.compile(rb"getattr\(\s*torch\b"),
+}
+_WORD_CHARACTER = re.compile(rb"[A-Za-z0-9_\x80-\xff]")
+
+
+def places(rules: Rules, data: bytes) -> list[int]:
+    """Offsets of everything in a Python file that a rule may be for, in no order; empty for most files."""
+    out: list[int] = []
+    for word in rules.words:
+        at = data.find(word)
+        while at >= 0:
+            out.append(at)
+            at = data.find(word, at + len(word))
+    for name in rules.names:
+        at = data.find(name)
+        while at >= 0:
+            end = at + len(name)
+            if not (_WORD_CHARACTER.match(data, end) or (at and _WORD_CHARACTER.match(data, at - 1))):
+                out.append(at)
+            at = data.find(name, end)
+    if b"torch" in data:
+        for kind, pattern in _PLACES.items():
+            if getattr(rules, kind):
+                out += [match.start() for match in pattern.finditer(data)]
+    return out

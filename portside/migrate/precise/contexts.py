@@ -1,0 +1,173 @@
+"""What a string literal is for, judged by what stands around it in the AST."""
+
+import ast
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+Use = Literal["device", "backend", "key", "path", "message", "attribute", "flag", "docstring", "unknown"]
+
+_DEVICE = re.compile(
+    r"(?i)(?:^|_)(?:dev|devs|devices?|device_?(?:type|name|str|string|id|ids|map|list|index)s?|map_location|"
+    r"accelerator_?type)(?:_|$|\d)|device$|Device(?:s|Type|Map|Name|Str)?$"
+)
+_BACKEND = re.compile(r"(?i)(?:^|_)backends?(?:_|$)|backend$")
+_CALLS_WITH_DEVICE = frozenset(["to", "to_empty", "device", "Device", "set_default_device", "Generator", "autocast"])
+_TEXT_METHODS = frozenset(["startswith", "endswith", "find", "index", "count", "split", "replace", "strip"])
+_PATH_CALLS = frozenset(
+    ["join", "Path", "PurePath", "open", "exists", "isfile", "isdir", "listdir", "joinpath", "glob"]
+)
+_MESSAGE_CALLS = frozenset(
+    ["print", "debug", "info", "warning", "warn", "error", "exception", "critical", "log", "warning_once", "write"]
+)
+_ATTRIBUTE_CALLS = frozenset(["hasattr", "getattr", "setattr", "delattr"])
+_KEY_METHODS = frozenset(["get", "pop", "setdefault"])
+_DEVICE_SIBLINGS = frozenset(["cpu", "mps", "xpu", "npu", "mlu", "tpu", "xla", "ipu", "hpu", "meta", "auto"])
+_BACKEND_SIBLINGS = frozenset(["gloo", "mpi", "ccl", "hccl", "cncl", "smddp"])
+
+
+def last_name(node: ast.AST) -> str:
+    """The last identifier of an expression: `self.a.b` -> b, `f(x)` -> f, `x["k"]` -> k or x."""
+    while True:
+        if isinstance(node, ast.Name):
+            return node.id
+        if isinstance(node, ast.Attribute):
+            return node.attr
+        if isinstance(node, ast.Call):
+            if last_name(node.func) in ("str", "repr", "lower", "strip") and (
+                node.args or isinstance(node.func, ast.Attribute)
+            ):
+                inner = node.args[0] if node.args else node.func
+                node = inner.value if isinstance(inner, ast.Attribute) and not node.args else inner
+                continue
+            return last_name(node.func)
+        if isinstance(node, ast.Subscript):
+            if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+                return node.slice.value
+            node = node.value
+            continue
+        return node.arg if isinstance(node, ast.arg) else ""
+
+
+def named_use(name: str) -> Use | None:
+    """What a name (of a variable, parameter, key, function) says about its value."""
+    if _DEVICE.search(name):
+        return "device"
+    return "backend" if _BACKEND.search(name) else None
+
+
+def expression_use(node: ast.AST) -> Use | None:
+    """What an expression that a literal is compared with, or combined with, says about the literal."""
+    if isinstance(node, ast.Attribute) and node.attr == "type":
+        return "device"
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        if node.value.partition(":")[0] in _DEVICE_SIBLINGS:
+            return "device"
+        return "backend" if node.value in _BACKEND_SIBLINGS else None
+    if isinstance(node, ast.List | ast.Tuple | ast.Set):
+        return next(filter(None, map(expression_use, node.elts)), None)
+    if isinstance(node, ast.IfExp):
+        return expression_use(node.body) or expression_use(node.orelse)
+    return named_use(last_name(node))
+
+
+def use_of(node: ast.expr, parents: Sequence[ast.AST]) -> Use:
+    """What the literal `node` is for; parents: the nodes around it, outermost first."""
+    inner: ast.AST = node
+    for parent in reversed(parents):
+        use = _step(inner, parent)
+        if use is not None:
+            return use
+        if isinstance(parent, ast.stmt):
+            break
+        inner = parent
+    return "unknown"
+
+
+def _step(inner: ast.AST, parent: ast.AST) -> Use | None:
+    """What one parent says; None: ask the next one."""
+    if isinstance(parent, ast.keyword):
+        if parent.arg in ("default", "choices", "const", "help", "dest"):
+            return "message" if parent.arg in ("help", "dest") else None
+        return (named_use(parent.arg) if parent.arg else None) or (None if parent.arg is None else "unknown")
+    if isinstance(parent, ast.Call):
+        return _call(inner, parent)
+    if isinstance(parent, ast.Compare):
+        return next(
+            filter(None, (expression_use(e) for e in (parent.left, *parent.comparators) if e is not inner)), "unknown"
+        )
+    if isinstance(parent, ast.IfExp | ast.BoolOp | ast.List | ast.Tuple | ast.Set):
+        others = [child for child in ast.iter_child_nodes(parent) if child is not inner]
+        if isinstance(parent, ast.IfExp):
+            others = [child for child in (parent.body, parent.orelse) if child is not inner]
+        return next(filter(None, map(expression_use, others)), None)
+    if isinstance(parent, ast.Subscript):
+        return "device" if last_name(parent.value) == "Literal" else "key"
+    if isinstance(parent, ast.Dict):
+        return _in_dict(inner, parent)
+    if isinstance(parent, ast.arguments):
+        return _default(inner, parent)
+    return _statement(inner, parent)
+
+
+def _statement(inner: ast.AST, parent: ast.AST) -> Use | None:
+    if isinstance(parent, ast.Assign):
+        return next(filter(None, (named_use(last_name(target)) for target in parent.targets)), None)
+    if isinstance(parent, ast.AnnAssign | ast.AugAssign | ast.NamedExpr):
+        return named_use(last_name(parent.target))
+    if isinstance(parent, ast.Expr) and inner is parent.value and isinstance(inner, ast.Constant):
+        return "docstring"
+    if isinstance(parent, ast.Raise | ast.Assert):
+        return "message"
+    if isinstance(parent, ast.Match):
+        return expression_use(parent.subject)
+    return None
+
+
+def _call(inner: ast.AST, call: ast.Call) -> Use | None:
+    name = last_name(call.func)
+    if name == "add_argument":
+        options = [arg.value for arg in call.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+        if inner in call.args:
+            return "flag"
+        return next(filter(None, (named_use(option.lstrip("-").replace("-", "_")) for option in options)), "unknown")
+    if inner is call.func:
+        return None
+    if name == "init_process_group":
+        return "backend"
+    if name in _ATTRIBUTE_CALLS:
+        return "attribute"
+    if name in _MESSAGE_CALLS:
+        return "message"
+    if isinstance(call.func, ast.Attribute) and name in _TEXT_METHODS:
+        return expression_use(call.func.value) or "unknown"
+    if isinstance(call.func, ast.Attribute) and name in _KEY_METHODS and inner in call.args[:1]:
+        return "key"
+    if name in _PATH_CALLS:
+        return "path"
+    if name in _CALLS_WITH_DEVICE:
+        return "device"
+    if name == "parametrize" and call.args and inner is not call.args[0]:
+        first = call.args[0]
+        return (
+            named_use(first.value) if isinstance(first, ast.Constant) and isinstance(first.value, str) else None
+        ) or "unknown"
+    return named_use(name) or "unknown"
+
+
+def _in_dict(inner: ast.AST, parent: ast.Dict) -> Use | None:
+    for key, value in zip(parent.keys, parent.values, strict=True):
+        if key is inner:
+            return "key"
+        if value is inner:
+            return named_use(key.value) if isinstance(key, ast.Constant) and isinstance(key.value, str) else None
+    return None
+
+
+def _default(inner: ast.AST, parent: ast.arguments) -> Use | None:
+    positional = [*parent.posonlyargs, *parent.args]
+    pairs = [
+        *zip(positional[::-1], parent.defaults[::-1], strict=False),
+        *zip(parent.kwonlyargs, parent.kw_defaults, strict=True),
+    ]
+    return next((named_use(arg.arg) or "unknown" for arg, default in pairs if default is inner), None)

@@ -1,0 +1,140 @@
+"""Where strings and comments lie in Python source: the part of the lexical grammar that an AST does not tell.
+
+The same on every Python version (the tokenize module is not: f-strings changed in 3.12).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+_START = re.compile(rb"#[^\r\n]*|(?<![A-Za-z0-9_\x80-\xff])([A-Za-z]{0,2})('''|\"\"\"|'|\")|('''|\"\"\"|'|\")")
+_PREFIXES = frozenset(["", "r", "u", "b", "f", "br", "rb", "fr", "rf"])
+_KEYWORDS = frozenset(["as", "if", "in", "is", "or"])
+_BODY = {
+    b"'": re.compile(rb"[^'\\\r\n]*(?:\\(?:\r\n|[\s\S])[^'\\\r\n]*)*'"),
+    b'"': re.compile(rb'[^"\\\r\n]*(?:\\(?:\r\n|[\s\S])[^"\\\r\n]*)*"'),
+    b"'''": re.compile(rb"[^'\\]*(?:(?:\\[\s\S]|'(?!''))[^'\\]*)*'''"),
+    b'"""': re.compile(rb'[^"\\]*(?:(?:\\[\s\S]|"(?!""))[^"\\]*)*"""'),
+}
+
+
+class NotLexed(Exception):
+    """A string without an end, or syntax newer than what is understood; the message says what and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A string (body: what lies between its quotes) or a comment, as byte offsets."""
+
+    kind: Literal["string", "comment"]
+    start: int
+    end: int
+    prefix: str = ""
+    body_start: int = 0
+    body_end: int = 0
+
+    @property
+    def is_f(self) -> bool:
+        return "f" in self.prefix
+
+
+def tokens(utf8: bytes) -> Iterator[Token]:
+    """Every string and comment, in order. Raises NotLexed."""
+    at = 0
+    while match := _START.search(utf8, at):
+        start = match.start()
+        if utf8[start] == 0x23:
+            at = match.end()
+            yield Token("comment", start, at)
+            continue
+        prefix = (match[1] or b"").decode().lower()
+        if prefix in _KEYWORDS:
+            start, prefix = match.start(2), ""
+        if prefix not in _PREFIXES:
+            raise NotLexed(f"the string prefix {prefix!r}")
+        quote = match[2] or match[3]
+        found = _BODY[quote].match(utf8, match.end())
+        if found is None:
+            raise NotLexed("a string that does not end")
+        at = found.end()
+        yield Token("string", start, at, prefix, match.end(), at - len(quote))
+
+
+_FIELD = re.compile(rb"\{\{|\}\}|[{}]|\\N\{[^}]*\}")
+_INSIDE = re.compile(rb"'''|\"\"\"|['\"]|[][(){}]|!=|[!:=#]")
+
+
+def fields(utf8: bytes, token: Token) -> list[tuple[int, int]]:
+    """The spans of the expressions in an f-string's replacement fields, also of those in format specifications.
+
+    Raises NotLexed for what only Python 3.12 and newer understand.
+    """
+    out: list[tuple[int, int]] = []
+    _literal(utf8, token, token.body_start, token.body_end, out, nested=False)
+    return out
+
+
+def _literal(utf8: bytes, token: Token, at: int, end: int, out: list[tuple[int, int]], nested: bool) -> int:
+    """Read literal text up to `end`, or in a format specification (nested) to the brace that closes its field."""
+    while at < end and (match := _FIELD.search(utf8, at, end)):
+        found = match[0]
+        if nested and found in (b"}", b"}}"):
+            return match.start()
+        if nested and found == b"{{":
+            found = b"{"
+        at = match.start() + len(found)
+        if found == b"{":
+            at = _field(utf8, token, at, end, out)
+        elif found.startswith(b"\\N") and "r" in token.prefix:
+            at = match.start() + 2
+    return end
+
+
+def _field(utf8: bytes, token: Token, start: int, end: int, out: list[tuple[int, int]]) -> int:
+    """One replacement field from after its brace to after its closing brace."""
+    depth = 0
+    at = start
+    while at < end and (match := _INSIDE.search(utf8, at, end)):
+        found = match[0]
+        at = match.end()
+        if found[:1] in b"'\"":
+            body = _BODY[found].match(utf8, at, end)
+            if body is None and len(found) == 3:
+                at = match.start() + 2
+                continue
+            if body is None:
+                raise NotLexed("an f-string that reuses its quotes")
+            at = body.end()
+        elif found in (b"(", b"[", b"{"):
+            depth += 1
+        elif found in (b")", b"]") or (found == b"}" and depth):
+            depth -= 1
+        elif found == b"#":
+            raise NotLexed("an f-string with a comment in a field")
+        elif depth or found == b"!=":
+            continue
+        elif found == b"=" and utf8[at : at + 1] == b"=":
+            at += 1
+        elif found == b"=" and utf8[match.start() - 1 : match.start()] in (b"<", b">"):
+            continue
+        else:
+            if b"\\" in utf8[start : match.start()]:
+                raise NotLexed("an f-string with a backslash in a field")
+            out.append((start, match.start()))
+            return _after(utf8, token, match.start(), end, out)
+    raise NotLexed("an f-string whose field does not end")
+
+
+_CONVERSION = re.compile(rb"(?:=[ \t]*)?(?:![a-z])?[ \t]*")
+
+
+def _after(utf8: bytes, token: Token, at: int, end: int, out: list[tuple[int, int]]) -> int:
+    """What follows a field's expression: `=`, a conversion, a format specification, the closing brace."""
+    match = _CONVERSION.match(utf8, at, end)
+    at = match.end() if match else at
+    if utf8[at : at + 1] == b":":
+        at = _literal(utf8, token, at + 1, end, out, nested=True)
+    if utf8[at : at + 1] != b"}":
+        raise NotLexed("an f-string whose field does not end")
+    return at + 1

@@ -1,0 +1,185 @@
+"""String literals: devices, backends, environment variables; and what the others are for."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING
+
+from portside.migrate.precise.compiled import Target
+from portside.migrate.precise.contexts import Use, use_of
+from portside.migrate.precise.found import Found
+from portside.migrate.precise.lexer import Token
+from portside.migrate.precise.source import Edit
+
+if TYPE_CHECKING:
+    from portside.migrate.precise.visitor import Visitor
+
+_LITERAL = re.compile(r"([A-Za-z_]\w*)(:(?:\d+|%[ds]|\{\w*\})?)?")
+_PAIRS = re.compile(r"\w+:\w+(,\w+:\w+)*")
+_ASSIGNMENT = re.compile(rb"(?<![\w$.-])([A-Z][A-Z0-9_]*)(?==)")
+_QUALIFIED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+
+KEPT_RULES = {
+    "docstring": "docstring",
+    "key": "key",
+    "path": "path",
+    "message": "text",
+    "flag": "flag",
+    "attribute": "text",
+}
+
+
+def judge_string(visitor: Visitor, node: ast.Constant) -> None:
+    """Record what a literal is; edits only those that are a device or backend as a whole."""
+    start, end = visitor.span(node)
+    tokens = visitor.tokens(start, end)
+    use = use_of(node, visitor.parents)
+    value = node.value
+    if isinstance(value, str) and use != "docstring" and len(tokens) == 1:
+        token = tokens[0]
+        body = visitor.lines.utf8[token.body_start : token.body_end]
+        plain = "b" not in token.prefix and body == value.encode("utf-8", "surrogatepass")
+        if plain and (_whole(visitor, node, token, value, use) or _assignments(visitor, token, body)):
+            return
+    for token in tokens:
+        visitor.uses[token.start] = KEPT_RULES.get(use, "") if isinstance(value, str) else "text"
+
+
+def _whole(visitor: Visitor, node: ast.Constant, token: Token, value: str, use: Use) -> bool:
+    """A literal that a rule knows as a whole; true where that settles it."""
+    rules = visitor.rules
+    exact = rules.strings.get(value) or rules.variables.get(value)
+    if exact is not None:
+        edits = (Edit(token.body_start, token.body_end, exact.to.encode()),) if exact.cls == "rewritten" else ()
+        visitor.add(Found(token.start, token.end, exact.cls, exact.rule, value, edits))
+        return True
+    match = _LITERAL.fullmatch(value)
+    if match is not None and match[1] in rules.devices:
+        return _device(visitor, node, token, rules.devices[match[1]], match[1], match[2], use)
+    if match is not None and match[2] is None and match[1] in rules.backends:
+        return _backend(visitor, token, rules.backends[match[1]], value, use)
+    if use == "backend" and _PAIRS.fullmatch(value):
+        return _backend_pairs(visitor, token, value)
+    if _QUALIFIED.fullmatch(value) and value.startswith(tuple(rules.others)):
+        rule = next(target.rule for module, target in rules.others.items() if value.startswith(module))
+        note = "The text names a function; whatever reads it decides what it has to be."
+        visitor.add(Found(token.start, token.end, "needs-person", rule, value, note=note))
+        return True
+    return False
+
+
+def _device(
+    visitor: Visitor, node: ast.Constant, token: Token, target: Target, name: str, index: str | None, use: Use
+) -> bool:
+    if use in ("key", "path", "flag", "message"):
+        return False
+    at = token.body_start
+    note = f"If this text is a device, write {target.to!r} by hand."
+    if use in ("unknown", "attribute", "backend") and index is None:
+        visitor.add(Found(token.start, token.end, "needs-person", target.rule, name, note=note))
+        return True
+    shown = name + (index or "")
+    if index is None or not visitor.rules.drop_index:
+        edits = (Edit(at, at + len(name), target.to.encode()),)
+        visitor.add(Found(token.start, token.end, "rewritten", target.rule, shown, edits, device=True))
+        return True
+    if index[1:].isdigit():
+        edits = (Edit(at, token.body_end, target.to.encode()),)
+        visitor.add(Found(token.start, token.end, "rewritten", target.rule, shown, edits, device=True))
+        return True
+    return _formatted(visitor, node, token, target, shown)
+
+
+def _formatted(visitor: Visitor, node: ast.Constant, token: Token, target: Target, shown: str) -> bool:
+    """`"cuda:%d" % i`, `"cuda:" + str(i)`, `"cuda:{}".format(i)`: the whole expression becomes the device."""
+    above = visitor.parents[::-1]
+    whole: ast.expr | None = None
+    if above and isinstance(above[0], ast.BinOp) and above[0].left is node:
+        whole = above[0]
+    elif len(above) > 1 and isinstance(above[0], ast.Attribute) and isinstance(above[1], ast.Call):
+        whole = above[1] if above[0].attr == "format" else None
+    if whole is None:
+        note = f"Write {target.to!r} without an index by hand."
+        visitor.add(Found(token.start, token.end, "needs-person", target.rule, shown, note=note))
+        return True
+    start, end = visitor.span(whole)
+    quote = visitor.lines.utf8[token.body_end : token.end]
+    visitor.add(
+        Found(
+            start,
+            end,
+            "rewritten",
+            target.rule,
+            shown,
+            (Edit(start, end, quote + target.to.encode() + quote),),
+            device=True,
+        )
+    )
+    return True
+
+
+def _backend(visitor: Visitor, token: Token, target: Target, value: str, use: Use) -> bool:
+    if use in ("key", "path", "flag", "message"):
+        return False
+    if use in ("unknown", "attribute", "device"):
+        note = f"If this text is a backend, write {target.to!r} by hand."
+        visitor.add(Found(token.start, token.end, "needs-person", target.rule, value, note=note))
+        return True
+    edits = (Edit(token.body_start, token.body_end, target.to.encode()),)
+    visitor.add(Found(token.start, token.end, "rewritten", target.rule, value, edits, device=True))
+    return True
+
+
+def _backend_pairs(visitor: Visitor, token: Token, value: str) -> bool:
+    """`cpu:gloo,cuda:nccl`"""
+    rules = visitor.rules
+    pairs = [pair.split(":") for pair in value.split(",")]
+    new = [
+        [rules.devices[d].to if d in rules.devices else d, rules.backends[b].to if b in rules.backends else b]
+        for d, b in pairs
+    ]
+    if new == pairs:
+        return False
+    rule = next(iter(rules.backends.values())).rule
+    text = ",".join(":".join(pair) for pair in new).encode()
+    edits = (Edit(token.body_start, token.body_end, text),)
+    visitor.add(Found(token.start, token.end, "rewritten", rule, value, edits, device=True))
+    return True
+
+
+def _assignments(visitor: Visitor, token: Token, body: bytes) -> bool:
+    """`CUDA_VISIBLE_DEVICES=0 python x.py` inside a longer text."""
+    found = False
+    for match in _ASSIGNMENT.finditer(body):
+        name = match[1].decode()
+        target = visitor.rules.variables.get(name)
+        if target is not None and target.cls == "rewritten":
+            start = token.body_start + match.start()
+            end = start + len(name)
+            visitor.add(Found(start, end, target.cls, target.rule, name, (Edit(start, end, target.to.encode()),)))
+            found = True
+    return found
+
+
+def judge_f_string(visitor: Visitor, node: ast.JoinedStr) -> bool:
+    """`f"cuda:{i}"`: a device whose index is computed; true where that settles it."""
+    start, end = visitor.span(node)
+    tokens = visitor.tokens(start, end)
+    if len(tokens) != 1 or len(node.values) != 2 or not isinstance(node.values[1], ast.FormattedValue):
+        return False
+    head = node.values[0]
+    if not isinstance(head, ast.Constant) or not isinstance(head.value, str) or not head.value.endswith(":"):
+        return False
+    name = head.value[:-1]
+    target = visitor.rules.devices.get(name)
+    token = tokens[0]
+    written = visitor.lines.utf8[token.body_start : token.body_start + len(head.value)]
+    if target is None or written != head.value.encode() or use_of(node, visitor.parents) in ("key", "path", "message"):
+        return False
+    edit = Edit(token.body_start, token.body_start + len(name), target.to.encode())
+    if visitor.rules.drop_index:
+        quote = visitor.lines.utf8[token.body_end : token.end]
+        edit = Edit(start, end, quote + target.to.encode() + quote)
+    visitor.add(Found(start, end, "rewritten", target.rule, f"{name}:{{}}", (edit,), device=True))
+    return True

@@ -1,0 +1,149 @@
+"""One Python file through precise mode."""
+
+import ast
+import gc
+import re
+import warnings
+
+from portside.migrate.precise.compiled import Rules, places
+from portside.migrate.precise.found import Found
+from portside.migrate.precise.imports import Imports, collect
+from portside.migrate.precise.leftovers import left_over
+from portside.migrate.precise.lexer import NotLexed, fields, tokens
+from portside.migrate.precise.placing import place
+from portside.migrate.precise.source import Decoded, Edit, Lines, Unreadable, apply, decode
+from portside.migrate.precise.visitor import Visitor
+from portside.migrate.report.model import FileReport, Hit
+
+GRAMMAR = (3, 10)
+"""Newer syntax counts as not compiling, so that every Python that runs Portside gives the same result."""
+
+UNREADABLE_RULE = "not-text"
+SYNTAX_RULE = "does-not-compile"
+
+
+def migrate_python(path: str, data: bytes, rules: Rules) -> tuple[bytes, FileReport | None]:
+    """The migrated bytes, and the report if there is any hit. A file that cannot be judged stays as it is."""
+    found = places(rules, data)
+    if not found:
+        return data, None
+    try:
+        decoded = decode(data)
+    except Unreadable as error:
+        return data, _left(path, UNREADABLE_RULE, str(error))
+    utf8 = decoded.utf8
+    found = found if utf8 is data else places(rules, utf8)
+    try:
+        return _migrate(path, data, decoded, found, rules)
+    except NotLexed as error:
+        return data, _left(path, SYNTAX_RULE, f"it has syntax that is not understood: {error}")
+    except (SyntaxError, ValueError):
+        return data, _left(path, SYNTAX_RULE, "it does not compile as Python 3")
+    except (RecursionError, MemoryError):
+        return data, _left(path, SYNTAX_RULE, "it is nested too deeply to be read")
+
+
+def _left(path: str, rule: str, reason: str) -> FileReport:
+    return FileReport(path, "left", [Hit("needs-person", rule, 0, 0, path, "", "")], reason)
+
+
+def _migrate(
+    path: str, data: bytes, decoded: Decoded, found: list[int], rules: Rules
+) -> tuple[bytes, FileReport | None]:
+    utf8 = decoded.utf8
+    lexed = list(tokens(utf8))
+    for token in lexed:
+        if token.is_f and b"{" in utf8[token.body_start : token.body_end]:
+            fields(utf8, token)
+    tree = parse(utf8)
+    lines = Lines(utf8)
+    imports = collect(tree, lines, rules)
+    marked = sorted({lines.line(at) for at in (*found, *_alias_places(utf8, imports, rules))})
+    strings = {token.start: token for token in lexed if token.kind == "string"}
+    visitor = Visitor(lines, rules, imports, strings, marked)
+    visitor.body(tree.body)
+    everything = [*imports.found, *visitor.found]
+    if rules.module is not None:
+        everything += place(tree, lines, rules.module, imports, visitor.needs)
+    everything.sort(key=lambda item: (item.start, item.end))
+    covered = sorted((item.start, item.end) for item in everything if item.end > item.start)
+    everything += left_over(utf8, rules, lexed, covered, visitor.uses)
+    everything.sort(key=lambda item: (item.start, item.end))
+    edits = [edit for item in everything for edit in item.edits]
+    edits.sort(key=lambda edit: (edit.start, edit.end))
+    if not everything:
+        return data, None
+    if not edits:
+        return data, FileReport(path, "unchanged", hits(everything, lines))
+    new = decoded.encode(apply(utf8, edits))
+    if not compiles(new):
+        return data, _left(path, SYNTAX_RULE, "it does not compile as Python 3")
+    return new, FileReport(path, "edited", hits(everything, lines))
+
+
+def _alias_places(utf8: bytes, imports: Imports, rules: Rules) -> list[int]:
+    """Where names appear that stand for a module below torch: the word that a rule looks for is not in such lines."""
+    tables = (*rules.apis, *rules.others, rules.namespace or "")
+    out: list[int] = []
+    for name, alias in imports.aliases.items():
+        if alias.old != "torch" and any(f"{known}.".startswith(f"{alias.old}.") for known in tables):
+            out += [match.start() for match in re.finditer(rb"\b%s\b" % re.escape(name).encode(), utf8)]
+    return out
+
+
+def parse(utf8: bytes) -> ast.Module:
+    """The AST; the garbage collector would take most of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(utf8.decode("utf-8"), feature_version=GRAMMAR)
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def compiles(data: bytes) -> bool:
+    """Whether Python compiles the bytes of a file, in the encoding that they declare."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(data, "migrated", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def hits(found: list[Found], lines: Lines) -> list[Hit]:
+    """Found places as the report's hits, with the lines where they are afterwards."""
+    out: list[Hit] = []
+    added = 0
+    for item in found:
+        line = lines.line(item.start)
+        before = lines.utf8[item.start : item.end]
+        after = _edited(before, item)
+        inserted = item.start == item.end
+        text = after.decode("utf-8", "replace").strip() if inserted else after.decode("utf-8", "replace")
+        grown = after.count(b"\n") - before.count(b"\n") if item.edits else 0
+        at_end = inserted and after.startswith((b"\n", b"\r"))
+        out.append(
+            Hit(
+                item.cls,
+                item.rule,
+                line,
+                0 if inserted else lines.column(item.start),
+                item.name,
+                before.decode("utf-8", "replace"),
+                text,
+                line + added + at_end,
+                item.note,
+            )
+        )
+        added += grown
+    return out
+
+
+def _edited(before: bytes, item: Found) -> bytes:
+    edits = [Edit(edit.start - item.start, edit.end - item.start, edit.new) for edit in item.edits]
+    return apply(before, sorted(edits, key=lambda edit: (edit.start, edit.end)))

@@ -1,0 +1,333 @@
+"""One walk over the statements that hold something a rule may be for."""
+
+import ast
+from collections.abc import Sequence
+
+from portside.migrate.precise.compiled import Rules
+from portside.migrate.precise.found import Found, rename
+from portside.migrate.precise.imports import Imports, within
+from portside.migrate.precise.lexer import Token, fields
+from portside.migrate.precise.literals import judge_f_string, judge_string
+from portside.migrate.precise.names import Alias, Chain, Function, Shadows, look_up
+from portside.migrate.precise.source import Edit, Lines
+
+_FLAG_HOLDERS = frozenset(
+    [
+        "args",
+        "arg",
+        "opt",
+        "opts",
+        "options",
+        "config",
+        "cfg",
+        "conf",
+        "hparams",
+        "params",
+        "FLAGS",
+        "flags",
+        "self",
+        "settings",
+    ]
+)
+
+
+class Visitor:
+    """Collects `found`, the functions around each place that needs the device (`needs`), and what strings are for
+    (`uses`: start of the token -> rule)."""
+
+    def __init__(
+        self, lines: Lines, rules: Rules, imports: Imports, strings: dict[int, Token], marked: list[int]
+    ) -> None:
+        self.lines = lines
+        self.rules = rules
+        self.imports = imports
+        self.strings = strings
+        self.marked = marked
+        self.found: list[Found] = []
+        self.needs: list[tuple[Function, ...]] = []
+        self.uses: dict[int, str] = {}
+        self.parents: list[ast.AST] = []
+        self.functions: list[Function] = []
+        self._shadows = Shadows(lines.utf8)
+        self._base: tuple[Lines, int] | None = None
+
+    # places
+
+    def span(self, node: ast.expr | ast.alias | ast.keyword | ast.stmt) -> tuple[int, int]:
+        """Offsets of a node, also of one that was parsed out of an f-string."""
+        assert node.end_lineno is not None and node.end_col_offset is not None
+        lines, base = self._base or (self.lines, 0)
+        start = lines.offset(node.lineno, node.col_offset) + base
+        return start, lines.offset(node.end_lineno, node.end_col_offset) + base
+
+    def add(self, found: Found) -> None:
+        self.found.append(found)
+        if found.device:
+            self.needs.append(tuple(self.functions))
+
+    # the walk
+
+    def body(self, statements: Sequence[ast.stmt]) -> None:
+        for node in statements:
+            first = node.lineno
+            decorators = getattr(node, "decorator_list", None)
+            if decorators:
+                first = min(first, decorators[0].lineno)
+            if within(self.marked, first, node.end_lineno or first):
+                self.visit(node)
+
+    def visit(self, node: ast.AST) -> None:
+        kind = type(node)
+        if kind is ast.Attribute:
+            self._attribute(node)  # type: ignore[arg-type]
+        elif kind is ast.Name:
+            self._name(node)  # type: ignore[arg-type]
+        elif kind is ast.Constant:
+            if isinstance(node.value, str | bytes):  # type: ignore[attr-defined]
+                judge_string(self, node)  # type: ignore[arg-type]
+        elif kind is ast.JoinedStr:
+            self._f_string(node)  # type: ignore[arg-type]
+        elif kind is ast.Call:
+            self._call(node)  # type: ignore[arg-type]
+        elif kind in (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda):
+            self._function(node)  # type: ignore[arg-type]
+        elif kind not in (ast.Import, ast.ImportFrom):
+            self._children(node)
+
+    def _children(self, node: ast.AST) -> None:
+        self.parents.append(node)
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                if value and isinstance(value[0], ast.stmt):
+                    self.body(value)
+                else:
+                    for item in value:
+                        if isinstance(item, ast.AST):
+                            self.visit(item)
+            elif isinstance(value, ast.AST):
+                self.visit(value)
+        self.parents.pop()
+
+    def _function(self, node: Function) -> None:
+        if not isinstance(node, ast.Lambda):
+            in_class = bool(self.parents) and isinstance(self.parents[-1], ast.ClassDef)
+            target = self.rules.methods.get(node.name) or self.rules.attributes.get(node.name)
+            if in_class and target is not None:
+                self._definition(node, target.rule, target.to)
+        self.functions.append(node)
+        self._children(node)
+        self.functions.pop()
+
+    def _definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef, rule: str, new: str) -> None:
+        """A class that defines the method itself: it keeps up with the calls."""
+        start = self.span(node)[0]
+        at = self.lines.utf8.find(node.name.encode(), self.lines.utf8.find(b"def", start) + 3)
+        end = at + len(node.name)
+        if self.lines.utf8[start:at].split() in ([b"def"], [b"async", b"def"]) and node.name not in self.rules.dropped:
+            self.add(Found(at, end, "rewritten", rule, f"def {node.name}", (Edit(at, end, new.encode()),)))
+
+    # names
+
+    def chain(self, node: ast.expr) -> Chain | None:
+        """The imported name that an expression `a.b.c` is, if it is one."""
+        attributes: list[tuple[str, int]] = []
+        inner = node
+        while isinstance(inner, ast.Attribute):
+            attributes.append((inner.attr, self.span(inner)[1] - len(inner.attr.encode())))
+            inner = inner.value
+        if not isinstance(inner, ast.Name):
+            return None
+        alias = self.imports.aliases.get(inner.id)
+        if alias is None or self._shadows.hides(inner.id, self.functions):
+            return None
+        attributes.reverse()
+        old = ".".join([alias.old, *(name for name, _ in attributes)])
+        start, end = self.span(node)
+        return Chain(old, alias, inner.id, self.span(inner)[0], max(end, start), tuple(attributes))
+
+    def _name(self, node: ast.Name) -> None:
+        chain = self.chain(node)
+        if chain is not None and self.rules.namespace is not None and self._is_device(chain.alias.old):
+            self.needs.append(tuple(self.functions))
+
+    def _is_device(self, dotted: str) -> bool:
+        namespace = self.rules.namespace
+        return namespace is not None and (dotted == namespace or dotted.startswith(namespace + "."))
+
+    def _attribute(self, node: ast.Attribute) -> None:
+        chain = self.chain(node)
+        if chain is not None and chain.attributes:
+            if self._is_device(chain.old):
+                self.needs.append(tuple(self.functions))
+            elif self._api(chain):
+                return
+        if chain is None or not chain.old.startswith(tuple(self.rules.others)):
+            self._member(node, chain)
+        if chain is None:
+            self.parents.append(node)
+            self.visit(node.value)
+            self.parents.pop()
+
+    def _api(self, chain: Chain) -> bool:
+        target = look_up(self.rules, chain.old)
+        if target is None or len(target[1]) <= len(chain.alias.old):
+            return False
+        rule, part = target
+        end = self._end_of_part(chain, part)
+        if rule.cls != "rewritten":
+            self.add(Found(chain.start, end, rule.cls, rule.rule, part))
+            return True
+        edits = self._rewrite(chain, part, rule.to, end)
+        if edits is None:
+            note = f"Write {rule.to} here by hand: the names that it needs are not imported."
+            self.add(Found(chain.start, end, "needs-person", rule.rule, part, note=note))
+        else:
+            self.add(Found(chain.start, end, "rewritten", rule.rule, part, edits, device=rule.device))
+        return True
+
+    def _end_of_part(self, chain: Chain, part: str) -> int:
+        count = part.count(".") - chain.alias.old.count(".")
+        name, start = chain.attributes[count - 1]
+        return start + len(name.encode())
+
+    def _rewrite(self, chain: Chain, part: str, to: str, end: int) -> tuple[Edit, ...] | None:
+        """Edits that make `part`, as the text spells it, mean `to`; None where that needs other imports."""
+        new = chain.alias.new
+        if to.startswith(new + "."):
+            rest = to[len(new) + 1 :].split(".")
+            old = [name for name, _ in chain.attributes][: part.count(".") - chain.alias.old.count(".")]
+            if len(rest) == len(old):
+                pairs = zip(chain.attributes, rest, strict=False)
+                return tuple(
+                    Edit(start, start + len(name.encode()), after.encode())
+                    for (name, start), after in pairs
+                    if name != after
+                )
+            return (Edit(chain.start, end, f"{chain.root}.{'.'.join(rest)}".encode()),)
+        root = to.partition(".")[0]
+        if root == self.rules.module or self.imports.aliases.get(root) == Alias(root, root):
+            return (Edit(chain.start, end, to.encode()),)
+        return None
+
+    def _member(self, node: ast.Attribute, chain: Chain | None) -> None:
+        """An attribute of an object, or a method that is not called."""
+        start, end = self.span(node)
+        start = end - len(node.attr.encode())
+        attribute = self.rules.attributes.get(node.attr)
+        if attribute is not None and self.lines.utf8[start:end] == node.attr.encode():
+            edits = (Edit(start, end, attribute.to.encode()),)
+            self.add(Found(start, end, "rewritten", attribute.rule, f".{node.attr}", edits, device=True))
+            return
+        method = self.rules.methods.get(node.attr)
+        if method is None or chain is not None:
+            return
+        holder = node.value
+        name = holder.id if isinstance(holder, ast.Name) else holder.attr if isinstance(holder, ast.Attribute) else ""
+        if name in _FLAG_HOLDERS or isinstance(node.ctx, ast.Store):
+            self.add(Found(start, end, "kept", "own-attribute", f".{node.attr}"))
+        else:
+            note = f"If this is the method of a tensor or module, write .{method.to} by hand."
+            self.add(Found(start, end, "needs-person", method.rule, f".{node.attr}", note=note))
+
+    # calls
+
+    def _call(self, node: ast.Call) -> None:
+        func = node.func
+        if isinstance(func, ast.Attribute) and func.attr in self.rules.methods and self._method(node, func):
+            self.parents.append(node)
+            self.parents.append(func)
+            self.visit(func.value)
+            self.parents.pop()
+            if func.attr not in self.rules.dropped:
+                for child in (*node.args, *node.keywords):
+                    self.visit(child)
+            self.parents.pop()
+            return
+        self._places(node)
+        self._keywords(node)
+        self._children(node)
+
+    def _method(self, node: ast.Call, func: ast.Attribute) -> bool:
+        """`x.cuda(...)`; false where it is a function of an imported module and no method."""
+        chain = self.chain(func)
+        target = self.rules.methods[func.attr]
+        start, end = self.span(func)
+        start = end - len(func.attr.encode())
+        if self.lines.utf8[start:end] != func.attr.encode():
+            return False
+        if chain is not None and (look_up(self.rules, chain.old) or len(chain.attributes) == 1):
+            if look_up(self.rules, chain.old) is None:
+                self.add(Found(start, end, "kept", "foreign-module", chain.old))
+                return True
+            return False
+        edits = [Edit(start, end, target.to.encode())]
+        if func.attr in self.rules.dropped and (node.args or node.keywords):
+            open_at = self.lines.utf8.index(b"(", end)
+            edits.append(Edit(open_at + 1, self.span(node)[1] - 1, b""))
+            end = self.span(node)[1]
+        self.add(Found(start, end, "rewritten", target.rule, f".{func.attr}()", tuple(edits), device=True))
+        return True
+
+    def _keywords(self, node: ast.Call) -> None:
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                continue
+            start = self.span(keyword)[0]
+            end = start + len(keyword.arg.encode())
+            target = self.rules.variables.get(keyword.arg)
+            if target is None and any(keyword.arg == name for _, name in self.rules.keywords):
+                chain = self.chain(node.func)
+                target = self.rules.keywords.get((chain.old, keyword.arg)) if chain is not None else None
+            if target is not None and self.lines.utf8[start:end] == keyword.arg.encode():
+                edits = rename(start, keyword.arg, target.to) if target.cls == "rewritten" else ()
+                self.add(Found(start, end, target.cls, target.rule, keyword.arg, edits))
+
+    def _places(self, node: ast.Call) -> None:
+        """Bare device numbers, and names that are made up at run time."""
+        if self.rules.index:
+            numbers = [k.value for k in node.keywords if k.arg in ("device", "map_location")]
+            func = node.func
+            chain = self.chain(func) if isinstance(func, ast.Attribute | ast.Name) else None
+            is_device = chain is not None and chain.old == "torch.device"
+            if node.args and (is_device or (isinstance(func, ast.Attribute) and func.attr == "to")):
+                numbers.append(node.args[0])
+            for value in numbers:
+                if isinstance(value, ast.Constant) and type(value.value) is int:
+                    self.add(Found(*self.span(value), "needs-person", self.rules.index, "bare device number"))
+        if self.rules.dynamic and isinstance(node.func, ast.Name) and node.func.id == "getattr" and len(node.args) > 1:
+            chain = self.chain(node.args[0])
+            name = node.args[1]
+            if chain is None or chain.old.partition(".")[0] != "torch":
+                return
+            if not isinstance(name, ast.Constant) or name.value in self.rules.devices:
+                self.add(Found(*self.span(node), "needs-person", self.rules.dynamic, "getattr"))
+
+    # f-strings
+
+    def _f_string(self, node: ast.JoinedStr) -> None:
+        if judge_f_string(self, node):
+            return
+        start, end = self.span(node)
+        for token in self.tokens(start, end):
+            if not token.is_f:
+                continue
+            for first, last in fields(self.lines.utf8, token):
+                self._field(first, last)
+
+    def _field(self, first: int, last: int) -> None:
+        """An expression inside an f-string, parsed alone: before Python 3.12 the AST does not tell its place."""
+        text = b"(" + self.lines.utf8[first:last] + b")"
+        lines = Lines(text)
+        if self._base is None and not within(self.marked, self.lines.line(first), self.lines.line(last)):
+            return
+        outer, self._base = self._base, (lines, first - 1)
+        self.visit(ast.parse(text.decode(), mode="eval").body)
+        self._base = outer
+
+    def tokens(self, start: int, end: int) -> list[Token]:
+        """The string tokens that a node is written with."""
+        first = self.strings.get(start)
+        if first is not None and first.end == end:
+            return [first]
+        return [token for at, token in self.strings.items() if start <= at and token.end <= end]

@@ -59,35 +59,27 @@ def _require_loaded(plan: Plan, store: Store, engine: Engine, name: str) -> None
 
 
 def _check_layer(plan: Plan, store: Store, engine: Engine, name: str) -> tuple[int, str]:
+    root = plan.recipe.path.parents[1]
     tests = [TESTS / f"test_{name}.py", TESTS / "test_image.py"]
     if name == LAYERS[-1]:
         tests += [plan.recipe.file(check) for check in plan.recipe.model.checks]
     with _container(plan, engine, name) as container, store.workspace() as folder:
         expected = folder / "expected.json"
         expected.write_text(json.dumps(expectations(plan, store, name)), encoding="utf-8")
-        # The checks are a pytest run of their own: neither this project's pytest settings nor a recipe's can mix in.
-        argv = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "--rootdir",
-            str(TESTS),
-            "-c",
-            os.devnull,
-        ]
-        argv += [
-            f"--confcutdir={TESTS}",
-            "-p",
-            "conftest_layers",
-            f"--hosts=docker://{container}",
-            f"--expected={expected}",
-        ]
+        # A pytest run of its own: neither this project's pytest settings nor a recipe's can mix in.
+        options = {
+            "--rootdir": root,
+            "-c": os.devnull,
+            "--confcutdir": TESTS,
+            "-p": "conftest_layers",
+            "--hosts": f"docker://{container}",
+            "--expected": expected,
+        }
+        argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        argv += [str(word) for option in options.items() for word in option]
         environment = os.environ | {"PYTHONPATH": str(TESTS), "PYTHONDONTWRITEBYTECODE": "1"}
         result = subprocess.run(
-            [*argv, *map(str, tests)], capture_output=True, text=True, check=False, env=environment, cwd=folder
+            [*argv, *map(str, tests)], capture_output=True, text=True, check=False, env=environment, cwd=root
         )
     return result.returncode, result.stdout + result.stderr
 

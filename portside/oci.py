@@ -38,6 +38,6 @@ def chain_ids(diff_ids: Sequence[str]) -> list[str]:
     """
     chain: list[str] = []
     for diff_id in diff_ids:
-        text = f"sha256:{chain[-1]} sha256:{diff_id}"
-        chain.append(hashlib.sha256(text.encode()).hexdigest() if chain else diff_id)
+        both = f"sha256:{chain[-1]} sha256:{diff_id}" if chain else ""
+        chain.append(hashlib.sha256(both.encode()).hexdigest() if chain else diff_id)
     return chain

@@ -1,0 +1,81 @@
+"""Driving a project from outside, as a person does: `invoke` in a process of its own, with a store of its own."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("tasks.py", "portside", "images", "recipes", "tests/layers")
+
+
+@dataclass
+class Machine:
+    """A checkout and a store. prefix: put before every command, such as `unshare -n`."""
+
+    checkout: Path
+    home: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    prefix: tuple[str, ...] = ()
+    cwd: Path | None = None
+
+    def command(self, *arguments: str) -> list[str]:
+        return [*self.prefix, sys.executable, "-m", "invoke", "-r", str(self.checkout), *arguments]
+
+    def environ(self) -> dict[str, str]:
+        return {**os.environ, "PORTSIDE_HOME": str(self.home), **self.environment}
+
+    def run(self, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run `invoke ARGUMENTS`; fails the test, with the output, for another exit code than expected."""
+        done = subprocess.run(
+            self.command(*arguments),
+            env=self.environ(),
+            cwd=self.cwd or self.checkout,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == expect, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self.run(*arguments, "--json").stdout)
+
+    def blobs(self) -> dict[str, int]:
+        """Every blob's name and the nanosecond of its last change."""
+        return {path.name: path.stat().st_mtime_ns for path in (self.home / "oci" / "blobs" / "sha256").iterdir()}
+
+
+def checkout(target: Path) -> Path:
+    """A copy of what a build needs of this repository."""
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, target / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target / part)
+    return target
+
+
+def with_inputs_of(home: Path, other: Path) -> Path:
+    """A new store at `other` that has the verified inputs of `home`, as hard links, and nothing else."""
+    shutil.copytree(home / "inputs", other / "inputs", copy_function=os.link)
+    return other
+
+
+def docker(*arguments: str) -> str:
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout
+
+
+def remove_images(refs: Sequence[str]) -> None:
+    subprocess.run(["docker", "image", "rm", "--force", *refs], capture_output=True, check=False)
+
+
+def differing(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[str]:
+    return sorted(key for key in left.keys() | right.keys() if left.get(key) != right.get(key))

@@ -1,0 +1,161 @@
+"""`minilm` from its committed lock to a running container, and once more on "another machine"."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pipeline import Machine, checkout, docker, remove_images, with_inputs_of
+
+LAYERS = ["env", "sources", "migrated", "weights"]
+IMAGES = [f"portside/minilm:{name}" for name in (*LAYERS, "latest")]
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    root = tmp_path_factory.mktemp("first")
+    return Machine(checkout(root / "checkout"), root / "home")
+
+
+@pytest.fixture(scope="module")
+def built(machine: Machine) -> Any:
+    """The first build, from nothing: everything is fetched by its lock."""
+    remove_images(IMAGES)
+    return machine.json("build", "--recipe", "minilm")
+
+
+def test_a_build_gives_four_layers(built: Any, machine: Machine) -> None:
+    assert [layer["name"] for layer in built["layers"]] == LAYERS
+    assert built["image_id"] == built["layers"][-1]["image_id"]
+    assert docker("image", "inspect", "--format", "{{.Id}}", "portside/minilm:latest").strip() == built["image_id"]
+    assert machine.json("inspect", "--recipe", "minilm") == built
+
+
+def test_every_layer_passes_its_checks(built: Any, machine: Machine) -> None:
+    output = machine.run("check", "--recipe", "minilm").stderr
+    assert all(f"--- {name}" in output for name in LAYERS)
+    assert output.count(" passed") == 4
+
+
+def test_a_changed_image_fails_its_checks(built: Any, machine: Machine) -> None:
+    """A check that cannot fail proves nothing: the same checks against an image that was tampered with."""
+    tampered = (
+        "FROM portside/minilm:weights\nRUN rm /usr/bin/wish; echo x >> /workspace/minilm/embed.py; apt-mark auto apt"
+    )
+    subprocess.run(
+        ["docker", "build", "--network", "none", "--tag", "portside/minilm:migrated", "-"],
+        input=tampered.replace("rm /usr/bin/wish; ", ""),
+        text=True,
+        check=True,
+        capture_output=True,
+    )
+    machine.run("check", "--recipe", "minilm", "--layer", "migrated", expect=6)
+    machine.run("build", "--recipe", "minilm")
+    machine.run("check", "--recipe", "minilm", "--layer", "migrated")
+
+
+def test_the_image_runs(built: Any, machine: Machine) -> None:
+    done = machine.run("run-container", "--recipe", "minilm", "--command", 'python3 embed.py "A cat." "A kitten."')
+    assert 0.5 < float(done.stdout) < 1
+
+
+def test_a_second_build_touches_nothing(built: Any, machine: Machine) -> None:
+    before = machine.blobs()
+    done = machine.run("build", "--recipe", "minilm")
+    assert done.stderr.count("up to date") == 4
+    assert machine.blobs() == before
+
+
+def test_another_machine_gets_the_same_image(built: Any, machine: Machine, tmp_path: Path) -> None:
+    """Another store, checkout, time zone, locale, umask, home, clock and folder; no network, no cache, no images."""
+    remove_images(IMAGES)
+    home = with_inputs_of(machine.home, tmp_path / "home")
+    (tmp_path / "elsewhere").mkdir()
+    environment = {"TZ": "Pacific/Kiritimati", "LANG": "de_DE.ISO-8859-1", "LC_ALL": "C", "HOME": str(tmp_path)}
+    prefix = ("unshare", "--net", "--", "sh", "-c", 'umask 077; exec faketime -f "+400d" "$@"', "sh")
+    other = Machine(checkout(tmp_path / "checkout"), home, environment, prefix, tmp_path / "elsewhere")
+    other.run("build", "--recipe", "minilm", "--offline", "--no-cache")
+    first, second = (m.run("inspect", "--recipe", "minilm", "--json").stdout for m in (machine, other))
+    assert second == first
+    assert json.loads(first) == built
+
+
+def test_one_character_rebuilds_one_layer(built: Any, machine: Machine, tmp_path: Path) -> None:
+    edited = Machine(checkout(tmp_path / "checkout"), machine.home)
+    script = edited.checkout / "recipes" / "minilm" / "embed.py"
+    script.write_text(script.read_text().replace('"""How alike', '"""how alike'))
+    before = machine.blobs()
+    plan = edited.json("plan", "--recipe", "minilm")
+    assert {layer["name"]: layer["state"] for layer in plan["layers"]} == {
+        "env": "cached",
+        "sources": "cached",
+        "migrated": "build",
+        "weights": "cached",
+    }
+    reasons = plan["layers"][2]["parts"][0]["reasons"]
+    assert [reason for reason in reasons if "embed.py" in reason] == reasons != []
+    rebuilt = edited.json("build", "--recipe", "minilm")
+    for old, new in zip(built["layers"], rebuilt["layers"], strict=True):
+        assert (old["diff_ids"] == new["diff_ids"]) == (old["name"] != "migrated")
+        assert (old["key"] == new["key"]) == (old["name"] != "migrated")
+    after = machine.blobs()
+    assert {name: after[name] for name in before} == before
+    machine.run("build", "--recipe", "minilm")
+
+
+def test_a_plain_docker_build_gives_the_same_files(built: Any, machine: Machine, tmp_path: Path) -> None:
+    from portside.engines import open_engine
+    from portside.layers.canonical import canonicalise
+    from portside.layers.index import Index, compare
+    from portside.layers.raw import read
+    from portside.layers.writer import read_layer
+
+    machine.run("render", "--recipe", "minilm", "--output", str(tmp_path / "context"))
+    tag = f"portside-test/plain:{os.getpid()}"
+    environment = {**os.environ, "DOCKER_BUILDKIT": "1"}
+    engine = open_engine()
+    command = ["docker", "build", "--network", "none", "--tag", tag, str(tmp_path / "context")]
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        with engine.new_layers(tag, 0) as sources:
+            plain = Index.of([canonicalise([read(source) for source in sources], Index.empty(), 0)])
+    finally:
+        engine.remove_image(tag)
+    diff_ids = [diff_id for layer in built["layers"] for diff_id in layer["diff_ids"]]
+    blobs = machine.home / "oci" / "blobs" / "sha256"
+    ours = Index.of(read_layer(blobs / diff_id.removeprefix("sha256:")) for diff_id in diff_ids)
+    assert [str(difference) for difference in compare(ours, plain)] == []
+
+
+@pytest.fixture
+def killed(machine: Machine, built: Any, tmp_path: Path) -> Iterator[Machine]:
+    yield Machine(machine.checkout, with_inputs_of(machine.home, tmp_path / "home"))
+    shutil.rmtree(tmp_path / "home")
+
+
+def test_a_build_that_is_killed_again_and_again_arrives(killed: Machine, built: Any) -> None:
+    moments = random.Random(7)
+    for _ in range(6):
+        process = subprocess.Popen(
+            killed.command("build", "--recipe", "minilm", "--offline"),
+            env=killed.environ(),
+            cwd=killed.checkout,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        time.sleep(moments.uniform(0.5, 8))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        for path in (killed.home / "oci" / "blobs" / "sha256").glob("*"):
+            assert len(path.name) == 64
+    killed.run("build", "--recipe", "minilm", "--offline")
+    assert killed.json("inspect", "--recipe", "minilm") == built
+    assert list((killed.home / "partial").iterdir()) == []

@@ -217,6 +217,15 @@ def test_start_engine_that_fails_shows_the_log(machine: Machine) -> None:
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("options", [("--bridge=none",), ("--bridge", "none"), ("--bip", "10.9.0.1/24")])
+def test_start_engine_keeps_the_bridge_of_the_machines_engine(machine: Machine, options: tuple[str, ...]) -> None:
+    machine.has("dockerd")
+    done = machine.run("--", *options, script="start-engine")
+    removes = "none" in " ".join(options)
+    assert done.returncode == (2 if removes else 0), done.stderr
+    assert machine.calls() == ([] if removes else ["dockerd"])
+
+
 def test_start_engine_without_rights(machine: Machine) -> None:
     machine.has("dockerd")
     done = machine.run(script="start-engine", FAKE_UID="1000")

@@ -104,6 +104,11 @@ class NewBlob:
         self._layout = layout
 
     def commit(self, digest: str) -> None:
-        """Publish what was written under its sha256 (hex), which the writer computed on the way."""
+        """Publish what was written under its sha256 (hex), which the writer computed on the way.
+
+        A blob that is there already stays untouched: the same bytes came out again.
+        """
+        if self._layout.has(digest):
+            return
         self.stream.flush()
         files.publish(self._path, self._layout.blob(digest))

@@ -1,0 +1,249 @@
+"""From names to exact .debs: what a minimal Debian has, and what packages add to it.
+
+Only a suite's `main` archive counts, no updates and no security archive: it does not change between point releases.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timezone
+from email.utils import parsedate_to_datetime
+from typing import Literal
+
+from portside.canonical import sha256_hex
+from portside.config import Config
+from portside.errors import InputError, LockError, RecipeError
+from portside.inputs.debian.apt import PrivateApt, Simulation
+from portside.inputs.debian.control import (
+    NAME,
+    VERSION,
+    Stanza,
+    check_debs,
+    check_place,
+    control_of,
+    deb_of,
+    own_fields,
+)
+from portside.inputs.debian.mirrors import mirrors
+from portside.lock.models import Deb
+from portside.progress import say
+from portside.store import Store
+
+Update = Collection[str] | Literal["all"]
+"""Names of packages whose locked version need not stay, or all of them."""
+
+
+def resolve_base(
+    suite: str,
+    architecture: str,
+    include: Sequence[str],
+    keep: Sequence[Deb],
+    update: Update,
+    config: Config,
+    store: Store,
+) -> tuple[list[Deb], str]:
+    """The .debs of a minimal Debian (mmdebstrap's variant minbase: essential and required packages, and apt) plus
+    `include`, sorted by name; and the date of the suite's Release file as YYYYMMDDTHHMMSSZ.
+
+    keep: the .debs of the lock that exists; they stay at their versions as far as they are still needed, unless
+    `update` names them. One that the mirror has dropped can only stay if the store has it.
+    Raises RecipeError for packages that do not exist, InputError where no mirror answers with a valid signature.
+    """
+    check_place(suite, architecture)
+    specs = _check_specs(include)
+    with _apt(suite, architecture, config, store) as apt:
+        archive = f"?or(?archive(^{suite}$),?codename(^{suite}$))"
+        wanted = "?or(?essential,?priority(required))"
+        minimal = f"?narrow({archive},?architecture({architecture}),{wanted})"
+        _check_known(apt, specs)
+        kept = _keep(apt, keep, update, store)
+        done = _install(apt, [minimal, "apt", *specs], kept)
+        return _debs(apt, done, kept), _timestamp(apt.release_date())
+
+
+def resolve_packages(
+    packages: Sequence[str],
+    base: Sequence[Deb],
+    suite: str,
+    architecture: str,
+    keep: Sequence[Deb],
+    update: Update,
+    config: Config,
+    store: Store,
+) -> list[Deb]:
+    """The .debs that `apt-get install --no-install-recommends` of `packages` adds to a base, sorted by name.
+
+    packages: NAME or NAME=VERSION. keep, update: as for `resolve_base`.
+    Raises RecipeError for packages that do not exist or do not go together, LockError if the base would have to
+    change, InputError where no mirror answers, or if nothing here knows a package of the base any more.
+    """
+    check_place(suite, architecture)
+    specs = _check_specs(packages)
+    if not specs:
+        return []
+    with _apt(suite, architecture, config, store) as apt:
+        _check_known(apt, specs)
+        apt.set_installed(_installed(apt, check_debs(base), store))
+        there = {deb.name for deb in base}
+        kept = _keep(apt, [deb for deb in keep if deb.name not in there], update, store)
+        done = _install(apt, specs, kept)
+        if done.changes:
+            raise LockError(
+                "these packages need another base than the locked one: " + "; ".join(done.changes),
+                "Update the base as well: invoke lock --recipe R --update all",
+            )
+        return _debs(apt, done, kept)
+
+
+@contextmanager
+def _apt(suite: str, architecture: str, config: Config, store: Store) -> Iterator[PrivateApt]:
+    """A private apt with the indexes of the first mirror that has the suite, correctly signed."""
+    import shutil
+
+    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+        raise InputError(
+            "Debian packages are resolved by apt, which this machine does not have",
+            "Lock the recipe on a machine with Debian or Ubuntu; its lock then serves every machine.",
+        )
+    problems: list[str] = []
+    with store.workspace() as workspace, store.lock("debian-lists"):
+        for number, mirror in enumerate(mirrors(config, suite)):
+            lists = store.home / "debian" / sha256_hex(f"{mirror} {suite} {architecture}".encode())[:16]
+            apt = PrivateApt(workspace / str(number), lists, suite, architecture, mirror)
+            problem = apt.update()
+            if not problem:
+                yield apt
+                return
+            problems.append(f"{mirror}: {problem}")
+    raise InputError(
+        "\n".join([f"no Debian mirror gives a verified index of {suite}:", *problems]),
+        "Check the network and the mirrors: mirrors.debian in portside.toml, or this machine's apt sources.",
+    )
+
+
+def _check_specs(specs: Iterable[str]) -> list[str]:
+    """Only NAME and NAME=VERSION: apt would read more into what it is given (patterns, files, removals)."""
+    checked = sorted(set(specs))
+    for spec in checked:
+        name, equals, version = spec.partition("=")
+        if not NAME.fullmatch(name) or (equals and not VERSION.fullmatch(version)):
+            raise RecipeError(f"not a Debian package: {spec!r}", "Write NAME or NAME=VERSION, such as python3.")
+    return checked
+
+
+def _check_known(apt: PrivateApt, specs: Sequence[str]) -> None:
+    """Raise RecipeError that names every package or version that the suite does not have."""
+    if not specs:
+        return
+    asked = {spec.partition("=")[0] for spec in specs}
+    versions: dict[str, set[str]] = {}
+    for record in apt.records(asked):
+        versions.setdefault(record["Package"], set()).add(record["Version"])
+    problems: list[str] = []
+    for spec in specs:
+        name, _, version = spec.partition("=")
+        if name not in versions:
+            problems.append(f"{name}: {_suggestion(apt, name)}")
+        elif version and version not in versions[name]:
+            problems.append(f"{spec}: {apt.suite} has {', '.join(sorted(versions[name]))}")
+    if problems:
+        raise RecipeError(
+            "\n".join([f"Debian {apt.suite} does not have", *(f"  {problem}" for problem in problems)]),
+            "Correct the recipe's Debian packages.",
+        )
+
+
+def _suggestion(apt: PrivateApt, name: str) -> str:
+    from difflib import get_close_matches
+
+    if providers := apt.providers(name):
+        return f"only provided, by {', '.join(providers)}"
+    names = apt.names()
+    near = get_close_matches(name, [known for known in names if known[0] == name[0]], 3, 0.75)
+    near += sorted((known for known in names if name in known and known not in near), key=len)[: 5 - len(near)]
+    return f"did you mean {', '.join(near)}?" if near else "nothing has a name like it"
+
+
+def _keep(apt: PrivateApt, keep: Sequence[Deb], update: Update, store: Store) -> dict[str, Deb]:
+    """The locked .debs that can stay, by name; the private apt knows them afterwards."""
+    if update == "all":
+        return {}
+    candidates = [deb for deb in check_debs(keep) if deb.name not in update]
+    listed = {record.get("SHA256") for record in apt.records(f"{deb.name}={deb.version}" for deb in candidates)}
+    kept: dict[str, Deb] = {}
+    dropped: list[Stanza] = []
+    for deb in candidates:
+        if deb.sha256 not in listed:
+            control = _control(deb, store)
+            if control is None:
+                say(f"  {deb.name} {deb.version} has left the mirror and is not in the store: its version may change")
+                continue
+            place = {"Filename": deb.path, "Size": str(deb.size), "SHA256": deb.sha256}
+            dropped.append(own_fields(control) | place)
+        kept[deb.name] = deb
+    if dropped:
+        apt.add_kept(dropped)
+        if problem := apt.update():
+            raise InputError(f"the kept packages cannot be used: {problem}")
+    return kept
+
+
+def _install(apt: PrivateApt, specs: Sequence[str], kept: dict[str, Deb]) -> Simulation:
+    """Resolve with the kept versions. They never move silently: a lock that exists only changes where asked."""
+    apt.pin({name: deb.version for name, deb in kept.items()})
+    done = apt.simulate(specs)
+    if not done.problem:
+        return done
+    if kept:
+        apt.pin({})
+        free = apt.simulate(specs)
+        moved = sorted(
+            name for name, version in free.installs.items() if name in kept and kept[name].version != version
+        )
+        if moved:
+            raise LockError(
+                f"the locked versions do not go with what is asked for:\n{done.problem}",
+                f"Let these change as well: invoke lock --recipe R --update {' --update '.join(moved)}",
+            )
+    raise RecipeError(f"these packages of {apt.suite} do not go together:\n{done.problem}")
+
+
+def _debs(apt: PrivateApt, done: Simulation, kept: dict[str, Deb]) -> list[Deb]:
+    installs = done.installs
+    debs = [kept[name] for name, version in installs.items() if name in kept and kept[name].version == version]
+    there = {deb.name for deb in debs}
+    missing = {(name, version) for name, version in installs.items() if name not in there}
+    records = apt.records(f"{name}={version}" for name, version in missing) if missing else []
+    for record in records:
+        found = (record["Package"], record["Version"])
+        if found in missing:
+            missing.remove(found)
+            debs.append(deb_of(record))
+    if missing:
+        raise InputError(f"the index of {apt.suite} says nothing about {', '.join(f'{n} {v}' for n, v in missing)}")
+    return check_debs(debs)
+
+
+def _installed(apt: PrivateApt, base: Sequence[Deb], store: Store) -> list[Stanza]:
+    """The control fields of the base's packages: from the index, or out of the .debs where it has moved on."""
+    records = apt.records(f"{deb.name}={deb.version}" for deb in base) if base else []
+    known = {record.get("SHA256"): record for record in records}
+    fields: list[Stanza] = []
+    for deb in base:
+        stanza = known.get(deb.sha256) or _control(deb, store)
+        if stanza is None:
+            raise InputError(
+                f"{deb.name} {deb.version} of the base has left the mirror and is not in the store",
+                "Bring it first: invoke fetch --recipe R; or update the base: invoke lock --recipe R --update all",
+            )
+        fields.append(own_fields(stanza))
+    return fields
+
+
+def _control(deb: Deb, store: Store) -> Stanza | None:
+    found = store.inputs.locate(deb.sha256)
+    return None if found is None else control_of(found.path)
+
+
+def _timestamp(date: str) -> str:
+    """'Sat, 11 Jul 2026 10:16:37 UTC' -> '20260711T101637Z'."""
+    return parsedate_to_datetime(date).astimezone(timezone.utc).strftime("%Y%m%dT%H%M%SZ")

@@ -3,5 +3,6 @@
 from portside.accelerators import Host
 from portside.runtime.run import run_container
 from portside.runtime.spec import container_name, container_spec
+from portside.runtime.weights import weight_mounts
 
-__all__ = ["Host", "container_name", "container_spec", "run_container"]
+__all__ = ["Host", "container_name", "container_spec", "run_container", "weight_mounts"]

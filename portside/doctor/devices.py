@@ -1,0 +1,108 @@
+"""Cards and drivers: what a host has against what a recipe needs."""
+
+from collections.abc import Iterator
+
+from portside.accelerators import (
+    Accelerator,
+    Host,
+    accelerator_names,
+    control_nodes,
+    driver_version,
+    find_cards,
+    load_accelerator,
+    version_fits,
+)
+from portside.doctor.findings import Finding
+from portside.recipe import Recipe
+from portside.runtime.devices import driver_range
+
+
+def examine_devices(host: Host, recipe: Recipe | None, accelerator: Accelerator | None) -> Iterator[Finding]:
+    """With a recipe: its accelerator. Without: every accelerator that this host has something of."""
+    if recipe is not None:
+        chosen = accelerator or load_accelerator(recipe.model.accelerator.name)
+        yield from _examine(chosen, host, driver_range(recipe, chosen), recipe)
+        return
+    found = False
+    for name in accelerator_names():
+        known = load_accelerator(name)
+        if find_cards(known, host) or driver_version(known, host):
+            found = True
+            yield from _examine(known, host, None, None)
+    if not found:
+        yield Finding("ok", "devices", "no accelerator that Portside knows")
+
+
+def _examine(accelerator: Accelerator, host: Host, versions: str | None, recipe: Recipe | None) -> Iterator[Finding]:
+    if accelerator.cards is None:
+        yield Finding("ok", "devices", f"{accelerator.name} needs none")
+        return
+    cards = find_cards(accelerator, host)
+    version = driver_version(accelerator, host)
+    yield _cards(accelerator, host, version)
+    yield _driver(accelerator, version, versions)
+    _, missing = control_nodes(accelerator, host)
+    if cards and missing:
+        yield Finding(
+            "problem",
+            "control nodes",
+            f"no {' and no '.join(missing)}",
+            f"Load the driver again, or {_install(accelerator)}",
+        )
+    needed = max((target.devices or 0 for target in recipe.model.run.targets.values()), default=0) if recipe else 0
+    if 0 < len(cards) < needed:
+        yield Finding(
+            "warning", "devices", f"a target needs {needed} cards, this host has {len(cards)}", "The others can run."
+        )
+    for file in accelerator.files:
+        if cards and not any(host.exists(path) for path in file.paths):
+            yield Finding(
+                "warning",
+                "host files",
+                f"no {' or '.join(file.paths)}: containers go without it",
+                _install(accelerator),
+            )
+
+
+def _cards(accelerator: Accelerator, host: Host, version: str | None) -> Finding:
+    cards = find_cards(accelerator, host)
+    assert accelerator.cards is not None
+    pattern = accelerator.cards.node.replace("{index}", "N")
+    if cards:
+        numbers = ", ".join(str(card.index) for card in cards)
+        return Finding("ok", "devices", f"{len(cards)} {accelerator.name} card(s): {numbers}")
+    if version is not None:
+        return Finding(
+            "problem",
+            "devices",
+            f"the {accelerator.name} driver {version} is there, but no {pattern}",
+            "Is the card seated (lspci)? Look at the kernel's log (dmesg), load the driver again or reboot.",
+        )
+    return Finding(
+        "problem",
+        "devices",
+        f"no {accelerator.name} card: neither {pattern} nor a driver; images can be built here, not run on a card",
+        _install(accelerator),
+    )
+
+
+def _driver(accelerator: Accelerator, version: str | None, versions: str | None) -> Finding:
+    wanted = f", wanted {versions}" if versions else ""
+    if version is None:
+        return Finding("problem", "driver", f"no {accelerator.name} driver is loaded{wanted}", _install(accelerator))
+    text = f"{accelerator.name} driver {version}{wanted}"
+    if versions is None:
+        return Finding("ok", "driver", text)
+    fits = version_fits(version, versions)
+    if fits is None:
+        return Finding("warning", "driver", f"{text}: cannot be compared", "Compare them yourself.")
+    if not fits:
+        return Finding("problem", "driver", text, _install(accelerator))
+    return Finding("ok", "driver", text)
+
+
+def _install(accelerator: Accelerator) -> str | None:
+    driver = accelerator.driver
+    if driver is None:
+        return None
+    return driver.install[0].upper() + driver.install[1:]

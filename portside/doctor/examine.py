@@ -1,0 +1,61 @@
+"""All examinations, in the order in which a person would repair things."""
+
+from collections.abc import Callable, Sequence
+
+from portside.accelerators import Accelerator, Host
+from portside.config import Config
+from portside.doctor.devices import examine_devices
+from portside.doctor.findings import Finding
+from portside.doctor.inputs import Inventory, examine_inputs, take_inventory
+from portside.doctor.machine import examine_disks, examine_engine, examine_memory, examine_system
+from portside.doctor.registries import examine_registries
+from portside.engines import Engine
+from portside.errors import PortsideError
+from portside.lock.file import check_lock
+from portside.lock.models import Lock
+from portside.recipe import Recipe
+
+
+def examine(
+    host: Host,
+    config: Config,
+    recipe: Recipe | None,
+    lock: Lock | None,
+    open_engine: Callable[[], Engine],
+    *,
+    registries: Sequence[str] = (),
+    accelerator: Accelerator | None = None,
+) -> list[Finding]:
+    """Look at everything; nothing is changed, and no finding stops the next one.
+
+    recipe: None looks at the machine alone. lock: the recipe's, None where it has none. open_engine: opens the engine
+    or raises EngineError. registries: those that the configuration names. accelerator: default: the recipe's.
+    """
+    findings = [examine_system(host, lock)]
+    found, engine = examine_engine(open_engine)
+    findings.append(found)
+    inventory = take_inventory(recipe, lock, config) if recipe and lock else Inventory((), (), 0)
+    to_fetch = sum(file.size or 0 for file in inventory.missing)
+    everything = sum(file.size or 0 for file in inventory.files)
+    findings += examine_disks(config, engine, to_fetch, everything)
+    findings.append(examine_memory(host, inventory.weights))
+    try:
+        findings += examine_devices(host, recipe, accelerator)
+    except PortsideError as error:
+        findings.append(Finding("problem", "devices", error.problem, error.solution))
+    if recipe is not None:
+        findings += _lock(recipe, lock)
+        if lock is not None:
+            findings += examine_inputs(inventory, recipe, lock, config)
+    findings += examine_registries(registries)
+    return findings
+
+
+def _lock(recipe: Recipe, lock: Lock | None) -> list[Finding]:
+    if lock is None:
+        return [Finding("warning", "lock", f"{recipe.name} has none yet", f"invoke lock --recipe {recipe.name}")]
+    try:
+        check_lock(recipe, lock)
+    except PortsideError as error:
+        return [Finding("problem", "lock", error.problem, error.solution)]
+    return [Finding("ok", "lock", f"{recipe.lock_path.name} belongs to this version of the recipe")]

@@ -1,0 +1,130 @@
+"""Locked inputs that the store does not have: how many can be fetched, which a person has to bring."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from portside.config import Config
+from portside.doctor.findings import Finding
+from portside.errors import PortsideError
+from portside.lock.models import Lock
+from portside.progress import human_bytes
+from portside.recipe import Recipe
+from portside.recipe.models import FileWeights
+from portside.store.inputs import Inputs
+from portside.store.layout import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class LockedFile:
+    """One file that a lock names. origin: for a file that no download brings, where people get it ("" if unknown)."""
+
+    name: str
+    size: int | None
+    sha256: str | None
+    origin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """files: everything that the lock names. missing: those of them that the store lacks. weights: bytes of weights."""
+
+    files: tuple[LockedFile, ...]
+    missing: tuple[LockedFile, ...]
+    weights: int
+
+
+def take_inventory(recipe: Recipe, lock: Lock, config: Config) -> Inventory:
+    """Look for every locked file; nothing is made or changed in the store."""
+    inputs = Inputs(config.home)
+    base = lock.base
+    named: list[LockedFile] = []
+    if not Layout(config.home).has(base.diff_id):
+        named += [LockedFile(f"{deb.name} {deb.version}", deb.size, deb.sha256) for deb in base.debs]
+    named += [LockedFile(f"{deb.name} {deb.version}", deb.size, deb.sha256) for deb in lock.env.debs]
+    named += [LockedFile(w.file, w.size, w.sha256) for w in (lock.env.python.wheels if lock.env.python else ())]
+    for source in lock.sources.values():
+        if source.kind == "sdist":
+            named.append(LockedFile(source.sdist.file, source.sdist.size, source.sdist.sha256))
+    weights = list(_weights(recipe, lock))
+    named += weights
+    missing = tuple(file for file in named if file.sha256 is None or inputs.locate(file.sha256) is None)
+    return Inventory(tuple(named), missing, sum(file.size or 0 for file in weights))
+
+
+def _weights(recipe: Recipe, lock: Lock) -> Iterator[LockedFile]:
+    for name, locked in sorted(lock.weights.items()):
+        if locked.wheel is not None:
+            yield LockedFile(locked.wheel.file, locked.wheel.size, locked.wheel.sha256)
+            continue
+        asked = recipe.model.weights[name]
+        origins = (
+            {f.path: None if f.url else f.origin or "" for f in asked.files} if isinstance(asked, FileWeights) else {}
+        )
+        for file in locked.files:
+            yield LockedFile(Path(file.path).name, file.size, file.sha256, origins.get(file.path))
+
+
+def examine_inputs(inventory: Inventory, recipe: Recipe, lock: Lock, config: Config) -> Iterator[Finding]:
+    brought = {file for file in inventory.missing if _in_folders(file, config)}
+    fetchable = [file for file in inventory.missing if file.origin is None or file in brought]
+    manual = [file for file in inventory.missing if file not in fetchable]
+    git = list(_missing_commits(lock, config))
+    if fetchable or git:
+        size = human_bytes(sum(file.size or 0 for file in fetchable))
+        parts = [f"{len(fetchable)} file(s), {size}"] if fetchable else []
+        parts += [f"the source {name}" for name in git]
+        yield Finding(
+            "warning", "inputs", f"not in the store yet: {', '.join(parts)}", f"invoke fetch --recipe {recipe.name}"
+        )
+    for file in manual:
+        yield Finding("problem", "inputs", _describe(file), _where(file, recipe, config))
+    if not inventory.missing and not git:
+        yield Finding("ok", "inputs", f"all {len(inventory.files)} files are in the store")
+    for name, unpinned in lock.unpinned():
+        yield Finding(
+            "warning",
+            "unpinned",
+            f"nobody knows the sha256 of {name}/{unpinned.path} yet: the first file of that name is taken",
+            f"invoke fetch --recipe {recipe.name} fills it in; compare it with its origin, then commit the lock.",
+        )
+
+
+def _in_folders(file: LockedFile, config: Config) -> bool:
+    return any((folder / file.name).is_file() for folder in config.folders)
+
+
+def _describe(file: LockedFile) -> str:
+    size = human_bytes(file.size) if file.size is not None else "size unknown"
+    return f"{file.name} is missing ({size}, sha256 {file.sha256 or 'unknown'})"
+
+
+def _where(file: LockedFile, recipe: Recipe, config: Config) -> str:
+    origin = f" ({file.origin})" if file.origin else ""
+    if config.folders:
+        place = " or ".join(str(folder) for folder in config.folders)
+        return f"Get it{origin} and put it into {place}; then invoke fetch --recipe {recipe.name}"
+    return (
+        f'Get it{origin}, put it into any folder, name that folder in portside.toml (folders = ["/that/folder"]), '
+        f"then invoke fetch --recipe {recipe.name}"
+    )
+
+
+def _missing_commits(lock: Lock, config: Config) -> Sequence[str]:
+    sources = [(name, source) for name, source in sorted(lock.sources.items()) if source.kind == "git"]
+    if not sources:
+        return []
+    if not config.home.is_dir():
+        return [name for name, _ in sources]
+    from portside.inputs.git_mirror import Mirror
+    from portside.store import Store
+
+    missing = []
+    for name, source in sources:
+        try:
+            there = Mirror(source.url, config, Store(config.home)).has(source.commit)
+        except PortsideError:
+            there = False
+        if not there:
+            missing.append(name)
+    return missing

@@ -9,7 +9,9 @@ from portside.canonical import copy_and_hash
 from portside.config import Config
 from portside.errors import RecipeError
 from portside.fetch import Fetcher, find_file, run_all
-from portside.inputs import archives, debian, git, python
+from portside.inputs import archives, git, python
+from portside.inputs.debian.control import deb_date
+from portside.inputs.debian.resolve import resolve_base, resolve_packages
 from portside.lock.models import (
     Artefact,
     Deb,
@@ -84,7 +86,7 @@ def _base(
 ) -> DebianBase:
     wanted = recipe.model.base.debian
     keep: Sequence[Deb] = old.base.debs if old and not _named("base", update) else ()
-    debs, snapshot = debian.resolve_base(wanted.suite, wanted.architecture, wanted.include, keep, update, config, store)
+    debs, snapshot = resolve_base(wanted.suite, wanted.architecture, wanted.include, keep, update, config, store)
     draft = DebianBase(
         suite=wanted.suite,
         architecture=wanted.architecture,
@@ -101,7 +103,7 @@ def _base(
 
 def _deb_epoch(debs: Sequence[Deb], base: DebianBase, store: Store, fetcher: Fetcher) -> int:
     run_all([lambda deb=deb: fetcher.deb(deb, base) for deb in debs])  # type: ignore[misc]
-    return max((debian.deb_date(store.inputs.require(deb.sha256, deb.name).path) for deb in debs), default=0)
+    return max((deb_date(store.inputs.require(deb.sha256, deb.name).path) for deb in debs), default=0)
 
 
 def _env(
@@ -111,7 +113,9 @@ def _env(
     debs: tuple[Deb, ...] = ()
     if wanted.debian:
         keep = old.env.debs if old else ()
-        debs = tuple(debian.resolve_packages(wanted.debian, base, keep, update, config, store))
+        debs = tuple(
+            resolve_packages(wanted.debian, base.debs, base.suite, base.architecture, keep, update, config, store)
+        )
     epoch = max(base.epoch, _deb_epoch(debs, base, store, fetcher))
     if wanted.python is None:
         return LockedEnv(epoch=epoch, debs=debs)

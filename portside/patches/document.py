@@ -89,7 +89,7 @@ class Document:
             start, end = self._in_original(place.start), self._in_original(place.end)
             ends = re.findall(r"\r?\n", self.original[start:end])
             first, *rest = place.text.split("\n")
-            further = self._line_end(place.end)
+            further = self._line_end(place.end - self.text[place.start : place.end].endswith("\n"))
             out += [self.original[done:start], first]
             for number, line in enumerate(rest):
                 out += [ends[number] if number < len(ends) else further, line]

@@ -123,7 +123,7 @@ def _diff_file(
                 "The code is not what this step was written for. Make the diff again.",
             )
         if file.link and old != new:
-            notes.append({"rename": f"renamed from {old}", "copy": f"copied from {old}"}[file.link])
+            notes.append(("renamed" if file.link == "rename" else "copied") + f" from {readable(old)}")
     if new is not None and new != old and workspace.is_file(new):
         raise MigrationError(
             f"{at}: {readable(new)} is already there", "Make the diff again from the code as it is now."

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from portside.tree import encode_path
+
 
 def check_glob(glob: str) -> str:
     """Give `glob` back if it is a clean relative pattern, else raise ValueError."""
@@ -58,4 +60,5 @@ def closest_paths(glob: str, paths: Iterable[str]) -> list[str]:
             return [above + name for name in difflib.get_close_matches(part, names, n=5, cutoff=0.5) or names[:5]]
         above += part + "/"
     below = [path for path in paths if path.startswith(above)]
-    return difflib.get_close_matches(glob.replace("**/", ""), below, n=5, cutoff=0.5)
+    close = difflib.get_close_matches(parts[-1], {path.rpartition("/")[2] for path in below}, n=5)
+    return sorted((path for path in below if path.rpartition("/")[2] in close), key=encode_path)[:5]

@@ -50,7 +50,8 @@ def apply_hunks(data: bytes, hunks: Sequence[Hunk]) -> tuple[bytes, list[Applied
         out += lines[done:start]
         position = start
         first, before, after = None, [], []
-        ends = _own_ends(hunk) or not lines
+        old = hunk.old()
+        as_written = [_key(line, exact=True) for line in lines[start : start + len(old)]] == old
         for sign, text, ended in hunk.lines:
             if sign == b" ":
                 out.append(lines[position])
@@ -61,7 +62,8 @@ def apply_hunks(data: bytes, hunks: Sequence[Hunk]) -> tuple[bytes, list[Applied
                 before.append(lines[position])
                 position += 1
             else:
-                after.append(text + b"\n" * ended if ends else text.removesuffix(b"\r") + _end(lines, position) * ended)
+                end = b"\n" * ended if as_written else _end(lines, position) * ended
+                after.append((text if as_written else text.removesuffix(b"\r")) + end)
                 out.append(after[-1])
         offset = start - _stated(hunk)
         moved = moved or offset != 0
@@ -107,7 +109,7 @@ def _nearest(have: list[Key], wanted: list[Key], done: int, stated: int) -> tupl
     start = -best[2]
     for number, want in enumerate(wanted, start):
         if number >= len(have):
-            return number, b"(the end of the file)", want[0]
+            return number + 1, b"(the end of the file)", want[0]
         if have[number] != want:
             found, expected = have[number], want
             note = (
@@ -122,7 +124,7 @@ def _stated(hunk: Hunk) -> int:
 
 
 def _own_ends(hunk: Hunk) -> bool:
-    """Whether the hunk mixes CRLF and LF, so that its line ends are meant; else those of the file are kept."""
+    """Whether the hunk mixes CRLF and LF, so that its line ends are meant and must be those of the file."""
     return len({text.endswith(b"\r") for _, text, _ in hunk.lines}) > 1
 
 

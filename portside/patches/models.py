@@ -1,6 +1,7 @@
 """The steps of a recipe's `patches:` list. A step is a mapping with the key of exactly one kind in it."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -67,11 +68,11 @@ COUNT = Field(
 )
 
 
-class _Step(BaseModel):
+class _Step(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: ClassVar[str]
 
-    name: Annotated[Line, Field(min_length=1, max_length=200)] | None = Field(
+    name: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)] | None = Field(
         None, description="what the step is for; shown in errors and reports"
     )
 
@@ -83,8 +84,9 @@ class _Step(BaseModel):
         subject = " ".join(self._subject().split())
         return f"{self.kind} {subject if len(subject) <= 60 else subject[:59] + '…'}"
 
+    @abstractmethod
     def _subject(self) -> str:
-        raise NotImplementedError
+        """What the step looks for, as its title shows it."""
 
 
 class Replace(_Step):
@@ -92,7 +94,7 @@ class Replace(_Step):
 
     kind: ClassVar[str] = "replace"
 
-    replace: Annotated[Text, Field(min_length=1)] = Field(
+    replace: Annotated[str, Field(min_length=1), AfterValidator(_encodable)] = Field(
         description="the text as it stands in the file, of one or several lines; a pattern if `regex` is true"
     )
     new: Text = Field(alias="with", description="what it becomes; with `regex`, \\1 and \\g<name> stand for groups")
@@ -133,7 +135,7 @@ class Block(BaseModel):
     first: Line = Field(description="the block's first line")
     last: Line | None = Field(None, description="the block's last line; default: the first line alone")
     then: Text | None = Field(None, description="lines that follow the block, indented like its first line")
-    marker: Annotated[Line, Field(pattern=r"^\S+$")] | None = Field(
+    marker: Annotated[str, Field(pattern=r"^\S+$"), AfterValidator(_encodable)] | None = Field(
         None, description="what makes a line a comment, for files of a kind that Portside does not know", examples=["#"]
     )
 

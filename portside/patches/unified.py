@@ -195,9 +195,7 @@ class _Parser:
             line = self.lines[self.at]
             if file.crlf:
                 line = line.removesuffix(b"\r")
-            sign, text = line[:1] or b" ", line[1:]
-            if line == b"\r":
-                sign, text = b" ", b"\r"  # an empty context line whose blank an editor has removed
+            sign, text = line[:1] or b" ", line[1:]  # an editor may have removed the blank of an empty line
             old, new = old - (sign in b" -"), new - (sign in b" +")
             if sign not in (b" ", b"-", b"+") or old < 0 or new < 0:
                 raise self._error("does not fit the header of its hunk")

@@ -24,7 +24,9 @@ Submodules = Literal["refuse", "empty"]
 
 _OBJECT = re.compile(r"[0-9a-f]{40}")
 _ABBREVIATED = re.compile(r"[0-9a-f]{7,39}")
-_URL = re.compile(r"(?:(?:https?|ssh|git|file)://|/|[A-Za-z0-9][A-Za-z0-9._-]*@?[A-Za-z0-9._-]*:(?!:))[^\s\x00-\x1f]+")
+_URL = re.compile(
+    r"(?:(?:https?|ssh|git|file)://|/|[A-Za-z0-9][A-Za-z0-9._-]*@?[A-Za-z0-9._-]*:(?!:|//))[^\s\x00-\x1f]+"
+)
 
 
 def resolve(url: str, revision: str, config: Config, store: "Store") -> GitSource:

@@ -54,6 +54,7 @@ DeviceNode = Annotated[str, AfterValidator(_device)]
 IndexedNode = Annotated[str, AfterValidator(_indexed)]
 Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
 Limit = Annotated[int, BeforeValidator(_limit), Field(ge=UNLIMITED)]
+Text = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Glob = Annotated[str, Field(pattern=r"^/[^\x00-\x1f]+$")]
 
 
@@ -104,14 +105,14 @@ class Driver(Model):
     versions: VersionRange | None = Field(
         None, description="range for recipes that say nothing about the driver; a recipe's own range replaces it"
     )
-    install: Plain = Field(description="for people: how to get the driver; shown by `invoke doctor`")
+    install: Text = Field(description="for people: how to get the driver; shown by `invoke doctor`")
 
 
 class Accelerator(Model):
     """What `run-container` passes to a container and what `doctor` looks at."""
 
     name: Name
-    description: Plain
+    description: Text
     cards: Cards | None = Field(None, description="none: nothing of the host is passed")
     control: tuple[ControlNode, ...] = ()
     visible: Visible | None = None

@@ -70,10 +70,10 @@ def image(layers: Sequence[ImageLayer], tags: Sequence[str], note: str = "") -> 
     return ImageToLoad(canonical_json(config), tuple(layers), tuple(tags))
 
 
-def programs() -> dict[str, bytes]:
+def programs(names: Sequence[str] = PROGRAMS) -> dict[str, bytes]:
     """This machine's programs at /bin, and the libraries they are linked with at their own places."""
     found: dict[str, bytes] = {}
-    for name in PROGRAMS:
+    for name in names:
         path = shutil.which(name, path="/bin:/usr/bin")
         assert path is not None, f"this machine has no {name}"
         found[f"bin/{name}"] = Path(path).read_bytes()

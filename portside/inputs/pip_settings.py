@@ -13,6 +13,7 @@ from pathlib import Path
 
 from portside.errors import RecipeError
 
+MACHINE_FILE = Path("/etc/pip.conf")
 _TRUE = ("1", "y", "yes", "t", "true", "on")
 
 
@@ -52,7 +53,7 @@ def _files() -> list[Path]:
     if own == os.devnull:
         return []
     machine = platformdirs.site_config_dir("pip", appauthor=False, multipath=True).split(os.pathsep)
-    files = [*(Path(folder) / "pip.conf" for folder in machine), Path("/etc/pip.conf")]
+    files = [*(Path(folder) / "pip.conf" for folder in machine), MACHINE_FILE]
     if not own or not Path(own).exists():
         home = Path.home()
         files += [home / ".pip" / "pip.conf", Path(platformdirs.user_config_dir("pip", appauthor=False)) / "pip.conf"]

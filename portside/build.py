@@ -2,13 +2,14 @@
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from portside import data
+from portside.canonical import digest_of
 from portside.engines import Engine, ImageLayer, ImageToLoad
 from portside.errors import BuildError, PortsideError
 from portside.fetch import Fetcher, run_all
@@ -26,6 +27,9 @@ from portside.store import Store
 from portside.store.indexes import image_index
 from portside.store.layout import Blob, Image
 from portside.tree import FileRange, Tree
+
+PutContext = Callable[[Tree, Path], None]
+"""Writes a tree of store files to a new folder for the engine, which only reads it."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,22 @@ def build(
         built = _keep_images(plan, store, wanted, missing, builder.blobs)
         _load(plan, built, store, engine)
     return built
+
+
+def make_again(
+    plan: Plan, store: Store, fetcher: Fetcher, engine: Engine, parts: Sequence[Part], *, put_context: PutContext
+) -> dict[str, Blob]:
+    """Build these parts again, whatever the store and the engine have of them; gives the blobs by part key.
+
+    Nothing gets a name that lasts. The parts below must be in the store or among `parts`.
+    """
+    builder = _Builder(plan, store, engine, no_cache=True, put_context=put_context)
+    with live(), builder:
+        builder.blobs |= {
+            part.key: blob for part in plan.parts() if part not in parts and (blob := blob_of(part, store))
+        }
+        builder.make(parts, fetcher)
+    return builder.blobs
 
 
 def _keep_images(
@@ -127,13 +147,16 @@ class _Builder:
     there, the engine keeps the layers that the finished images are made of.
     """
 
-    def __init__(self, plan: Plan, store: Store, engine: Engine, no_cache: bool) -> None:
+    def __init__(
+        self, plan: Plan, store: Store, engine: Engine, no_cache: bool, put_context: PutContext | None = None
+    ) -> None:
         self.blobs: dict[str, Blob] = {}
         self._temporary: list[str] = []
         self._plan = plan
         self._store = store
         self._engine = engine
         self._no_cache = no_cache
+        self._put_context = put_context or link_tree
 
     def __enter__(self) -> "_Builder":
         return self
@@ -201,13 +224,14 @@ class _Builder:
     def _run(self, part: Part) -> None:
         engine = self._engine
         parent = parent_image(self._plan, part, self.blobs)
-        tag = f"portside/build:{part.key[:12]}"
+        # Two stores may build the same part at once in one engine: each has names of its own.
+        tag = f"portside/build:{part.key[:12]}-{digest_of(str(self._store.home))[:6]}"
         parent_tag = f"{tag}-parent"
         with step(f"{part.layer}/{part.name} in {engine.describe()}"), self._store.workspace() as folder:
             context = folder / "context"
             context.mkdir()
             if part.layer == "env":
-                _link_tree(data.env_context(self._plan.lock, self._store), context / "env")
+                self._put_context(data.env_context(self._plan.lock, self._store), context / "env")
             dockerfile = folder / "Dockerfile"
             dockerfile.write_text(f"FROM {parent_tag}\n{part.manifest['instructions']}", encoding="utf-8")
             lines: list[str] = []
@@ -231,7 +255,7 @@ class _Builder:
         return image_index([self.blobs[below.key] for below in self._below(part)], self._store)
 
 
-def _link_tree(tree: Tree, root: Path) -> None:
+def link_tree(tree: Tree, root: Path) -> None:
     """Write a tree of store files as hard links where the file system allows it: they are only read."""
     for entry in tree:
         target = root / entry.path

@@ -52,6 +52,9 @@ class Config(BaseModel):
     home: Folder = Field(description="the store (PORTSIDE_HOME)")
     engine: str | None = Field(None, description="the engine to use (PORTSIDE_ENGINE); docker if nothing is said")
     folders: tuple[Folder, ...] = Field((), description="folders with files already downloaded, looked into by name")
+    registries: tuple[str, ...] = Field(
+        (), description="HOST[:PORT]/REPOSITORY: asked for layers before they are built; http:// in front: without TLS"
+    )
     mirrors: Mirrors = Mirrors()
 
 

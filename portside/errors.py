@@ -69,3 +69,9 @@ class CheckError(PortsideError):
     """A layer was built and is not what its lock says."""
 
     exit_code = 9
+
+
+class RegistryError(PortsideError):
+    """A registry that does not answer, refuses, or has something other than what was asked for."""
+
+    exit_code = 10

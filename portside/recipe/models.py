@@ -260,6 +260,12 @@ class RecipeModel(Model):
     )
     weights: dict[Name, Weights] = {}
     run: Run = Run()
+    registry: Annotated[str, Field(pattern=r"^(https?://)?[^\s/\"'\\$`]+/[^\s\"'\\$`]+$")] | None = Field(
+        None,
+        description="where `push` and `pull` find a tag, and where `build` looks for layers after the registries of "
+        "portside.toml",
+        examples=["registry.example:5000/models"],
+    )
     checks: tuple[Relative, ...] = Field(
         (), description="pytest files of the recipe's folder, run by `invoke check` against the finished image"
     )

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +11,8 @@ from pathlib import Path
 from portside import data
 from portside.canonical import digest_of
 from portside.engines import Engine, ImageLayer, ImageToLoad
-from portside.errors import BuildError, PortsideError
-from portside.fetch import Fetcher, run_all
+from portside.errors import BuildError, EngineError, PortsideError
+from portside.fetch import JOBS, Fetcher
 from portside.image import image_name, make_image, parent_image
 from portside.inputs.spool import Spool
 from portside.layers.canonical import canonicalise, data_layer
@@ -20,10 +20,11 @@ from portside.layers.index import Index
 from portside.layers.layer import Layer
 from portside.layers.raw import read
 from portside.layers.writer import write_layer
-from portside.plan import LayerPlan, Part, Plan, blob_of
-from portside.progress import live, say, step, transfer
+from portside.parallel import run_all, thread_pool
+from portside.plan import LayerPlan, Part, Plan, blob_of, expected_bytes
+from portside.progress import human_bytes, live, say, step, transfer
 from portside.recipe.models import LAYERS
-from portside.store import Store
+from portside.store import Store, files
 from portside.store.indexes import image_index
 from portside.store.layout import Blob, Image
 from portside.tree import FileRange, Tree
@@ -67,6 +68,7 @@ def build(
     wanted = layers_up_to(plan, last)
     parts = [part for layer in wanted for part in layer.parts]
     missing = [part for part in parts if not builder.has(part)]
+    _need_space(plan, missing, store, engine)
     with live(), builder:
         builder.make(missing, fetcher)
         built = _keep_images(plan, store, wanted, missing, builder.blobs)
@@ -88,6 +90,20 @@ def make_again(
         }
         builder.make(parts, fetcher)
     return builder.blobs
+
+
+def _need_space(plan: Plan, missing: Sequence[Part], store: Store, engine: Engine) -> None:
+    """Raise StoreError or EngineError before any work where the disks surely cannot take what is to be built."""
+    if not missing:
+        return
+    needed = sum(expected_bytes(part, plan.lock) for part in missing)
+    files.need_space(store.home, needed)
+    free = engine.free_bytes()
+    if free is not None and free < needed:
+        raise EngineError(
+            f"{human_bytes(needed)} are needed where the engine keeps its images, {human_bytes(free)} are free",
+            "Remove images that nobody needs: docker image prune",
+        )
 
 
 def _keep_images(
@@ -176,33 +192,32 @@ class _Builder:
 
     def make(self, missing: Sequence[Part], fetcher: Fetcher) -> None:
         """Data parts beside each other and beside the run parts, which follow each other."""
-        with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
-            jobs: dict[str, Future[None]] = {}
-            try:
-                for part in missing:
-                    if part.kind != "run":
-                        jobs[part.key] = pool.submit(self._bring_and_make, part, fetcher)
-                for part in missing:
-                    if part.kind == "run":
-                        run_all(fetcher.jobs(part, self._plan))
-                        self._wait(jobs, self._below(part))
-                        self._run(part)
-                self._wait(jobs, missing)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        with thread_pool(max(2, os.cpu_count() or 1)) as pool:
+            jobs = {
+                part.key: pool.submit(self._bring_and_make, part, fetcher) for part in missing if part.kind != "run"
+            }
+            for part in missing:
+                if part.kind == "run":
+                    run_all(fetcher.jobs(part, self._plan), JOBS)
+                    self._wait(jobs, self._below(part))
+                    self._run(part)
+            self._wait(jobs, missing)
 
     def _below(self, part: Part) -> list[Part]:
         parts = self._plan.parts()
         return parts[: parts.index(part)]
 
-    def _wait(self, jobs: dict[str, "Future[None]"], parts: Sequence[Part]) -> None:
+    def _wait(self, jobs: Mapping[str, "Future[None]"], parts: Sequence[Part]) -> None:
+        """Wait until these parts are there. What any other part failed with by then is raised too."""
         for part in parts:
             if part.key in jobs:
                 jobs[part.key].result()
+        for job in jobs.values():
+            if job.done():
+                job.result()
 
     def _bring_and_make(self, part: Part, fetcher: Fetcher) -> None:
-        run_all(fetcher.jobs(part, self._plan))
+        run_all(fetcher.jobs(part, self._plan), JOBS)
         if part.kind == "data":
             self._data(part)
         blob = blob_of(part, self._store)

@@ -1,7 +1,6 @@
 """Bring every locked input into the store, verified; several at a time."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from portside.inputs import git, python, transfer
 from portside.inputs.debian.mirrors import deb_locations
 from portside.layers.canonical import data_layer
 from portside.lock.models import Artefact, Deb, DebianBase, Lock, WeightFile
+from portside.parallel import Job, run_all
 from portside.plan import Part, Plan
 from portside.progress import say
 from portside.recipe.models import FileWeights
@@ -21,23 +21,6 @@ from portside.tree import Entry, Tree
 
 JOBS = 8
 """Transfers at the same time; more do not make a network faster, fewer leave it idle while hashes are computed."""
-
-Job = Callable[[], object]
-
-
-def run_all(jobs: Sequence[Job]) -> None:
-    """Run all jobs, several at a time. The first error stops those that have not begun, and is raised."""
-    if not jobs:
-        return
-    with ThreadPoolExecutor(JOBS) as pool:
-        futures = [pool.submit(job) for job in jobs]
-        try:
-            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-        for future in futures:
-            if future in done:
-                future.result()
 
 
 class Fetcher:
@@ -68,7 +51,7 @@ class Fetcher:
     def base(self, base: DebianBase) -> None:
         """The base layer; its .debs only where it has to be made."""
         if not self._store.layout.has(base.diff_id):
-            run_all([partial(self.deb, deb, base) for deb in base.debs])
+            run_all([partial(self.deb, deb, base) for deb in base.debs], JOBS)
             bring_base(base, self._store)
 
     def deb(self, deb: Deb, base: DebianBase) -> None:
@@ -163,7 +146,7 @@ def find_file(path: str, config: Config) -> tuple[str, int] | None:
 
 def fetch(plan: Plan, fetcher: Fetcher) -> None:
     """Bring everything that the plan's parts are made of."""
-    run_all([job for part in plan.parts() for job in fetcher.jobs(part, plan)])
+    run_all([job for part in plan.parts() for job in fetcher.jobs(part, plan)], JOBS)
 
 
 def pin(plan: Plan, fetcher: Fetcher, store: Store) -> Lock:

@@ -168,6 +168,20 @@ def _weights_parts(lock: Lock, workspace: str) -> list[Part]:
     return parts
 
 
+def expected_bytes(part: Part, lock: Lock) -> int:
+    """About how many bytes a part takes in the store, its inputs and its blob together; from the lock alone."""
+    if part.kind == "base":
+        return lock.base.size + sum(deb.size for deb in lock.base.debs)
+    if part.layer == "env" and part.kind == "run":
+        wheels = lock.env.python.wheels if lock.env.python else ()
+        # Packed once, and about three times as large when unpacked.
+        return 4 * (sum(deb.size for deb in lock.env.debs) + sum(wheel.size for wheel in wheels))
+    if part.layer == "weights":
+        name, _, path = part.name.partition("/")
+        return sum(file.size or 0 for file in lock.weights[name].files if not path or file.path == path)
+    return 0
+
+
 @dataclass(frozen=True)
 class PartState:
     """blob: what the part's key gave, or None. reasons: why there is none, one short line each."""

@@ -1,6 +1,7 @@
 """From a recipe to its lock: every range and name becomes exact bytes."""
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -8,7 +9,7 @@ from portside.base import make_base
 from portside.canonical import copy_and_hash
 from portside.config import Config
 from portside.errors import RecipeError
-from portside.fetch import Fetcher, find_file, run_all
+from portside.fetch import JOBS, Fetcher, find_file
 from portside.inputs import archives, git, python
 from portside.inputs.debian.control import deb_date
 from portside.inputs.debian.resolve import resolve_base, resolve_packages
@@ -24,6 +25,7 @@ from portside.lock.models import (
     SdistSource,
     WeightFile,
 )
+from portside.parallel import run_all
 from portside.progress import step
 from portside.recipe import Recipe
 from portside.recipe import models as recipes
@@ -102,7 +104,7 @@ def _base(
 
 
 def _deb_epoch(debs: Sequence[Deb], base: DebianBase, store: Store, fetcher: Fetcher) -> int:
-    run_all([lambda deb=deb: fetcher.deb(deb, base) for deb in debs])  # type: ignore[misc]
+    run_all([partial(fetcher.deb, deb, base) for deb in debs], JOBS)
     return max((deb_date(store.inputs.require(deb.sha256, deb.name).path) for deb in debs), default=0)
 
 
@@ -130,7 +132,7 @@ def _env(
         config=config,
         store=store,
     )
-    run_all([lambda wheel=wheel: fetcher.artefact(wheel) for wheel in wheels])  # type: ignore[misc]
+    run_all([partial(fetcher.artefact, wheel) for wheel in wheels], JOBS)
     epoch = max([epoch, *(_artefact_date(wheel, store) for wheel in wheels)])
     locked = PythonSet(version=wanted.python.version, platform=wanted.python.platform, wheels=tuple(wheels))
     return LockedEnv(epoch=epoch, debs=debs, python=locked)

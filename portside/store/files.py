@@ -69,6 +69,30 @@ def lock(home: Path, name: str) -> Iterator[None]:
         os.close(handle)
 
 
+def _is_at(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def partial_file(path: Path) -> Iterator[BinaryIO]:
+    """The partial file at `path`, made if missing, open for reading and writing, and this process's alone.
+
+    Who waited for the lock may hold a file that its owner published or put aside meanwhile: then it is opened anew.
+    """
+    with store_errors(path):
+        path.parent.mkdir(exist_ok=True)
+        while True:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            with os.fdopen(handle, "r+b") as stream:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                if _is_at(handle, path):
+                    yield stream
+                    return
+
+
 def publish(temporary: Path, final: Path, mode: int = 0o444) -> None:
     """Give a complete file its final name: sync, set its mode, rename, sync the folder."""
     with store_errors(final):

@@ -1,6 +1,5 @@
 """A large weight file on its way straight into the blob of its layer: header, bytes, padding; written once."""
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
@@ -27,34 +26,30 @@ def receive(store: "Store", key: str, layer: Layer) -> Iterator["FrameSink"]:
     file = layer.entries[-1]
     prefix, suffix = single_file_frame(layer)
     partial = store.home / "partial" / f"frame-{key}"
-    with files.store_errors(partial):
-        partial.parent.mkdir(exist_ok=True)
-        handle = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        with os.fdopen(handle, "r+b") as stream:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            done = store.record("keys", key)
-            if done is not None and store.layout.has(done["diff_id"]):
-                partial.unlink(missing_ok=True)
-                yield FrameSink(stream, prefix, file.size, done=True)
-                return
-            files.need_space(partial.parent, file.size - min(file.size, os.fstat(handle).st_size))
-            sink = FrameSink(stream, prefix, file.size)
-            yield sink
-            if sink.offset != file.size or sink.content.hexdigest() != file.sha256:
-                stream.flush()
-                aside = store.home / "inputs" / "quarantine" / f"{sink.content.hexdigest()}.tar"
-                files.publish(partial, aside, 0o400)
-                raise InputError(
-                    f"{file.path}: {sink.offset} bytes with sha256 {sink.content.hexdigest()} arrived, "
-                    f"the lock says {file.size} bytes with {file.sha256}",
-                    f"They are kept at {aside} and are not used. If they are meant, update the lock.",
-                )
-            sink.end(suffix)
+    with files.partial_file(partial) as stream:
+        done = store.record("keys", key)
+        if done is not None and store.layout.has(done["diff_id"]):
+            partial.unlink(missing_ok=True)
+            yield FrameSink(stream, prefix, file.size, done=True)
+            return
+        files.need_space(partial.parent, file.size - min(file.size, os.fstat(stream.fileno()).st_size))
+        sink = FrameSink(stream, prefix, file.size)
+        yield sink
+        if sink.offset != file.size or sink.content.hexdigest() != file.sha256:
             stream.flush()
-            diff_id = sink.blob.hexdigest()
-            files.publish(partial, store.layout.blob(diff_id))
-            store.keep("keys", key, {"diff_id": diff_id})
-            store.inputs.note_in_blob(file.sha256, diff_id, len(prefix), file.size)
+            aside = store.home / "inputs" / "quarantine" / f"{sink.content.hexdigest()}.tar"
+            files.publish(partial, aside, 0o400)
+            raise InputError(
+                f"{file.path}: {sink.offset} bytes with sha256 {sink.content.hexdigest()} arrived, "
+                f"the lock says {file.size} bytes with {file.sha256}",
+                f"They are kept at {aside} and are not used. If they are meant, update the lock.",
+            )
+        sink.end(suffix)
+        stream.flush()
+        diff_id = sink.blob.hexdigest()
+        files.publish(partial, store.layout.blob(diff_id))
+        store.keep("keys", key, {"diff_id": diff_id})
+        store.inputs.note_in_blob(file.sha256, diff_id, len(prefix), file.size)
 
 
 class FrameSink:

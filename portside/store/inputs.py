@@ -1,8 +1,6 @@
 """Verified inputs by sha256. Bytes are hashed while they arrive and never used before they are right."""
 
-import fcntl
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,27 +59,23 @@ class Inputs:
         `inputs/quarantine/` and InputError says so.
         """
         partial = self._home / "partial" / f"input-{sha256 or hashlib.sha256(name.encode()).hexdigest()}"
-        with files.store_errors(partial):
-            partial.parent.mkdir(exist_ok=True)
-            handle = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            with os.fdopen(handle, "r+b") as stream:
-                fcntl.flock(handle, fcntl.LOCK_EX)
-                receiver = Receiver(stream, name, sha256, size)
-                if sha256 is not None and self.locate(sha256) is not None:
-                    receiver.done = True
-                yield receiver
-                if receiver.done:
-                    partial.unlink(missing_ok=True)
-                    return
-                stream.flush()
-                if problem := receiver.problem():
-                    aside = self._home / "inputs" / "quarantine" / f"{receiver.sha256}-{Path(name).name}"
-                    files.publish(partial, aside, 0o400)
-                    raise InputError(
-                        f"{name}: {problem}",
-                        f"The bytes are kept at {aside} and are not used. If they are meant, update the lock.",
-                    )
-                files.publish(partial, self.path(receiver.sha256))
+        with files.partial_file(partial) as stream:
+            receiver = Receiver(stream, name, sha256, size)
+            if sha256 is not None and self.locate(sha256) is not None:
+                receiver.done = True
+            yield receiver
+            if receiver.done:
+                partial.unlink(missing_ok=True)
+                return
+            stream.flush()
+            if problem := receiver.problem():
+                aside = self._home / "inputs" / "quarantine" / f"{receiver.sha256}-{Path(name).name}"
+                files.publish(partial, aside, 0o400)
+                raise InputError(
+                    f"{name}: {problem}",
+                    f"The bytes are kept at {aside} and are not used. If they are meant, update the lock.",
+                )
+            files.publish(partial, self.path(receiver.sha256))
 
 
 class Receiver:

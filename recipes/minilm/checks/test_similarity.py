@@ -14,8 +14,9 @@ def similarity(host: Any, first: str, second: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "published"),
-    [("A cat.", "A kitten.", 0.8), ("A cat.", "The stock market fell today.", 0.0)],
+    ("first", "second", "expected"),
+    [("A cat.", "A kitten.", 0.7927), ("A cat.", "The stock market fell today.", 0.1055)],
 )
-def test_similarity(host: Any, first: str, second: str, published: float) -> None:
-    assert similarity(host, first, second) == pytest.approx(published, abs=0.2)
+def test_similarity(host: Any, first: str, second: str, expected: float) -> None:
+    # torch's BertModel on the same weights gives these values; numpy's sums may differ in the last digits.
+    assert similarity(host, first, second) == pytest.approx(expected, abs=0.0005)

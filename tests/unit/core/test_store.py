@@ -196,3 +196,20 @@ def test_a_frame_of_wrong_bytes_is_kept_aside(store: Store) -> None:
     assert store.record("keys", "k") is None
     assert store.inputs.locate(SHA) is None
     assert len(list((store.home / "inputs" / "quarantine").iterdir())) == 1
+
+
+def test_a_receiver_that_waited_does_not_touch_what_was_published(store: Store) -> None:
+    """Nobody knows the hash yet: the second receiver cannot see that the first one brought the same."""
+
+    def second() -> None:
+        with store.inputs.receive("x", None, None) as receiver:
+            receiver.write(b"other")
+
+    with store.inputs.receive("x", None, None) as receiver:
+        thread = threading.Thread(target=second)
+        thread.start()
+        time.sleep(0.05)
+        receiver.write(DATA)
+    thread.join()
+    assert store.inputs.require(SHA, "x").open().read() == DATA
+    assert store.inputs.require(hashlib.sha256(b"other").hexdigest(), "x").open().read() == b"other"

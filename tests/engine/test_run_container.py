@@ -1,0 +1,228 @@
+"""Containers with real device nodes, real rights and a real terminal.
+
+No accelerator is needed: nodes that the machine has anyway stand in for cards, through an accelerator file of the test.
+"""
+
+import os
+import pty
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_images import Counted, Sandbox, image, layer, programs
+
+from portside.accelerators import Accelerator, Host, find_cards, load_accelerator
+from portside.engines import RunSpec
+from portside.errors import EngineError
+from portside.recipe import Recipe
+from portside.recipe.models import RecipeModel
+from portside.runtime import container_spec, run_container
+
+NUMBERED = ("/dev/tty{index}", "/dev/vcs{index}", "/dev/ttyS{index}", "/dev/hvc{index}", "/dev/input/event{index}")
+"""Numbered character devices, of which a Linux machine has at least one kind."""
+RIGHTS = "cat /proc/self/status"
+NETWORK = "cat /proc/net/dev"
+
+
+@pytest.fixture(scope="module")
+def recipe(sandbox: Sandbox) -> Iterator[Recipe]:
+    """A recipe whose image, made by hand, is in the engine."""
+    name = f"runtest-{os.getpid()}-{os.urandom(3).hex()}"
+    model = RecipeModel.model_validate(
+        {
+            "description": "for tests",
+            "base": {"debian": {"suite": "bookworm"}},
+            "accelerator": {"name": "stand-in"},
+            "run": {"targets": {"say": {"description": "says", "command": "echo $WORD", "env": {"WORD": "hello"}}}},
+        }
+    )
+    refs = [f"portside/{name}:{part}" for part in ("migrated", "weights")]
+    sandbox.engine.load(image([layer(programs(), 0o755)], refs, note=name), Counted())
+    yield Recipe(name, model, Path("/nowhere"), (), f"/workspace/{name}")
+    sandbox.engine.remove_container(f"portside-{name}-tester")
+    for ref in refs:
+        sandbox.engine.remove_image(ref)
+
+
+@pytest.fixture(scope="module")
+def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Accelerator:
+    """An accelerator whose cards are numbered nodes of this machine, and whose control node is /dev/full."""
+    folder = tmp_path_factory.mktemp("accelerators")
+    for node in NUMBERED:
+        (folder / "stand-in.yaml").write_text(
+            "name: stand-in\n"
+            "description: nodes that are there anyway\n"
+            f"cards: {{node: '{node}'}}\n"
+            "control: [{path: /dev/full}]\n"
+            "visible: {variable: STAND_IN_DEVICES, numbering: container}\n"
+            "shm_size: 8MiB\n"
+            "ulimits: {stack: 4194304}\n"
+        )
+        found = load_accelerator("stand-in", folder)
+        if len(find_cards(found, Host())) > 1:
+            return found
+    raise AssertionError(f"this machine has none of {NUMBERED} twice")
+
+
+@pytest.fixture
+def make(recipe: Recipe, stand_in: Accelerator, sandbox: Sandbox) -> Iterator[Any]:
+    def spec(command: str | None = None, **options: Any) -> RunSpec:
+        options.setdefault("host", Host(user="tester"))
+        return container_spec(recipe, command=command, accelerator=stand_in, **options)
+
+    yield spec
+    sandbox.engine.remove_container(f"portside-{recipe.name}-tester")
+
+
+def output_of(sandbox: Sandbox, spec: RunSpec, capfd: pytest.CaptureFixture[str], code: int = 0) -> str:
+    assert run_container(sandbox.engine, spec) == code
+    return capfd.readouterr().out
+
+
+def status_of(text: str) -> dict[str, str]:
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in text.splitlines())}
+
+
+def test_output_and_exit_code(sandbox: Sandbox, make: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    assert output_of(sandbox, make('echo "A cat."; exit 7'), capfd, 7) == "A cat.\n"
+
+
+def test_exactly_the_devices_asked_for(
+    sandbox: Sandbox, make: Any, stand_in: Accelerator, capfd: pytest.CaptureFixture[str]
+) -> None:
+    first, second, *_ = find_cards(stand_in, Host())
+    look = f"for n in {first.node} {second.node} /dev/full; do [ -c $n ] && echo $n; done; echo $STAND_IN_DEVICES"
+    assert output_of(sandbox, make(look, devices=[second.index]), capfd).split() == [second.node, "/dev/full", "0"]
+    assert output_of(sandbox, make(look, devices="all"), capfd).split()[:2] == [first.node, second.node]
+    # /dev/full is in every container; the cards are in none that does not ask for them.
+    assert output_of(sandbox, make(look, devices="none"), capfd).split() == ["/dev/full"]
+
+
+def test_limits_of_a_container_with_a_card(sandbox: Sandbox, make: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    limits = output_of(sandbox, make("cat /proc/self/limits /proc/self/mounts"), capfd)
+    stack = next(line for line in limits.splitlines() if line.startswith("Max stack size"))
+    assert stack.split()[3:5] == ["4194304", "4194304"]
+    assert "size=8192k" in next(line for line in limits.splitlines() if " /dev/shm " in line)
+
+
+def test_rights_and_network(sandbox: Sandbox, make: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    root = status_of(output_of(sandbox, make(RIGHTS), capfd))
+    # capabilities(7): CHOWN 0, DAC_OVERRIDE 1, FOWNER 3, SETGID 6, SETUID 7.
+    assert int(root["CapEff"], 16) == int(root["CapBnd"], 16) == 0b11001011
+    assert root["NoNewPrivs"] == "1"
+    person = status_of(output_of(sandbox, make(RIGHTS, user="1000:1000"), capfd))
+    assert person["Uid"].split() == ["1000"] * 4
+    assert int(person["CapEff"], 16) == int(person["CapBnd"], 16) == 0
+    assert int(person["Pid"]) < 10, "the host's processes are seen"
+    names = [line.partition(":")[0].strip() for line in output_of(sandbox, make(NETWORK), capfd).splitlines()]
+    assert "lo" in names
+    assert not any(name.startswith("eth") for name in names)
+
+
+def test_mounts(sandbox: Sandbox, make: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/data").write_text("of the host\n")
+    (tmp_path / "out").mkdir()
+    spec = make(
+        "cat /data/data > /out/copy; echo x 2> /dev/null > /data/new || echo refused",
+        mounts=[f"{tmp_path}/in:/data:ro", f"{tmp_path}/out:/out"],
+    )
+    assert output_of(sandbox, spec, capfd) == "refused\n"
+    assert (tmp_path / "out/copy").read_text() == "of the host\n"
+    assert not (tmp_path / "in/new").exists()
+
+
+def test_the_dry_runs_line_does_the_same(sandbox: Sandbox, make: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    spec = make(RIGHTS + "; echo \"$STAND_IN_DEVICES '$HOME'\"; exit 4", devices="all", env=["HOME=/a b"])
+    run_container(sandbox.engine, spec, dry_run=True)
+    line = capfd.readouterr().out
+    ours = output_of(sandbox, spec, capfd, 4)
+    done = subprocess.run(shlex.split(line), capture_output=True, text=True)
+    assert done.returncode == 4
+
+    def what_counts(text: str) -> list[str]:
+        return [part for part in text.splitlines() if part.startswith(("Cap", "Uid", "NoNew", "Seccomp:", "0,"))]
+
+    assert what_counts(done.stdout) == what_counts(ours)
+    assert ours.splitlines()[-1].endswith("'/a b'")
+
+
+def test_a_target(sandbox: Sandbox, make: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    assert output_of(sandbox, make(target="say"), capfd) == "hello\n"
+
+
+def test_an_image_that_is_not_built(sandbox: Sandbox, make: Any, recipe: Recipe) -> None:
+    with pytest.raises(EngineError, match=f"invoke build --recipe {recipe.name} --layer env"):
+        run_container(sandbox.engine, make("true", layer="env"))
+
+
+def test_in_the_background(sandbox: Sandbox, make: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    spec = make("sleep 600", detach=True)
+    assert output_of(sandbox, spec, capfd) == f"{spec.name}\n"
+    found = sandbox.engine.find_container(spec.name)
+    assert found is not None
+    assert found.running
+    assert found.image == sandbox.engine.image_id(spec.image)
+    with pytest.raises(EngineError, match="is running"):
+        run_container(sandbox.engine, spec)
+    assert output_of(sandbox, make("echo within; exit 2"), capfd, 2) == "within\n"
+    assert run_container(sandbox.engine, make("true", devices="none"), recreate=True) == 0
+    assert sandbox.engine.find_container(spec.name) is None
+
+
+IN_A_TERMINAL = """
+import sys
+from portside.accelerators import load_accelerator
+from portside.engines import RunSpec, open_engine
+from portside.runtime import run_container
+image, name, settings = sys.argv[1:]
+from portside.runtime.spec import SHELL
+spec = RunSpec(image, SHELL, name=name, terminal=True, keep=True,
+               labels={"portside.settings": settings, "portside.kept": "shell"})
+sys.exit(run_container(open_engine(), spec))
+"""
+
+
+def in_a_terminal(spec: RunSpec, typed: str) -> tuple[int, str]:
+    """Run the spec's container from a terminal of its own, type something; gives exit code and screen."""
+    child, screen = pty.fork()
+    if child == 0:
+        settings = spec.labels["portside.settings"]
+        os.execv(sys.executable, [sys.executable, "-c", IN_A_TERMINAL, spec.image, str(spec.name), settings])
+    os.write(screen, typed.encode())
+    seen = b""
+    while True:
+        try:
+            piece = os.read(screen, 4096)
+        except OSError:  # the terminal's other end is closed
+            break
+        if not piece:
+            break
+        seen += piece
+    os.close(screen)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), seen.decode()
+
+
+def test_a_shell_is_kept_and_entered_again(
+    sandbox: Sandbox, make: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    shell = make(host=Host(user="tester", terminal=True), devices="none")
+    code, seen = in_a_terminal(shell, "echo is $((6 * 7)) > /note; cat /note\nexit 3\n")
+    assert "is 42" in seen
+    assert code == 3
+    stopped = sandbox.engine.find_container(shell.name)
+    assert stopped is not None
+    assert not stopped.running
+    assert output_of(sandbox, make("cat /note", devices="none"), capfd) == "is 42\n"
+    code, seen = in_a_terminal(shell, "cat /note\nexit 0\n")
+    assert "is 42" in seen
+    assert code == 0
+    with pytest.raises(EngineError, match="other devices"):
+        run_container(sandbox.engine, make("true", devices="none", network="bridge"))
+    with pytest.raises(EngineError, match="other devices"):
+        run_container(sandbox.engine, make("true"))

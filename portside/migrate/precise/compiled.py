@@ -48,7 +48,8 @@ class Rules:
     methods, attributes, strings: name -> target. dropped: methods that lose their arguments.
     devices, backends: literal -> target; drop_index: rules that remove a device's index.
     keywords: (callable, keyword) -> target. variables: environment variable -> target.
-    words: found anywhere, names: only as whole words; a file without any of them has no hit.
+    words: found anywhere, names: only as whole words, direct: as `torch.X`; a file without any of them has no hit.
+    hiding: what `hides` found out.
     """
 
     module: str | None
@@ -72,7 +73,9 @@ class Rules:
     dynamic: str = ""
     words: tuple[bytes, ...] = ()
     names: tuple[bytes, ...] = ()
+    direct: tuple[bytes, ...] = ()
     info: dict[str, RuleInfo] = field(default_factory=dict)
+    hiding: dict[str, bool] = field(default_factory=dict)
 
 
 def compile_rules(ruleset: Ruleset) -> Rules:
@@ -136,15 +139,20 @@ def globs(patterns: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _make_triggers(rules: Rules, ruleset: Ruleset) -> None:
-    """Where a name holds one of the ruleset's words (`torch.cuda.X`), the word finds it; the others are needles."""
-    dotted = [*rules.apis, *rules.others, *rules.modules]
-    plain = {max(name.split("."), key=len) for name in dotted if not any(word in name for word in ruleset.words)}
+    """Where a name holds one of the ruleset's words (`torch.cuda.X`), the word finds it; the others are looked for
+    by their longest part, or as `torch.X`."""
+    device = ruleset.namespace.rpartition(".")[2] if ruleset.namespace is not None else ""
+    shown = (*ruleset.words, f".{device}") if device else ruleset.words
+    dotted = [name for name in (*rules.apis, *rules.others, *rules.modules) if not any(word in name for word in shown)]
+    direct = {name for name in dotted if name.startswith("torch.") and name.count(".") == 1}
+    plain = {max(name.split("."), key=len) for name in dotted if name not in direct}
     plain |= {keyword for _, keyword in rules.keywords}
     plain |= {*rules.methods, *rules.attributes, *rules.devices, *rules.backends, *rules.strings, *rules.variables}
-    if ruleset.namespace is not None:
-        plain.add(ruleset.namespace.rpartition(".")[2])
+    if device:
+        plain.add(device)
     rules.words = tuple(word.encode() for word in ruleset.words)
     rules.names = tuple(sorted(name.encode() for name in plain if not any(word in name for word in ruleset.words)))
+    rules.direct = tuple(sorted(name.encode() for name in direct))
 
 
 _PLACES = {
@@ -163,14 +171,47 @@ def places(rules: Rules, data: bytes) -> list[int]:
             out.append(at)
             at = data.find(word, at + len(word))
     for name in rules.names:
-        at = data.find(name)
-        while at >= 0:
-            end = at + len(name)
-            if not (_WORD_CHARACTER.match(data, end) or (at and _WORD_CHARACTER.match(data, at - 1))):
-                out.append(at)
-            at = data.find(name, end)
+        if name in data:
+            out += _whole_words(data, name)
     if b"torch" in data:
         for kind, pattern in _PLACES.items():
             if getattr(rules, kind):
                 out += [match.start() for match in pattern.finditer(data)]
+        for dotted in rules.direct:
+            last = dotted[len(b"torch.") :]
+            if last in data and (dotted in data or _renamed(data, last)):
+                out += _whole_words(data, last)
     return out
+
+
+def _whole_words(data: bytes, name: bytes) -> list[int]:
+    out: list[int] = []
+    at = data.find(name)
+    while at >= 0:
+        end = at + len(name)
+        if not (_WORD_CHARACTER.match(data, end) or (at and _WORD_CHARACTER.match(data, at - 1))):
+            out.append(at)
+        at = data.find(name, end)
+    return out
+
+
+def _renamed(data: bytes, name: bytes) -> bool:
+    """Whether `torch.name` can be written otherwise: torch has another name, or the name was imported from it."""
+    if b"import torch as" in data:
+        return True
+    return b"from torch import" in data and bool(re.search(rb"from torch import[^\n(]*(?:\([^)]*)?\b%s\b" % name, data))
+
+
+def hides(rules: Rules, module: str) -> bool:
+    """Whether an alias of `module` can stand for a known name in a text without any of the words and names.
+
+    `amp.autocast` after `from torch.cuda import amp` is such a text; `nn.Module.cuda` is none.
+    """
+    known = rules.hiding.get(module)
+    if known is None:
+        below = module + "."
+        names = (*rules.apis, *(f"{name}." for name in rules.others), f"{rules.namespace}.")
+        shown = [text.decode() for text in (*rules.words, *rules.names)]
+        known = any(name.startswith(below) and not any(text in name[len(below) :] for text in shown) for name in names)
+        rules.hiding[module] = known
+    return known

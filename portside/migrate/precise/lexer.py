@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-_START = re.compile(rb"#[^\r\n]*|(?<![A-Za-z0-9_\x80-\xff])([A-Za-z]{0,2})('''|\"\"\"|'|\")|('''|\"\"\"|'|\")")
+_START = re.compile(rb"'''|\"\"\"|['\"#]")
+_COMMENT = re.compile(rb"[^\r\n]*")
+_BEFORE = re.compile(rb"(?:^|[^A-Za-z0-9_\x80-\xff])([A-Za-z]{1,2})\Z")
 _PREFIXES = frozenset(["", "r", "u", "b", "f", "br", "rb", "fr", "rf"])
 _KEYWORDS = frozenset(["as", "if", "in", "is", "or"])
 _BODY = {
@@ -44,21 +46,22 @@ def tokens(utf8: bytes) -> Iterator[Token]:
     at = 0
     while match := _START.search(utf8, at):
         start = match.start()
-        if utf8[start] == 0x23:
-            at = match.end()
+        quote = match[0]
+        if quote == b"#":
+            at = _COMMENT.match(utf8, start).end()  # type: ignore[union-attr]
             yield Token("comment", start, at)
             continue
-        prefix = (match[1] or b"").decode().lower()
+        word = _BEFORE.search(utf8[max(at, start - 3) : start])
+        prefix = word[1].decode().lower() if word is not None else ""
         if prefix in _KEYWORDS:
-            start, prefix = match.start(2), ""
+            prefix = ""
         if prefix not in _PREFIXES:
             raise NotLexed(f"the string prefix {prefix!r}")
-        quote = match[2] or match[3]
         found = _BODY[quote].match(utf8, match.end())
         if found is None:
             raise NotLexed("a string that does not end")
         at = found.end()
-        yield Token("string", start, at, prefix, match.end(), at - len(quote))
+        yield Token("string", start - len(prefix), at, prefix, match.end(), at - len(quote))
 
 
 _FIELD = re.compile(rb"\{\{|\}\}|[{}]|\\N\{[^}]*\}")

@@ -20,7 +20,7 @@ class Alias:
 @dataclass(frozen=True, slots=True)
 class Chain:
     """`a.b.c` whose first name is imported. old: the full dotted name; attributes: those in the text, with
-    the offsets where each starts."""
+    the offsets where each starts. holder: the object in `self.torch.cuda.x`, whose attribute is the module."""
 
     old: str
     alias: Alias
@@ -28,6 +28,7 @@ class Chain:
     start: int
     end: int
     attributes: tuple[tuple[str, int], ...]
+    holder: ast.expr | None = None
 
 
 def look_up(rules: Rules, dotted: str) -> tuple[Target, str] | None:

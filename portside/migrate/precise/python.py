@@ -5,7 +5,7 @@ import gc
 import re
 import warnings
 
-from portside.migrate.precise.compiled import Rules, places
+from portside.migrate.precise.compiled import Rules, hides, places
 from portside.migrate.precise.found import Found
 from portside.migrate.precise.imports import Imports, collect
 from portside.migrate.precise.leftovers import left_over
@@ -83,10 +83,9 @@ def _migrate(
 
 def _alias_places(utf8: bytes, imports: Imports, rules: Rules) -> list[int]:
     """Where names appear that stand for a module below torch: the word that a rule looks for is not in such lines."""
-    tables = (*rules.apis, *rules.others, rules.namespace or "")
     out: list[int] = []
     for name, alias in imports.aliases.items():
-        if alias.old != "torch" and any(f"{known}.".startswith(f"{alias.old}.") for known in tables):
+        if hides(rules, alias.old):
             out += [match.start() for match in re.finditer(rb"\b%s\b" % re.escape(name).encode(), utf8)]
     return out
 
@@ -127,11 +126,12 @@ def hits(found: list[Found], lines: Lines) -> list[Hit]:
         text = after.decode("utf-8", "replace").strip() if inserted else after.decode("utf-8", "replace")
         grown = after.count(b"\n") - before.count(b"\n") if item.edits else 0
         at_end = inserted and after.startswith((b"\n", b"\r"))
+        above = inserted and not at_end and after.endswith((b"\n", b"\r"))
         out.append(
             Hit(
                 item.cls,
                 item.rule,
-                line,
+                max(1, line - above),
                 0 if inserted else lines.column(item.start),
                 item.name,
                 before.decode("utf-8", "replace"),

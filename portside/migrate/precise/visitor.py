@@ -134,21 +134,35 @@ class Visitor:
         attributes: list[tuple[str, int]] = []
         inner = node
         while isinstance(inner, ast.Attribute):
-            attributes.append((inner.attr, self.span(inner)[1] - len(inner.attr.encode())))
+            start = self.span(inner)[1] - len(inner.attr.encode())
+            if inner.attr == "torch" and attributes:
+                return self._held(inner, start, tuple(attributes[::-1]), self.span(node)[1])
+            attributes.append((inner.attr, start))
             inner = inner.value
         if not isinstance(inner, ast.Name):
             return None
         alias = self.imports.aliases.get(inner.id)
-        if alias is None or self._shadows.hides(inner.id, self.functions):
+        if alias is None:
             return None
         attributes.reverse()
         old = ".".join([alias.old, *(name for name, _ in attributes)])
+        concerns = self._is_device(old) or look_up(self.rules, old) is not None
+        if concerns and self._hidden(inner.id):
+            return None
         start, end = self.span(node)
         return Chain(old, alias, inner.id, self.span(inner)[0], max(end, start), tuple(attributes))
 
+    def _held(self, inner: ast.Attribute, start: int, attributes: tuple[tuple[str, int], ...], end: int) -> Chain:
+        """`self.torch.cuda.x`: an object holds the module."""
+        old = ".".join(["torch", *(name for name, _ in attributes)])
+        return Chain(old, Alias("torch", "torch"), "torch", start, end, attributes, inner.value)
+
+    def _hidden(self, name: str) -> bool:
+        return self._shadows.hides(name, self.functions)
+
     def _name(self, node: ast.Name) -> None:
-        chain = self.chain(node)
-        if chain is not None and self.rules.namespace is not None and self._is_device(chain.alias.old):
+        alias = self.imports.aliases.get(node.id)
+        if alias is not None and self._is_device(alias.old) and not self._hidden(node.id):
             self.needs.append(tuple(self.functions))
 
     def _is_device(self, dotted: str) -> bool:
@@ -161,10 +175,16 @@ class Visitor:
             if self._is_device(chain.old):
                 self.needs.append(tuple(self.functions))
             elif self._api(chain):
+                if chain.holder is not None:
+                    self.visit(chain.holder)
                 return
         if chain is None or not chain.old.startswith(tuple(self.rules.others)):
             self._member(node, chain)
-        if chain is None:
+        if (
+            chain is None
+            or chain.holder is not None
+            or any(name in self.rules.attributes for name, _ in chain.attributes[:-1])
+        ):
             self.parents.append(node)
             self.visit(node.value)
             self.parents.pop()
@@ -220,7 +240,7 @@ class Visitor:
             self.add(Found(start, end, "rewritten", attribute.rule, f".{node.attr}", edits, device=True))
             return
         method = self.rules.methods.get(node.attr)
-        if method is None or chain is not None:
+        if method is None or (chain is not None and not self._hidden(chain.root)):
             return
         holder = node.value
         name = holder.id if isinstance(holder, ast.Name) else holder.attr if isinstance(holder, ast.Attribute) else ""
@@ -256,11 +276,11 @@ class Visitor:
         start = end - len(func.attr.encode())
         if self.lines.utf8[start:end] != func.attr.encode():
             return False
-        if chain is not None and (look_up(self.rules, chain.old) or len(chain.attributes) == 1):
-            if look_up(self.rules, chain.old) is None:
-                self.add(Found(start, end, "kept", "foreign-module", chain.old))
-                return True
+        if chain is not None and look_up(self.rules, chain.old) is not None:
             return False
+        if chain is not None and len(chain.attributes) == 1 and not self._hidden(chain.root):
+            self.add(Found(start, end, "kept", "foreign-module", chain.old))
+            return True
         edits = [Edit(start, end, target.to.encode())]
         if func.attr in self.rules.dropped and (node.args or node.keywords):
             open_at = self.lines.utf8.index(b"(", end)

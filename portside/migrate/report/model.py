@@ -56,10 +56,23 @@ class RuleInfo:
     advice: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A line where another converter gives other text. line: in the source. cls, rule: of the hit that accounts
+    for it here. vendor, ours: the lines of either result, without white space around them."""
+
+    path: str
+    line: int
+    cls: HitClass
+    rule: str
+    vendor: str
+    ours: str
+
+
 @dataclass(slots=True)
 class Report:
     """mode: precise, vendor or image. ruleset, suffix, digest: of the ruleset. files: those with hits, by path.
-    total_files, python_files: of the whole tree."""
+    total_files, python_files: of the whole tree. comparison: see portside.migrate.compare."""
 
     mode: str
     strict: bool
@@ -70,6 +83,7 @@ class Report:
     python_files: int = 0
     files: dict[str, FileReport] = field(default_factory=dict)
     rules: dict[str, RuleInfo] = field(default_factory=dict)
+    comparison: list[Difference] = field(default_factory=list)
 
     def hits(self) -> Iterator[tuple[str, Hit]]:
         """Every hit with its path, ordered by path and place."""

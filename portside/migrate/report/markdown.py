@@ -1,0 +1,92 @@
+"""report.md: the report for a terminal or a code review."""
+
+from collections import defaultdict
+
+from portside.migrate.report.model import CLASSES, Hit, Report
+
+HEADINGS = {
+    "rewritten": "Rewritten",
+    "kept": "Kept",
+    "unsupported": "Unsupported",
+    "needs-person": "Needs a person",
+    "patched": "Patched",
+}
+_FIRST = ("unsupported", "needs-person")
+
+
+def to_markdown(report: Report) -> bytes:
+    """Counts, what is unsupported or needs a person with what to do, then every file."""
+    counts = report.counts()
+    lines = [
+        f"# Migration with the ruleset {report.ruleset}, {report.mode} mode{' (strict)' if report.strict else ''}",
+        "",
+        f"{counts['edits']} edits in {counts['files_edited']} of {counts['files']} files "
+        f"({counts['python_files']} Python); {counts['files_left']} left as they were.",
+        "",
+        "| class | hits |",
+        "|---|---:|",
+        *(f"| {HEADINGS[name]} | {counts[name]} |" for name in CLASSES),
+        "",
+    ]
+    for name in _FIRST:
+        lines += _open(report, name)
+    lines += ["## Files", ""]
+    for path, file in sorted(report.files.items()):
+        lines += [f"### {_code(path)}", ""]
+        if file.reason:
+            lines += [f"{'Left as it was: ' if file.state == 'left' else ''}{file.reason}", ""]
+        lines += [_line(hit) for hit in file.hits]
+        lines += [""] if file.hits else []
+    lines += _comparison(report)
+    return "\n".join(lines).encode("utf-8", "surrogateescape")
+
+
+def _open(report: Report, name: str) -> list[str]:
+    """What a person has to look at, by rule."""
+    places: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for path, hit in report.hits():
+        if hit.cls == name:
+            places[hit.rule, hit.name].append(f"{path}:{hit.line}" if hit.line else path)
+    if not places:
+        return []
+    lines = [f"## {HEADINGS[name]}", ""]
+    for (rule, found), where in sorted(places.items()):
+        info = report.rules.get(rule)
+        text = ". ".join(part.rstrip(".") for part in (info.why, info.advice) if part) if info else ""
+        lines += [f"- {_code(found)} ({rule}, {len(where)}x): {text or (info.title if info else '')}"]
+        lines += [f"  - {_code(place)}" for place in where]
+    return [*lines, ""]
+
+
+def _line(hit: Hit) -> str:
+    place = f"{hit.line}:{hit.column}" if hit.column else str(hit.line) if hit.line else "file"
+    if hit.before == hit.after:
+        what = _code(hit.before.strip() or hit.name)
+    elif not hit.before:
+        what = f"+ {_code(hit.after)}"
+    else:
+        what = f"{_code(hit.before)} → {_code(hit.after)}"
+    return f"- {place} {hit.cls} ({hit.rule}): {what}" + (f". {hit.note}" if hit.note else "")
+
+
+def _comparison(report: Report) -> list[str]:
+    if not report.comparison:
+        return []
+    lines = ["## Differences to the vendor's converter", ""]
+    for item in report.comparison:
+        lines.append(
+            f"- {_code(f'{item.path}:{item.line}')} {item.cls} ({item.rule}): {_code(item.vendor)} / {_code(item.ours)}"
+        )
+    return [*lines, ""]
+
+
+def _code(text: str) -> str:
+    """Text between as many backquotes as it needs, on one line."""
+    text = " ⏎ ".join(part.strip() for part in text.splitlines()) or " "
+    longest = run = 0
+    for character in text:
+        run = run + 1 if character == "`" else 0
+        longest = max(longest, run)
+    fence = "`" * (longest + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{pad}{text}{pad}{fence}"

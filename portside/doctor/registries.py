@@ -1,4 +1,4 @@
-"""Whether the registries that the configuration names answer (OCI distribution-spec: GET /v2/)."""
+"""Whether the registries that the configuration and the recipe name answer (OCI distribution-spec: GET /v2/)."""
 
 import http.client
 from collections.abc import Iterator, Sequence
@@ -10,16 +10,19 @@ SECONDS = 5.0
 
 
 def examine_registries(registries: Sequence[str]) -> Iterator[Finding]:
-    """registries: `HOST[:PORT][/…]` with https, or a URL that says http. Nothing is sent but one small request."""
+    """registries: `[http://|https://]HOST[:PORT]/REPOSITORY`. Each host is asked once, with one small request."""
+    hosts: dict[tuple[str, str], str] = {}
     for registry in registries:
-        yield _answer(registry)
+        parts = urlsplit(registry if "://" in registry else f"https://{registry}")
+        hosts.setdefault((parts.scheme, parts.netloc), registry)
+    for (scheme, host), registry in hosts.items():
+        yield _answer(scheme, host, registry)
 
 
-def _answer(registry: str) -> Finding:
-    parts = urlsplit(registry if "://" in registry else f"https://{registry}")
-    kind = http.client.HTTPConnection if parts.scheme == "http" else http.client.HTTPSConnection
+def _answer(scheme: str, host: str, registry: str) -> Finding:
+    kind = http.client.HTTPConnection if scheme == "http" else http.client.HTTPSConnection
     try:
-        connection = kind(parts.hostname or "", parts.port, timeout=SECONDS)
+        connection = kind(host, timeout=SECONDS)
         try:
             connection.request("GET", "/v2/")
             status = connection.getresponse().status

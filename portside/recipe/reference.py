@@ -31,12 +31,18 @@ def schema_text() -> str:
 
 
 def reference_text() -> str:
-    """The reference for people: one section per model, in the order in which the recipe mentions them."""
-    whole = schema()
-    models: dict[str, Any] = {"RecipeModel": {k: v for k, v in whole.items() if k != "$defs"}} | whole["$defs"]
-    order = _mentioned("RecipeModel", models, [])
-    sections = [_section(name, models[name]) for name in order if models[name].get("type") == "object"]
-    return "\n".join([HEAD, *sections])
+    """The reference for people."""
+    return "\n".join([HEAD, *model_sections(schema(), "A recipe")])
+
+
+def model_sections(whole: dict[str, Any], title: str) -> list[str]:
+    """One section per model of a JSON schema, in the order in which its root, called `title`, mentions them."""
+    models: dict[str, Any] = {"": {k: v for k, v in whole.items() if k != "$defs"}} | whole["$defs"]
+    return [
+        _section(_words(name) if name else title, models[name])
+        for name in _mentioned("", models, [])
+        if models[name].get("type") == "object"
+    ]
 
 
 def _mentioned(name: str, models: dict[str, Any], seen: list[str]) -> list[str]:
@@ -56,8 +62,7 @@ def _references(value: Any) -> list[str]:
     return []
 
 
-def _section(name: str, model: dict[str, Any]) -> str:
-    title = "A recipe" if name == "RecipeModel" else _words(name)
+def _section(title: str, model: dict[str, Any]) -> str:
     lines = [f"## {title}", "", " ".join(model.get("description", "").split()), ""]
     lines += ["| key | what it is | default | meaning |", "| --- | --- | --- | --- |"]
     for key, field in model.get("properties", {}).items():

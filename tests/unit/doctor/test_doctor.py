@@ -53,10 +53,10 @@ def doctor(
     *,
     engine: FakeEngine | EngineError | None = None,
     folders: tuple[Path, ...] = (),
-    **options: Any,
+    registries: tuple[str, ...] = (),
 ) -> list[Finding]:
-    config = Config(home=home, folders=folders)
-    return examine(host, config, recipe, lock, opener(engine or FakeEngine()), **options)
+    config = Config(home=home, folders=folders, registries=registries)
+    return examine(host, config, recipe, lock, opener(engine or FakeEngine()))
 
 
 def about(findings: list[Finding], subject: str) -> list[Finding]:
@@ -316,7 +316,7 @@ def registry(status: int) -> Iterator[str]:
 @pytest.mark.parametrize(("status", "expected"), [(200, "ok"), (401, "ok"), (500, "problem")])
 def test_registries_that_the_configuration_names(tmp_path: Path, status: int, expected: str) -> None:
     with registry(status) as address:
-        findings = doctor(fake_host(tmp_path), tmp_path, registries=(address,))
+        findings = doctor(fake_host(tmp_path), tmp_path, registries=(f"{address}/models", f"{address}/others"))
     assert one(findings, "registry").status == expected
     assert not about(doctor(fake_host(tmp_path), tmp_path), "registry")
 
@@ -324,7 +324,7 @@ def test_registries_that_the_configuration_names(tmp_path: Path, status: int, ex
 def test_a_registry_that_does_not_answer(tmp_path: Path) -> None:
     with registry(200) as address:
         gone = address
-    findings = doctor(fake_host(tmp_path), tmp_path, registries=(gone, "::not a name::"))
+    findings = doctor(fake_host(tmp_path), tmp_path, registries=(f"{gone}/models", "http://no:number/models"))
     assert [finding.status for finding in about(findings, "registry")] == ["problem", "problem"]
 
 

@@ -22,6 +22,8 @@ from portside.accelerators import (
     load_accelerator,
     version_fits,
 )
+from portside.accelerators.document import document_text
+from portside.accelerators.load import FOLDER
 from portside.errors import RecipeError
 
 GOOD = """\
@@ -132,3 +134,17 @@ def test_driver_versions_are_read(tmp_path: Path, name: str, path: str, text: st
 )
 def test_versions_against_ranges(version: str, versions: str, fits: bool | None) -> None:
     assert version_fits(version, versions) is fits
+
+
+def test_the_document_is_current() -> None:
+    path = Path(__file__).parents[3] / "docs" / "accelerators.md"
+    assert path.read_text(encoding="utf-8") == document_text(), "stale: python -m portside.accelerators.document"
+
+
+def test_every_fact_of_a_card_names_its_source() -> None:
+    """A file that describes a card says in comments where its nodes and its driver's version come from."""
+    for name in accelerator_names():
+        accelerator = load_accelerator(name)
+        lines = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+        for key in ("cards:", "visible:", "driver:") if accelerator.cards else ():
+            assert lines[lines.index(key) + 1].lstrip().startswith("#"), (name, key)

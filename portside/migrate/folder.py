@@ -1,23 +1,62 @@
 """Migrate a folder of the machine, for a person who wants to look at the result."""
 
+import json
 from pathlib import Path
 
 from portside.errors import RecipeError
-from portside.migrate.report.model import Report
+from portside.migrate.report import Report, to_html, to_json, to_markdown
 from portside.migrate.rulesets.model import Ruleset
 from portside.migrate.run import Mode, migrate
-from portside.tree import Tree
+from portside.tree import Tree, file_entry
+
+REPORTS = ("report.json", "report.md", "report.html")
+BESIDE = "migration-report"
+"""The folder that the reports go to where the source has a file of one of these names itself."""
 
 
 def migrate_folder(source: Path, ruleset: Ruleset, mode: Mode, output: Path, strict: bool = False) -> Report:
-    """Write the migrated tree of `source` to `output`; `source` is never changed.
+    """Write the migrated tree of `source` to `output`, and report.json, report.md and report.html with it.
 
-    Raises RecipeError where `source` is no folder, or `output` is in use, or one lies inside the other.
+    The reports lie at the top of `output`; where the source has a file of such a name itself, in the folder
+    `migration-report` there. The reports of an earlier migration that lie in `source` are not part of it.
+    `source` is never changed. Raises RecipeError where it is no folder, `output` is in use, or one lies inside
+    the other.
     """
     _check_places(source, output)
-    migration = migrate(Tree.from_folder(source), ruleset, mode, strict=strict)
-    migration.tree.write_to(output)
-    return migration.report
+    tree = _without_reports(Tree.from_folder(source))
+    migration = migrate(tree, ruleset, mode, strict=strict)
+    report = migration.report
+    out = migration.tree.copy()
+    prefix = f"{BESIDE}/" if any(name in tree for name in REPORTS) else ""
+    contents = (to_json(report), to_markdown(report), to_html(report, tree, migration.tree))
+    for name, data in zip(REPORTS, contents, strict=True):
+        out.put(file_entry(prefix + name, data))
+    try:
+        out.write_to(output)
+    except OSError as error:
+        raise RecipeError(f"{output} cannot be written: {error.strerror}") from error
+    return report
+
+
+def _without_reports(tree: Tree) -> Tree:
+    """The tree without the reports that an earlier migration put there."""
+    out = tree.copy()
+    for prefix in ("", f"{BESIDE}/"):
+        entry = tree.get(prefix + REPORTS[0])
+        if entry is not None and entry.kind == "file" and _is_ours(entry.read()):
+            for name in REPORTS:
+                out.remove(prefix + name)
+    if BESIDE in out and not any(entry.path.startswith(f"{BESIDE}/") for entry in out):
+        out.remove(BESIDE)
+    return out
+
+
+def _is_ours(data: bytes) -> bool:
+    try:
+        found = json.loads(data)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and "portside_migration_report" in found
 
 
 def _check_places(source: Path, output: Path) -> None:
@@ -26,5 +65,5 @@ def _check_places(source: Path, output: Path) -> None:
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise RecipeError(f"{output} is not empty", "--output names a new or an empty folder.")
     inside, outside = output.resolve(), source.resolve()
-    if inside == outside or outside in inside.parents:
-        raise RecipeError(f"{output} lies inside {source}", "Choose a folder outside the source.")
+    if inside == outside or outside in inside.parents or inside in outside.parents:
+        raise RecipeError(f"{output} and {source} lie inside each other", "Choose a folder outside the source.")

@@ -1,5 +1,20 @@
 """Reports of a migration: the model, and its three forms."""
 
-from portside.migrate.report.model import FileReport, Hit, HitClass, PatchHit, Report, RuleInfo
+from portside.migrate.report.data import to_data, to_json
+from portside.migrate.report.html import to_html
+from portside.migrate.report.markdown import to_markdown
+from portside.migrate.report.model import Difference, FileReport, Hit, HitClass, PatchHit, Report, RuleInfo
 
-__all__ = ["FileReport", "Hit", "HitClass", "PatchHit", "Report", "RuleInfo"]
+__all__ = [
+    "Difference",
+    "FileReport",
+    "Hit",
+    "HitClass",
+    "PatchHit",
+    "Report",
+    "RuleInfo",
+    "to_data",
+    "to_html",
+    "to_json",
+    "to_markdown",
+]

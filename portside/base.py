@@ -9,7 +9,7 @@ from portside.layers.index import Index
 from portside.layers.raw import TarLayer, read
 from portside.layers.writer import write_layer
 from portside.lock.models import Deb, DebianBase
-from portside.progress import say, step
+from portside.progress import step
 from portside.store import Store
 from portside.store.layout import Blob
 
@@ -17,9 +17,9 @@ from portside.store.layout import Blob
 def make_base(suite: str, architecture: str, epoch: int, debs: Sequence[Deb], store: Store) -> Blob:
     """Build the base from .debs that are in the store and keep it as a blob."""
     places = [(deb, store.inputs.require(deb.sha256, deb.name).path) for deb in debs]
-    with step(f"Making a minimal Debian {suite} from {len(debs)} .debs"), store.workspace() as folder:
+    with step(f"Making a minimal Debian {suite} from {len(debs)} .debs") as note, store.workspace() as folder:
         tar = folder / "base.tar"
-        make_root_fs(places, suite, architecture, epoch, tar, folder, say)
+        make_root_fs(places, suite, architecture, epoch, tar, folder, note)
         layer = canonicalise([read(TarLayer(tar))], Index.empty(), epoch)
         with store.layout.new_blob() as blob:
             written = write_layer(layer, blob.stream)

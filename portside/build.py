@@ -242,7 +242,10 @@ class _Builder:
         # Two stores may build the same part at once in one engine: each has names of its own.
         tag = f"portside/build:{part.key[:12]}-{digest_of(str(self._store.home))[:6]}"
         parent_tag = f"{tag}-parent"
-        with step(f"{part.layer}/{part.name} in {engine.describe()}"), self._store.workspace() as folder:
+        with (
+            step(f"{part.layer}/{part.name} in {engine.describe().partition(',')[0]}") as note,
+            self._store.workspace() as folder,
+        ):
             context = folder / "context"
             context.mkdir()
             if part.layer == "env":
@@ -250,20 +253,23 @@ class _Builder:
             dockerfile = folder / "Dockerfile"
             dockerfile.write_text(f"FROM {parent_tag}\n{part.manifest['instructions']}", encoding="utf-8")
             lines: list[str] = []
+
+            def log(line: str) -> None:
+                lines.append(line)
+                note(line)
+
             self._temporary += [tag, parent_tag]
             try:
                 engine.load(to_load(parent, self._store, [parent_tag]), transfer)
-                engine.build(
-                    context, dockerfile=dockerfile, target=None, tag=tag, log=lines.append, no_cache=self._no_cache
-                )
+                engine.build(context, dockerfile=dockerfile, target=None, tag=tag, log=log, no_cache=self._no_cache)
                 with engine.new_layers(tag, len(parent.layers)) as sources:
                     layer = canonicalise([read(source) for source in sources], self._index(part), part.epoch)
                     self._keep(part, layer)
             except PortsideError:
-                log = self._store.home / "logs" / f"{self._plan.recipe.name}-{part.layer}-{part.name}.log"
-                log.parent.mkdir(exist_ok=True)
-                log.write_text("\n".join(lines) + "\n", encoding="utf-8")
-                say(f"The whole output of the failed step is in {log}")
+                kept = self._store.home / "logs" / f"{self._plan.recipe.name}-{part.layer}-{part.name}.log"
+                kept.parent.mkdir(exist_ok=True)
+                kept.write_text("\n".join(lines) + "\n", encoding="utf-8")
+                say(f"The whole output of the failed step is in {kept}")
                 raise
 
     def _index(self, part: Part) -> Index:

@@ -1,4 +1,4 @@
-"""What a person sees while work goes on: nested, timed steps; live bars on a terminal, plain lines elsewhere.
+"""What a person sees while work goes on: timed steps and transfers; live on a terminal, plain lines elsewhere.
 
 Everything goes to stderr, so that `--json` has stdout for itself. Threads may report at once.
 """
@@ -9,33 +9,54 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress
 
 Advance = Callable[[int], None]
-"""Called with the number of further bytes (or other units) that are done."""
+"""Called with the number of further bytes that are done."""
+
+Note = Callable[[str], None]
+"""Called with one line about what a step is doing at this moment."""
+
+
+@dataclass(frozen=True)
+class _Screen:
+    console: "Console"
+    steps: "Progress"
+    transfers: "Progress"
+
 
 _lock = threading.Lock()
-_live: "Progress | None" = None
+_screen: _Screen | None = None
 
 
 def say(text: str) -> None:
     """One line for a person, on stderr."""
     with _lock:
-        if _live is not None:
-            _live.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        if _screen is not None:
+            _screen.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
             print(text, file=sys.stderr, flush=True)
 
 
 @contextmanager
-def step(text: str) -> Iterator[None]:
-    """A phase of the work: its name when it starts, its seconds when it ends."""
-    say(f"{text} …")
+def step(text: str) -> Iterator[Note]:
+    """A phase of the work: its name while it runs, with what it notes about itself; its seconds when it ends."""
     start = time.monotonic()
-    yield
+    screen = _screen
+    if screen is None:
+        say(f"{text} …")
+        yield lambda line: None
+    else:
+        task = screen.steps.add_task(text, note="")
+        try:
+            yield lambda line: screen.steps.update(task, note=line.strip())
+        finally:
+            screen.steps.remove_task(task)
     say(f"{text}: {time.monotonic() - start:.1f} s")
 
 
@@ -45,55 +66,71 @@ def is_terminal() -> bool:
 
 @contextmanager
 def live() -> Iterator[None]:
-    """Show the bars of all transfers inside, if stderr is a terminal; nests, and does nothing elsewhere."""
-    global _live
-    if _live is not None or not is_terminal():
+    """Show steps and transfers inside as they go, if stderr is a terminal; nests, and does nothing elsewhere."""
+    global _screen
+    if _screen is not None or not is_terminal():
         yield
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TransferSpeedColumn,
+    )
+    from rich.table import Column
 
-    columns = (
-        TextColumn("{task.description}"),
+    console = Console(stderr=True)
+    steps = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}", style="dim", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+        console=console,
+        expand=True,
+    )
+    transfers = Progress(
+        TextColumn("  {task.description}", markup=False, table_column=Column(max_width=50, no_wrap=True)),
         BarColumn(),
         DownloadColumn(binary_units=True),
         TransferSpeedColumn(),
-        TimeRemainingColumn(),
+        console=console,
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        _live = progress
+    with Live(Group(steps, transfers), console=console, transient=True, refresh_per_second=8):
+        _screen = _Screen(console, steps, transfers)
         try:
             yield
         finally:
-            _live = None
+            _screen = None
 
 
 @contextmanager
 def transfer(text: str, total: int | None) -> Iterator[Advance]:
     """Bytes on their way: a bar on a terminal, one line at the end elsewhere. total: bytes, if known."""
-    progress = _live
+    screen = _screen
     start = time.monotonic()
     done = 0
 
-    if progress is not None:
-        task = progress.add_task(text, total=total)
-
-        def advance(count: int) -> None:
-            progress.update(task, advance=count)
-
-        try:
-            yield advance
-        finally:
-            progress.remove_task(task)
-        return
-
-    def count_only(count: int) -> None:
+    def count(more: int) -> None:
         nonlocal done
-        done += count
+        done += more
+        if screen is not None:
+            screen.transfers.update(task, advance=more)
 
-    yield count_only
+    if screen is None:
+        yield count
+    else:
+        task = screen.transfers.add_task(text, total=total)
+        try:
+            yield count
+        finally:
+            screen.transfers.remove_task(task)
     seconds = time.monotonic() - start
-    if done >= 1 << 20 or seconds > 1:
+    if done >= 8 << 20 or seconds > 2:
         say(f"  {text}: {human_bytes(done)} in {seconds:.1f} s")
 
 

@@ -69,10 +69,7 @@ def _filters(report: Report, counts: dict[str, int]) -> str:
     out.append('</fieldset><label>Rule <select id="rule"><option value="">all rules</option>')
     for rule, count in sorted(per_rule.items()):
         out.append(f'<option value="{escape(rule)}">{escape(rule)} ({count})</option>')
-    out.append(
-        '</select></label><label>File <input id="path" type="search" placeholder="part of a path"></label>'
-        '<output id="shown"></output>'
-    )
+    out.append('</select></label><label>File <input id="path" type="search" placeholder="part of a path"></label>')
     return "".join(out)
 
 
@@ -80,7 +77,7 @@ def _index(files: list[FileReport]) -> str:
     items = []
     for number, file in enumerate(files):
         folder, _, name = file.path.rpartition("/")
-        folder = f"<small>{escape(folder)}/</small>" if folder else ""
+        folder = f"<small><bdi>{escape(folder)}</bdi></small>" if folder else ""
         items.append(
             f'<li data-file="{number}"><a href="#f{number}" title="{escape(file.path)}">{folder}'
             f"<span>{escape(name)}</span></a><b></b></li>"
@@ -101,7 +98,7 @@ def _todo(report: Report) -> str:
     order = sorted(found, key=lambda key: (CLASSES.index(key[0]) != CLASSES.index("unsupported"), key))
     for cls, rule in order:
         info = report.rules.get(rule, RuleInfo(rule))
-        names = ", ".join(
+        names = "<br>".join(
             f"<code>{escape(name)}</code>{f' &times;{count}' if count > 1 else ''}"
             for name, count in _first(sorted(found[cls, rule].items()))
         )

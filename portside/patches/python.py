@@ -59,6 +59,8 @@ def find_imports(document: Document, statement: str, definition: str) -> list[Pl
     Left out, because they cannot be replaced line by line: statements that share a line with another one.
     """
     wanted = single_import(statement)
+    if wanted.names[0].name.rpartition(".")[2] not in document.text:
+        return []
     return [
         document.line_range(node.lineno, node.end_lineno or node.lineno, _defined(document, node, wanted, definition))
         for node in _imports(document)
@@ -69,6 +71,8 @@ def find_imports(document: Document, statement: str, definition: str) -> list[Pl
 def explain_imports(document: Document, statement: str) -> list[tuple[int, str]]:
     """Why an import that somebody may have meant is no place: (line, reason); line 0 for the whole file."""
     wanted = single_import(statement)
+    if not _mentions(document, wanted):
+        return []
     name = wanted.names[0].name
     tree = _parse(document)
     if isinstance(tree, Problem):
@@ -79,9 +83,24 @@ def explain_imports(document: Document, statement: str) -> list[tuple[int, str]]
         if any(_same(node, alias, wanted) for alias in node.names):
             if not _stands_alone(document, node):
                 out.append((node.lineno, "shares its line with another statement; use a replace step there"))
-        elif any(alias.name in (name, "*") or name == alias.name.rpartition(".")[2] for alias in node.names):
+        elif any(name in (alias.name, alias.name.rpartition(".")[2]) for alias in node.names) or _star(node, wanted):
             out.append((node.lineno, "imports it in another way"))
     return out
+
+
+def _mentions(document: Document, wanted: Import) -> bool:
+    """Whether the file can have to do with the import at all: most need not be parsed."""
+    if isinstance(wanted, ast.ImportFrom):
+        star = f"from {'.' * wanted.level}{wanted.module or ''} import *"
+        if star in document.text:
+            return True
+    return wanted.names[0].name.rpartition(".")[2] in document.text
+
+
+def _star(node: Import, wanted: Import) -> bool:
+    if not isinstance(node, ast.ImportFrom) or not isinstance(wanted, ast.ImportFrom):
+        return False
+    return node.names[0].name == "*" and (node.module, node.level) == (wanted.module, wanted.level)
 
 
 def _same(node: Import, alias: ast.alias, wanted: Import) -> bool:

@@ -134,6 +134,7 @@ def test_a_diff_may_change_line_ends() -> None:
     [
         (b"a\nb", "@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+c\n", b"a\nc\n"),
         (b"a\nb\n", "@@ -1,2 +1,2 @@\n a\n-b\n+c\n\\ No newline at end of file\n", b"a\nc"),
+        (b"a\r", "@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+c\n", b"c\n"),
         (b"a\nb", "@@ -1,2 +1,2 @@\n-a\n+c\n b\n\\ No newline at end of file\n", b"c\nb"),
     ],
 )

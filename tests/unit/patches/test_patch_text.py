@@ -263,17 +263,19 @@ def test_define_in_a_file_with_crlf_and_non_ascii_text() -> None:
 def test_imports_that_cannot_be_replaced_are_shown_with_the_reason() -> None:
     files: dict[str, bytes | str] = {
         "a.py": "import os; from a import b\n",
-        "b.py": "from a import b as c\nfrom a import *\nfrom z import b\n",
+        "b.py": "from a import b as c\nimport b\nfrom z import b\n",
         "c.py": "print 'python 2'\nfrom a import b\n",
         "d.py": "if x: from a import b\n",
         "e.py": "from a import b\rx = 1\n",
+        "g.py": "from a import *\nfrom z import *\nx = 2 * a\n",
         "f.py": b"s = '\xff'\nfrom a import b\n",
     }
     message = refused(files, "[{define: from a import b, as: b = 1, files: '*.py', count: 1}]")
     assert "a.py:1: import os; from a import b  (shares its line with another statement" in message
     assert "d.py:1: if x: from a import b  (shares its line" in message
-    assert all(f"b.py:{n}: " in message for n in (1, 2, 3)) and message.count("(imports it in another way)") == 3
+    assert all(f"b.py:{n}: " in message for n in (1, 2, 3)) and message.count("(imports it in another way)") == 4
     assert "c.py:2: from a import b  (the file is no Python that can be parsed" in message
+    assert "g.py:1: from a import *" in message and "g.py:2" not in message
     assert "f.py:2: from a import b  (the file is no Python that can be parsed" in message
     assert "e.py:1" in message and "carriage returns" in message
 

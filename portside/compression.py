@@ -74,10 +74,11 @@ def decompressed(source: BinaryIO, kind: Compression, name: str) -> Iterator[byt
     whoever reads it knows the digest, or reads a tar, which has an end of its own.
     """
     counted = _Counted(source)
-    pieces: dict[Compression, Callable[[_Counted], Iterator[bytes]]] = {"none": _plain, "gzip": _gunzip, "zstd": _unzstd}
+    readers: dict[Compression, Callable[[_Counted], Iterator[bytes]]]
+    readers = {"none": _plain, "gzip": _gunzip, "zstd": _unzstd}
     out = 0
     try:
-        for piece in pieces[kind](counted):
+        for piece in readers[kind](counted):
             out += len(piece)
             if out > BOMB_FROM and out > counted.count * BOMB_RATIO:
                 raise InputError(f"{name} unpacks to more than {BOMB_RATIO} times its size: a bomb, not an image")

@@ -1,7 +1,9 @@
 """The one HTTP client of this process: proxies, certificates and credentials as the machine is set up."""
 
+import errno
 import functools
 import os
+import socket
 import ssl
 from typing import TYPE_CHECKING
 
@@ -33,7 +35,7 @@ def _client(cert: str | None, trusted_hosts: tuple[str, ...], proxies: tuple[str
     del proxies  # part of the cache's key: the client reads them from the environment by itself
     unverified = {f"https://{host}": httpx.HTTPTransport(verify=False) for host in trusted_hosts}
     return httpx.Client(
-        verify=_tls(cert),
+        verify=tls_context(cert),
         mounts=unverified,
         follow_redirects=True,
         timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
@@ -41,8 +43,8 @@ def _client(cert: str | None, trusted_hosts: tuple[str, ...], proxies: tuple[str
     )
 
 
-def _tls(cert: str | None) -> ssl.SSLContext:
-    """Trust `cert` alone if somebody configured it; else the machine's authorities and certifi's."""
+def tls_context(cert: str | None) -> ssl.SSLContext:
+    """Trust `cert` alone if somebody configured it; else the machine's authorities and certifi's. RecipeError."""
     try:
         if cert is not None:
             return ssl.create_default_context(cafile=cert)
@@ -70,3 +72,21 @@ def credentials(url: "httpx.URL") -> "httpx.Auth | None":
         return httpx.NetRCAuth(os.environ.get("NETRC"))
     except (OSError, netrc.NetrcParseError):
         return None
+
+
+def is_lasting(error: "httpx.TransportError") -> bool:
+    """Whether no other try can heal the fault: an unknown host or protocol, a certificate nobody trusts, no route."""
+    import httpx
+
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+        return True
+    cause: BaseException | None = error
+    while cause is not None:
+        if (
+            isinstance(cause, ssl.SSLCertVerificationError)
+            or (isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME)
+            or (isinstance(cause, OSError) and cause.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH))
+        ):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False

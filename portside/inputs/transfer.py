@@ -4,10 +4,7 @@ Only bytes decide: a place is as good as any other if its bytes are the locked o
 is continued, from another place if need be; where that gives wrong bytes, the place is asked once more from the start.
 """
 
-import errno
 import re
-import socket
-import ssl
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +16,7 @@ from urllib.parse import unquote
 from portside import progress
 from portside.canonical import CHUNK
 from portside.errors import InputError
-from portside.inputs.client import credentials, http_client
+from portside.inputs.client import credentials, http_client, is_lasting
 
 if TYPE_CHECKING:
     import httpx
@@ -321,19 +318,5 @@ def _status(response: "httpx.Response") -> str:
 
 def _fault(error: "httpx.TransportError") -> Exception:
     """A transport error as the reason it is: one that another try cannot heal, or a passing one."""
-    import httpx
-
     text = str(error) or type(error).__name__
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
-        return _UnusableError(text)
-    cause: BaseException | None = error
-    while cause is not None:
-        lasting = (
-            isinstance(cause, ssl.SSLCertVerificationError)
-            or (isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME)
-            or (isinstance(cause, OSError) and cause.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH))
-        )
-        if lasting:
-            return _UnusableError(text)
-        cause = cause.__cause__ or cause.__context__
-    return _PassingError(text)
+    return _UnusableError(text) if is_lasting(error) else _PassingError(text)

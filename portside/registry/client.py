@@ -1,0 +1,321 @@
+"""One repository of a registry over HTTP (OCI distribution-spec 1.1): manifests, blobs, and the faults on the way."""
+
+import json
+import re
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from portside.canonical import sha256_hex
+from portside.errors import RegistryError
+from portside.inputs.client import CONNECT_SECONDS, READ_SECONDS, is_lasting, tls_context
+from portside.inputs.pip_settings import read_pip_settings
+from portside.oci import MANIFEST
+from portside.registry.auth import Authorizer, refused
+from portside.registry.reference import Repository, is_loopback
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+
+PAUSES = (0.5, 1.0, 2.0, 4.0)
+"""Seconds before each further try after a passing fault; a try that moved bytes starts the row anew."""
+
+LONGEST_WAIT = 30.0
+LARGEST_MANIFEST = 4 << 20
+"""Bytes; the size that the distribution-spec tells registries to accept at least, and most to accept at all."""
+
+_PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class PassingError(Exception):
+    """A fault that may be gone at the next try. wait: seconds that the registry asks for."""
+
+    def __init__(self, reason: str, wait: float = 0.0) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response with its (small) body."""
+
+    status: int
+    headers: "httpx.Headers"
+    body: bytes
+    url: "httpx.URL"
+
+
+class Client:
+    """Threads share one. sent, received: bytes of blobs that went through.
+
+    pauses: see PAUSES; none: a fault is final. connect_seconds: how long to wait for a host that is silent.
+    Every method raises RegistryError where the registry does not answer, refuses, or breaks the protocol.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        *,
+        pauses: Sequence[float] = PAUSES,
+        connect_seconds: float = CONNECT_SECONDS,
+    ) -> None:
+        import httpx
+
+        self.repository = repository
+        self.pauses = pauses
+        self.sent = 0
+        self.received = 0
+        self._base: str | None = None
+        self._http = httpx.Client(
+            verify=_certificates(repository.host),
+            # A proxy could not reach what listens on this machine's loopback.
+            trust_env=not is_loopback(repository.host),
+            timeout=httpx.Timeout(READ_SECONDS, connect=connect_seconds),
+            headers={"User-Agent": "portside", "Accept-Encoding": "identity"},
+        )
+        self._auth = Authorizer(repository, self._http.send)
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._http.close()
+
+    # Manifests and small blobs
+
+    def manifest(self, tag: str) -> bytes | None:
+        """The OCI manifest of a tag, or None where the repository has none."""
+        answer = self.ask("GET", f"manifests/{tag}", {"Accept": MANIFEST}, expect=(200, 404))
+        if answer.status == 404:
+            return None
+        said = answer.headers.get("Docker-Content-Digest", "")
+        if said.startswith("sha256:") and said != f"sha256:{sha256_hex(answer.body)}":
+            raise RegistryError(f"{self.repository}:{tag} is damaged: its bytes are not {said}")
+        return answer.body
+
+    def manifest_digest(self, tag: str) -> str | None:
+        """The digest (`sha256:…`) of a tag's manifest as the registry says it, or None where there is none."""
+        answer = self.ask("HEAD", f"manifests/{tag}", {"Accept": MANIFEST}, expect=(200, 404))
+        return answer.headers.get("Docker-Content-Digest") if answer.status == 200 else None
+
+    def put_manifest(self, tag: str, data: bytes) -> bool:
+        """Push a manifest; False where the registry lacks a blob that it names."""
+        answer = self.ask("PUT", f"manifests/{tag}", {"Content-Type": MANIFEST}, data, expect=(201, 400, 404))
+        if answer.status == 201:
+            return True
+        if any(code in ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN") for code, _ in _errors(answer)):
+            return False
+        raise self.unexpected(answer, f"take the tag {tag}")
+
+    def small_blob(self, digest: str, size: int) -> bytes:
+        """A config, verified. digest: sha256 hex."""
+        if size > LARGEST_MANIFEST:
+            raise RegistryError(f"{self.repository}: a config of {size} bytes is too large to be one")
+        data = self.ask("GET", f"blobs/sha256:{digest}", expect=(200,)).body
+        if sha256_hex(data) != digest:
+            raise RegistryError(f"{self.repository}: the config sha256:{digest} is damaged")
+        return data
+
+    def has_blob(self, digest: str) -> bool:
+        """digest: sha256 hex."""
+        return self.ask("HEAD", f"blobs/sha256:{digest}", expect=(200, 404)).status == 200
+
+    def mount(self, digest: str, source: str) -> bool:
+        """Let the registry take a blob over from its repository `source`; False where it does not."""
+        query = f"blobs/uploads/?mount=sha256:{digest}&from={source}"
+        answer = self.ask("POST", query, {"Content-Length": "0"}, expect=(201, 202, 401, 403, 404))
+        if answer.status == 202 and (location := answer.headers.get("Location")):
+            self.ask("DELETE", self.join(answer.url, location), expect=range(200, 600))
+        return answer.status == 201
+
+    # Requests
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        *,
+        expect: "Sequence[int] | range",
+    ) -> Answer:
+        """A small request, tried again after passing faults. path: below the repository, or a whole URL."""
+
+        def attempt() -> Answer:
+            with self.send(method, path, headers, lambda: content, expect=expect) as response:
+                return answer_of(response)
+
+        return self.patiently(attempt)
+
+    @contextmanager
+    def send(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None,
+        content: Callable[[], "bytes | Iterator[bytes] | None"],
+        *,
+        expect: "Sequence[int] | range",
+        seconds: float = READ_SECONDS,
+    ) -> Iterator["httpx.Response"]:
+        """One request, sent again only to log in; the response's body is still to be read.
+
+        seconds: how long the registry may think. Raises PassingError for what another try may heal.
+        """
+        import httpx
+
+        with self._faults():
+            url = path if "://" in path else f"{self._url()}/v2/{self.repository.name}/{path}"
+            for _ in range(2):
+                used = self._auth.header
+                allowed = {"Authorization": used} if used and url.startswith(f"{self._url()}/") else {}
+                request = self._http.build_request(
+                    method,
+                    url,
+                    headers={**(headers or {}), **allowed},
+                    content=content(),
+                    timeout=httpx.Timeout(seconds, connect=self._http.timeout.connect),
+                )
+                response = self._http.send(request, stream=True, follow_redirects=method in ("GET", "HEAD"))
+                try:
+                    if response.status_code == 401 and self._auth.answer(response, used):
+                        continue
+                    self._check(response, expect, f"{method} {path.partition('?')[0]}")
+                    yield response
+                    return
+                finally:
+                    response.close()
+            raise refused(self.repository, 401, f"{method} {path.partition('?')[0]}")
+
+    def patiently(self, attempt: Callable[[], T], position: Callable[[], int] = lambda: 0) -> T:
+        """Repeat an attempt after passing faults. position: how far it is; progress makes up for a fault."""
+        furthest, fruitless = position(), 0
+        while True:
+            try:
+                return attempt()
+            except PassingError as fault:
+                if position() > furthest:
+                    furthest, fruitless = position(), 0
+                if fruitless >= len(self.pauses):
+                    raise RegistryError(
+                        f"{self.repository.host}: {fault}" + (f", {fruitless + 1} times" if fruitless else ""),
+                        "Is its name right, and its server running?",
+                    ) from None
+                time.sleep(max(self.pauses[fruitless], min(fault.wait, LONGEST_WAIT)))
+                fruitless += 1
+
+    def join(self, base: "httpx.URL", location: str) -> str:
+        """Where a Location header leads; never from https to http on the same host (a proxy's frequent mistake)."""
+        url = base.join(location)
+        if base.scheme == "https" and url.scheme == "http" and url.host == base.host:
+            url = url.copy_with(scheme="https", port=base.port)
+        return str(url)
+
+    def unexpected(self, answer: Answer, what: str) -> RegistryError:
+        """The error for a status that says no."""
+        if answer.status in (401, 403):
+            return refused(self.repository, answer.status, what)
+        told = "; ".join(f"{code}: {message}" for code, message in _errors(answer))
+        return RegistryError(
+            f"{self.repository} does not {what}: status {answer.status}" + (f" ({told})" if told else "")
+        )
+
+    def _check(self, response: "httpx.Response", expect: "Sequence[int] | range", what: str) -> None:
+        status = response.status_code
+        if status in expect:
+            return
+        if status in _PASSING_STATUS:
+            wait = response.headers.get("Retry-After", "")
+            raise PassingError(f"it answers with status {status}", float(wait) if wait.isdecimal() else 0.0)
+        raise self.unexpected(answer_of(response), f"allow {what}" if status in (401, 403) else f"answer {what}")
+
+    def _url(self) -> str:
+        if self._base is None:
+            plain = self.repository.plain
+            if plain is None:
+                plain = not self._speaks_tls()
+            self._base = f"{'http' if plain else 'https'}://{self.repository.host}"
+        return self._base
+
+    def _speaks_tls(self) -> bool:
+        import httpx
+
+        try:
+            with self._http.stream("GET", f"https://{self.repository.host}/v2/"):
+                pass
+        except httpx.ConnectError as error:
+            cause: BaseException | None = error
+            while cause is not None:
+                if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLCertVerificationError):
+                    return False
+                cause = cause.__cause__ or cause.__context__
+            raise
+        return True
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        import httpx
+
+        try:
+            yield
+        except httpx.TransportError as error:
+            text = str(error) or type(error).__name__
+            if not is_lasting(error):
+                raise PassingError(text) from None
+            certificate = "certificate" in text.lower()
+            raise RegistryError(
+                f"{self.repository.host}: {text}",
+                f"Put its authority's certificate at /etc/docker/certs.d/{self.repository.host}/ca.crt, or into the "
+                "file that SSL_CERT_FILE names."
+                if certificate
+                else "Is its name right, and its server running?",
+            ) from None
+        except (httpx.InvalidURL, httpx.TooManyRedirects, httpx.DecodingError, UnicodeError) as error:
+            raise RegistryError(f"{self.repository.host}: {error}") from None
+
+
+def answer_of(response: "httpx.Response") -> Answer:
+    """Read a small body; no registry makes us hold more than a manifest may have."""
+    parts: list[bytes] = []
+    size = 0
+    for piece in response.iter_raw():
+        size += len(piece)
+        if size > LARGEST_MANIFEST:
+            raise RegistryError(f"{response.url.host} answers with more than {LARGEST_MANIFEST} bytes")
+        parts.append(piece)
+    return Answer(response.status_code, response.headers, b"".join(parts), response.url)
+
+
+def _errors(answer: Answer) -> list[tuple[str, str]]:
+    """(code, message) of the errors that a registry tells (distribution-spec, "Error codes")."""
+    try:
+        rows = json.loads(answer.body)["errors"]
+        return [(str(row.get("code", "")), re.sub(r"\s+", " ", str(row.get("message", "")))[:200]) for row in rows[:5]]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []
+
+
+def _certificates(host: str) -> ssl.SSLContext:
+    """The machine's trusted authorities, and those kept for this registry as Docker and Podman keep them.
+
+    certs.d/HOST:PORT/ holds `*.crt` (authorities) and `*.cert` with `*.key` (a certificate of our own).
+    """
+    context = tls_context(read_pip_settings().cert)
+    places = (Path.home() / ".config/containers", Path("/etc/containers"), Path("/etc/docker"))
+    folder = next((folder for place in places if (folder := place / "certs.d" / host).is_dir()), None)
+    if folder is None:
+        return context
+    try:
+        for authority in sorted(folder.glob("*.crt")):
+            context.load_verify_locations(authority)
+        for own in sorted(folder.glob("*.cert")):
+            context.load_cert_chain(own, own.with_suffix(".key"))
+    except OSError as error:
+        raise RegistryError(f"a certificate in {folder} cannot be used: {error}", "Correct or remove it.") from None
+    return context

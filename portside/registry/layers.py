@@ -1,0 +1,106 @@
+"""Layers that somebody has built already, found by their keys in the registries that this machine knows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from portside.errors import InputError, RegistryError
+from portside.parallel import run_all
+from portside.plan import LayerPlan, Part, Plan
+from portside.prebuilt import check_base
+from portside.progress import say
+from portside.registry.client import Client
+from portside.registry.manifests import Blob, layer_tag, read_layer_manifest
+from portside.registry.pull import JOBS, bring
+from portside.registry.reference import parse_repository
+from portside.store import Store
+
+CONNECT_SECONDS = 4.0
+"""A registry is only asked on the way to building; one that is away must not hold that up."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Whether a layer can be pulled. source: the repository that has it, or None. blobs: by part key.
+
+    refused: why the other registries that were asked cannot give it, one line each.
+    """
+
+    layer: LayerPlan
+    source: str | None
+    blobs: Mapping[str, Blob]
+    refused: tuple[str, ...]
+
+
+class Registries:
+    """The registries to ask, in this order. One that does not answer is not asked again."""
+
+    def __init__(self, repositories: Sequence[str]) -> None:
+        """repositories: `[http://]HOST[:PORT]/REPOSITORY`. Raises RecipeError."""
+        self._repositories = [parse_repository(text) for text in dict.fromkeys(repositories)]
+        self._clients: dict[str, Client] = {}
+        self._away: dict[str, str] = {}
+
+    def __enter__(self) -> "Registries":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for client in self._clients.values():
+            client.__exit__()
+
+    def offer(self, layer: LayerPlan) -> Offer:
+        """Ask for a layer; nothing but manifests travels."""
+        refused: list[str] = []
+        for repository in self._repositories:
+            name = str(repository)
+            if name in self._away:
+                refused.append(f"{name}: {self._away[name]}")
+                continue
+            try:
+                client = self._clients.get(name)
+                if client is None:
+                    client = self._clients[name] = Client(repository, pauses=(), connect_seconds=CONNECT_SECONDS)
+                data = client.manifest(layer_tag(layer))
+            except RegistryError as error:
+                self._away[name] = error.problem
+                refused.append(f"{name}: {error.problem}")
+                continue
+            if data is None:
+                continue
+            try:
+                blobs = read_layer_manifest(data, layer)
+                for part in layer.parts:
+                    check_base(part, blobs[part.key].diff_id)
+            except (RegistryError, InputError) as error:
+                refused.append(f"{name}:{layer_tag(layer)}: {error.problem}")
+                continue
+            return Offer(layer, name, blobs, tuple(refused))
+        return Offer(layer, None, {}, tuple(refused))
+
+    def pull(self, plan: Plan, layers: Sequence[LayerPlan], missing: Sequence[Part], store: Store) -> dict[str, str]:
+        """Pull what is offered of the missing parts; gives for each part key where it came from.
+
+        What cannot be pulled is told and left to be built.
+        """
+        pulled: dict[str, str] = {}
+        jobs = []
+        for layer in layers:
+            wanted = [part for part in layer.parts if part in missing]
+            if not wanted:
+                continue
+            offer = self.offer(layer)
+            for reason in offer.refused:
+                say(f"{layer.name} is not pulled: {reason}")
+            if offer.source is not None:
+                jobs += [partial(self._bring, part, offer, plan, store, pulled) for part in wanted]
+        run_all(jobs, JOBS)
+        return pulled
+
+    def _bring(self, part: Part, offer: Offer, plan: Plan, store: Store, pulled: dict[str, str]) -> None:
+        assert offer.source is not None
+        try:
+            bring(part, offer.blobs[part.key], plan, store, self._clients[offer.source], [])
+        except (RegistryError, InputError) as error:
+            say(f"{part.layer}/{part.name} is refused and will be built here: {error.problem}")
+        else:
+            pulled[part.key] = offer.source

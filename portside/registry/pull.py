@@ -1,0 +1,85 @@
+"""From a registry into the store: a whole image by its tag, proven against the lock before it counts as built."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from portside.errors import InputError, RegistryError
+from portside.image import make_image, parts_up_to
+from portside.parallel import run_all
+from portside.plan import Part, Plan
+from portside.prebuilt import adopt, check_config
+from portside.progress import transfer
+from portside.registry.client import Client
+from portside.registry.download import download
+from portside.registry.manifests import Blob, read_image_manifest
+from portside.registry.reference import Reference
+from portside.store import Store
+from portside.store.layout import Blob as StoredBlob
+from portside.store.layout import Image
+
+JOBS = 4
+"""Blobs at the same time."""
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What a pull did. received: names of the parts that had to travel; received_bytes: of their blobs."""
+
+    reference: str
+    image: Image
+    received: tuple[str, ...]
+    received_bytes: int
+
+
+def pull(plan: Plan, store: Store, reference: Reference) -> Pulled:
+    """Bring an image's layers into the store. It must be the one that the plan gives.
+
+    An interrupted pull is continued. Raises RegistryError, InputError where the image or a blob is another than the
+    lock says, and StoreError.
+    """
+    last = plan.layers[-1].name
+    parts = parts_up_to(plan, last)
+    received: list[str] = []
+    with Client(reference.repository) as client:
+        data = client.manifest(reference.tag)
+        if data is None:
+            raise RegistryError(
+                f"{reference.repository} has no tag {reference.tag}",
+                f"Build it, or push it from where it is built: invoke push --recipe {plan.recipe.name}",
+            )
+        with _naming(reference):
+            digest, size, blobs = read_image_manifest(data)
+            config = client.small_blob(digest, size)
+            diff_ids = check_config(plan, last, config)
+            if [blob.diff_id for blob in blobs] != diff_ids:
+                raise RegistryError("its manifest lists other layers than its config")
+            jobs = [
+                partial(bring, part, blob, plan, store, client, received)
+                for part, blob in zip(parts, blobs, strict=True)
+            ]
+            run_all(jobs, JOBS)
+    stored = {part.key: StoredBlob(blob.diff_id, blob.size) for part, blob in zip(parts, blobs, strict=True)}
+    return Pulled(str(reference), make_image(plan, last, stored), tuple(received), client.received)
+
+
+def bring(part: Part, blob: Blob, plan: Plan, store: Store, client: Client, received: list[str]) -> None:
+    """One part: its blob if the store lacks it, proven and recorded under the part's key."""
+    if not store.layout.has(blob.diff_id):
+        with transfer(f"{part.layer}/{part.name}", blob.travels) as advance:
+            download(client, store, blob, advance)
+        received.append(f"{part.layer}/{part.name}")
+    size = store.layout.blob(blob.diff_id).stat().st_size
+    adopt(part, StoredBlob(blob.diff_id, size), plan, store)
+
+
+@contextmanager
+def _naming(reference: Reference) -> Iterator[None]:
+    """Say in every error which image it is about."""
+    try:
+        yield
+    except (RegistryError, InputError) as error:
+        if reference.repository.host in error.problem:
+            raise
+        raise type(error)(f"{reference} is refused: {error.problem}", error.solution) from None

@@ -1,73 +1,12 @@
 """The tasks: they parse arguments, call the library and print. `invoke --list`, `invoke --help TASK`."""
 
-import functools
-import json as json_module
-import logging
-import os
 import sys
-import traceback
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
 
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
 
-from portside.errors import PortsideError, RecipeError
-
-ROOT = Path(__file__).resolve().parent
-RECIPE = "name of a recipe: recipes/NAME.yaml"
-LAYER = "env, sources, migrated or weights"
-ENGINE = "the engine to use; default: PORTSIDE_ENGINE, portside.toml, docker"
-JSON = "print one JSON object on stdout and nothing else"
-
-
-def leave(code: int) -> NoReturn:
-    """End the process without waiting for its threads: one may be in the middle of gigabytes."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-def portside_task(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """An invoke task whose expected errors reach a person as text and an exit code, without a traceback."""
-
-    def decorate(body: Callable[..., Any]) -> Any:
-        @functools.wraps(body)
-        def run(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return body(*args, **kwargs)
-            except PortsideError as error:
-                if os.environ.get("PORTSIDE_DEBUG") or logging.getLogger("invoke").isEnabledFor(logging.DEBUG):
-                    traceback.print_exc()
-                print(f"error: {error}", file=sys.stderr)
-                leave(error.exit_code)
-            except KeyboardInterrupt:
-                print("\ninterrupted; the next run continues from here", file=sys.stderr)
-                leave(130)
-
-        return task(run, **options)
-
-    return decorate
-
-
-def project() -> Any:
-    from portside.project import Project
-
-    return Project(ROOT)
-
-
-def show(value: Any) -> None:
-    print(json_module.dumps(value, indent=2, sort_keys=False))
-
-
-def check_layer(layer: str) -> str:
-    from portside.recipe.models import LAYERS
-
-    if layer not in LAYERS:
-        raise RecipeError(f"no layer '{layer}'", f"The layers are {', '.join(LAYERS)}.")
-    return layer
+from portside.cli import ENGINE, JSON, LAYER, RECIPE, ROOT, check_layer, portside_task, project, show
 
 
 @portside_task(help={"json": JSON})
@@ -213,6 +152,7 @@ def check(c: Context, recipe: str, layer: str | None = None, engine: str | None 
         "env": "NAME=VALUE; may be repeated",
         "network": "none, bridge, host or a network's name; default: none, bridge where ports are published",
         "user": "a user of the image or UID[:GID]",
+        "weights": "baked (in the image) or mount (read-only from the store, on the migrated layer's image)",
         "detach": "run in the background",
         "recreate": "remove a container of this name first",
         "dry-run": "print the equivalent `docker run` and start nothing",
@@ -231,6 +171,7 @@ def run_container(
     devices: str | None = None,
     network: str | None = None,
     user: str | None = None,
+    weights: str = "baked",
     detach: bool = False,
     recreate: bool = False,
     dry_run: bool = False,
@@ -240,13 +181,17 @@ def run_container(
 
     Example: invoke run-container --recipe minilm --command 'python3 embed.py "A cat." "A kitten."'
     """
-    from portside.runtime import container_spec
+    from portside.errors import RecipeError
+    from portside.runtime import container_spec, weight_mounts
     from portside.runtime import run_container as start
 
     check_layer(layer)
+    if weights not in ("baked", "mount"):
+        raise RecipeError(f"no such way to have weights: '{weights}'", "Say baked or mount.")
     p = project()
+    loaded = p.recipe(recipe)
     spec = container_spec(
-        p.recipe(recipe),
+        loaded,
         layer=layer,
         devices=devices,
         command=command,
@@ -257,6 +202,7 @@ def run_container(
         ports=port,
         env=env,
         user=user,
+        weights=weight_mounts(loaded, p.lock(loaded), p.store) if weights == "mount" else (),
     )
     code = start(p.engine(engine), spec, dry_run=dry_run, recreate=recreate)
     if code:
@@ -316,6 +262,67 @@ def diff(
             print("\n".join(as_lines(made, limit)))
     if exit_code and not made.same:
         raise Exit(code=1)
+
+
+@portside_task(
+    help={
+        "source": "folder with the code to migrate; it is not changed",
+        "ruleset": "mlu, npu, cpu, or a path to a ruleset (.yaml)",
+        "output": "a new or empty folder for the migrated tree and its reports",
+        "mode": "precise (token and import aware) or vendor (as torch_gpu2mlu.py, line by line)",
+        "strict": "vendor mode: also CUDA, gpu and GPU",
+        "json": JSON,
+    }
+)
+def migrate(
+    c: Context,
+    source: str,
+    output: str,
+    ruleset: str = "mlu",
+    mode: str = "precise",
+    strict: bool = False,
+    json: bool = False,
+) -> None:
+    """Rewrite CUDA code for another accelerator, with a report to review.
+
+    Example: invoke migrate --source ChatGLM-6B --ruleset mlu --output ChatGLM-6B_mlu
+    """
+    from portside.errors import RecipeError
+    from portside.migrate import migrate_folder
+    from portside.migrate.rulesets import load
+    from portside.overview import migration_lines
+
+    if mode not in ("precise", "vendor"):
+        raise RecipeError(f"no mode '{mode}'", "The modes are precise and vendor.")
+    report = migrate_folder(
+        Path(source), load(ruleset), "vendor" if mode == "vendor" else "precise", Path(output), strict
+    )
+    if json:
+        show({"output": output, "counts": report.counts()})
+    else:
+        print("\n".join(migration_lines(report, Path(output))))
+
+
+@portside_task(help={"recipe": f"{RECIPE}; default: only the machine", "engine": ENGINE, "json": JSON})
+def doctor(c: Context, recipe: str | None = None, engine: str | None = None, json: bool = False) -> None:
+    """Engine, driver, devices, disk, missing inputs: each with its remedy; the exit code is for CI.
+
+    Example: invoke doctor --recipe minilm
+    """
+    from portside.doctor import examine, exit_code, to_json, to_lines
+    from portside.lock.file import read_lock
+    from portside.runtime import Host
+
+    p = project()
+    loaded = p.recipe(recipe) if recipe else None
+    lock = read_lock(loaded.lock_path) if loaded else None
+    findings = examine(Host.here(), p.config, loaded, lock, lambda: p.engine(engine))
+    if json:
+        show(to_json(findings))
+    else:
+        print("\n".join(to_lines(findings)))
+    if code := exit_code(findings):
+        raise Exit(code=code)
 
 
 @portside_task(

@@ -146,7 +146,7 @@ def _migrated(plan: Plan, store: Store) -> dict[str, Any]:
         return {"rows": rows, "migration": None}
     from portside.migrate.rulesets import load
 
-    suffix = load(migration.ruleset).suffix
+    suffix = load(migration.ruleset, migration.extend).suffix
     pairs = {name: f"{name}{suffix}" for name in migration.sources}
     return {"rows": rows, "migration": {"mode": migration.mode, "strict": migration.strict, "trees": pairs}}
 

@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from portside.errors import LockError
+from portside.errors import LockError, MigrationError
 from portside.inputs import archives, git
 from portside.inputs.spool import Spool
 from portside.lock.models import Lock, LockedSource, LockedWeights, is_large
 from portside.recipe import Recipe
 from portside.store import Store
 from portside.tree import Content, Entry, Tree, file_entry
+
+if TYPE_CHECKING:
+    from portside.migrate.report import Report
 
 REPORT = "migration"
 """The folder of the workspace that holds report.json, report.md and report.html."""
@@ -46,7 +50,7 @@ def _migrate_and_patch(recipe: Recipe, sources: Mapping[str, Tree]) -> Tree:
 
     migration = recipe.model.migration
     assert migration is not None
-    ruleset = load(migration.ruleset)
+    ruleset = load(migration.ruleset, migration.extend)
     together = Tree()
     for name in sorted(migration.sources):
         for entry in sources[name].at(f"{name}{ruleset.suffix}"):
@@ -54,12 +58,31 @@ def _migrate_and_patch(recipe: Recipe, sources: Mapping[str, Tree]) -> Tree:
     migrated = migrate(together, ruleset, migration.mode, strict=migration.strict)
     patched = apply(migrated.tree, recipe.model.patches, recipe.folder_tree())
     report = migrated.report
+    if open_hits := report.unaccepted(migration.accept):
+        # A patch may have taken care of them, so what counts is what the patched files still have.
+        suspects = Tree(patched.tree[path] for path in {path for path, _ in open_hits} if path in patched.tree)
+        _stop_at(migrate(suspects, ruleset, migration.mode, strict=migration.strict).report, recipe)
     for change in patched.changes:
         hit = PatchHit(change.name, change.line, change.before, change.after)
         report.add_patches(change.path, [hit])
-    for file_name, write in (("report.json", to_json), ("report.md", to_markdown), ("report.html", to_html)):
-        patched.tree.put(file_entry(f"{REPORT}/{file_name}", write(report)))
+    html = to_html(report, together, patched.tree)
+    reports = {"report.json": to_json(report), "report.md": to_markdown(report), "report.html": html}
+    for name, content in reports.items():
+        patched.tree.put(file_entry(f"{REPORT}/{name}", content))
     return patched.tree
+
+
+def _stop_at(report: "Report", recipe: Recipe) -> None:
+    """Raise MigrationError for what the accelerator does not support, unless the recipe accepts it with a reason."""
+    migration = recipe.model.migration
+    assert migration is not None
+    if open_hits := report.unaccepted(migration.accept):
+        shown = [f"  {path}:{hit.line}: {hit.name}: {hit.note}" for path, hit in open_hits[:20]]
+        more = [f"  and {len(open_hits) - 20} more"] if len(open_hits) > 20 else []
+        raise MigrationError(
+            "\n".join([f"{len(open_hits)} places use what {migration.ruleset} does not support:", *shown, *more]),
+            "Patch them, or accept each by its name with a reason: migration.accept in the recipe.",
+        )
 
 
 def weights_tree(weights: LockedWeights, store: Store) -> Tree:

@@ -1,7 +1,8 @@
 """Reports for people and as JSON: recipes, plans, what changed in a lock."""
 
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from portside.errors import PortsideError
 from portside.lock.file import differences, read_lock
@@ -11,6 +12,9 @@ from portside.progress import human_bytes
 from portside.project import Project
 from portside.recipe import find_recipes
 from portside.store import Store
+
+if TYPE_CHECKING:
+    from portside.migrate.report import Report
 
 
 def overview(project: Project) -> list[dict[str, Any]]:
@@ -92,9 +96,21 @@ def inspect_lines(report: dict[str, Any]) -> list[str]:
     return lines
 
 
+def migration_lines(report: "Report", output: Path) -> list[str]:
+    counts = report.counts()
+    lines = [
+        f"{counts['edits']} edits in {counts['files_edited']} of {counts['python_files']} Python files, "
+        f"{counts['kept']} places kept, {counts['unsupported']} unsupported, {counts['needs-person']} for a person"
+    ]
+    lines += [f"  unsupported: {path}:{hit.line}: {hit.name}" for path, hit in report.unaccepted({})]
+    return [*lines, f"Written to {output}; open {output / 'report.html'} to review it"]
+
+
 def lock_changes(old: Lock | None, new: Lock) -> list[str]:
     """One line per input that came, went or changed its version."""
     before, after = dict(_versions(old)) if old else {}, dict(_versions(new))
+    if old is None:
+        return [f"{len(after)} inputs"]
     lines = []
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):

@@ -140,7 +140,7 @@ def _migrated_parts(recipe: Recipe, lock: Lock, workspace: str) -> list[Part]:
         epoch = max(lock.sources[name].epoch for name in migration.sources)
         manifest |= {
             "migration": {
-                "ruleset": load(migration.ruleset).digest,
+                "ruleset": load(migration.ruleset, migration.extend).digest,
                 "mode": migration.mode,
                 "strict": migration.strict,
             },

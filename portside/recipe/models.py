@@ -1,7 +1,7 @@
 """The recipe format, defined only here: parsing, errors, the JSON schema and docs/recipe.md come from these models."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -174,6 +174,15 @@ class Migration(Model):
     )
     strict: bool = Field(False, description="vendor mode's -s: also CUDA, gpu and GPU")
     sources: tuple[Name, ...] = Field(min_length=1, description="the sources to migrate")
+    extend: dict[str, Any] = Field(
+        {}, description="changes to the ruleset: `framework`, `suffix`, `add` (rules), `remove` (ids); see rulesets.md"
+    )
+    accept: dict[str, Annotated[str, Field(min_length=1)]] = Field(
+        {},
+        description="unsupported places that may stay: the name of the call, or a rule's id, and the reason; "
+        "any other stops the build",
+        examples=[{"torch.cuda.ipc_collect": "only called where several processes share a card"}],
+    )
 
 
 class WheelWeights(Model):

@@ -116,7 +116,7 @@ def _in_memory(folder: Path, controls: Sequence[Stanza]) -> list[str]:
     """
     # Installed-Size is in KiB (Debian policy 5.6.20); while a file is replaced, both of its versions are there.
     installed = sum(int(size) for c in controls if (size := c.get("Installed-Size", "")).isdecimal()) << 10
-    if os.geteuid() != 0 or installed * 4 > _free_memory():
+    if os.geteuid() != 0 or installed * 4 > _free_memory() or shutil.which("unshare") is None:
         return []
     mount = ["mount", "-t", "tmpfs", "-o", f"mode=755,size={installed * 3}", "portside"]
     tried = subprocess.run(["unshare", "--mount", *mount, folder], capture_output=True, check=False)
@@ -150,7 +150,9 @@ def _write_archive(
     index = ""
     for deb, control in zip(debs, controls, strict=True):
         if (control.get("Package"), control.get("Version")) != (deb.name, deb.version):
-            raise BuildError(f"{deb.path} holds {control.get('Package')} {control.get('Version')}, not {deb.name}")
+            raise BuildError(
+                f"{deb.path} holds {control.get('Package')} {control.get('Version')}, not {deb.name} {deb.version}"
+            )
         name = f"{deb.sha256}.deb"
         _link(files[deb.name], pool / name)
         place = {"Essential": "yes", "Filename": f"pool/{name}", "Size": str(deb.size), "SHA256": deb.sha256}
@@ -170,6 +172,7 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
+        target.chmod(0o644)
 
 
 def _run(command: Sequence[str], epoch: int, temporary: Path, log: Log) -> None:

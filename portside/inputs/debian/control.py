@@ -71,8 +71,11 @@ def deb_of(stanza: Stanza) -> Deb:
             size=int(stanza["Size"]),
             sha256=stanza["SHA256"],
         )
-    except (KeyError, ValueError, ValidationError) as error:
-        raise InputError(f"a package index has a stanza that cannot be used: {error}") from None
+    except ValidationError as error:
+        problem = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())
+        raise InputError(f"the index's stanza of {stanza['Package']} cannot be used: {problem}") from None
+    except (KeyError, ValueError) as error:
+        raise InputError(f"the index's stanza of {stanza.get('Package')} cannot be used: {error}") from None
     return check_deb(deb)
 
 

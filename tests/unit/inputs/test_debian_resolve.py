@@ -1,0 +1,187 @@
+"""Resolving against the tiny signed archive beside this file (`debian_archive/make.py` writes it): apt, no network."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from portside.config import Config, Mirrors
+from portside.errors import InputError, LockError, RecipeError
+from portside.inputs.debian import apt, mirrors
+from portside.inputs.debian.resolve import Update, resolve_base, resolve_packages
+from portside.lock.models import Deb
+from portside.store import Store
+
+ARCHIVE = Path(__file__).parent / "debian_archive"
+WHERE = ("tiny", "amd64")
+
+
+class Machine:
+    """A store, and a configuration that knows only the tiny archive."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = Store(folder / "home")
+        self.archive = folder / "archive of tests"
+        shutil.copytree(ARCHIVE / "dists", self.archive / "dists")
+        self.config = Config(home=folder / "home", mirrors=Mirrors(debian=(self.archive.as_uri(),)))
+
+    def base(self, include: tuple[str, ...] = (), keep: tuple[Deb, ...] = (), update: Update = ()) -> list[Deb]:
+        return resolve_base(*WHERE, include, keep, update, self.config, self.store)[0]
+
+    def packages(self, *packages: str, base: tuple[Deb, ...] = (), keep: tuple[Deb, ...] = ()) -> list[str]:
+        debs = resolve_packages(packages, base or self.base(), *WHERE, keep, (), self.config, self.store)
+        return [f"{deb.name}={deb.version}" for deb in debs]
+
+    def old_deb(self, name: str, depends: str = "libc6", kept: bool = True) -> Deb:
+        """Version 1.0 of a package, which the archive has dropped; in the store if `kept`."""
+        root = self.folder / f"{name}-1.0"
+        (root / "DEBIAN").mkdir(parents=True)
+        needs = f"Depends: {depends}\n" if depends else ""
+        text = f"Package: {name}\nVersion: 1.0\nArchitecture: all\nMaintainer: nobody\n{needs}Description: old\n"
+        (root / "DEBIAN" / "control").write_text(text)
+        file = self.folder / f"{name}_1.0_all.deb"
+        subprocess.run(["dpkg-deb", "--root-owner-group", "--build", root, file], check=True, stdout=subprocess.DEVNULL)
+        with Store(self.folder / ("home" if kept else "other")).inputs.receive(name, None, None) as receiver:
+            receiver.write(file.read_bytes())
+        path = f"pool/main/{name[0]}/{name}/{file.name}"
+        size = file.stat().st_size
+        return Deb(name=name, version="1.0", architecture="all", path=path, size=size, sha256=receiver.sha256)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    monkeypatch.setattr(mirrors, "_apt_roots", lambda suite: ())
+    monkeypatch.setattr(apt.mirrors, "signed_by", lambda suite: str(ARCHIVE / "archive.asc"))
+    return Machine(tmp_path)
+
+
+def versions(debs: list[Deb]) -> dict[str, str]:
+    return {deb.name: deb.version for deb in debs}
+
+
+def test_base_is_essential_and_required_packages_and_apt(machine: Machine) -> None:
+    debs, snapshot = resolve_base(*WHERE, [], [], (), machine.config, machine.store)
+    assert versions(debs) == {"apt": "2.0", "base-files": "2.0", "libc6": "2.0"}
+    assert snapshot == "20200711T101637Z"
+    assert debs[0].path == "pool/main/a/apt/apt_2.0_all.deb"
+
+
+def test_base_includes_packages_with_what_they_need_but_not_recommend(machine: Machine) -> None:
+    assert sorted(versions(machine.base(("tool",)))) == ["apt", "base-files", "helper", "libc6", "tool"]
+
+
+def test_packages_are_only_what_they_add_to_the_base(machine: Machine) -> None:
+    assert machine.packages("tool", "libc6") == ["helper=2.0", "tool=2.0"]
+    assert machine.packages("plain=2.0") == ["plain=2.0"]
+    assert machine.packages() == []
+
+
+def test_unknown_packages_are_all_named_with_near_misses(machine: Machine) -> None:
+    with pytest.raises(RecipeError) as raised:
+        machine.packages("plian", "tool=1.0", "mail-agent", "extra", "zzz")
+    text = str(raised.value)
+    assert "plian: did you mean plain?" in text
+    assert "tool=1.0: tiny has 2.0" in text
+    assert "mail-agent: only provided, by mail-server" in text
+    assert "zzz: nothing has a name like it" in text
+    assert "extra" not in text
+
+
+@pytest.mark.parametrize(
+    "spec", ["?essential", "tool-", "./x.deb", "tool/other", "-y", "tool=", "tool=1 2", "Tool", "a"]
+)
+def test_only_names_and_versions_reach_apt(machine: Machine, spec: str) -> None:
+    with pytest.raises(RecipeError, match=r"tool-:|not a Debian package"):
+        machine.packages(spec)
+
+
+def test_packages_that_do_not_go_together_come_with_apts_reason(machine: Machine) -> None:
+    with pytest.raises(RecipeError, match="torn : Depends: nothing-has-this"):
+        machine.packages("torn")
+
+
+def test_a_path_out_of_the_mirror_is_refused(machine: Machine) -> None:
+    with pytest.raises(InputError, match="stanza of evil cannot be used: path"):
+        machine.packages("evil")
+
+
+def test_a_locked_version_stays_though_the_mirror_dropped_it(machine: Machine) -> None:
+    old = machine.old_deb("plain")
+    base = tuple(machine.base())
+    assert machine.packages("plain", "tool", base=base, keep=(old,)) == ["helper=2.0", "plain=1.0", "tool=2.0"]
+    assert old in machine.base(("plain",), keep=(*base, old))
+
+
+def test_update_lets_a_locked_version_go(machine: Machine) -> None:
+    old = machine.old_deb("plain")
+    assert versions(machine.base(("plain",), (old,), ["plain"]))["plain"] == "2.0"
+    assert versions(machine.base(("plain",), (old,), "all"))["plain"] == "2.0"
+    assert versions(machine.base(("plain",), (old,), ["tool"]))["plain"] == "1.0"
+
+
+def test_a_locked_version_that_nobody_has_moves(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    gone = machine.old_deb("plain", kept=False)
+    assert versions(machine.base(("plain",), (gone,)))["plain"] == "2.0"
+    assert "plain 1.0 has left the mirror and is not in the store" in capsys.readouterr().err
+
+
+def test_a_locked_version_that_is_not_needed_is_dropped(machine: Machine) -> None:
+    assert "plain" not in versions(machine.base((), (machine.old_deb("plain"),)))
+
+
+def test_locked_versions_in_the_way_name_the_update_that_is_needed(machine: Machine) -> None:
+    with pytest.raises(LockError, match=r"invoke lock --recipe R --update helper$"):
+        machine.packages("tool", keep=(machine.old_deb("helper"),))
+
+
+def test_packages_that_need_a_newer_base_say_so(machine: Machine) -> None:
+    base = (machine.old_deb("libc6", depends=""),)
+    assert machine.packages("plain", base=base) == ["plain=2.0"]
+    with pytest.raises(LockError, match=r"libc6 1\.0 -> 2\.0"):
+        machine.packages("needs-new", base=base)
+
+
+def test_a_base_that_nobody_knows_any_more(machine: Machine) -> None:
+    with pytest.raises(InputError, match=r"libc6 1\.0 of the base has left the mirror"):
+        machine.packages("plain", base=(machine.old_deb("libc6", kept=False),))
+
+
+def test_a_release_signed_by_somebody_else_is_refused(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apt.mirrors, "signed_by", lambda suite: str(ARCHIVE / "stranger.asc"))
+    with pytest.raises(InputError, match=r"(?s)no Debian mirror gives a verified index.*(NO_PUBKEY|Missing key)"):
+        machine.base()
+
+
+def test_a_key_inside_the_sources_counts(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = (ARCHIVE / "archive.asc").read_text().splitlines()
+    inside = "\n" + "\n".join(f" {line or '.'}" for line in lines)
+    monkeypatch.setattr(apt.mirrors, "signed_by", lambda suite: inside)
+    assert machine.packages("plain") == ["plain=2.0"]
+
+
+def test_an_index_that_was_changed_is_refused(machine: Machine) -> None:
+    index = machine.archive / "dists/tiny/main/binary-amd64/Packages"
+    index.write_bytes(index.read_bytes().replace(b"Size: 1000", b"Size: 9999"))
+    with pytest.raises(InputError, match="no Debian mirror gives a verified index"):
+        machine.base()
+
+
+def test_no_keys_at_all_names_the_package_that_has_them(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apt.mirrors, "signed_by", lambda suite: "")
+    monkeypatch.setattr(apt, "_KEYRING_FOLDER", machine.folder)
+    with pytest.raises(InputError, match="apt-get install debian-archive-keyring"):
+        machine.base()
+
+
+def test_the_next_mirror_is_asked_when_one_fails(machine: Machine) -> None:
+    places = ((machine.folder / "nothing").as_uri(), machine.archive.as_uri())
+    machine.config = Config(home=machine.folder / "home", mirrors=Mirrors(debian=places))
+    assert "apt" in versions(machine.base())
+
+
+def test_without_apt_the_error_says_where_to_lock(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(machine.folder))
+    with pytest.raises(InputError, match="which this machine does not have"):
+        machine.base()

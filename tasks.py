@@ -7,6 +7,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from portside.cli import ENGINE, JSON, LAYER, RECIPE, ROOT, check_layer, portside_task, project, show
+from portside.errors import CheckError
 
 
 @portside_task(help={"json": JSON})
@@ -221,6 +222,41 @@ def inspect(c: Context, recipe: str, json: bool = False) -> None:
         show(report)
     else:
         print("\n".join(inspect_lines(report)))
+
+
+@portside_task(
+    help={
+        "recipe": RECIPE,
+        "offline": "use only what is on this machine",
+        "keep": "a folder for both tars of every part that differs",
+        "limit": "paths shown of each part; 0 shows all",
+        "engine": ENGINE,
+        "json": JSON,
+    }
+)
+def verify(
+    c: Context,
+    recipe: str,
+    offline: bool = False,
+    keep: str | None = None,
+    limit: int = 20,
+    engine: str | None = None,
+    json: bool = False,
+) -> None:
+    """Build every layer again from its inputs, under other conditions, and compare; name what differs, and why.
+
+    Ends with 9 where a layer is not reproducible. Example: invoke verify --recipe minilm
+    """
+    from portside.verify import verify as build_again
+    from portside.verify.report import as_json, as_lines
+
+    verdict = build_again(project(), recipe, engine=engine, offline=offline, keep=Path(keep) if keep else None)
+    if json:
+        show(as_json(verdict))
+    else:
+        print("\n".join(as_lines(verdict, limit)))
+    if not verdict.reproducible:
+        raise Exit(code=CheckError.exit_code)
 
 
 @portside_task(

@@ -1,0 +1,6 @@
+"""Build again from nothing and compare: is an image what its recipe and its lock say, and if not, why?"""
+
+from portside.verify.run import verify
+from portside.verify.verdict import Verdict
+
+__all__ = ["Verdict", "verify"]

@@ -1,0 +1,78 @@
+"""The second build, in a process of its own: `python -m portside.verify.again JOB`.
+
+JOB is a JSON file: root, recipe, home (a scratch store with the inputs), engine, conditions, expected (diff IDs by part
+key) and result, the file to write: diff IDs by part key, or the error.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from portside.base import make_base
+from portside.build import make_again
+from portside.data import part_tree
+from portside.errors import PortsideError
+from portside.fetch import Fetcher
+from portside.inputs.spool import Spool
+from portside.layers.canonical import data_layer
+from portside.layers.writer import write_layer
+from portside.lock.models import DebianBase
+from portside.plan import Part, Plan, blob_of
+from portside.progress import live, step
+from portside.project import Project
+from portside.store import Store
+from portside.verify.conditions import Conditions, put_reversed
+
+
+def main(job_file: Path) -> None:
+    job = json.loads(job_file.read_bytes())
+    Conditions(**job["conditions"]).apply()
+    result: dict[str, Any]
+    try:
+        result = {"diff_ids": _build(job)}
+    except PortsideError as error:
+        result = {"error": [type(error).__name__, error.problem, error.solution]}
+    Path(job["result"]).write_text(json.dumps(result), encoding="utf-8")
+
+
+def _build(job: dict[str, Any]) -> dict[str, str]:
+    project = Project(Path(job["root"]))
+    store = Store(Path(job["home"]))
+    plan = project.plan(project.recipe(job["recipe"]))
+    bases = [part for part in plan.parts() if part.kind == "base"]
+    found = {part.key: _base(part, plan, store) for part in bases}
+    if any(found[part.key] != job["expected"][part.key] for part in bases):
+        return found  # nothing can be built on a base that is another
+    # No folder of this machine is looked into: only what the first build had, by its hash.
+    fetcher = Fetcher(store, project.config.model_copy(update={"folders": ()}), offline=True)
+    lower = [part for part in plan.parts() if part.layer != "weights" and part not in bases]
+    blobs = make_again(plan, store, fetcher, project.engine(job["engine"]), lower, put_context=put_reversed)
+    found |= {part.key: blobs[part.key].digest for part in lower}
+    with live():
+        found |= {part.key: _weights(part, plan, store, job["expected"]) for part in plan.layer("weights").parts}
+    return found
+
+
+def _base(part: Part, plan: Plan, store: Store) -> str:
+    """The diff ID of the base made again, or of the one that was taken over where it cannot be made again."""
+    taken, base = blob_of(part, store), plan.lock.base
+    if taken is not None:
+        return taken.digest
+    assert isinstance(base, DebianBase), part.name
+    return make_base(base.suite, base.architecture, base.epoch, base.debs, store).digest
+
+
+def _weights(part: Part, plan: Plan, store: Store, expected: dict[str, str]) -> str:
+    """The part's diff ID; its blob is written only where it is not the expected one: weights are large."""
+    with step(f"{part.layer}/{part.name}"), store.workspace() as folder, Spool(folder) as spool:
+        layer = data_layer(part_tree(plan.recipe, plan.lock, part.layer, part.name, store, spool), part.epoch)
+        written = write_layer(layer, None)
+        if written.diff_id != expected.get(part.key):
+            with store.layout.new_blob() as new:
+                new.commit(write_layer(layer, new.stream).diff_id)
+    return written.diff_id
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

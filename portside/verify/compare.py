@@ -1,0 +1,63 @@
+"""Two builds of one part: every path that differs, and why."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from portside.canonical import copy_and_hash
+from portside.diff.files import FileChange, Files, compare
+from portside.errors import InputError
+from portside.layers.raw import TarLayer, read
+from portside.verify.causes import Cause, Window, causes, writing_step
+from portside.verify.texts import text_causes
+from portside.verify.verdict import Finding
+
+
+def differences(first: Path, second: Path, instructions: str, window: Window) -> list[Finding]:
+    """The findings for two layer tars of other diff IDs; at least one. instructions: of the part, empty if none.
+
+    Raises InputError for a tar that is no layer.
+    """
+    changes = compare(_files(first), _files(second), times=True)
+    renamed = _renamed(changes, window)
+    found = []
+    for change in changes:
+        why = [renamed[change.path]] if change.path in renamed else causes(change, instructions, window)
+        found.append(Finding(change.path, change, tuple(why), writing_step(change.path, instructions)))
+    return found or [_same_files(first)]
+
+
+def _files(path: Path) -> Files:
+    raw = read(TarLayer(path))
+    return Files(raw.entries, frozenset(raw.whiteouts))
+
+
+def _same_files(first: Path) -> Finding:
+    """The diff IDs differ and the files do not: the kept blob is not what its name says."""
+    with first.open("rb") as stream:
+        digest, _ = copy_and_hash(stream)
+    if digest == first.name:
+        raise InputError(f"{first} holds the same files as its second build in another tar: please report this")
+    evidence = f"the store's blob {first.name[:12]} is damaged: its sha256 is {digest[:12]}; remove it and build again"
+    return Finding(str(first), None, (Cause("unknown", evidence),), None)
+
+
+def _renamed(changes: Sequence[FileChange], window: Window) -> dict[str, Cause]:
+    """Paths that only one build has, where the other has one of a like name: tmp3k2a and tmp9x1c, log-1 and log-2."""
+    gone = [change.path for change in changes if change.change == "removed"]
+    new = [change.path for change in changes if change.change == "added"]
+    found: dict[str, Cause] = {}
+    for left in gone:
+        right = next((path for path in new if path not in found and _pattern(path) == _pattern(left)), None)
+        if right is None:
+            continue
+        cause = text_causes(left, right, window)[0]
+        if cause.kind == "unknown":
+            cause = Cause("random", f"'{left}' in one build, '{right}' in the other")
+        found[left] = found[right] = Cause(cause.kind, f"the name itself differs: {cause.evidence}")
+    return found
+
+
+def _pattern(path: str) -> str:
+    """The path with everything that may be a number or random characters masked."""
+    return re.sub(r"[A-Za-z_]*\d[A-Za-z0-9_]*|(?<=[._-])[A-Za-z0-9]{6,12}(?=$|[./])", "*", path)

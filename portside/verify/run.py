@@ -1,0 +1,165 @@
+"""The whole of `verify`: the first build (the store's), a second one under other conditions, the comparison."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import portside
+from portside import errors
+from portside.build import build
+from portside.errors import BuildError, PortsideError
+from portside.fetch import JOBS, fetch
+from portside.image import make_image
+from portside.lock.models import DebianBase
+from portside.parallel import run_all
+from portside.plan import Part, Plan, blob_of
+from portside.progress import live, say, step
+from portside.project import Project
+from portside.store import Store
+from portside.store.layout import Blob
+from portside.verify.causes import Window
+from portside.verify.compare import differences
+from portside.verify.conditions import NOT_VARIED, other_conditions
+from portside.verify.scratch import scratch_store
+from portside.verify.traces import traces
+from portside.verify.verdict import Finding, PartVerdict, Verdict
+
+STOP_SECONDS = 30
+"""How long an interrupted second build has to remove what it left in the engine."""
+SLACK = 2
+"""Seconds that the engine's clock may be off ours."""
+
+
+def verify(
+    project: Project, recipe: str, *, engine: str | None = None, offline: bool = False, keep: Path | None = None
+) -> Verdict:
+    """Build every layer of a recipe again from its inputs and compare with what the store has.
+
+    What the store does not have yet is built first, as `build` does. keep: a folder that gets both tars of every part
+    that differs, as LAYER-NAME.1.tar and .2.tar. Raises what building raises.
+    """
+    store = project.store
+    plan = project.pinned_plan(project.recipe(recipe), offline=offline)
+    fetcher = project.fetcher(offline)
+    with live():
+        fetch(plan, fetcher)
+        if isinstance(plan.lock.base, DebianBase) and not offline:
+            run_all([partial(fetcher.deb, deb, plan.lock.base) for deb in plan.lock.base.debs], JOBS)
+    if any(blob_of(part, store) is None for part in plan.parts()):
+        say(f"{recipe} is not built yet: this is the first of two builds")
+        build(plan, store, fetcher, project.engine(engine))
+    first = {part.key: _blob(part, store) for part in plan.parts()}
+    start = int(time.time()) - SLACK
+    with store.workspace() as folder:
+        bases = [first[part.key].digest for part in plan.parts() if part.kind == "base"]
+        scratch, base_made = scratch_store(plan.lock, store, folder / "home", bases)
+        conditions = other_conditions(os.environ)
+        job = {
+            "root": str(project.root.absolute()),
+            "recipe": recipe,
+            "home": str(scratch.home),
+            "engine": engine or project.config.engine,
+            "conditions": conditions.as_json(),
+            "expected": {key: blob.digest for key, blob in first.items()},
+            "result": str(folder / "result.json"),
+        }
+        with step(f"Building {recipe} once more, under other conditions"):
+            second = _run(job, folder, conditions.environment(os.environ))
+        builds = Window(start, int(time.time()) + SLACK)
+        with step("Comparing"):
+            parts = _compare(plan, first, second, store, scratch, builds, base_made)
+        if keep is not None:
+            _keep(parts, store, scratch, keep)
+    image_ids = make_image(plan, "weights", first).image_id, _second_image(plan, second, first)
+    return Verdict(recipe, parts, image_ids, tuple(conditions.describe()), NOT_VARIED)
+
+
+def _blob(part: Part, store: Store) -> Blob:
+    blob = blob_of(part, store)
+    assert blob is not None, part.name
+    return blob
+
+
+def _run(job: Mapping[str, Any], folder: Path, environment: dict[str, str]) -> dict[str, str]:
+    """The second build in a process of its own; gives diff IDs by part key. Raises the errors that it met."""
+    job_file = folder / "job.json"
+    job_file.write_text(json.dumps(job), encoding="utf-8")
+    package = str(Path(portside.__file__).resolve().parent.parent)
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, environment.get("PYTHONPATH")]))
+    command = [sys.executable, "-m", "portside.verify.again", str(job_file)]
+    with subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr) as child:
+        try:
+            code = child.wait()
+        except KeyboardInterrupt:
+            try:
+                child.wait(STOP_SECONDS)  # Ctrl-C has reached it too
+            except subprocess.TimeoutExpired:
+                child.kill()
+            raise
+    result_file = Path(job["result"])
+    if code or not result_file.exists():
+        raise BuildError(f"the second build ended with exit code {code} and no result", "Its output above says why.")
+    result = json.loads(result_file.read_bytes())
+    if "error" in result:
+        name, problem, solution = result["error"]
+        kind: type[PortsideError] = getattr(errors, name, BuildError)
+        raise kind(f"the second build failed: {problem}", solution)
+    return dict(result["diff_ids"])
+
+
+def _compare(
+    plan: Plan,
+    first: Mapping[str, Blob],
+    second: Mapping[str, str],
+    store: Store,
+    scratch: Store,
+    builds: Window,
+    base_made: bool,
+) -> tuple[PartVerdict, ...]:
+    verdicts = []
+    below_differ = False
+    for part in plan.parts():
+        old, new = first[part.key].digest, second.get(part.key)
+        instructions = str(part.manifest.get("instructions", ""))
+        found: list[Finding] = []
+        note = None
+        if part.kind == "base" and not base_made:
+            note = "taken as it is: the store does not have the .debs that it is made of"
+        if new is None:
+            note = "not built again: the base is another"
+        elif new != old:
+            window = Window(plan.lock.epoch, builds.last)
+            found = differences(store.layout.blob(old), scratch.layout.blob(new), instructions, window)
+            if below_differ and part.kind == "run":
+                note = "it was built on top of a layer that differs, which may be why"
+            below_differ = True
+        if new is not None and part.kind == "run":
+            known = {finding.path for finding in found}
+            seen = traces(scratch.layout.blob(new), instructions, builds, plan.lock.epoch)
+            found += [finding for finding in seen if finding.path not in known]
+        verdicts.append(PartVerdict(part.layer, part.name, part.kind, (old, new), tuple(found), note))
+    return tuple(verdicts)
+
+
+def _second_image(plan: Plan, second: Mapping[str, str], first: Mapping[str, Blob]) -> str | None:
+    """The image ID of the second build. A config names diff IDs, no sizes."""
+    if len(second) < len(first):
+        return None
+    return make_image(plan, "weights", {key: Blob(digest, 0) for key, digest in second.items()}).image_id
+
+
+def _keep(parts: tuple[PartVerdict, ...], store: Store, scratch: Store, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in parts:
+        old, new = part.diff_ids
+        if new is not None and new != old:
+            name = f"{part.layer}-{part.name.replace('/', '-')}"
+            shutil.copyfile(store.layout.blob(old), folder / f"{name}.1.tar")
+            shutil.copyfile(scratch.layout.blob(new), folder / f"{name}.2.tar")

@@ -1,0 +1,56 @@
+"""A scratch store for the second build: the verified inputs as hard links, and nothing that a build made of them."""
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from portside.inputs.git_mirror import Mirror
+from portside.lock.inputs import base_files, git_sources, locked_files
+from portside.lock.models import Lock
+from portside.store import Store
+
+
+def scratch_store(lock: Lock, store: Store, home: Path, bases: Iterable[str]) -> tuple[Store, bool]:
+    """A store at `home` with the lock's inputs, which `store` must have; says whether the base can be made again.
+
+    bases: the diff IDs of the base's layers. Taken over where `store` lacks .debs that they are made of.
+    """
+    scratch = Store(home)
+    for file in locked_files(lock):
+        _share(file.sha256, file.name, store, scratch)
+    for source in git_sources(lock):
+        mirror = Mirror(source.url, None, store)
+        with mirror.locked():
+            shutil.copytree(mirror.path, scratch.git / mirror.path.name, copy_function=_link, dirs_exist_ok=True)
+    debs = base_files(lock)
+    can_make = bool(debs) and all(store.inputs.locate(deb.sha256) for deb in debs)
+    if can_make:
+        for deb in debs:
+            _share(deb.sha256, deb.name, store, scratch)
+    else:
+        for diff_id in bases:
+            _link(store.layout.blob(diff_id), scratch.layout.blob(diff_id))
+    return scratch, can_make
+
+
+def _share(sha256: str, name: str, store: Store, scratch: Store) -> None:
+    place = store.inputs.require(sha256, name)
+    if place.path == store.inputs.path(sha256):
+        _link(place.path, scratch.inputs.path(sha256))
+        return
+    # A large weight file, whose bytes stand in a blob.
+    _link(place.path, scratch.layout.blob(place.path.name))
+    scratch.inputs.note_in_blob(sha256, place.path.name, place.offset, place.size)
+
+
+def _link(source: str | Path, target: str | Path) -> None:
+    """A hard link, or a copy on file systems that have none."""
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        return
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

@@ -37,13 +37,14 @@ PutContext = Callable[[Tree, Path], None]
 class Built:
     """A layer after a build. image: with everything below it. size: bytes of the layer's own blobs.
 
-    fresh: names of the parts that were built now.
+    fresh: names of the parts that were built now. pulled: names of those that came from registries, with the place.
     """
 
     plan: LayerPlan
     image: Image
     size: int
     fresh: tuple[str, ...]
+    pulled: tuple[tuple[str, str], ...] = ()
 
 
 def layers_up_to(plan: Plan, last: str) -> list[LayerPlan]:
@@ -58,10 +59,12 @@ def build(
     *,
     last: str = "weights",
     no_cache: bool = False,
+    registries: Sequence[str] = (),
 ) -> list[Built]:
     """Build what is missing up to the layer `last`, keep the images in the store and load them into the engine.
 
-    no_cache: build every part again, whatever the store has.
+    no_cache: build every part again, whatever the store or a registry has.
+    registries: repositories that are asked for a layer before it is built; what they give is verified.
     What a part needs is fetched first. Raises the first error of any part; finished parts stay in the store.
     """
     builder = _Builder(plan, store, engine, no_cache)
@@ -70,10 +73,23 @@ def build(
     missing = [part for part in parts if not builder.has(part)]
     _need_space(plan, missing, store, engine)
     with live(), builder:
-        builder.make(missing, fetcher)
-        built = _keep_images(plan, store, wanted, missing, builder.blobs)
-        _load(plan, built, store, engine)
+        pulled = {} if no_cache or not missing else pull_layers(plan, wanted, missing, store, registries)
+        builder.make([part for part in missing if part.key not in pulled or not builder.has(part)], fetcher)
+        built = keep_images(plan, store, wanted, missing, builder.blobs, pulled)
+        load_images(plan, built, store, engine)
     return built
+
+
+def pull_layers(
+    plan: Plan, layers: Sequence[LayerPlan], missing: Sequence[Part], store: Store, registries: Sequence[str]
+) -> dict[str, str]:
+    """Bring missing parts from the registries that have them; gives for each part key where it came from."""
+    if not registries:
+        return {}
+    from portside.registry.layers import Registries
+
+    with Registries(registries) as known:
+        return known.pull(plan, layers, missing, store)
 
 
 def make_again(
@@ -106,18 +122,27 @@ def _need_space(plan: Plan, missing: Sequence[Part], store: Store, engine: Engin
         )
 
 
-def _keep_images(
-    plan: Plan, store: Store, wanted: Sequence[LayerPlan], missing: Sequence[Part], blobs: Mapping[str, Blob]
+def keep_images(
+    plan: Plan,
+    store: Store,
+    wanted: Sequence[LayerPlan],
+    missing: Sequence[Part],
+    blobs: Mapping[str, Blob],
+    pulled: Mapping[str, str],
 ) -> list[Built]:
-    """Give every layer's image its name in the store, and remember what was built for the next plan's reasons."""
+    """Give every layer's image its name in the store, and remember what was built for the next plan's reasons.
+
+    missing: the parts that were not there before. pulled: by part key, where those came from that were not built.
+    """
     built = []
     for layer in wanted:
         image = make_image(plan, layer.name, blobs)
         if missing or store.layout.image(f"{plan.recipe.name}:{layer.name}") != image:
             store.layout.put_image(f"{plan.recipe.name}:{layer.name}", image)
         own = sum(blobs[part.key].size for part in layer.parts)
-        fresh = tuple(part.name for part in layer.parts if part in missing)
-        built.append(Built(layer, image, own, fresh))
+        fresh = tuple(part.name for part in layer.parts if part in missing and part.key not in pulled)
+        came = tuple((part.name, pulled[part.key]) for part in layer.parts if part.key in pulled)
+        built.append(Built(layer, image, own, fresh, came))
     if missing:
         before = store.record("built", plan.recipe.name) or {}
         now = {f"{part.layer}/{part.name}": part.manifest for layer in wanted for part in layer.parts}
@@ -138,7 +163,7 @@ def stored_image(plan: Plan, store: Store, layer: str) -> Image:
     return make_image(plan, layer, blobs)
 
 
-def _load(plan: Plan, built: Sequence[Built], store: Store, engine: Engine) -> None:
+def load_images(plan: Plan, built: Sequence[Built], store: Store, engine: Engine) -> None:
     """Make the engine have every built image under its names; the topmost first, it brings the blobs of all."""
     for layer in reversed(built):
         tags = [image_name(plan.recipe.name, layer.plan.name)]

@@ -1,6 +1,6 @@
 """Reports for people and as JSON: recipes, plans, what changed in a lock."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,31 +53,43 @@ def overview_lines(rows: list[dict[str, Any]]) -> list[str]:
     return lines or ["no recipes: write one to recipes/NAME.yaml (docs/recipe.md)"]
 
 
-def plan_report(made: Plan, store: Store) -> dict[str, Any]:
-    """state of a part: cached or build; of a layer: build if any of its parts is."""
+def plan_report(made: Plan, store: Store, registries: Sequence[str] = ()) -> dict[str, Any]:
+    """state of a part: cached, pull or build; of a layer: cached, or what its other parts are.
+
+    registries: repositories that are asked for layers that are not cached. A layer's `from` is the one that has it,
+    `refused` says why the others that answered otherwise cannot give it.
+    """
+    from portside.registry.layers import Registries
+
     found = {state.part.key: state for state in states(made, store)}
     layers = []
-    for layer in made.layers:
-        parts = [
-            {
-                "name": part.name,
-                "key": part.key,
-                "state": "cached" if found[part.key].blob else "build",
-                "reasons": list(found[part.key].reasons),
-            }
-            for part in layer.parts
-        ]
-        state = "build" if any(part["state"] == "build" for part in parts) else "cached"
-        layers.append({"name": layer.name, "key": layer.key, "state": state, "parts": parts})
+    with Registries(registries) as known:
+        for layer in made.layers:
+            offer = known.offer(layer) if any(found[part.key].blob is None for part in layer.parts) else None
+            otherwise = "pull" if offer and offer.source else "build"
+            parts = [
+                {
+                    "name": part.name,
+                    "key": part.key,
+                    "state": "cached" if found[part.key].blob else otherwise,
+                    "reasons": list(found[part.key].reasons),
+                }
+                for part in layer.parts
+            ]
+            row: dict[str, Any] = {"name": layer.name, "key": layer.key, "state": otherwise if offer else "cached"}
+            row |= {"from": offer.source if offer else None, "refused": list(offer.refused) if offer else []}
+            layers.append(row | {"parts": parts})
     return {"recipe": made.recipe.name, "layers": layers}
 
 
 def plan_lines(report: dict[str, Any]) -> list[str]:
     lines = []
     for layer in report["layers"]:
-        lines.append(f"{layer['name']:9} {layer['key'][:12]}  {layer['state']}")
+        source = f" from {layer['from']}" if layer["from"] else ""
+        lines.append(f"{layer['name']:9} {layer['key'][:12]}  {layer['state']}{source}")
+        lines += [f"    not from a registry: {reason}" for reason in layer["refused"]]
         for part in layer["parts"]:
-            if part["state"] == "build":
+            if part["state"] != "cached":
                 lines.append(f"    {part['name']}: {'; '.join(_few(part['reasons']))}")
     return lines
 

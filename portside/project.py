@@ -46,6 +46,11 @@ class Project:
 
         return Fetcher(self.store, self.config, offline)
 
+    def registries(self, recipe: Recipe) -> list[str]:
+        """The repositories that may have the recipe's layers, in the order in which they are asked."""
+        own = recipe.model.registry
+        return list(dict.fromkeys([*self.config.registries, *([own] if own else [])]))
+
     def lock(self, recipe: Recipe) -> Lock:
         """The recipe's lock. Raises LockError where there is none or it belongs to another version of the recipe."""
         lock = read_lock(recipe.lock_path)

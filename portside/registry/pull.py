@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from portside.build import Built, keep_images
 from portside.errors import InputError, RegistryError
-from portside.image import make_image, parts_up_to
+from portside.image import parts_up_to
 from portside.parallel import run_all
 from portside.plan import Part, Plan
 from portside.prebuilt import adopt, check_config
@@ -25,12 +26,16 @@ JOBS = 4
 
 @dataclass(frozen=True)
 class Pulled:
-    """What a pull did. received: names of the parts that had to travel; received_bytes: of their blobs."""
+    """What a pull did. built: all layers, as after a build. received: names of the parts that had to travel."""
 
     reference: str
-    image: Image
+    built: list[Built]
     received: tuple[str, ...]
     received_bytes: int
+
+    @property
+    def image(self) -> Image:
+        return self.built[-1].image
 
 
 def pull(plan: Plan, store: Store, reference: Reference) -> Pulled:
@@ -61,7 +66,9 @@ def pull(plan: Plan, store: Store, reference: Reference) -> Pulled:
             ]
             run_all(jobs, JOBS)
     stored = {part.key: StoredBlob(blob.diff_id, blob.size) for part, blob in zip(parts, blobs, strict=True)}
-    return Pulled(str(reference), make_image(plan, last, stored), tuple(received), client.received)
+    new = [part for part in parts if f"{part.layer}/{part.name}" in received]
+    built = keep_images(plan, store, plan.layers, new, stored, {part.key: str(reference) for part in new})
+    return Pulled(str(reference), built, tuple(sorted(received)), client.received)
 
 
 def bring(part: Part, blob: Blob, plan: Plan, store: Store, client: Client, received: list[str]) -> None:

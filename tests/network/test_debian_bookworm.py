@@ -33,12 +33,12 @@ def test_bookworm_is_resolved_brought_and_made_the_same_twice(tmp_path: Path) ->
     where = DebianBase(
         suite=WHERE[0], architecture=WHERE[1], snapshot=snapshot, epoch=0, debs=tuple(debs), diff_id="0" * 64, size=0
     )
+
+    def bring(deb: Deb) -> str:
+        return transfer.bring(deb.name, deb.sha256, deb.size, deb_locations(deb, where, config), store, "")
+
     with ThreadPoolExecutor(8) as threads:
-        list(
-            threads.map(
-                lambda d: transfer.bring(d.name, d.sha256, d.size, deb_locations(d, where, config), store, ""), debs
-            )
-        )
+        assert list(threads.map(bring, debs)) == [deb.sha256 for deb in debs]
     files = [(deb, store.inputs.path(deb.sha256)) for deb in debs]
     epoch = max(deb_date(path) for _, path in files)
 

@@ -15,6 +15,9 @@ from portside.canonical import canonical_json
 from portside.errors import StoreError
 from portside.progress import human_bytes
 
+NEW = "new-"
+"""What the names of scratch files begin with; partial transfers, which are continued, have other names."""
+
 RESERVE = 256 << 20
 """Bytes that Portside leaves free on the store's disk."""
 
@@ -113,18 +116,23 @@ def publish(temporary: Path, final: Path, mode: int = 0o444) -> None:
 
 @contextmanager
 def new_file(home: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """A scratch file on the store's disk; removed at the end unless it was published."""
+    """A scratch file on the store's disk, held by a lock; removed at the end unless it was published."""
     folder = home / "partial"
     with store_errors(folder):
         folder.mkdir(exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder, prefix="new-")
-    path = Path(name)
-    try:
-        with store_errors(path), os.fdopen(handle, "wb") as stream:
-            yield stream, path
-    finally:
-        with suppress(FileNotFoundError):
-            path.unlink()
+        while True:
+            handle, name = tempfile.mkstemp(dir=folder, prefix=NEW)
+            path = Path(name)
+            with os.fdopen(handle, "wb") as stream:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                if not _is_at(handle, path):
+                    continue  # another process took it for abandoned before it was locked
+                try:
+                    yield stream, path
+                finally:
+                    # A published file has another name by now.
+                    path.unlink(missing_ok=True)
+                return
 
 
 @contextmanager
@@ -133,7 +141,7 @@ def scratch(home: Path) -> Iterator[Path]:
     parent = home / "work"
     with store_errors(parent):
         parent.mkdir(exist_ok=True)
-        _remove_abandoned(parent)
+        _remove_abandoned(home)
         path = Path(tempfile.mkdtemp(dir=parent))
         holder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -157,10 +165,11 @@ def remove_folder(path: Path) -> None:
     shutil.rmtree(path, onerror=make_writable)
 
 
-def _remove_abandoned(parent: Path) -> None:
-    for path in sorted(parent.iterdir()):
+def _remove_abandoned(home: Path) -> None:
+    """Remove scratch folders and files whose process is dead: nobody holds their lock any more."""
+    for path in [*sorted((home / "work").glob("*")), *sorted((home / "partial").glob(f"{NEW}*"))]:
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             continue
         try:
@@ -168,9 +177,10 @@ def _remove_abandoned(parent: Path) -> None:
         except BlockingIOError:
             continue
         else:
-            # A folder between mkdtemp and flock of another process is empty and young: its owner only loses a race
-            # that it can repeat, so leave empty ones alone.
-            if any(path.iterdir()):
+            # A folder between mkdtemp and flock of another process is empty: leave empty ones alone.
+            if not path.is_dir():
+                path.unlink(missing_ok=True)
+            elif any(path.iterdir()):
                 remove_folder(path)
         finally:
             os.close(handle)

@@ -127,6 +127,21 @@ def test_workspaces_of_the_dead_are_removed(store: Store) -> None:
         assert [path for path in (store.home / "work").iterdir() if path != mine] == []
 
 
+def _write_and_die(home: Path) -> None:
+    with files.new_file(home) as (stream, _):
+        stream.write(DATA)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_new_files_of_the_dead_are_removed(store: Store) -> None:
+    process = multiprocessing.get_context("fork").Process(target=_write_and_die, args=(store.home,))
+    process.start()
+    process.join()
+    assert len(list((store.home / "partial").iterdir())) == 1
+    with files.new_file(store.home) as (_, mine), store.workspace():
+        assert list((store.home / "partial").iterdir()) == [mine]
+
+
 def test_a_workspace_with_read_only_folders_is_removed(store: Store) -> None:
     with store.workspace() as folder:
         (folder / "d").mkdir()

@@ -22,8 +22,8 @@ _MESSAGE_CALLS = frozenset(
 )
 _ATTRIBUTE_CALLS = frozenset(["hasattr", "getattr", "setattr", "delattr"])
 _KEY_METHODS = frozenset(["get", "pop", "setdefault"])
-_DEVICE_SIBLINGS = frozenset(["cpu", "mps", "xpu", "npu", "mlu", "tpu", "xla", "ipu", "hpu", "meta", "auto"])
-_BACKEND_SIBLINGS = frozenset(["gloo", "mpi", "ccl", "hccl", "cncl", "smddp"])
+_DEVICE_SIBLINGS = frozenset(["cpu", "cuda", "mps", "xpu", "npu", "mlu", "tpu", "xla", "ipu", "hpu", "meta", "auto"])
+_BACKEND_SIBLINGS = frozenset(["gloo", "nccl", "mpi", "ccl", "hccl", "cncl", "smddp"])
 
 
 def last_name(node: ast.AST) -> str:
@@ -60,15 +60,27 @@ def expression_use(node: ast.AST) -> Use | None:
     """What an expression that a literal is compared with, or combined with, says about the literal."""
     if isinstance(node, ast.Attribute) and node.attr == "type":
         return "device"
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        if node.value.partition(":")[0] in _DEVICE_SIBLINGS:
+    text = _text_of(node)
+    if text is not None:
+        if text.partition(":")[0] in _DEVICE_SIBLINGS:
             return "device"
-        return "backend" if node.value in _BACKEND_SIBLINGS else None
+        return "backend" if text in _BACKEND_SIBLINGS else None
     if isinstance(node, ast.List | ast.Tuple | ast.Set):
         return next(filter(None, map(expression_use, node.elts)), None)
     if isinstance(node, ast.IfExp):
         return expression_use(node.body) or expression_use(node.orelse)
     return named_use(last_name(node))
+
+
+def _text_of(node: ast.AST) -> str | None:
+    """The text of a literal, or how the text begins that is made from one (`f"cuda:{i}"`, `"cuda:" + i`)."""
+    if isinstance(node, ast.BinOp):
+        node = node.left
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
+        node = node.func.value
+    elif isinstance(node, ast.JoinedStr) and node.values:
+        node = node.values[0]
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
 def use_of(node: ast.expr, parents: Sequence[ast.AST]) -> Use:

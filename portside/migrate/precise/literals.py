@@ -42,8 +42,23 @@ def judge_string(visitor: Visitor, node: ast.Constant) -> None:
         plain = "b" not in token.prefix and body == value.encode("utf-8", "surrogatepass")
         if plain and (_whole(visitor, node, token, value, use) or _assignments(visitor, token, body)):
             return
+    if isinstance(value, str) and len(tokens) > 1 and _in_pieces(visitor, value, start, end, use):
+        return
     for token in tokens:
         visitor.uses[token.start] = KEPT_RULES.get(use, "") if isinstance(value, str) else "text"
+
+
+def _in_pieces(visitor: Visitor, value: str, start: int, end: int, use: Use) -> bool:
+    """A device or backend that is written as several literals side by side."""
+    match = _LITERAL.fullmatch(value)
+    if match is None or use in KEPT_RULES:
+        return False
+    target = visitor.rules.devices.get(match[1]) or (None if match[2] else visitor.rules.backends.get(match[1]))
+    if target is None:
+        return False
+    note = f"Write it as one text with {target.to!r} by hand."
+    visitor.add(Found(start, end, "needs-person", target.rule, value, note=note))
+    return True
 
 
 def _whole(visitor: Visitor, node: ast.Constant, token: Token, value: str, use: Use) -> bool:

@@ -65,7 +65,7 @@ def _migrate(
     everything = [*imports.found, *visitor.found]
     if rules.module is not None:
         everything += place(tree, lines, rules.module, imports, visitor.needs)
-    everything.sort(key=lambda item: (item.start, item.end))
+    everything = _outermost(everything)
     covered = sorted((item.start, item.end) for item in everything if item.end > item.start)
     everything += left_over(utf8, rules, lexed, covered, visitor.uses)
     everything.sort(key=lambda item: (item.start, item.end))
@@ -79,6 +79,17 @@ def _migrate(
     if not compiles(new):
         return data, _left(path, SYNTAX_RULE, "it does not compile as Python 3")
     return new, FileReport(path, "edited", hits(everything, lines))
+
+
+def _outermost(found: list[Found]) -> list[Found]:
+    """Ordered by place, without what lies in text that another place replaces (`"cuda:" + str(x.cuda())`, whole)."""
+    out: list[Found] = []
+    end = -1
+    for item in sorted(found, key=lambda item: (item.start, -item.end)):
+        if item.start >= end or item.start == item.end:
+            out.append(item)
+            end = max([end, *(edit.end for edit in item.edits)])
+    return out
 
 
 def _alias_places(utf8: bytes, imports: Imports, rules: Rules) -> list[int]:

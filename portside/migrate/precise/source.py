@@ -81,7 +81,7 @@ def decode(data: bytes) -> Decoded:
         try:
             encoding = tokenize.detect_encoding(BytesIO(data).readline)[0].removesuffix("-sig")
         except SyntaxError as error:
-            raise Unreadable(str(error)) from error
+            raise Unreadable("it declares an encoding that does not exist, or two that differ") from error
     if encoding == "utf-8":
         utf8 = data[len(_BOM) :] if bom else data
         try:

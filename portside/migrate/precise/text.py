@@ -70,6 +70,8 @@ def _requirements(path: str, data: bytes, rules: Rules) -> Iterator[Found]:
     for pattern, line, target in rules.requirements:
         if pattern.match(path):
             for match in line.finditer(data):
+                if data[data.rfind(b"\n", 0, match.start()) + 1 : match.start()].lstrip().startswith(b"#"):
+                    continue
                 yield Found(match.start(), match.end(), target.cls, target.rule, match[0].decode("ascii", "replace"))
 
 

@@ -2,11 +2,12 @@
 
 import ast
 from collections.abc import Sequence
+from dataclasses import replace
 
 from portside.migrate.precise.compiled import Rules
 from portside.migrate.precise.found import Found, rename
 from portside.migrate.precise.imports import Imports, within
-from portside.migrate.precise.lexer import Token, fields
+from portside.migrate.precise.lexer import Token, fields, tokens
 from portside.migrate.precise.literals import judge_f_string, judge_string
 from portside.migrate.precise.names import Alias, Chain, Function, Shadows, look_up
 from portside.migrate.precise.source import Edit, Lines
@@ -341,13 +342,27 @@ class Visitor:
         lines = Lines(text)
         if self._base is None and not within(self.marked, self.lines.line(first), self.lines.line(last)):
             return
+        for token in tokens(text):
+            start = token.start + first - 1
+            shift = start - token.start
+            self.strings[start] = replace(
+                token,
+                start=start,
+                end=token.end + shift,
+                body_start=token.body_start + shift,
+                body_end=token.body_end + shift,
+            )
         outer, self._base = self._base, (lines, first - 1)
         self.visit(ast.parse(text.decode(), mode="eval").body)
         self._base = outer
 
     def tokens(self, start: int, end: int) -> list[Token]:
-        """The string tokens that a node is written with."""
+        """The string tokens that a node is written with, none of them inside another."""
         first = self.strings.get(start)
         if first is not None and first.end == end:
             return [first]
-        return [token for at, token in self.strings.items() if start <= at and token.end <= end]
+        out: list[Token] = []
+        for token in sorted(self.strings.values(), key=lambda token: token.start):
+            if start <= token.start and token.end <= end and (not out or token.start >= out[-1].end):
+                out.append(token)
+        return out

@@ -1,0 +1,4 @@
+from torch.cuda import is_available, ipc_collect
+
+is_available()
+ipc_collect()

@@ -1,0 +1,4 @@
+#!/usr/bin/python
+# vim: set fileencoding=gbk :
+import torch
+print("ÄãºÃ", torch.cuda.device_count())

@@ -1,0 +1,4 @@
+import torch
+torch.cuda.synchronize()
+#   cuda
+torch.cuda.synchronize()

@@ -1,0 +1,3 @@
+﻿import torch
+import torch_mlu
+torch.mlu.synchronize()

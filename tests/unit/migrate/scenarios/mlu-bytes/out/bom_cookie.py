@@ -1,0 +1,4 @@
+﻿# coding: utf-8
+import torch
+import torch_mlu
+torch.mlu.synchronize()

@@ -1,0 +1,1 @@
+import torchimport torch_mlutorch.mlu.synchronize()

@@ -1,0 +1,4 @@
+import torch
+import torch_mlu
+x = "é"
+torch.mlu.synchronize()

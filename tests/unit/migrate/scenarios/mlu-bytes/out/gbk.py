@@ -1,0 +1,5 @@
+#!/usr/bin/python
+# vim: set fileencoding=gbk :
+import torch
+import torch_mlu
+print("ÄãºÃ", torch.mlu.device_count())

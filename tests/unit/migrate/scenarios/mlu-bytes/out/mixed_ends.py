@@ -1,0 +1,5 @@
+import torch
+import torch_mlu
+torch.mlu.synchronize()
+#   cuda
+torch.mlu.synchronize()

@@ -1,0 +1,4 @@
+import os
+import torch  # noqa
+
+x = torch.zeros(1).cuda()

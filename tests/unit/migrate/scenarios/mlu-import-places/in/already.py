@@ -1,0 +1,4 @@
+import torch
+import torch_mlu
+
+torch.zeros(1).cuda()

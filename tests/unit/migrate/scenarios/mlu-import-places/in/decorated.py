@@ -1,0 +1,4 @@
+@register
+class A:
+    def f(self, x):
+        return x.cuda()

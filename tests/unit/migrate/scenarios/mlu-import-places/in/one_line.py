@@ -1,0 +1,1 @@
+import torch; x = torch.zeros(1).cuda()

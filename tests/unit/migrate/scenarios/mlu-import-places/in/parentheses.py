@@ -1,0 +1,5 @@
+from torch import (
+    nn,
+    optim,
+)
+nn.Linear(1, 1).cuda()

@@ -1,0 +1,2 @@
+import os, torch
+x = torch.zeros(1).cuda()

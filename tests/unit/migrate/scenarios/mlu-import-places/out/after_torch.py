@@ -1,0 +1,5 @@
+import os
+import torch  # noqa
+import torch_mlu
+
+x = torch.zeros(1).mlu()

@@ -1,0 +1,3 @@
+def f(x): return x.mlu()
+import torch
+import torch_mlu

@@ -1,0 +1,2 @@
+import torch_mlu
+model.half().mlu()

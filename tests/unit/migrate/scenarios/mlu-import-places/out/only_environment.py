@@ -1,0 +1,2 @@
+import os
+os.environ["MLU_VISIBLE_DEVICES"] = "0"

@@ -1,0 +1,6 @@
+from torch import (
+    nn,
+    optim,
+)
+import torch_mlu
+nn.Linear(1, 1).mlu()

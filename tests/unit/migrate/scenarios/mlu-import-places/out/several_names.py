@@ -1,0 +1,3 @@
+import os, torch
+import torch_mlu
+x = torch.zeros(1).mlu()

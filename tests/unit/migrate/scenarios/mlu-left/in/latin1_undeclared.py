@@ -1,0 +1,3 @@
+import torch
+name = "é"
+torch.cuda.synchronize()

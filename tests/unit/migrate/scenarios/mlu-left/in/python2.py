@@ -1,0 +1,2 @@
+import torch
+print "cuda", torch.cuda.is_available()

@@ -1,0 +1,2 @@
+import torch
+return torch.cuda.is_available()

@@ -1,0 +1,3 @@
+# coding: no-such
+import torch
+torch.cuda.synchronize()

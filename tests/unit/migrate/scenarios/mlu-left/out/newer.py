@@ -1,0 +1,2 @@
+import torch
+x = f"{a["cuda"]}"

@@ -1,0 +1,2 @@
+import tensorflow as tf
+x = tf.concat([a, b], 0)

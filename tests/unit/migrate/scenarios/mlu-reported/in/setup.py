@@ -1,0 +1,2 @@
+from setuptools import setup
+setup(install_requires=["torch>=1.10", "numpy"])

@@ -260,6 +260,55 @@ def verify(
 
 
 @portside_task(
+    help={
+        "recipe": RECIPE,
+        "output": "a new file",
+        "offline": "use only what is on this machine",
+        "json": JSON,
+    }
+)
+def bundle(c: Context, recipe: str, output: str, offline: bool = False, json: bool = False) -> None:
+    """One file that carries a recipe, its lock and all its inputs to a machine without a network.
+
+    Example: invoke bundle --recipe minilm --output minilm.bundle
+    """
+    from portside.bundle import bundle as write
+    from portside.progress import human_bytes, say
+
+    p = project()
+    plan_ = p.pinned_plan(p.recipe(recipe), offline=offline)
+    written = write(plan_, p.store, p.fetcher(offline), Path(output))
+    say(f"{output}: {human_bytes(written.size)}, sha256 {written.diff_id}")
+    if json:
+        show({"recipe": recipe, "file": output, "bytes": written.size, "sha256": written.diff_id})
+
+
+@portside_task(
+    help={
+        "archive": "a file that `invoke bundle` wrote",
+        "force": "replace a recipe of that name that is another",
+        "json": JSON,
+    }
+)
+def unbundle(c: Context, archive: str, force: bool = False, json: bool = False) -> None:
+    """Take a bundle's inputs into the store and its recipe into recipes/; `build --offline` needs nothing else.
+
+    Example: invoke unbundle --archive minilm.bundle && invoke build --recipe minilm --offline
+    """
+    from portside.bundle import unbundle as read
+    from portside.progress import human_bytes, say
+
+    p = project()
+    done = read(Path(archive), p.root, p.store, p.config, force=force)
+    say(f"{done.recipe}: {done.inputs} inputs, {human_bytes(done.size)}")
+    say(f"Build it: invoke build --recipe {done.recipe} --offline")
+    if not done.same_keys:
+        say("This Portside computes other keys than the one that wrote the bundle: the image ID may be another, too.")
+    if json:
+        show({"recipe": done.recipe, "inputs": done.inputs, "bytes": done.size, "same_keys": done.same_keys})
+
+
+@portside_task(
     positional=["left", "right"],
     help={
         "left": "RECIPE, RECIPE:LAYER, the first digits of a diff ID or image ID, a layer tar or an image archive",

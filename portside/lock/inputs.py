@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from portside.errors import LockError
-from portside.lock.models import Deb, GitSource, Lock
+from portside.lock.models import Deb, DebianBase, GitSource, Lock
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,14 @@ def locked_files(lock: Lock) -> list[LockedFile]:
 def base_files(lock: Lock) -> list[LockedFile]:
     """The .debs that the base is made of."""
     return [_deb(deb) for deb in lock.base.debs]
+
+
+def base_layers(lock: Lock) -> list[LockedFile]:
+    """The layers that the base consists of, lowest first, named by their diff IDs."""
+    base = lock.base
+    if isinstance(base, DebianBase):
+        return [LockedFile("the base layer", base.diff_id, base.size)]
+    return [LockedFile(f"layer {n} of {base.file}", layer.diff_id, layer.size) for n, layer in enumerate(base.layers)]
 
 
 def git_sources(lock: Lock) -> list[GitSource]:

@@ -1,0 +1,90 @@
+"""What a bundle holds: `bundle.json`, its first member, and which members a recipe's lock asks for.
+
+A bundle is a tar in the form of a canonical layer (docs/canonical-layer.md), so the same lock gives the same bytes:
+
+    bundle.json               the list of all other members
+    git/COMMIT.pack           each git source (pack.py)
+    inputs/SHA256             .debs, wheels, sdists, weights
+    layers/SHA256             the layers of the base
+    recipes/NAME.yaml, NAME.lock, NAME/…    the recipe, and those that it extends
+"""
+
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from portside.errors import RecipeError
+from portside.lock.inputs import base_layers, git_sources, locked_files
+from portside.lock.models import GitSource
+from portside.plan import Plan
+from portside.recipe import Recipe
+from portside.tree import Tree, file_entry
+
+NAME = "bundle.json"
+FORMAT: Literal["portside bundle 1"] = "portside bundle 1"
+
+_UNWANTED = ("__pycache__", ".pytest_cache")
+"""Folders that running a recipe's checks leaves in its folder."""
+
+
+class Member(BaseModel):
+    """size: bytes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str
+    size: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Contents(BaseModel):
+    """`bundle.json`. keys: of the layers, as the Portside that wrote the bundle computed them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal["portside bundle 1"] = FORMAT
+    recipe: str
+    keys: dict[str, str]
+    members: tuple[Member, ...]
+
+
+def pack_path(source: GitSource) -> str:
+    return f"git/{source.commit}.pack"
+
+
+def input_members(plan: Plan) -> list[Member]:
+    """Every member but the recipes and the git packs; the lock says their sizes and hashes."""
+    files, layers = locked_files(plan.lock), base_layers(plan.lock)
+    members = [Member(path=f"inputs/{file.sha256}", size=file.size, sha256=file.sha256) for file in files]
+    return members + [Member(path=f"layers/{file.sha256}", size=file.size, sha256=file.sha256) for file in layers]
+
+
+def pack_paths(plan: Plan) -> set[str]:
+    return {pack_path(source) for source in git_sources(plan.lock)}
+
+
+def chain(recipe: Recipe) -> list[str]:
+    """The names of the recipe and of those it extends."""
+    return [folder.name for folder in recipe.folders]
+
+
+def recipe_tree(recipe: Recipe) -> Tree:
+    """The recipe with its lock and all it extends, as files below recipes/. Raises RecipeError for what is no file."""
+    tree = Tree()
+    root = recipe.path.parent
+    names = [f"{name}.yaml" for name in chain(recipe)]
+    for name in [*names, recipe.lock_path.name]:
+        tree.put(file_entry(f"recipes/{name}", (root / name).read_bytes()))
+    for folder in recipe.folders:
+        for entry in Tree.from_folder(folder) if folder.is_dir() else ():
+            if any(part in _UNWANTED for part in entry.path.split("/")) or entry.kind == "dir":
+                continue
+            if entry.kind != "file":
+                raise RecipeError(
+                    f"{folder / entry.path} is a {entry.kind}, which a bundle does not carry",
+                    "Put the file itself there.",
+                )
+            path = f"recipes/{folder.name}/{entry.path}"
+            tree.put(replace(entry, path=path, mode=0o755 if entry.mode & 0o100 else 0o644))
+    return tree

@@ -72,6 +72,7 @@ def plan(c: Context, recipe: str, json: bool = False) -> None:
 def render(c: Context, recipe: str, output: str | None = None) -> None:
     """A Dockerfile and contexts that a plain `docker build DIR` or `podman build DIR` accepts."""
     from portside.fetch import fetch as fetch_all
+    from portside.manual import missing_text
     from portside.progress import live, say
     from portside.render import check_output
     from portside.render import render as render_to
@@ -80,10 +81,12 @@ def render(c: Context, recipe: str, output: str | None = None) -> None:
     loaded = p.recipe(recipe)
     folder = Path(output) if output else ROOT / "build" / recipe
     check_output(folder)
-    plan_ = p.pinned_plan(loaded)
+    plan_, lacking = p.plan_to_render(loaded)
     with live():
-        fetch_all(plan_, p.fetcher(offline=False))
+        fetch_all(plan_, p.fetcher(offline=False, lenient=True))
     render_to(plan_, p.store, folder)
+    if lacking:
+        say(f"{missing_text(loaded, lacking)}\nThe contexts lack them; to have them: invoke fetch, then render again.")
     say(f"Rendered to {folder}: docker build --network none --tag {recipe} {folder}")
 
 

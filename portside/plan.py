@@ -11,10 +11,12 @@ from typing import Any, Literal
 
 from portside.canonical import digest_of
 from portside.layers import FORMAT, volatile
-from portside.lock.models import Lock, LockedSource, is_large
+from portside.lock.models import Lock, LockedBase, LockedSource, PackageSet, is_large
 from portside.recipe import Recipe
+from portside.recipe.stages import Stage
 from portside.store import Store
 from portside.store.layout import Blob
+from portside.variables import variables
 
 PartKind = Literal["base", "run", "data", "frame"]
 
@@ -23,7 +25,7 @@ PartKind = Literal["base", "run", "data", "frame"]
 class Part:
     """One layer blob to be.
 
-    kind: base (made from .debs), run (executed by the engine), data (written by us), frame (one large weight file
+    kind: base (made from .debs, or a layer of a vendor's image), run (executed by the engine), data (written by us), frame (one large weight file
     that `fetch` streams into its blob). epoch: the newest time in the blob, seconds since 1970.
     """
 
@@ -67,45 +69,88 @@ class Plan:
 
 def plan(recipe: Recipe, lock: Lock) -> Plan:
     """The plan of a recipe: pure, needs neither store nor engine nor any input."""
-    from portside.render import env_instructions, install_instructions
+    from portside.render import install_instructions
 
     workspace = recipe.workspace.lstrip("/")
     model = recipe.model
-    env = _env_parts(recipe, lock, env_instructions(lock))
+    env = _env_parts(recipe, lock)
     sources = [_source_part(name, source, f"{workspace}/{name}") for name, source in sorted(lock.sources.items())]
     migrated = _migrated_parts(recipe, lock, workspace)
     if model.install:
         parts = [*env, *sources, *migrated]
         epoch = max(part.epoch for part in parts)
         instructions = install_instructions(recipe, epoch)
-        migrated.append(_run_part("migrated", "install", epoch, parts, instructions, {}))
+        environment = variables(lock.base, model.env.path, model.env.variables)
+        migrated.append(_run_part("migrated", "install", epoch, parts, instructions, environment, {}))
     weights = _weights_parts(lock, workspace)
     layers = {"env": env, "sources": sources, "migrated": migrated, "weights": weights}
     return Plan(recipe, lock, tuple(LayerPlan(name, tuple(parts)) for name, parts in layers.items()))
 
 
-def _env_parts(recipe: Recipe, lock: Lock, instructions: str) -> list[Part]:
-    parts = [Part("env", "base", "base", lock.base.epoch, {"diff_id": lock.base.diff_id})]
-    python = lock.env.python
-    if lock.env.debs or python:
-        inputs = {f"{deb.name} {deb.version}": deb.sha256 for deb in lock.env.debs}
-        inputs |= {f"{w.name} {w.version}": w.sha256 for w in (python.wheels if python else ())}
-        parts.append(_run_part("env", "packages", lock.env.epoch, parts, instructions, inputs))
-    if files := recipe.file_tree(recipe.model.env.files):
-        named = {entry.path: [oct(entry.mode), entry.sha256] for entry in files}
-        manifest = {"format": FORMAT, "files": named, "epoch": lock.env.epoch}
-        parts.append(Part("env", "files", "data", lock.env.epoch, manifest))
+def _env_parts(recipe: Recipe, lock: Lock) -> list[Part]:
+    """The base, then each stage's packages and files. A stage's parts, and so their keys, are the same in all recipes
+    that extend the one it belongs to."""
+    from portside.render import env_instructions
+
+    parts = _base_parts(lock.base)
+    epoch = lock.base.epoch
+    for number, stage in enumerate(recipe.stages):
+        suffix = f"-{stage.recipe}" if number else ""
+        packages = lock.env.of(stage.recipe)
+        if packages is not None:
+            epoch = max(epoch, packages.epoch)
+            if inputs := _packages(packages):
+                instructions = env_instructions(packages, epoch)
+                environment = variables(lock.base, stage.path, stage.variables)
+                parts.append(_run_part("env", f"packages{suffix}", epoch, parts, instructions, environment, inputs))
+        if files := recipe.file_tree(stage.files):
+            named = {entry.path: [oct(entry.mode), entry.sha256] for entry in files}
+            parts.append(
+                Part("env", f"files{suffix}", "data", epoch, {"format": FORMAT, "files": named, "epoch": epoch})
+            )
     return parts
 
 
+def stage_of(recipe: Recipe, part: str) -> Stage:
+    """The stage that a part of the env layer belongs to, by the part's name."""
+    owner = part.partition("-")[2]
+    return next((stage for stage in recipe.stages if stage.recipe == owner), recipe.stages[0])
+
+
+def _base_parts(base: LockedBase) -> list[Part]:
+    if base.kind == "debian":
+        return [Part("env", "base", "base", base.epoch, {"diff_id": base.diff_id})]
+    if not base.layers:
+        return [Part("env", "base", "base", base.epoch, {"file": base.file, "diff_id": None})]
+    return [
+        Part("env", f"base-{number}", "base", base.epoch, {"diff_id": layer.diff_id})
+        for number, layer in enumerate(base.layers, 1)
+    ]
+
+
+def _packages(packages: PackageSet) -> dict[str, str | None]:
+    inputs: dict[str, str | None] = {f"{deb.name} {deb.version}": deb.sha256 for deb in packages.debs}
+    if packages.python is not None:
+        inputs |= {f"{w.name} {w.version}": w.sha256 for w in packages.python.wheels}
+        inputs |= {f"{w.name} {w.version}": w.sha256 for w in packages.python.manual}
+    return inputs
+
+
 def _run_part(
-    layer: str, name: str, epoch: int, below: Sequence[Part], instructions: str, inputs: dict[str, str]
+    layer: str,
+    name: str,
+    epoch: int,
+    below: Sequence[Part],
+    instructions: str,
+    environment: dict[str, str],
+    inputs: dict[str, str | None],
 ) -> Part:
     on = {f"{part.layer}/{part.name}": part.key for part in below}
     manifest = {
         "format": [FORMAT, volatile.digest()],
         "on": on,
         "instructions": instructions,
+        "environment": environment,
         "inputs": inputs,
         "epoch": epoch,
     }
@@ -130,7 +175,7 @@ def _migrated_parts(recipe: Recipe, lock: Lock, workspace: str) -> list[Part]:
         return []
     files = {entry.path: [oct(entry.mode), entry.sha256] for entry in recipe.file_tree(named)}
     manifest: dict[str, Any] = {"format": FORMAT, "at": workspace, "files": files}
-    epoch = lock.env.epoch
+    epoch = max(lock.base.epoch, lock.env.epoch)
     if model.migration is not None:
         from portside.migrate.rulesets import load
         from portside.patches.apply import digest as patches_digest
@@ -171,11 +216,15 @@ def _weights_parts(lock: Lock, workspace: str) -> list[Part]:
 def expected_bytes(part: Part, lock: Lock) -> int:
     """About how many bytes a part takes in the store, its inputs and its blob together; from the lock alone."""
     if part.kind == "base":
+        if lock.base.kind == "archive":
+            return sum(layer.size for layer in lock.base.layers if layer.diff_id == part.manifest["diff_id"])
         return lock.base.size + sum(deb.size for deb in lock.base.debs)
     if part.layer == "env" and part.kind == "run":
-        wheels = lock.env.python.wheels if lock.env.python else ()
+        wanted = set(part.manifest["inputs"].values())
+        sizes = {deb.sha256: deb.size for deb in lock.env.debs}
+        sizes |= {wheel.sha256: wheel.size for wheel in (lock.env.python.wheels if lock.env.python else ())}
         # Packed once, and about three times as large when unpacked.
-        return 4 * (sum(deb.size for deb in lock.env.debs) + sum(wheel.size for wheel in wheels))
+        return 4 * sum(size for sha256, size in sizes.items() if sha256 in wanted)
     if part.layer == "weights":
         name, _, path = part.name.partition("/")
         return sum(file.size or 0 for file in lock.weights[name].files if not path or file.path == path)
@@ -199,19 +248,19 @@ def states(plan: Plan, store: Store) -> list[PartState]:
 
 def blob_of(part: Part, store: Store) -> Blob | None:
     """The part's blob, if the store has it."""
-    if part.kind == "base":
-        record = {"diff_id": part.manifest["diff_id"], "size": None}
-    else:
-        record = store.record("keys", part.key)
-    if record is None or not store.layout.has(record["diff_id"]):
+    record = part.manifest if part.kind == "base" else store.record("keys", part.key)
+    diff_id = record["diff_id"] if record else None
+    if diff_id is None or not store.layout.has(diff_id):
         return None
-    return Blob(record["diff_id"], store.layout.blob(record["diff_id"]).stat().st_size)
+    return Blob(diff_id, store.layout.blob(diff_id).stat().st_size)
 
 
 def _state(part: Part, store: Store, before: dict[str, Any] | None) -> PartState:
     blob = blob_of(part, store)
     if blob is not None:
         return PartState(part, blob, ())
+    if part.kind == "base" and part.manifest["diff_id"] is None:
+        return PartState(part, None, (f"{part.manifest['file']} is not known yet: a person brings it",))
     if before is None:
         return PartState(part, None, ("not built yet",))
     reasons = tuple(changes(before, part.manifest)) or ("its blob is gone from the store",)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from portside.config import Config, load_config
 from portside.errors import LockError
-from portside.lock.file import check_lock, dump_lock, read_lock
+from portside.lock.file import check_lock, differences, dump_lock, read_lock
 from portside.lock.models import Lock
+from portside.manual import ManualInput, manual_inputs, missing, require_manual
 from portside.plan import Plan, plan
 from portside.progress import say
 from portside.recipe import Recipe, load_recipe
@@ -41,10 +42,10 @@ class Project:
 
         return open_engine(name or self.config.engine)
 
-    def fetcher(self, offline: bool) -> "Fetcher":
+    def fetcher(self, offline: bool, *, lenient: bool = False) -> "Fetcher":
         from portside.fetch import Fetcher
 
-        return Fetcher(self.store, self.config, offline)
+        return Fetcher(self.store, self.config, offline, lenient)
 
     def registries(self, recipe: Recipe) -> list[str]:
         """The repositories that may have the recipe's layers, in the order in which they are asked."""
@@ -63,8 +64,15 @@ class Project:
         """Resolve the recipe and write its lock; gives the lock before and the lock now."""
         from portside.lock.resolve import make_lock
 
+        below = None
+        if recipe.model.extends is not None:
+            lower = self.recipe(recipe.model.extends)
+            below = read_lock(lower.lock_path)
+            if below is None or differences(lower, below):
+                say(f"{recipe.name} extends {lower.name}, which is locked first")
+                below = self.make_lock(lower)[1]
         old = read_lock(recipe.lock_path)
-        new = make_lock(recipe, old, update, self.store, self.config)
+        new = make_lock(recipe, old, update, self.store, self.config, below)
         if new != old:
             write_lock(recipe, new)
         return old, new
@@ -82,15 +90,25 @@ class Project:
         return plan(recipe, self.lock(recipe))
 
     def pinned_plan(self, recipe: Recipe, *, offline: bool = False) -> Plan:
-        """The plan to build by: as `plan`, with hashes that nobody knew yet filled into the lock on first sight."""
+        """The plan to build by: as `plan`, with hashes that nobody knew yet filled into the lock on first sight.
+
+        Raises InputError that names everything which a person has to bring first.
+        """
         made = self.plan(recipe, offline=offline, lock_if_missing=True)
+        require_manual(recipe, made.lock, self.store, self.config, offline=offline)
         if not made.lock.unpinned():
             return made
-        from portside.fetch import pin
+        from portside.pin import pin
 
         lock = pin(made, self.fetcher(offline), self.store)
         write_lock(recipe, lock)
         return plan(recipe, lock)
+
+    def plan_to_render(self, recipe: Recipe) -> tuple[Plan, list[ManualInput]]:
+        """The plan to render by, and what a person would have to bring: the contexts do without it."""
+        made = self.plan(recipe, lock_if_missing=True)
+        lacking = missing(manual_inputs(recipe, made.lock), made.lock, self.store, self.config)
+        return (made if lacking else self.pinned_plan(recipe)), lacking
 
 
 def write_lock(recipe: Recipe, lock: Lock) -> None:

@@ -1,20 +1,23 @@
 """The Dockerfile and its contexts, from the one template `images/Dockerfile.j2`."""
 
 import json
+import re
 import shutil
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from portside import data
 from portside.errors import RecipeError
-from portside.image import command, environment, labels, workdir
+from portside.image import command, labels, workdir
 from portside.inputs.spool import Spool
-from portside.lock.models import Lock
+from portside.lock.models import LockedWeights, PackageSet
 from portside.plan import Plan
 from portside.recipe import Recipe
 from portside.store import Store
 from portside.tree import Tree
+from portside.variables import variables
 
 TEMPLATE = Path(__file__).parent.parent / "images" / "Dockerfile.j2"
 
@@ -28,12 +31,18 @@ def _template() -> Any:
     environment = jinja2.Environment(
         loader=loader, undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
     )
+    environment.filters["quoted"] = _quoted
     return environment.get_template(TEMPLATE.name)
 
 
-def env_instructions(lock: Lock) -> str:
-    """What is executed for the env layer's packages, as Dockerfile text without FROM."""
-    return str(_template().module.env(lock))
+def _quoted(value: str) -> str:
+    """A value of ENV in double quotes: a vendor's image may have any."""
+    return '"' + re.sub(r'([\\"$])', r"\\\1", value) + '"'
+
+
+def env_instructions(packages: PackageSet, epoch: int) -> str:
+    """What is executed for one recipe's packages of the env layer, as Dockerfile text without FROM."""
+    return str(_template().module.env(packages, epoch))
 
 
 def install_instructions(recipe: Recipe, epoch: int) -> str:
@@ -49,14 +58,46 @@ def dockerfile(plan: Plan) -> str:
         _template().module.whole(
             recipe=recipe,
             lock=lock,
-            environment=sorted(environment(plan).items()),
-            has={"env_files": bool(recipe.model.env.files), "migrated": any(p.kind == "data" for p in migrated)},
+            stages=list(_stages(plan)),
+            has={"migrated": any(p.kind == "data" for p in migrated)},
             install_epoch=migrated[-1].epoch if migrated else 0,
             workdir=workdir(plan, "weights"),
             labels=sorted(labels(plan, "weights").items()),
             command=json.dumps(command(plan)),
         )
     )
+
+
+def _stages(plan: Plan) -> Iterator[dict[str, Any]]:
+    epoch = plan.lock.base.epoch
+    for stage in plan.recipe.stages:
+        packages = plan.lock.env.of(stage.recipe)
+        epoch = max(epoch, packages.epoch if packages else 0)
+        yield {
+            "recipe": stage.recipe,
+            "environment": sorted(variables(plan.lock.base, stage.path, stage.variables).items()),
+            "packages": packages,
+            "epoch": epoch,
+            "files": stage.files,
+        }
+
+
+def _has(store: Store, sha256: str | None) -> bool:
+    return sha256 is not None and store.inputs.locate(sha256) is not None
+
+
+def _present_packages(packages: PackageSet, store: Store) -> PackageSet:
+    python = packages.python
+    if python is None:
+        return packages
+    manual = tuple(wheel for wheel in python.manual if _has(store, wheel.sha256))
+    return packages.model_copy(update={"python": python.model_copy(update={"manual": manual})})
+
+
+def _present_weights(weights: LockedWeights, store: Store) -> LockedWeights:
+    if weights.wheel is not None:
+        return weights
+    return weights.model_copy(update={"files": tuple(file for file in weights.files if _has(store, file.sha256))})
 
 
 def check_output(output: Path) -> None:
@@ -68,25 +109,33 @@ def check_output(output: Path) -> None:
 def render(plan: Plan, store: Store, output: Path) -> None:
     """Write Dockerfile and contexts to `output`, a folder that is new or empty.
 
-    All inputs must be in the store. Raises RecipeError for a folder that holds something, InputError for an input
-    that is missing.
+    All inputs must be in the store, but those that a person brings: without them the contexts are not complete.
+    Raises RecipeError for a folder that holds something, InputError for an input that is missing.
     """
     check_output(output)
     recipe, lock = plan.recipe, plan.lock
     output.mkdir(parents=True, exist_ok=True)
     (output / "Dockerfile").write_text(dockerfile(plan), encoding="utf-8")
-    base = plan.layer("env").parts[0]
-    shutil.copyfile(store.layout.blob(base.manifest["diff_id"]), output / "base.tar")
+    if lock.base.kind == "debian":
+        shutil.copyfile(store.layout.blob(lock.base.diff_id), output / "base.tar")
     with store.workspace() as folder, Spool(folder) as spool:
-        contexts: dict[str, Tree] = {"env": data.env_context(lock, store)}
+        contexts: dict[str, Tree] = {
+            f"env/{packages.recipe}": data.env_context(_present_packages(packages, store), store)
+            for packages in lock.env.sets
+        }
         sources = {name: data.source_tree(source, store, spool) for name, source in sorted(lock.sources.items())}
         contexts |= {f"sources/{name}": tree for name, tree in sources.items()}
         contexts["migrated"] = data.migrated_tree(recipe, sources)
-        contexts["env-files"] = recipe.file_tree(recipe.model.env.files)
-        contexts |= {f"weights/{name}": data.weights_tree(w, store) for name, w in sorted(lock.weights.items())}
+        contexts |= {f"env-files/{stage.recipe}": recipe.file_tree(stage.files) for stage in recipe.stages}
+        contexts |= {
+            f"weights/{name}": data.weights_tree(_present_weights(weights, store), store)
+            for name, weights in sorted(lock.weights.items())
+        }
         for name, tree in contexts.items():
             if len(tree):
                 tree.write_to(output / name)
+            elif name.startswith("weights/"):
+                (output / name).mkdir(parents=True)
     for path in (output, *sorted(p for p in output.rglob("*") if p.is_dir() and not p.is_symlink())):
         # A COPY takes over the modes of folders, and the umask had its say in those that write_to was not told of.
         path.chmod(path.stat().st_mode | 0o755)

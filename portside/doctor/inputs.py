@@ -39,7 +39,11 @@ def take_inventory(recipe: Recipe, lock: Lock, config: Config) -> Inventory:
     inputs = Inputs(config.home)
     base = lock.base
     named: list[LockedFile] = []
-    if not Layout(config.home).has(base.diff_id):
+    if base.kind == "archive":
+        if not (base.layers and all(Layout(config.home).has(layer.diff_id) for layer in base.layers)):
+            archive = recipe.model.base.archive
+            named.append(LockedFile(base.file, base.size, base.sha256, archive.origin if archive else ""))
+    elif not Layout(config.home).has(base.diff_id):
         named += [LockedFile(f"{deb.name} {deb.version}", deb.size, deb.sha256) for deb in base.debs]
     named += [LockedFile(f"{deb.name} {deb.version}", deb.size, deb.sha256) for deb in lock.env.debs]
     named += [LockedFile(w.file, w.size, w.sha256) for w in (lock.env.python.wheels if lock.env.python else ())]
@@ -85,7 +89,7 @@ def examine_inputs(inventory: Inventory, recipe: Recipe, lock: Lock, config: Con
         yield Finding(
             "warning",
             "unpinned",
-            f"nobody knows the sha256 of {name}/{unpinned.path} yet: the first file of that name is taken",
+            f"nobody knows the sha256 of {name}/{unpinned} yet: the first file of that name is taken",
             f"invoke fetch --recipe {recipe.name} fills it in; compare it with its origin, then commit the lock.",
         )
 

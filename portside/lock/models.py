@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from portside.errors import InputError
 from portside.tree import check_path
 
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
 """Version of the lock's form; a lock of another version is refused with the command that makes a new one."""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -22,6 +22,12 @@ layer does not touch the times, and so the diff IDs, of another."""
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~%:-]*$")]
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~:!-]*$")]
 """Names, versions and the like: a lock may come from somebody else, and these end up in paths and in command lines."""
+
+
+REFERENCE = r"^[a-z0-9][A-Za-z0-9._:/@-]*$"
+"""The name of an image in an engine."""
+VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+LINE = r"^[^\x00-\x1f\x7f]*$"
 
 
 def _clean(path: str) -> str:
@@ -76,20 +82,112 @@ class DebianBase(Model):
     size: Size
 
 
+class ArchiveLayer(Model):
+    """A layer of a vendor's image, as its archive has it; size: of the uncompressed tar."""
+
+    diff_id: Sha256
+    size: Size
+
+
+class ArchiveBase(Model):
+    """An image that a vendor hands out as a file of `docker save`; a person brings it.
+
+    sha256, size: of the file. What follows them was read out of the file, and is empty as long as nobody has seen it:
+    reference: the name that `docker load` gives it. env: its environment variables.
+    """
+
+    kind: Literal["archive"] = "archive"
+    file: FileName
+    architecture: Word
+    size: Size | None = None
+    sha256: Sha256 | None = None
+    reference: Annotated[str, Field(pattern=REFERENCE)] | None = None
+    epoch: Epoch = 0
+    env: dict[Annotated[str, Field(pattern=VARIABLE)], Annotated[str, Field(pattern=LINE)]] = {}
+    layers: tuple[ArchiveLayer, ...] = ()
+
+    @property
+    def debs(self) -> tuple[Deb, ...]:
+        """None that we locked: what is in a vendor's image is the vendor's."""
+        return ()
+
+
+LockedBase = Annotated[DebianBase | ArchiveBase, Field(discriminator="kind")]
+
+
+class ManualFile(Model):
+    """A file that a person brings. Unknown size and sha256 are filled in when it is first seen."""
+
+    file: FileName
+    size: Size | None = None
+    sha256: Sha256 | None = None
+
+
+class ManualWheel(ManualFile):
+    name: Word
+    version: Word
+
+
 class PythonSet(Model):
-    """Wheels for one interpreter. version: '3.11'; platform: as uv names it, e.g. x86_64-manylinux_2_28."""
+    """Wheels for one interpreter. version: '3.11'; platform: as uv names it, e.g. x86_64-manylinux_2_28.
+
+    given: versions of what the base has already, by name. manual: wheels that a person brings.
+    """
 
     version: Word
     platform: Word
     wheels: tuple[Artefact, ...]
+    given: dict[Word, Word] = {}
+    manual: tuple[ManualWheel, ...] = ()
+
+    def all_wheels(self) -> tuple[Artefact, ...]:
+        """The wheels to install; manual ones only once their bytes are known."""
+        known = (
+            Artefact(name=w.name, version=w.version, file=w.file, size=w.size, sha256=w.sha256)
+            for w in self.manual
+            if w.sha256 is not None and w.size is not None
+        )
+        return (*self.wheels, *known)
 
 
-class LockedEnv(Model):
-    """epoch: the base's counts too, since the packages are installed on top of it."""
+class PackageSet(Model):
+    """What one recipe adds to the env layer. epoch: of these packages alone."""
 
+    recipe: Word
     epoch: Epoch
     debs: tuple[Deb, ...] = ()
     python: PythonSet | None = None
+
+
+class LockedEnv(Model):
+    """One set per recipe: those of the recipes that this one extends, lowest first, then its own.
+
+    A set is the same, to the byte, in the locks of all recipes that have it, and so is the layer made of it.
+    """
+
+    sets: tuple[PackageSet, ...] = ()
+
+    def of(self, recipe: str) -> PackageSet | None:
+        """The set of one recipe of the chain."""
+        return next((s for s in self.sets if s.recipe == recipe), None)
+
+    @property
+    def epoch(self) -> int:
+        return max((s.epoch for s in self.sets), default=0)
+
+    @property
+    def debs(self) -> tuple[Deb, ...]:
+        return tuple(deb for s in self.sets for deb in s.debs)
+
+    @property
+    def python(self) -> PythonSet | None:
+        """The Python packages of all sets together."""
+        sets = [s.python for s in self.sets if s.python is not None]
+        if not sets:
+            return None
+        given = {name: version for s in sets for name, version in s.given.items()}
+        wheels = tuple(wheel for s in sets for wheel in s.all_wheels())
+        return PythonSet(version=sets[-1].version, platform=sets[-1].platform, wheels=wheels, given=given)
 
 
 class SdistSource(Model):
@@ -131,18 +229,24 @@ class LockedWeights(Model):
 class Lock(Model):
     """A whole lock. epoch: of all inputs. requests: what the recipe asked for, to say later what changed in it."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     recipe: Word
     epoch: Epoch
     requests: dict[str, Any]
-    base: DebianBase
+    base: LockedBase
     env: LockedEnv
     sources: dict[Word, LockedSource]
     weights: dict[Word, LockedWeights]
+    data: dict[Word, ManualFile] = {}
 
-    def unpinned(self) -> list[tuple[str, WeightFile]]:
-        """Files whose hash nobody knew when the lock was made, with the name of their weights."""
-        return [(name, file) for name, w in self.weights.items() for file in w.files if file.sha256 is None]
+    def unpinned(self) -> list[tuple[str, str]]:
+        """What belongs into the image and has no hash that anybody knew when the lock was made: place, file."""
+        found = [("base", self.base.file)] if self.base.kind == "archive" and not self.base.layers else []
+        for packages in self.env.sets:
+            manual = packages.python.manual if packages.python else ()
+            found += [(f"env.{packages.recipe}", wheel.file) for wheel in manual if wheel.sha256 is None]
+        found += [(name, file.path) for name, w in self.weights.items() for file in w.files if file.sha256 is None]
+        return found
 
 
 LARGE = 64 << 20

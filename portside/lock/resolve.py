@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from portside.base import make_base
 from portside.canonical import copy_and_hash
@@ -14,80 +14,207 @@ from portside.inputs import archives, git, python
 from portside.inputs.debian.control import deb_date
 from portside.inputs.debian.resolve import resolve_base, resolve_packages
 from portside.lock.models import (
+    ArchiveBase,
     Artefact,
     Deb,
     DebianBase,
     Lock,
+    LockedBase,
     LockedEnv,
     LockedSource,
     LockedWeights,
+    ManualFile,
+    ManualWheel,
+    PackageSet,
     PythonSet,
     SdistSource,
     WeightFile,
 )
+from portside.manual import in_folder
 from portside.parallel import run_all
 from portside.progress import step
 from portside.recipe import Recipe
 from portside.recipe import models as recipes
+from portside.recipe.stages import Stage
 from portside.store import Store
 
 Update = Collection[str] | Literal["all"]
 """Names of inputs (packages, sources, weights, `base`) to resolve anew, or all of them."""
 
 
-def make_lock(recipe: Recipe, old: Lock | None, update: Update, store: Store, config: Config) -> Lock:
+def make_lock(
+    recipe: Recipe, old: Lock | None, update: Update, store: Store, config: Config, below: Lock | None = None
+) -> Lock:
     """Resolve a recipe. What `old` has stays as it is, unless `update` names it or the recipe no longer allows it.
 
-    Inputs that are needed to know a hash or a date are brought into the store on the way. Raises RecipeError where
-    the recipe cannot be satisfied, InputError where something cannot be brought.
+    below: the lock of the recipe that it extends. What both ask for in the same words is taken from there, so that
+    the two share layers. Inputs that are needed to know a hash or a date are brought into the store on the way.
+    Raises RecipeError where the recipe cannot be satisfied, InputError where something cannot be brought.
     """
-    _check_update(recipe, old, update)
-    fetcher = Fetcher(store, config)
-    asked = recipe.requests()
-    same = {key for key, value in asked.items() if old is not None and old.requests.get(key) == value}
+    _check_update(recipe, old, update, below)
+    resolver = _Resolver(recipe, old, update, below, store, config)
     with step(f"Resolving {recipe.name}"):
-        if old is not None and "base" in same and not _named("base", update):
-            base = old.base
-        else:
-            base = _base(recipe, old, update, store, config, fetcher)
-        env = _env(recipe, base, old, update, store, config, fetcher)
-        sources: dict[str, LockedSource] = {}
-        for name, source in sorted(recipe.model.sources.items()):
-            keep = old is not None and f"sources.{name}" in same and not _named(name, update)
-            sources[name] = old.sources[name] if keep and old else _source(source, store, config, fetcher)
-        weights: dict[str, LockedWeights] = {}
-        for name, wanted in sorted(recipe.model.weights.items()):
-            keep = old is not None and f"weights.{name}" in same and not _named(name, update)
-            weights[name] = old.weights[name] if keep and old else _weights(wanted, store, config, fetcher)
-    groups = [env.epoch, *(s.epoch for s in sources.values()), *(w.epoch for w in weights.values())]
-    return Lock(
-        recipe=recipe.name, epoch=max(groups), requests=asked, base=base, env=env, sources=sources, weights=weights
-    )
+        return resolver.lock()
 
 
-def _named(name: str, update: Update) -> bool:
-    return update == "all" or name in update
-
-
-def _check_update(recipe: Recipe, old: Lock | None, update: Update) -> None:
+def _check_update(recipe: Recipe, old: Lock | None, update: Update, below: Lock | None) -> None:
     if update == "all" or not update:
         return
-    known = {"base", *recipe.model.sources, *recipe.model.weights}
+    known = {"base", *recipe.model.sources, *recipe.model.weights, *recipe.model.data}
     if old is not None:
-        known |= {deb.name for deb in (*old.base.debs, *old.env.debs)}
-        known |= {wheel.name for wheel in (old.env.python.wheels if old.env.python else ())}
+        known |= _packages(old)
+    if below is not None and (lower := sorted(set(update) & _packages(below))):
+        raise RecipeError(
+            f"{', '.join(lower)} comes from {below.recipe}, which {recipe.name} extends",
+            f"Update it there: invoke lock --recipe {below.recipe} --update {lower[0]}; then lock {recipe.name} again.",
+        )
     if unknown := sorted(set(update) - known):
         raise RecipeError(
             f"the lock of {recipe.name} has no input named {', '.join(unknown)}",
-            "Name a package, a source, a set of weights, or `base`.",
+            "Name a package, a source, a set of weights, a data set, or `base`.",
         )
+
+
+def _packages(lock: Lock) -> set[str]:
+    wheels = lock.env.python.wheels if lock.env.python else ()
+    return {deb.name for deb in (*lock.base.debs, *lock.env.debs)} | {wheel.name for wheel in wheels}
+
+
+class _Resolver:
+    """One resolution."""
+
+    def __init__(
+        self, recipe: Recipe, old: Lock | None, update: Update, below: Lock | None, store: Store, config: Config
+    ) -> None:
+        self.recipe = recipe
+        self.old = old
+        self.update = update
+        self.below = below
+        self.store = store
+        self.config = config
+        self.fetcher = Fetcher(store, config)
+        self.asked = recipe.requests()
+
+    def lock(self) -> Lock:
+        model = self.recipe.model
+        kept = self._kept("base", "base")
+        base = kept.base if kept else _base(self.recipe, self.old, self.update, self.store, self.config, self.fetcher)
+        env = self._env(base)
+        sources: dict[str, LockedSource] = {}
+        for name, source in sorted(model.sources.items()):
+            kept = self._kept(f"sources.{name}", name)
+            sources[name] = kept.sources[name] if kept else _source(source, self.store, self.config, self.fetcher)
+        weights: dict[str, LockedWeights] = {}
+        for name, wanted in sorted(model.weights.items()):
+            kept = self._kept(f"weights.{name}", name)
+            weights[name] = kept.weights[name] if kept else _weights(wanted, self.store, self.config, self.fetcher)
+        data: dict[str, ManualFile] = {}
+        for name, file in sorted(model.data.items()):
+            kept = self._kept(f"data.{name}", name)
+            data[name] = kept.data[name] if kept else ManualFile(**_manual(file, self.config))
+        groups = [base.epoch, env.epoch, *(s.epoch for s in sources.values()), *(w.epoch for w in weights.values())]
+        return Lock(
+            recipe=self.recipe.name,
+            epoch=max(groups),
+            requests=self.asked,
+            base=base,
+            env=env,
+            sources=sources,
+            weights=weights,
+            data=data,
+        )
+
+    def _kept(self, request: str, name: str) -> Lock | None:
+        """The lock to take an input from: the lower recipe's if it asks for the same, else the old one."""
+        if self.below is not None and self.below.requests.get(request) == self.asked[request]:
+            return self.below
+        if self.old is None or self.update == "all" or name in self.update:
+            return None
+        return self.old if self.old.requests.get(request) == self.asked[request] else None
+
+    def _env(self, base: LockedBase) -> LockedEnv:
+        """The lower recipes' sets as their lock has them, as long as base and requests are the same; the rest anew."""
+        sets: list[PackageSet] = []
+        for stage in self.recipe.stages:
+            request = f"env.{stage.recipe}"
+            same = self.below is not None and self.below.base == base
+            lower = self.below.env.of(stage.recipe) if self.below is not None and same else None
+            if lower is not None and self.below is not None and self.below.requests.get(request) == self.asked[request]:
+                sets.append(lower)
+            else:
+                sets.append(self._packages(stage, base, sets))
+        return LockedEnv(sets=tuple(sets))
+
+    def _packages(self, stage: Stage, base: LockedBase, below: Sequence[PackageSet]) -> PackageSet:
+        """What a stage adds to the base and the sets below it."""
+        there = LockedEnv(sets=tuple(below))
+        old = self.old.env.of(stage.recipe) if self.old else None
+        debs: tuple[Deb, ...] = ()
+        epoch = 0
+        if stage.debian and base.kind == "debian":
+            lower = (*base.debs, *there.debs)
+            keep = old.debs if old else ()
+            where = (base.suite, base.architecture)
+            debs = tuple(resolve_packages(stage.debian, lower, *where, keep, self.update, self.config, self.store))
+            epoch = _deb_epoch(debs, base, self.store, self.fetcher)
+        python = self._python(stage.python, old, there) if stage.python else None
+        if python is not None:
+            run_all([partial(self.fetcher.artefact, wheel) for wheel in python.all_wheels()], JOBS)
+            epoch = max([epoch, *(_artefact_date(wheel, self.store) for wheel in python.all_wheels())])
+        return PackageSet(recipe=stage.recipe, epoch=epoch, debs=debs, python=python)
+
+    def _python(self, wanted: recipes.Python, old: PackageSet | None, below: LockedEnv) -> PythonSet:
+        manual = tuple(self._manual_wheel(wheel) for wheel in wanted.manual)
+        lower = below.python.all_wheels() if below.python else ()
+        # What is given in the base, below, or by hand satisfies requirements; its own needs are not looked at.
+        installed = dict(wanted.given) | {w.name: w.version for w in lower} | {w.name: w.version for w in manual}
+        wheels = python.resolve_wheels(
+            wanted.requirements,
+            version=wanted.version,
+            platform=wanted.platform,
+            keep=old.python.wheels if old and old.python else (),
+            update=self.update,
+            installed=installed,
+            config=self.config,
+            store=self.store,
+        )
+        return PythonSet(
+            version=wanted.version,
+            platform=wanted.platform,
+            wheels=tuple(wheels),
+            given=dict(sorted(wanted.given.items())),
+            manual=manual,
+        )
+
+    def _manual_wheel(self, wanted: recipes.ManualWheel) -> ManualWheel:
+        from packaging.utils import parse_wheel_filename
+
+        name, version, _, _ = parse_wheel_filename(wanted.file)
+        wheel = ManualWheel(name=name, version=str(version), **_manual(wanted, self.config))
+        if wheel.sha256 is not None and in_folder(wheel.file, self.config):
+            self.fetcher.manual(wheel)
+        return wheel
+
+
+def _manual(file: recipes.Manual, config: Config) -> dict[str, Any]:
+    """A file that a person brings: as the recipe pins it, else as it lies in a folder, else unknown for now."""
+    sha256, size = file.sha256, file.size
+    if sha256 is None and (found := find_file(file.file, config)) is not None:
+        sha256, size = found
+    return {"file": file.file, "sha256": sha256, "size": size}
 
 
 def _base(
     recipe: Recipe, old: Lock | None, update: Update, store: Store, config: Config, fetcher: Fetcher
-) -> DebianBase:
+) -> LockedBase:
+    if (archive := recipe.model.base.archive) is not None:
+        base = ArchiveBase(
+            file=archive.file, architecture=archive.architecture, size=archive.size, sha256=archive.sha256
+        )
+        return fetcher.archive(base) if in_folder(archive.file, config) else base
     wanted = recipe.model.base.debian
-    keep: Sequence[Deb] = old.base.debs if old and not _named("base", update) else ()
+    assert wanted is not None
+    keep: Sequence[Deb] = old.base.debs if old and "base" not in update and update != "all" else ()
     debs, snapshot = resolve_base(wanted.suite, wanted.architecture, wanted.include, keep, update, config, store)
     draft = DebianBase(
         suite=wanted.suite,
@@ -106,36 +233,6 @@ def _base(
 def _deb_epoch(debs: Sequence[Deb], base: DebianBase, store: Store, fetcher: Fetcher) -> int:
     run_all([partial(fetcher.deb, deb, base) for deb in debs], JOBS)
     return max((deb_date(store.inputs.require(deb.sha256, deb.name).path) for deb in debs), default=0)
-
-
-def _env(
-    recipe: Recipe, base: DebianBase, old: Lock | None, update: Update, store: Store, config: Config, fetcher: Fetcher
-) -> LockedEnv:
-    wanted = recipe.model.env
-    debs: tuple[Deb, ...] = ()
-    if wanted.debian:
-        keep = old.env.debs if old else ()
-        debs = tuple(
-            resolve_packages(wanted.debian, base.debs, base.suite, base.architecture, keep, update, config, store)
-        )
-    epoch = max(base.epoch, _deb_epoch(debs, base, store, fetcher))
-    if wanted.python is None:
-        return LockedEnv(epoch=epoch, debs=debs)
-    pins = old.env.python.wheels if old and old.env.python else ()
-    wheels = python.resolve_wheels(
-        wanted.python.requirements,
-        version=wanted.python.version,
-        platform=wanted.python.platform,
-        keep=pins,
-        update=update,
-        installed={},
-        config=config,
-        store=store,
-    )
-    run_all([partial(fetcher.artefact, wheel) for wheel in wheels], JOBS)
-    epoch = max([epoch, *(_artefact_date(wheel, store) for wheel in wheels)])
-    locked = PythonSet(version=wanted.python.version, platform=wanted.python.platform, wheels=tuple(wheels))
-    return LockedEnv(epoch=epoch, debs=debs, python=locked)
 
 
 def _artefact_date(artefact: Artefact, store: Store) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -12,6 +12,7 @@ from portside.canonical import digest_of
 from portside.errors import RecipeError
 from portside.recipe.models import NAME, File, RecipeModel
 from portside.recipe.source import Location, Place, read_yaml
+from portside.recipe.stages import Stage, make_stages
 from portside.tree import Tree, file_entry
 
 REPLACED_WHOLE = {("base",)}
@@ -24,6 +25,7 @@ class Recipe:
 
     folders: where its files are looked for, its own first, then those of the recipes it extends.
     workspace: the folder in the image; a recipe shares it with the recipe that it extends, and so shares layers.
+    stages: what each recipe adds to the env layer, the lowest of those that it extends first, its own last.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Recipe:
     path: Path
     folders: tuple[Path, ...]
     workspace: str
+    stages: tuple[Stage, ...] = ()
 
     @property
     def lock_path(self) -> Path:
@@ -70,13 +73,13 @@ class Recipe:
     def requests(self) -> dict[str, Any]:
         """What decides the lock: compared with what the lock says it was made for."""
         dump = self.model.model_dump(mode="json", by_alias=True)
-        env = dump["env"]
+        python = {s.recipe: s.python.model_dump(mode="json") if s.python else None for s in self.stages}
         return {
-            "base": dump["base"],
-            "env.debian": env["debian"],
-            "env.python": env["python"],
+            "base": {kind: base for kind, base in dump["base"].items() if base is not None},
+            **{f"env.{s.recipe}": {"debian": list(s.debian), "python": python[s.recipe]} for s in self.stages},
             **{f"sources.{name}": source for name, source in dump["sources"].items()},
             **{f"weights.{name}": weights for name, weights in dump["weights"].items()},
+            **{f"data.{name}": data for name, data in dump["data"].items()},
         }
 
     def digest(self) -> str:
@@ -101,7 +104,8 @@ def check_name(name: str) -> str:
 def load_recipe(root: Path, name: str) -> Recipe:
     """Load and validate `root`/recipes/NAME.yaml. Raises RecipeError."""
     check_name(name)
-    values, places, chain = _merged(root, name, ())
+    chain = _merged(root, name, ())
+    values, places = chain[-1].values, chain[-1].places
     path = root / "recipes" / f"{name}.yaml"
     try:
         model = RecipeModel.model_validate(values)
@@ -109,15 +113,24 @@ def load_recipe(root: Path, name: str) -> Recipe:
         raise RecipeError(
             "\n".join(_describe(path, places, e) for e in error.errors()), "docs/recipe.md describes every key."
         ) from None
-    folders = tuple(root / "recipes" / link for link in chain)
-    recipe = Recipe(name, model, path, folders, f"/workspace/{chain[-1]}")
+    folders = tuple(root / "recipes" / link.name for link in reversed(chain))
+    stages = make_stages(path, [(link.name, link.values.get("env", {})) for link in chain])
+    recipe = Recipe(name, model, path, folders, f"/workspace/{chain[0].name}", stages)
     _check_files(recipe, places)
     return recipe
 
 
-def _merged(
-    root: Path, name: str, seen: tuple[str, ...]
-) -> tuple[dict[str, Any], dict[Location, Place], tuple[str, ...]]:
+@dataclass(frozen=True)
+class _Link:
+    """One recipe of a chain of `extends`: its name, what it says on top of the lower ones, and where."""
+
+    name: str
+    values: dict[str, Any]
+    places: dict[Location, Place]
+
+
+def _merged(root: Path, name: str, seen: tuple[str, ...]) -> tuple[_Link, ...]:
+    """The chain that ends with the recipe `name`, lowest first; each link has the values of those below merged in."""
     path = root / "recipes" / f"{name}.yaml"
     if not path.is_file():
         known = find_recipes(root)
@@ -129,18 +142,18 @@ def _merged(
     values, places = read_yaml(path)
     parent = values.get("extends")
     if parent is None:
-        return values, places, (name,)
+        return (_Link(name, values, places),)
     if not isinstance(parent, str) or not NAME.fullmatch(parent):
         raise RecipeError(f"{places[('extends',)]}: extends: expected the name of a recipe")
     if parent in (*seen, name):
         raise RecipeError(
             f"{places[('extends',)]}: '{name}' extends itself, by way of {' -> '.join([*seen, name, parent])}"
         )
-    below, below_places, chain = _merged(root, parent, (*seen, name))
+    chain = _merged(root, parent, (*seen, name))
     merged: dict[str, Any] = {}
-    merged_places = dict(below_places)
-    _merge(below, values, places, (), merged, merged_places)
-    return merged, merged_places, (name, *chain)
+    merged_places = dict(chain[-1].places)
+    _merge(chain[-1].values, values, places, (), merged, merged_places)
+    return (*chain, _Link(name, merged, merged_places))
 
 
 def _merge(
@@ -208,6 +221,7 @@ def _near(location: Location) -> str:
     for part in location[:-1]:
         field = getattr(model, "model_fields", {}).get(part)
         model = field.annotation if field else None
+        model = next((kind for kind in get_args(model) if hasattr(kind, "model_fields")), model)  # X | None
     names = [f.alias or n for n, f in getattr(model, "model_fields", {}).items()]
     close = get_close_matches(str(location[-1]), names, 1)
     if close:

@@ -58,6 +58,16 @@ def _exact(value: str) -> str:
     return value
 
 
+def _wheel(value: str) -> str:
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+    try:
+        parse_wheel_filename(value)
+    except InvalidWheelFilename:
+        raise ValueError("expected the file name of a wheel, such as 'cndsp-0.8.0-py3-none-any.whl'") from None
+    return value
+
+
 def _version_range(value: str) -> str:
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -78,6 +88,10 @@ VersionRange = Annotated[str, AfterValidator(_version_range)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 DebianPackage = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+:~-]+)?$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~%:-]*$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Size = Annotated[int, Field(ge=0, description="bytes")]
+Url = Annotated[str, Field(pattern=r"^https?://[^\s\"'\\$`]+$")]
 FileMode = Literal["0644", "0755"]
 
 
@@ -93,10 +107,38 @@ class Debian(Model):
     include: tuple[DebianPackage, ...] = Field((), description="packages beyond the essential ones and apt")
 
 
-class Base(Model):
-    """What the image is built on."""
+class Manual(Model):
+    """A file that no download brings: a person puts it into a folder that portside.toml names."""
 
-    debian: Debian
+    file: FileName
+    origin: Plain = Field(description="for people: where to get it")
+    sha256: Sha256 | None = Field(None, description="unknown: the first file of that name is taken, and locked")
+    size: Size | None = None
+
+
+class Archive(Manual):
+    """An image that a vendor hands out as a file of `docker save`, compressed by gzip or not."""
+
+    architecture: Literal["amd64", "arm64"] = "amd64"
+
+
+class Base(Model):
+    """What the image is built on: one of these."""
+
+    debian: Debian | None = None
+    archive: Archive | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> "Base":
+        if (self.debian is None) == (self.archive is None):
+            raise ValueError("expected one of debian and archive")
+        return self
+
+    @property
+    def architecture(self) -> str:
+        chosen = self.debian or self.archive
+        assert chosen is not None
+        return chosen.architecture
 
 
 class Accelerator(Model):
@@ -108,6 +150,12 @@ class Accelerator(Model):
     )
 
 
+class ManualWheel(Manual):
+    """A wheel that a person brings."""
+
+    file: Annotated[str, AfterValidator(_wheel)]
+
+
 class Python(Model):
     """Python packages, installed as locked wheels with the interpreter of the image."""
 
@@ -117,7 +165,16 @@ class Python(Model):
     platform: Annotated[str, Field(pattern=r"^(x86_64|aarch64)-manylinux[0-9_]+$")] = Field(
         "x86_64-manylinux_2_28", description="the newest platform whose wheels the image can load"
     )
-    requirements: tuple[Requirement, ...] = Field(examples=[["numpy>=1.24,<2"]])
+    requirements: tuple[Requirement, ...] = Field((), examples=[["numpy>=1.24,<2"]])
+    given: dict[Name, Plain] = Field(
+        {},
+        description="packages that the base has already, with their versions; they satisfy requirements and are not "
+        "installed again",
+        examples=[{"torch": "1.9.0"}],
+    )
+    manual: tuple[ManualWheel, ...] = Field(
+        (), description="wheels that a person brings; name what they need among the requirements"
+    )
 
 
 class File(Model):
@@ -141,11 +198,15 @@ class MigratedFile(File):
 
 
 class Env(Model):
-    """The env layer: packages, files and environment variables on top of the base."""
+    """The env layer: packages, files and environment variables on top of the base.
+
+    A recipe that extends another adds its packages and files on top of the other's, as layers of their own.
+    """
 
     debian: tuple[DebianPackage, ...] = Field((), description="Debian packages; what they need comes along")
     python: Python | None = None
     files: tuple[EnvFile, ...] = ()
+    path: tuple[Absolute, ...] = Field((), description="folders in front of the base's PATH")
     variables: dict[Variable, Plain] = Field({}, description="environment variables of the image")
 
 
@@ -198,10 +259,10 @@ class WeightFile(Model):
     """One weight file by itself: from a URL, or from a folder that portside.toml names."""
 
     path: Relative = Field(description="below the folder of its weights; its last part is the file's name")
-    url: Annotated[str, Field(pattern=r"^https?://[^\s\"'\\$`]+$")] | None = None
-    origin: Plain | None = Field(None, description="for people: where to get a file that has no URL")
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
-    size: Annotated[int, Field(ge=0, description="bytes")] | None = None
+    url: Url | None = None
+    origin: Plain | None = Field(None, description="for people: where else to get it, or where at all without a URL")
+    sha256: Sha256 | None = None
+    size: Size | None = None
 
 
 class FileWeights(Model):
@@ -212,6 +273,13 @@ class FileWeights(Model):
 
 Weights = WheelWeights | FileWeights
 """Weights lie at /workspace/RECIPE/weights/NAME in the image."""
+
+
+class Data(Manual):
+    """A data set that a run target reads: a tar archive, unpacked and mounted read-only, no part of the image."""
+
+    url: Url | None = Field(None, description="where to download it; default: a person brings it")
+    to: Relative = Field(description="below the workspace: the folder that the archive is unpacked to")
 
 
 class Target(Model):
@@ -230,6 +298,7 @@ class Target(Model):
         None, description="cards that it needs; default: one, where the host has one"
     )
     network: Literal["none", "bridge", "host"] | None = Field(None, description="default: bridge with ports, else none")
+    data: tuple[Name, ...] = Field((), description="data sets that it needs")
 
     @model_validator(mode="after")
     def _ports_need_a_network(self) -> "Target":
@@ -268,6 +337,7 @@ class RecipeModel(Model):
         examples=[["pip install -e x"]],
     )
     weights: dict[Name, Weights] = {}
+    data: dict[Name, Data] = {}
     run: Run = Run()
     registry: Annotated[str, Field(pattern=r"^(https?://)?[^\s/\"'\\$`]+/[^\s\"'\\$`]+$")] | None = Field(
         None,
@@ -286,4 +356,9 @@ class RecipeModel(Model):
         for source in self.migration.sources if self.migration else ():
             if source not in self.sources:
                 raise ValueError(f"migration.sources names '{source}', which is not among the sources")
+        if self.base.archive and self.env.debian:
+            raise ValueError("env.debian needs a base of Debian: nobody knows which packages a vendor's image has")
+        for name, target in self.run.targets.items():
+            if unknown := sorted(set(target.data) - self.data.keys()):
+                raise ValueError(f"run.targets.{name} names {', '.join(unknown)}, which is not among data")
         return self

@@ -195,7 +195,7 @@ class TinyProject:
             epoch=EPOCH,
             requests=recipe.requests(),
             base=base,
-            env=LockedEnv(epoch=EPOCH),
+            env=LockedEnv(),
             sources=dict(sources),
             weights=dict(weights),
         )

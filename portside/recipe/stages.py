@@ -1,0 +1,61 @@
+"""What each recipe of a chain of `extends` adds to the env layer: each becomes layer blobs of its own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from portside.errors import RecipeError
+from portside.recipe.models import Env, EnvFile, Python
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One recipe's part of the env layer.
+
+    debian, python, files: its own. path, variables: all that count here, the lower recipes' included.
+    """
+
+    recipe: str
+    debian: tuple[str, ...]
+    python: Python | None
+    files: tuple[EnvFile, ...]
+    path: tuple[str, ...]
+    variables: dict[str, str]
+
+
+def make_stages(path: Path, envs: Sequence[tuple[str, Any]]) -> tuple[Stage, ...]:
+    """The stages of a recipe. envs: name of each recipe of the chain, lowest first, and its env as YAML values, with
+    those of the lower ones merged in. Raises RecipeError where a lower one cannot stand by itself.
+    """
+    below = Env()
+    stages = []
+    for name, values in envs:
+        env = _validated(path, name, values)
+        stages.append(_stage(name, env, below))
+        below = env
+    return tuple(stages)
+
+
+def _validated(path: Path, name: str, values: Any) -> Env:
+    try:
+        return Env.model_validate(values)
+    except ValidationError:
+        raise RecipeError(
+            f"{path}: the env of '{name}', which it extends, is not complete",
+            f"Correct recipes/{name}.yaml: its packages become a layer of their own.",
+        ) from None
+
+
+def _stage(name: str, env: Env, below: Env) -> Stage:
+    """Lists were appended to the lower recipe's: what stands behind those is the recipe's own."""
+    python = env.python
+    if python is not None and below.python is not None:
+        requirements = python.requirements[len(below.python.requirements) :]
+        manual = python.manual[len(below.python.manual) :]
+        own = {"requirements": requirements, "manual": manual}
+        python = python.model_copy(update=own) if requirements or manual else None
+    debian, files = env.debian[len(below.debian) :], env.files[len(below.files) :]
+    return Stage(name, debian, python, files, env.path, env.variables)

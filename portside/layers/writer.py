@@ -50,14 +50,14 @@ def write_layer(layer: Layer, out: BinaryIO | None) -> Written:
                     raise InputError(f"the content of {entry.path} is missing or has changed")
                 for chunk in reader.chunks(entry.content):
                     sink.write(chunk)
-                sink.write(_padding(entry.size))
+                sink.write(padding(entry.size))
         sink.write(END)
         return sink.finish()
 
 
 def layer_size(layer: Layer) -> int:
     """The bytes of the layer's tar; reads no content."""
-    members = (len(head) + (entry.size + len(_padding(entry.size)) if entry else 0) for head, entry in _members(layer))
+    members = (len(head) + (entry.size + len(padding(entry.size)) if entry else 0) for head, entry in _members(layer))
     return sum(members) + len(END)
 
 
@@ -72,7 +72,7 @@ def single_file_frame(layer: Layer) -> tuple[bytes, bytes]:
         raise ValueError("a frame needs a layer whose last entry is its only file")
     _, file = members[-1]
     assert file is not None
-    return b"".join(head for head, _ in members), _padding(file.size) + END
+    return b"".join(head for head, _ in members), padding(file.size) + END
 
 
 def read_layer(path: Path) -> Layer:
@@ -134,10 +134,11 @@ def _members(layer: Layer) -> Iterator[tuple[bytes, Entry | None]]:
         if entry is None:
             yield _pax({b"path": name} if _needs_pax(name) else {}) + _header(name, b"0"), None
         else:
-            yield _head(name, entry), entry if entry.kind == "file" else None
+            yield member_head(name, entry), entry if entry.kind == "file" else None
 
 
-def _head(path: bytes, e: Entry) -> bytes:
+def member_head(path: bytes, e: Entry) -> bytes:
+    """The header blocks of one member, whatever the tar is; a file's content and `padding` follow."""
     name = path + b"/" if e.kind == "dir" else path
     link = encode_path(e.link)
     size = e.size if e.kind == "file" else 0
@@ -161,7 +162,7 @@ def _pax(records: dict[bytes, bytes]) -> bytes:
     if not records:
         return b""
     body = b"".join(_record(key, value) for key, value in sorted(records.items()))
-    return _header(_PAX_NAME, b"x", 0o644, size=len(body)) + body + _padding(len(body))
+    return _header(_PAX_NAME, b"x", 0o644, size=len(body)) + body + padding(len(body))
 
 
 def _record(key: bytes, value: bytes) -> bytes:
@@ -201,5 +202,6 @@ def _header(
     return block[:148] + b"%06o\0 " % sum(block) + block[156:]
 
 
-def _padding(size: int) -> bytes:
+def padding(size: int) -> bytes:
+    """What fills the last block of a content of `size` bytes."""
     return bytes(-size % BLOCK)

@@ -1,0 +1,246 @@
+"""Take the images of an archive into the store: one pass over the file, everything verified before it gets a name.
+
+docker-archive (`docker save`): manifest.json names configs and layers (moby, image/tarexport). OCI: index.json names
+manifests, which name them by digest (image-spec 1.0, image-layout.md). The file may be compressed, and so may each
+layer; the store gets the plain tars.
+"""
+
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from portside import oci
+from portside.archive.hashing import Hasher, Watched
+from portside.archive.tar import Content, members
+from portside.canonical import CHUNK
+from portside.compression import as_file, decompressed, detect
+from portside.errors import InputError
+from portside.prebuilt import diff_ids_of
+from portside.progress import transfer
+from portside.store import Store, files
+from portside.store.layout import Blob, Image
+
+LARGEST_JSON = 8 << 20
+"""Bytes of a manifest or a config."""
+_SPACE_STEP = 256 << 20
+"""Bytes after which the disk is asked again whether it takes more: what will come out is not known before."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}")
+_HEX = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveImage:
+    """An image of an archive, its layers in the store's layout. names: as the archive says, such as `debian:12`."""
+
+    config: bytes
+    layers: tuple[Blob, ...]
+    names: tuple[str, ...]
+
+    @property
+    def image(self) -> Image:
+        return Image(self.config, self.layers)
+
+
+def read_archive(path: Path, store: Store, sha256: str | None = None) -> list[ArchiveImage]:
+    """Take all images of an archive into the store's layout; they get no names there.
+
+    path: a tar, plain or compressed by gzip or zstd. sha256: what the file's bytes must be, hex.
+    Holds a few MiB whatever the sizes are. Raises InputError for a file that is no image archive, is damaged or does
+    not keep to its own digests; then the store is as it was.
+    """
+    try:
+        size = path.stat().st_size
+        stream = io.BufferedReader(path.open("rb", buffering=0), CHUNK)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    with stream, store.workspace() as folder, Hasher() as hasher:
+        with transfer(path.name, size) as advance:
+            outer = Watched(stream, advance, hasher if sha256 else None)
+            source = as_file(decompressed(cast(BinaryIO, outer), detect(stream.peek(4)[:4]), path.name))
+            taken = _take(source, folder)
+            while source.read(CHUNK):
+                pass
+            while outer.read(CHUNK):
+                pass
+        if sha256 is not None and hasher.hexdigest() != sha256:
+            raise InputError(f"{path.name} has sha256 {hasher.hexdigest()}, expected {sha256}")
+        found = _Members(taken, path.name)
+        images = found.images()
+        for image in images:
+            for blob in image.layers:
+                if not store.layout.has(blob.digest):
+                    files.publish(found.by_diff_id[blob.digest].path, store.layout.blob(blob.digest))
+    return images
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A file of the archive on disk, uncompressed. digest: of its bytes in the archive; diff_id: of those on disk."""
+
+    path: Path
+    digest: str
+    diff_id: str
+    size: int
+
+
+def _take(source: BinaryIO, folder: Path) -> dict[str, "_Taken | str"]:
+    """All files of the archive by name, and for links the name that they stand for."""
+    taken: dict[str, _Taken | str] = {}
+    written = _SPACE_STEP
+    for member, content in members(source):
+        if member.kind == "link":
+            taken[member.name] = member.link
+            continue
+        target = folder / str(len(taken))
+        with Hasher() as outer, Hasher() as inner, files.store_errors(target), target.open("wb") as out:
+            size = 0
+            for piece in _uncompressed(content, member.name, outer):
+                if written >= _SPACE_STEP:
+                    files.need_space(folder, _SPACE_STEP)
+                    written = 0
+                inner.update(piece)
+                out.write(piece)
+                size += len(piece)
+                written += len(piece)
+            taken[member.name] = _Taken(target, outer.hexdigest() or inner.hexdigest(), inner.hexdigest(), size)
+    return taken
+
+
+def _uncompressed(content: Content, name: str, outer: "Hasher") -> Iterator[bytes]:
+    """A member's plain bytes. outer: gets the bytes as they are in the archive, where those are others."""
+    head = b""
+    while len(head) < 4 and (more := content.read(4 - len(head))):
+        head += more
+    kind = detect(head)
+    if kind == "none":
+        if head:
+            yield head
+        while chunk := content.read(CHUNK):
+            yield chunk
+        return
+
+    def raw() -> Iterator[bytes]:
+        chunk = head
+        while chunk:
+            outer.update(chunk)
+            yield chunk
+            chunk = content.read(CHUNK)
+
+    source = as_file(raw())
+    yield from decompressed(source, kind, name)
+    while source.read(CHUNK):
+        pass
+
+
+class _Members:
+    """What the archive holds, and the images that it says it has."""
+
+    def __init__(self, taken: dict[str, "_Taken | str"], archive: str) -> None:
+        self.by_diff_id = {item.diff_id: item for item in taken.values() if isinstance(item, _Taken)}
+        self._taken = taken
+        self._archive = archive
+
+    def images(self) -> list[ArchiveImage]:
+        if "manifest.json" in self._taken:
+            found = [self._docker(row) for row in self._rows(self._json("manifest.json"))]
+        elif "index.json" in self._taken:
+            found = list(self._index(self._json("index.json"), 0))
+        else:
+            found = []
+        if not found:
+            raise InputError(
+                f"{self._archive} is no image archive: it has neither manifest.json nor index.json with an image",
+                "Make it with `docker save`, `podman save`, `skopeo copy` or `invoke save`.",
+            )
+        return found
+
+    def _docker(self, row: dict[str, Any]) -> ArchiveImage:
+        config_name, layers = row.get("Config"), row.get("Layers")
+        if not isinstance(config_name, str) or not isinstance(layers, list):
+            raise InputError(f"{self._archive}: manifest.json names no config and layers")
+        named = re.search(r"([0-9a-f]{64})(\.json)?$", config_name)
+        config = self._bytes(config_name)
+        if named and hashlib.sha256(config).hexdigest() != named[1]:
+            raise InputError(f"{self._archive}: {config_name} is not what its name says")
+        return self._image(config, [self._file(str(layer)) for layer in layers], row.get("RepoTags") or ())
+
+    def _index(self, index: Any, depth: int) -> Iterator[ArchiveImage]:
+        if depth > 3 or not isinstance(index, dict):
+            raise InputError(f"{self._archive}: index.json is no OCI index")
+        for row in self._rows(index.get("manifests")):
+            if (row.get("platform") or {}).get("os") == "unknown":
+                continue  # an attestation, not an image
+            value = self._json(self._blob_name(row), self._digest(row))
+            if isinstance(value, dict) and "manifests" in value:
+                yield from self._index(value, depth + 1)
+                continue
+            if not isinstance(value, dict) or not isinstance(value.get("config"), dict):
+                raise InputError(f"{self._archive}: {row.get('digest')} is no OCI manifest")
+            config = self._bytes(self._blob_name(value["config"]), self._digest(value["config"]))
+            layers = []
+            for layer in self._rows(value.get("layers")):
+                file = self._file(self._blob_name(layer))
+                if file.digest != self._digest(layer):
+                    raise InputError(f"{self._archive}: {self._blob_name(layer)} is not what its name says")
+                layers.append(file)
+            annotations = row.get("annotations") or {}
+            name = annotations.get("io.containerd.image.name") or annotations.get(oci.REF_NAME)
+            yield self._image(config, layers, [name] if name else [])
+
+    def _image(self, config: bytes, layers: Sequence[_Taken], names: Sequence[Any]) -> ArchiveImage:
+        diff_ids = diff_ids_of(config)
+        if len(diff_ids) != len(layers):
+            raise InputError(f"{self._archive}: {len(layers)} layers, and {len(diff_ids)} in the config")
+        for diff_id, layer in zip(diff_ids, layers, strict=True):
+            if layer.diff_id != diff_id:
+                raise InputError(
+                    f"{self._archive}: a layer is sha256:{layer.diff_id}, the config says sha256:{diff_id}"
+                )
+        for name in names:
+            if not isinstance(name, str) or not _NAME.fullmatch(name):
+                raise InputError(f"{self._archive}: {name!r} is no name of an image")
+        return ArchiveImage(config, tuple(Blob(layer.diff_id, layer.size) for layer in layers), tuple(names))
+
+    def _file(self, name: str) -> _Taken:
+        at = name
+        for _ in range(10):
+            found = self._taken.get(at.removeprefix("./"))
+            if isinstance(found, _Taken):
+                return found
+            if found is None:
+                break
+            at = found
+        raise InputError(f"{self._archive} has no {name}, which its manifest names")
+
+    def _bytes(self, name: str, digest: str | None = None) -> bytes:
+        file = self._file(name)
+        if file.size > LARGEST_JSON:
+            raise InputError(f"{self._archive}: {name} has {file.size} bytes, too many for what it is")
+        if digest is not None and file.digest != digest:
+            raise InputError(f"{self._archive}: {name} is not what its name says")
+        return file.path.read_bytes()
+
+    def _json(self, name: str, digest: str | None = None) -> Any:
+        try:
+            return json.loads(self._bytes(name, digest))
+        except (ValueError, RecursionError):
+            raise InputError(f"{self._archive}: {name} is damaged") from None
+
+    def _rows(self, value: Any) -> list[dict[str, Any]]:
+        if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+            raise InputError(f"{self._archive}: its manifest is damaged")
+        return value
+
+    def _digest(self, row: dict[str, Any]) -> str:
+        digest = str(row.get("digest")).removeprefix("sha256:")
+        if not _HEX.fullmatch(digest):
+            raise InputError(f"{self._archive}: {row.get('digest')!r} is no sha256 digest")
+        return digest
+
+    def _blob_name(self, row: dict[str, Any]) -> str:
+        return f"blobs/sha256/{self._digest(row)}"

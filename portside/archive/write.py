@@ -1,0 +1,89 @@
+"""Write an image as an archive that everything reads: a docker-archive and an OCI layout in one tar.
+
+manifest.json is what `docker load` and `podman load` look for, index.json what OCI tools do; both name the same files
+below blobs/sha256/. The bytes depend on the image and its names alone, for gzip and zstd on their encoders too.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from portside import oci
+from portside.archive.hashing import Hasher
+from portside.canonical import CHUNK, canonical_json, sha256_hex
+from portside.compression import Compression, as_file, compressed
+from portside.errors import InputError, StoreError
+from portside.layers.writer import END, member_head, padding
+from portside.progress import Advance, transfer
+from portside.store import Store, files
+from portside.store.layout import Blob, Image
+from portside.tree import Entry, encode_path
+
+
+def write_archive(image: Image, names: Sequence[str], store: Store, path: Path, kind: Compression = "none") -> int:
+    """Write an image of the store to a file, which appears under its name when it is complete; gives its bytes.
+
+    Every layer is verified on the way. Raises StoreError for a damaged one, InputError where `path` cannot be written.
+    """
+    part = path.with_name(f".{path.name}.part")
+    total = sum(layer.size for layer in image.layers)
+    try:
+        if kind == "none":
+            files.need_space(path.absolute().parent, total)
+        with part.open("wb") as out, transfer(path.name, total) as advance:
+            pieces = archive(image, names, store, advance)
+            size = 0
+            for piece in pieces if kind == "none" else compressed(as_file(pieces), kind):
+                size += out.write(piece)
+        part.replace(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return size
+
+
+def archive(image: Image, names: Sequence[str], store: Store, advance: Advance) -> Iterator[bytes]:
+    """The archive's bytes in pieces. names: as engines know them, sorted, such as `portside/minilm:weights`."""
+    manifest = image.manifest()
+    row = oci.descriptor(oci.MANIFEST, sha256_hex(manifest), len(manifest))
+    rows = [row | {"annotations": {oci.REF_NAME: name}} for name in names]
+    index = {"schemaVersion": 2, "mediaType": oci.INDEX, "manifests": rows or [row]}
+    config_name = f"blobs/sha256/{image.image_id}"
+    layers = [f"blobs/sha256/{layer.digest}" for layer in image.layers]
+    docker = [{"Config": config_name, "RepoTags": list(names) or None, "Layers": layers}]
+    yield from _small("oci-layout", oci.LAYOUT_FILE)
+    yield from _small("index.json", canonical_json(index))
+    yield from _small("manifest.json", canonical_json(docker))
+    yield from _small(config_name, image.config)
+    yield from _small(f"blobs/sha256/{sha256_hex(manifest)}", manifest)
+    for layer in dict.fromkeys(image.layers):
+        yield _head(f"blobs/sha256/{layer.digest}", layer.size)
+        yield from _layer(layer, store, advance)
+        yield padding(layer.size)
+    yield END
+
+
+def _layer(layer: Blob, store: Store, advance: Advance) -> Iterator[bytes]:
+    remedy = "Remove that blob from the store and build, or pull, again."
+    size = 0
+    try:
+        with Hasher() as hasher, store.layout.blob(layer.digest).open("rb", buffering=0) as source:
+            while chunk := source.read(CHUNK):
+                hasher.update(chunk)
+                size += len(chunk)
+                if size > layer.size:
+                    break
+                yield chunk
+                advance(len(chunk))
+            if size != layer.size or hasher.hexdigest() != layer.digest:
+                raise StoreError(f"the store's blob {layer.digest} is damaged", remedy)
+    except FileNotFoundError:
+        raise StoreError(f"the store has no blob {layer.digest}", remedy) from None
+
+
+def _small(name: str, data: bytes) -> Iterator[bytes]:
+    yield _head(name, len(data)) + data + padding(len(data))
+
+
+def _head(name: str, size: int) -> bytes:
+    return member_head(encode_path(name), Entry(name, "file", 0o644, size=size))

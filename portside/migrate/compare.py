@@ -69,7 +69,7 @@ _ABOVE = ""
 def _difference(
     path: str, line: int, vendor: tuple[str, ...] | None, ours: tuple[str, ...] | None, hits: dict[int, list[Hit]]
 ) -> Difference:
-    found = sorted(hits.get(line or 1, ()), key=lambda hit: _ORDER.index(hit.cls))
+    found = sorted(hits.get(line or 1) or hits.get(0, []), key=lambda hit: _ORDER.index(hit.cls))
     cls, rule = (found[0].cls, found[0].rule) if found else ("needs-person", UNACCOUNTED)
     if not found and vendor is not None and vendor[0] == _ABOVE and ours is None:
         cls, rule = _import_elsewhere(hits)

@@ -203,7 +203,8 @@ def _seconds(left: bytes, right: bytes, start: int, end: int, window: Window) ->
     """The times, seconds since 1970 in 4 bytes, that lie around a short difference."""
     if end - start > 8:
         return None
-    for at in range(max(0, end - 4), min(start, len(left) - 4) + 1):
+    places = range(max(0, end - 4), min(start, len(left) - 4) + 1)
+    for at in sorted(places, key=lambda place: place % 4 != 0):  # where compilers put them, before all others
         for order in ("<I", ">I"):
             pair = (int(struct.unpack_from(order, left, at)[0]), int(struct.unpack_from(order, right, at)[0]))
             if pair[0] in window and pair[1] in window:

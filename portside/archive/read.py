@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -137,6 +137,16 @@ def _uncompressed(content: Content, name: str, outer: "Hasher") -> Iterator[byte
         pass
 
 
+def _together(images: Iterable[ArchiveImage]) -> list[ArchiveImage]:
+    """An OCI index has a row per name: the names of one image in one value."""
+    found: dict[bytes, ArchiveImage] = {}
+    for image in images:
+        before = found.get(image.config)
+        names = (*before.names, *image.names) if before else image.names
+        found[image.config] = ArchiveImage(image.config, image.layers, tuple(dict.fromkeys(names)))
+    return list(found.values())
+
+
 class _Members:
     """What the archive holds, and the images that it says it has."""
 
@@ -149,7 +159,7 @@ class _Members:
         if "manifest.json" in self._taken:
             found = [self._docker(row) for row in self._rows(self._json("manifest.json"))]
         elif "index.json" in self._taken:
-            found = list(self._index(self._json("index.json"), 0))
+            found = _together(self._index(self._json("index.json"), 0))
         else:
             found = []
         if not found:
@@ -198,9 +208,7 @@ class _Members:
             raise InputError(f"{self._archive}: {len(layers)} layers, and {len(diff_ids)} in the config")
         for diff_id, layer in zip(diff_ids, layers, strict=True):
             if layer.diff_id != diff_id:
-                raise InputError(
-                    f"{self._archive}: a layer is sha256:{layer.diff_id}, the config says sha256:{diff_id}"
-                )
+                raise InputError(f"{self._archive}: layer sha256:{layer.diff_id} is sha256:{diff_id} in the config")
         for name in names:
             if not isinstance(name, str) or not _NAME.fullmatch(name):
                 raise InputError(f"{self._archive}: {name!r} is no name of an image")

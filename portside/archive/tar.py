@@ -80,7 +80,7 @@ def members(source: BinaryIO) -> Iterator[tuple[Member, Content]]:
         path = _clean(name)
         if kind == b"5":
             size = 0
-        elif kind in b"\007":
+        elif kind in (b"\0", b"0", b"7"):
             _once(path, seen)
             content = Content(source, size, path)
             yield Member(path, "file", size), content

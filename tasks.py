@@ -8,6 +8,9 @@ from invoke.exceptions import Exit
 
 from portside.cli import ENGINE, JSON, LAYER, RECIPE, ROOT, check_layer, portside_task, project, show
 from portside.errors import CheckError
+from portside.image_tasks import clean, load, pull, push, save  # noqa: F401
+
+NO_PULL = "ask no registry for layers that somebody else has built"
 
 
 @portside_task(help={"json": JSON})
@@ -55,13 +58,14 @@ def fetch(c: Context, recipe: str) -> None:
     say(f"All inputs of {recipe} are in the store at {p.config.home}")
 
 
-@portside_task(help={"recipe": RECIPE, "json": JSON})
-def plan(c: Context, recipe: str, json: bool = False) -> None:
-    """Each layer: its key, whether it is cached or has to be built, and why."""
+@portside_task(help={"recipe": RECIPE, "no-pull": NO_PULL, "json": JSON})
+def plan(c: Context, recipe: str, no_pull: bool = False, json: bool = False) -> None:
+    """Each layer: its key, whether it is cached, can be pulled or has to be built, and why."""
     from portside.overview import plan_lines, plan_report
 
     p = project()
-    report = plan_report(p.plan(p.recipe(recipe)), p.store)
+    loaded = p.recipe(recipe)
+    report = plan_report(p.plan(loaded), p.store, [] if no_pull else p.registries(loaded))
     if json:
         show(report)
     else:
@@ -96,6 +100,7 @@ def render(c: Context, recipe: str, output: str | None = None) -> None:
         "layer": f"the last layer to build: {LAYER}",
         "offline": "use only what is on this machine",
         "no-cache": "build every layer again",
+        "no-pull": NO_PULL,
         "engine": ENGINE,
         "json": JSON,
     }
@@ -106,6 +111,7 @@ def build(
     layer: str = "weights",
     offline: bool = False,
     no_cache: bool = False,
+    no_pull: bool = False,
     engine: str | None = None,
     json: bool = False,
 ) -> None:
@@ -122,11 +128,13 @@ def build(
     loaded = p.recipe(recipe)
     running = p.engine(engine)
     plan_ = p.pinned_plan(loaded, offline=offline)
-    built = build_all(plan_, p.store, p.fetcher(offline), running, last=layer, no_cache=no_cache)
+    registries = [] if offline or no_pull else p.registries(loaded)
+    built = build_all(plan_, p.store, p.fetcher(offline), running, last=layer, no_cache=no_cache, registries=registries)
     report = image_report(plan_, p.store, layer)
     for row in built:
-        state = f"built {', '.join(row.fresh)}" if row.fresh else "up to date"
-        say(f"{row.plan.name:9} {row.plan.key[:12]}  {state}")
+        states = [f"built {', '.join(row.fresh)}"] if row.fresh else []
+        states += [f"pulled {name} from {place}" for name, place in row.pulled]
+        say(f"{row.plan.name:9} {row.plan.key[:12]}  {'; '.join(states) or 'up to date'}")
     say(f"{recipe} is {report['image_id']}")
     if json:
         show(report)
@@ -377,13 +385,13 @@ def migrate(
     """
     from portside.errors import RecipeError
     from portside.migrate import migrate_folder
-    from portside.migrate.rulesets import load
+    from portside.migrate.rulesets import load as load_ruleset
     from portside.overview import migration_lines
 
     if mode not in ("precise", "vendor"):
         raise RecipeError(f"no mode '{mode}'", "The modes are precise and vendor.")
     report = migrate_folder(
-        Path(source), load(ruleset), "vendor" if mode == "vendor" else "precise", Path(output), strict
+        Path(source), load_ruleset(ruleset), "vendor" if mode == "vendor" else "precise", Path(output), strict
     )
     if json:
         show({"output": output, "counts": report.counts()})

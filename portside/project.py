@@ -52,6 +52,10 @@ class Project:
         own = recipe.model.registry
         return list(dict.fromkeys([*self.config.registries, *([own] if own else [])]))
 
+    def home_registry(self, recipe: Recipe) -> str | None:
+        """The repository that a tag without a host belongs to: the recipe's, else the first of portside.toml."""
+        return recipe.model.registry or next(iter(self.config.registries), None)
+
     def lock(self, recipe: Recipe) -> Lock:
         """The recipe's lock. Raises LockError where there is none or it belongs to another version of the recipe."""
         lock = read_lock(recipe.lock_path)

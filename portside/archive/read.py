@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -46,10 +46,19 @@ class ArchiveImage:
         return Image(self.config, self.layers)
 
 
-def read_archive(path: Path, store: Store, sha256: str | None = None) -> list[ArchiveImage]:
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """sha256: of the file's bytes, hex; None if nobody wanted to know."""
+
+    images: tuple[ArchiveImage, ...]
+    sha256: str | None
+
+
+def read_archive(path: Path, store: Store, check: Callable[[str], object] | None = None) -> Archive:
     """Take all images of an archive into the store's layout; they get no names there.
 
-    path: a tar, plain or compressed by gzip or zstd. sha256: what the file's bytes must be, hex.
+    path: a tar, plain or compressed by gzip or zstd. check: called with the sha256 (hex) of the file's bytes before
+    anything is kept; an error that it raises keeps the store as it was.
     Holds a few MiB whatever the sizes are. Raises InputError for a file that is no image archive, is damaged or does
     not keep to its own digests; then the store is as it was.
     """
@@ -60,22 +69,22 @@ def read_archive(path: Path, store: Store, sha256: str | None = None) -> list[Ar
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     with stream, store.workspace() as folder, Hasher() as hasher:
         with transfer(path.name, size) as advance:
-            outer = Watched(stream, advance, hasher if sha256 else None)
+            outer = Watched(stream, advance, hasher if check else None)
             source = as_file(decompressed(cast(BinaryIO, outer), detect(stream.peek(4)[:4]), path.name))
             taken = _take(source, folder)
             while source.read(CHUNK):
                 pass
             while outer.read(CHUNK):
                 pass
-        if sha256 is not None and hasher.hexdigest() != sha256:
-            raise InputError(f"{path.name} has sha256 {hasher.hexdigest()}, expected {sha256}")
+        if check is not None:
+            check(hasher.hexdigest())
         found = _Members(taken, path.name)
         images = found.images()
         for image in images:
             for blob in image.layers:
                 if not store.layout.has(blob.digest):
                     files.publish(found.by_diff_id[blob.digest].path, store.layout.blob(blob.digest))
-    return images
+    return Archive(tuple(images), hasher.hexdigest() if check else None)
 
 
 @dataclass(frozen=True, slots=True)

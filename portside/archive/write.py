@@ -11,7 +11,7 @@ from portside import oci
 from portside.archive.hashing import Hasher
 from portside.canonical import CHUNK, canonical_json, sha256_hex
 from portside.compression import Compression, as_file, compressed
-from portside.errors import InputError, StoreError
+from portside.errors import InputError, RecipeError, StoreError
 from portside.layers.writer import END, member_head, padding
 from portside.progress import Advance, transfer
 from portside.store import Store, files
@@ -87,3 +87,12 @@ def _small(name: str, data: bytes) -> Iterator[bytes]:
 
 def _head(name: str, size: int) -> bytes:
     return member_head(encode_path(name), Entry(name, "file", 0o644, size=size))
+
+
+def compression_of(name: str) -> Compression:
+    """What a file's name says about its compression. Raises RecipeError for a name that is none of an archive."""
+    endings: dict[str, Compression] = {".tar": "none", ".tar.gz": "gzip", ".tgz": "gzip", ".tar.zst": "zstd"}
+    for ending, kind in endings.items():
+        if name.endswith(ending):
+            return kind
+    raise RecipeError(f"{name} is no name of an archive", f"It ends in {', '.join(endings)}.")

@@ -1,7 +1,7 @@
 """The store's images: a standard OCI image layout (image-spec 1.0, `image-layout.md`) with uncompressed layers."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,9 +73,13 @@ class Layout:
         with files.lock(self._home, "oci-index"):
             kept = [m for m in self._manifests() if m["annotations"][oci.REF_NAME] != ref]
             manifests = sorted([*kept, entry], key=lambda m: str(m["annotations"][oci.REF_NAME]))
-            index = {"schemaVersion": 2, "manifests": manifests}
             files.write_json(self._home, self.path / "oci-layout", {"imageLayoutVersion": "1.0.0"})
-            files.write_json(self._home, self.path / "index.json", index)
+            self._write_index(manifests)
+
+    def remove_names(self, refs: Collection[str]) -> None:
+        """Forget images by their names; their blobs stay."""
+        with files.lock(self._home, "oci-index"):
+            self._write_index([m for m in self._manifests() if m["annotations"][oci.REF_NAME] not in refs])
 
     def refs(self) -> Sequence[str]:
         return [m["annotations"][oci.REF_NAME] for m in self._manifests()]
@@ -89,6 +93,9 @@ class Layout:
                 layers = (Blob(d["digest"].removeprefix("sha256:"), d["size"]) for d in manifest["layers"])
                 return Image(config, tuple(layers))
         return None
+
+    def _write_index(self, manifests: Sequence[dict[str, Any]]) -> None:
+        files.write_json(self._home, self.path / "index.json", {"schemaVersion": 2, "manifests": manifests})
 
     def _manifests(self) -> list[dict[str, Any]]:
         index = files.read_json(self.path / "index.json")

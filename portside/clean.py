@@ -1,0 +1,163 @@
+"""What of the store no lock of the project needs any more: found first, removed only then."""
+
+import fcntl
+import hashlib
+import json
+import re
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from portside.canonical import digest_of
+from portside.errors import PortsideError, StoreError
+from portside.lock.file import read_lock
+from portside.oci import chain_ids
+from portside.plan import plan
+from portside.project import Project
+from portside.recipe import find_recipes
+from portside.store import Store, files
+
+DAYS = 7
+YOUNG = 3600
+"""Seconds: what is younger may belong to a command that runs at this moment."""
+_HEX = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """kind: for people (input, layer, source, …). path: a file or folder below the store. size: bytes on disk."""
+
+    kind: str
+    path: Path
+    size: int
+
+
+@dataclass
+class _Needed:
+    """hashes: of inputs and blobs, hex. keys, chains: hex. mirrors: names of git mirrors. recipes: names."""
+
+    hashes: set[str] = field(default_factory=set)
+    keys: set[str] = field(default_factory=set)
+    chains: set[str] = field(default_factory=set)
+    mirrors: set[str] = field(default_factory=set)
+    recipes: set[str] = field(default_factory=set)
+
+
+def find_garbage(project: Project, days: int = DAYS) -> tuple[list[Garbage], list[str]]:
+    """What may go: files and folders, and names of images in the layout.
+
+    Kept is what the locks of the project name, what their recipes' last builds gave, and whatever was written within
+    the last hour; partial transfers, logs and refused bytes are kept for `days`.
+    Raises PortsideError as long as a recipe or lock cannot be read: what it needs is not known then.
+    """
+    store = project.store
+    needed = _Needed()
+    for name in find_recipes(project.root):
+        _need(project, name, needed)
+    names = [ref for ref in store.layout.refs() if ref.partition(":")[0] not in needed.recipes]
+    for ref in store.layout.refs():
+        if ref not in names:
+            _need_image(store, ref, needed)
+    now = time.time()
+    found = [
+        *_unneeded(store.home / "inputs" / "sha256", "input", needed.hashes),
+        *_unneeded(store.home / "oci" / "blobs" / "sha256", "layer", needed.hashes),
+        *_unneeded(store.home / "keys", "record", needed.keys),
+        *_unneeded(store.home / "packed", "record", needed.hashes),
+        *_unneeded(store.home / "built", "record", needed.recipes),
+        *_unneeded(store.home / "index", "index", needed.chains),
+        *_unneeded(store.git, "source", needed.mirrors),
+    ]
+    young = [item for item in found if now - item.path.stat().st_mtime < YOUNG]
+    old = [
+        item
+        for folder, kind in (("partial", "partial transfer"), ("inputs/quarantine", "refused input"), ("logs", "log"))
+        for item in _unneeded(store.home / folder, kind, ())
+        if now - item.path.stat().st_mtime > days * 86400
+    ]
+    return [item for item in found if item not in young] + old, names
+
+
+def remove(store: Store, garbage: Sequence[Garbage], names: Sequence[str]) -> None:
+    """Remove what `find_garbage` found. Partial files that a running transfer holds stay."""
+    if names:
+        store.layout.remove_names(names)
+    for item in garbage:
+        if item.path.is_dir():
+            files.remove_folder(item.path)
+        elif not _is_held(item.path):
+            with files.store_errors(item.path), suppress(FileNotFoundError):
+                item.path.unlink()
+
+
+def _need(project: Project, name: str, needed: _Needed) -> None:
+    needed.recipes.add(name)
+    try:
+        recipe = project.recipe(name)
+        lock = read_lock(recipe.lock_path)
+        if lock is None:
+            return
+        made = plan(recipe, lock)
+    except PortsideError as error:
+        raise StoreError(
+            f"what {name} needs cannot be known: {error.problem}", "Correct it, or lock it again; then clean."
+        ) from None
+    dumped = lock.model_dump(mode="json")
+    needed.hashes |= set(_hashes(dumped))
+    for source in lock.sources.values():
+        if source.kind == "git":
+            needed.mirrors.add(hashlib.sha256(source.url.encode("utf-8", "surrogateescape")).hexdigest())
+    last: dict[str, Any] = project.store.record("built", name) or {}
+    needed.keys |= {part.key for part in made.parts()} | {digest_of(manifest) for manifest in last.values()}
+    diff_ids = []
+    for part in made.parts():
+        record = part.manifest if part.kind == "base" else project.store.record("keys", part.key)
+        if record is None or record.get("diff_id") is None:
+            break
+        diff_ids.append(record["diff_id"])
+    needed.chains |= set(chain_ids(diff_ids))
+    for key in needed.keys:
+        needed.hashes |= set(_hashes(project.store.record("keys", key)))
+
+
+def _need_image(store: Store, ref: str, needed: _Needed) -> None:
+    image = store.layout.image(ref)
+    if image is not None:
+        manifest = hashlib.sha256(image.manifest()).hexdigest()
+        diff_ids = [layer.digest for layer in image.layers]
+        needed.hashes |= {image.image_id, manifest, *diff_ids}
+        needed.chains |= set(chain_ids(diff_ids))
+
+
+def _hashes(value: Any) -> Iterator[str]:
+    """Every sha256 in a value, however it is named: kinds of inputs to come are kept without a change here."""
+    return (match[0] for match in _HEX.finditer(json.dumps(value)))
+
+
+def _unneeded(folder: Path, kind: str, needed: Iterable[str]) -> Iterator[Garbage]:
+    """The files and folders whose names, up to the first `.` or `-`, are not among `needed`."""
+    kept = set(needed)
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        whole = path.name.removesuffix(".json").removesuffix(".git")
+        if whole not in kept and whole.partition("-")[0] not in kept:
+            yield Garbage(kind, path, _size(path))
+
+
+def _size(path: Path) -> int:
+    if path.is_dir():
+        return sum(_size(item) for item in path.iterdir())
+    return path.lstat().st_size
+
+
+def _is_held(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

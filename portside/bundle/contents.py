@@ -19,6 +19,7 @@ from portside.lock.inputs import base_layers, git_sources, locked_files
 from portside.lock.models import GitSource
 from portside.plan import Plan
 from portside.recipe import Recipe
+from portside.recipe.models import NAME as RECIPE_NAME
 from portside.tree import Tree, file_entry
 
 NAME = "bundle.json"
@@ -44,7 +45,7 @@ class Contents(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Literal["portside bundle 1"] = FORMAT
-    recipe: str
+    recipe: Annotated[str, Field(pattern=rf"^{RECIPE_NAME.pattern}$")]
     keys: dict[str, str]
     members: tuple[Member, ...]
 

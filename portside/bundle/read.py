@@ -20,7 +20,6 @@ from portside.lock.inputs import git_sources
 from portside.plan import Plan, plan
 from portside.progress import Advance, live, say, transfer
 from portside.recipe import load_recipe
-from portside.recipe.load import check_name
 from portside.store import Store, files, frame
 from portside.tree import Entry, FileRange, Tree
 
@@ -118,7 +117,6 @@ def _contents(members: _Members) -> Contents:
     for path, member in listed.items():
         if (size := members[path].content.size) != member.size:
             raise InputError(f"{path} has {size} bytes, its {NAME} says {member.size}")
-    check_name(contents.recipe)
     return contents
 
 

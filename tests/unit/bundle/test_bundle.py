@@ -1,0 +1,247 @@
+"""A bundle holds a recipe and all its inputs, in the same bytes everywhere; an empty store gets exactly them."""
+
+import json
+import os
+import shutil
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tiny_project import TinyProject, tiny_project
+
+import portside.bundle.read
+from portside.bundle import Unbundled, bundle, unbundle
+from portside.config import Config
+from portside.errors import RecipeError, StoreError
+from portside.fetch import Fetcher, fetch
+from portside.inputs import git
+from portside.inputs.spool import Spool
+from portside.layers.writer import Written
+from portside.lock.file import read_lock
+from portside.plan import Plan, blob_of, plan
+from portside.recipe import load_recipe
+from portside.store import Store
+
+BIG = bytes(range(251)) * 40
+SMALL = b"small weights\n"
+
+
+@dataclass
+class Place:
+    """A project's root and a store, with no network."""
+
+    root: Path
+    store: Store
+
+    def plan(self, name: str) -> Plan:
+        recipe = load_recipe(self.root, name)
+        lock = read_lock(recipe.lock_path)
+        assert lock is not None
+        return plan(recipe, lock)
+
+    @property
+    def config(self) -> Config:
+        return Config(home=self.store.home)
+
+    @property
+    def fetcher(self) -> Fetcher:
+        return Fetcher(self.store, self.config, offline=True)
+
+    def bundle(self, name: str, output: Path) -> Written:
+        return bundle(self.plan(name), self.store, self.fetcher, output)
+
+    def unbundle(self, archive: Path, force: bool = False) -> Unbundled:
+        return unbundle(archive, self.root, self.store, self.config, force=force)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TinyProject:
+    monkeypatch.setattr("portside.lock.models.LARGE", 5000)  # bytes: a layer of its own needs no 64 MiB here
+    return tiny_project(tmp_path / "first")
+
+
+@pytest.fixture
+def name(project: TinyProject) -> str:
+    parent = project.add("parent", files={"shared.txt": b"shared\n"})
+    name = project.add(
+        "child",
+        extends="parent",
+        files={"run.py": b"print(1)\n", "sub/tool.sh": b"#!/bin/sh\n"},
+        sdists={"lib": {"x.py": b"import y\n"}},
+        repositories={"repo": {"README": b"read me\n", "empty": b"", "deep/er/data": BIG * 20}},
+        weights={"big.bin": BIG, "small.txt": SMALL},
+    )
+    folder = project.machine.checkout / "recipes"
+    (folder / name / "sub" / "tool.sh").chmod(0o755)
+    (folder / name / "__pycache__").mkdir()
+    (folder / name / "__pycache__" / "x.pyc").write_bytes(os.urandom(10))
+    assert (folder / f"{parent}.lock").exists()
+    return name
+
+
+@pytest.fixture
+def here(project: TinyProject) -> Place:
+    return Place(project.machine.checkout, project.store)
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Place:
+    (tmp_path / "second").mkdir()
+    return Place(tmp_path / "second", Store(tmp_path / "second-home"))
+
+
+@pytest.fixture
+def archive(here: Place, name: str, tmp_path: Path) -> Path:
+    here.bundle(name, tmp_path / "child.bundle")
+    return tmp_path / "child.bundle"
+
+
+def recipe_files(root: Path) -> dict[str, tuple[bytes, int]]:
+    found = {}
+    for path in sorted((root / "recipes").rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            found[str(path.relative_to(root))] = (path.read_bytes(), path.stat().st_mode & 0o777)
+    return found
+
+
+def test_an_empty_store_gets_everything(here: Place, there: Place, name: str, archive: Path) -> None:
+    done = there.unbundle(archive)
+    assert (done.recipe, done.inputs, done.same_keys) == (name, 5, True)
+    mine, theirs = recipe_files(here.root), recipe_files(there.root)
+    parent_lock = next(path for path in mine if path.endswith(".lock") and name not in path)
+    assert theirs == {path: value for path, value in mine.items() if path != parent_lock}
+    assert theirs[f"recipes/{name}/sub/tool.sh"][1] == 0o755
+
+    made = there.plan(name)
+    fetch(made, there.fetcher)  # finds all it needs, offline
+    source = made.lock.sources["repo"]
+    assert source.kind == "git"
+    with there.store.workspace() as folder, Spool(folder) as spool:
+        tree = git.tree(source, there.store, spool)
+        assert {entry.path: entry.read() for entry in tree} == {
+            "README": b"read me\n",
+            "deep/er/data": BIG * 20,
+            "empty": b"",
+        }
+    assert list((there.store.home / "partial").iterdir()) == []
+
+
+def test_a_large_weight_file_is_kept_once(there: Place, name: str, archive: Path) -> None:
+    there.unbundle(archive)
+    (part,) = (part for part in there.plan(name).parts() if part.kind == "frame")
+    blob = blob_of(part, there.store)
+    assert blob is not None
+    place = there.store.inputs.require(part.manifest["sha256"], "big.bin")
+    assert place.path == there.store.layout.blob(blob.digest) and place.open().read() == BIG
+    assert not there.store.inputs.path(part.manifest["sha256"]).exists()
+
+
+def test_the_same_lock_gives_the_same_bytes(
+    here: Place, there: Place, name: str, archive: Path, tmp_path: Path
+) -> None:
+    """Out of a store that got its inputs in another way, of another place, with another umask."""
+    there.unbundle(archive)
+    fetch(there.plan(name), there.fetcher)
+    old = os.umask(0o077)
+    try:
+        written = there.bundle(name, tmp_path / "again")
+    finally:
+        os.umask(old)
+    assert (tmp_path / "again").read_bytes() == archive.read_bytes()
+    assert written.size == archive.stat().st_size and (tmp_path / "again").stat().st_mode & 0o777 == 0o644
+
+
+def test_every_byte_is_there_once(archive: Path) -> None:
+    with tarfile.open(archive) as tar:
+        names = tar.getnames()
+        listed = json.loads(tar.extractfile("bundle.json").read())  # type: ignore[union-attr]
+    assert names == sorted(set(names)) and names[0] == "bundle.json"
+    assert [member["path"] for member in listed["members"]] == names[1:]
+    assert len({member["sha256"] for member in listed["members"]}) == len(names) - 1
+
+
+def test_another_run_does_nothing_twice(there: Place, archive: Path) -> None:
+    there.unbundle(archive)
+    before = {path: path.stat().st_mtime_ns for path in there.root.rglob("*") if path.is_file()}
+    inputs = {path: path.stat().st_mtime_ns for path in there.store.home.rglob("inputs/sha256/*")}
+    there.unbundle(archive)
+    assert before == {path: path.stat().st_mtime_ns for path in there.root.rglob("*") if path.is_file()}
+    assert inputs == {path: path.stat().st_mtime_ns for path in there.store.home.rglob("inputs/sha256/*")}
+
+
+@pytest.mark.parametrize("after", [0, 1, 200_000, 10_600_000])
+def test_an_interrupted_unbundle_is_continued(
+    there: Place, archive: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    @contextmanager
+    def interrupting(text: str, total: int) -> Iterator[object]:
+        done = 0
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            if done > after:
+                raise KeyboardInterrupt
+
+        yield advance
+
+    with monkeypatch.context() as patch:
+        patch.setattr(portside.bundle.read, "transfer", interrupting)
+        with pytest.raises(KeyboardInterrupt):
+            there.unbundle(archive)
+    assert not (there.root / "recipes").exists()
+    assert there.unbundle(archive).same_keys
+    assert list((there.store.home / "partial").iterdir()) == []
+
+
+def test_a_recipe_that_is_another_is_not_replaced(there: Place, name: str, archive: Path) -> None:
+    there.unbundle(archive)
+    script = there.root / "recipes" / name / "run.py"
+    script.write_text("print(2)\n")
+    with pytest.raises(RecipeError, match=r"run\.py exists and is another"):
+        there.unbundle(archive)
+    assert script.read_text() == "print(2)\n"
+    there.unbundle(archive, force=True)
+    assert script.read_text() == "print(1)\n"
+    script.unlink()
+    script.symlink_to("/etc/passwd")
+    with pytest.raises(RecipeError, match="no plain file"):
+        there.unbundle(archive, force=True)
+
+
+def test_a_damaged_input_is_noticed_and_nothing_is_left(here: Place, name: str, tmp_path: Path) -> None:
+    wheel = next(file for file in sorted((here.store.home / "inputs" / "sha256").iterdir()) if file.suffix == "")
+    wheel.chmod(0o644)
+    wheel.write_bytes(bytes(len(wheel.read_bytes())))
+    with pytest.raises(StoreError, match=f"inputs/{wheel.name} is damaged"):
+        here.bundle(name, tmp_path / "b")
+    assert not (tmp_path / "b").exists() and list(tmp_path.glob(".b*")) == []
+
+
+def test_nothing_is_overwritten(here: Place, name: str, archive: Path, tmp_path: Path) -> None:
+    before = archive.read_bytes()
+    with pytest.raises(RecipeError, match="exists already"):
+        here.bundle(name, archive)
+    assert archive.read_bytes() == before
+    with pytest.raises(RecipeError, match="in no folder"):
+        here.bundle(name, tmp_path / "none" / "b")
+
+
+def test_a_link_in_the_recipes_folder_is_refused(here: Place, name: str, tmp_path: Path) -> None:
+    (here.root / "recipes" / name / "link").symlink_to("run.py")
+    with pytest.raises(RecipeError, match="link is a symlink"):
+        here.bundle(name, tmp_path / "b")
+
+
+def test_other_keys_are_told(there: Place, archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("portside.plan.FORMAT", "canonical layer 99")
+    assert not there.unbundle(archive).same_keys
+
+
+def test_the_source_may_vanish(here: Place, there: Place, name: str, archive: Path, project: TinyProject) -> None:
+    shutil.rmtree(project.machine.checkout.parent / "upstream")
+    there.unbundle(archive)
+    fetch(there.plan(name), there.fetcher)

@@ -24,8 +24,8 @@ class ManualInput:
     url: str | None = None
 
 
-def manual_inputs(recipe: Recipe, lock: Lock) -> list[ManualInput]:
-    """Everything of a recipe's image that is looked for by its file name."""
+def manual_inputs(recipe: Recipe, lock: Lock, last: str = "weights") -> list[ManualInput]:
+    """Everything of a recipe's image that is looked for by its file name, up to the layer `last`."""
     found: list[ManualInput] = []
     archive = recipe.model.base.archive
     if lock.base.kind == "archive" and archive is not None:
@@ -35,7 +35,7 @@ def manual_inputs(recipe: Recipe, lock: Lock) -> list[ManualInput]:
         origins = {wheel.file: wheel.origin for wheel in stage.python.manual} if stage.python else {}
         for wheel in packages.python.manual if packages and packages.python else ():
             found.append(ManualInput(wheel.file, wheel.size, wheel.sha256, origins.get(wheel.file)))
-    for name, wanted in sorted(recipe.model.weights.items()):
+    for name, wanted in sorted(recipe.model.weights.items()) if last == "weights" else ():
         if isinstance(wanted, FileWeights):
             models = {model.path: model for model in wanted.files}
             for file in lock.weights[name].files:
@@ -66,12 +66,14 @@ def _in_store(file: ManualInput, lock: Lock, store: Store) -> bool:
     return file.sha256 is not None and store.inputs.locate(file.sha256) is not None
 
 
-def require_manual(recipe: Recipe, lock: Lock, store: Store, config: Config, *, offline: bool = False) -> None:
+def require_manual(
+    recipe: Recipe, lock: Lock, store: Store, config: Config, *, offline: bool = False, last: str = "weights"
+) -> None:
     """Raise InputError that lists everything that a person has to bring and that is not here.
 
-    offline: what could be downloaded counts too.
+    offline: what could be downloaded counts too. last: the last layer that is wanted.
     """
-    lacking = missing(manual_inputs(recipe, lock), lock, store, config)
+    lacking = missing(manual_inputs(recipe, lock, last), lock, store, config)
     if any(file.url is None or offline for file in lacking):
         raise InputError(missing_text(recipe, lacking), remedy(recipe, config))
 

@@ -8,15 +8,18 @@ from portside.progress import say
 from portside.store import Store
 
 
-def pin(plan: Plan, fetcher: Fetcher, store: Store) -> Lock:
-    """Bring the files of the image whose hash nobody knew yet, and give the lock that records what came."""
+def pin(plan: Plan, fetcher: Fetcher, store: Store, last: str = "weights") -> Lock:
+    """Bring the files of the image, up to the layer `last`, whose hash nobody knew yet, and give the lock that records
+    what came."""
     lock = plan.lock
     base = lock.base
     if base.kind == "archive" and not base.layers:
         base = fetcher.archive(base)
         _say(base.file, base.sha256, base.size)
     sets = tuple(_packages(packages, fetcher, store) for packages in lock.env.sets)
-    weights = {name: _weights(name, locked, plan, fetcher, store) for name, locked in lock.weights.items()}
+    weights = lock.weights
+    if last == "weights":
+        weights = {name: _weights(name, locked, plan, fetcher, store) for name, locked in weights.items()}
     env = lock.env.model_copy(update={"sets": sets})
     epoch = max(lock.epoch, base.epoch, env.epoch)
     return lock.model_copy(update={"base": base, "env": env, "weights": weights, "epoch": epoch})

@@ -93,18 +93,18 @@ class Project:
             self.make_lock(recipe)
         return plan(recipe, self.lock(recipe))
 
-    def pinned_plan(self, recipe: Recipe, *, offline: bool = False) -> Plan:
+    def pinned_plan(self, recipe: Recipe, *, offline: bool = False, last: str = "weights") -> Plan:
         """The plan to build by: as `plan`, with hashes that nobody knew yet filled into the lock on first sight.
 
-        Raises InputError that names everything which a person has to bring first.
+        last: the last layer to build. Raises InputError that names everything which a person has to bring first.
         """
         made = self.plan(recipe, offline=offline, lock_if_missing=True)
-        require_manual(recipe, made.lock, self.store, self.config, offline=offline)
-        if not made.lock.unpinned():
+        require_manual(recipe, made.lock, self.store, self.config, offline=offline, last=last)
+        if not made.lock.unpinned(last):
             return made
         from portside.pin import pin
 
-        lock = pin(made, self.fetcher(offline), self.store)
+        lock = pin(made, self.fetcher(offline), self.store, last)
         write_lock(recipe, lock)
         return plan(recipe, lock)
 

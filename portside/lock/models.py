@@ -239,13 +239,15 @@ class Lock(Model):
     weights: dict[Word, LockedWeights]
     data: dict[Word, ManualFile] = {}
 
-    def unpinned(self) -> list[tuple[str, str]]:
-        """What belongs into the image and has no hash that anybody knew when the lock was made: place, file."""
+    def unpinned(self, last: str = "weights") -> list[tuple[str, str]]:
+        """What belongs into the image, up to the layer `last`, and has no hash that anybody knew when the lock was
+        made: place, file."""
         found = [("base", self.base.file)] if self.base.kind == "archive" and not self.base.layers else []
         for packages in self.env.sets:
             manual = packages.python.manual if packages.python else ()
             found += [(f"env.{packages.recipe}", wheel.file) for wheel in manual if wheel.sha256 is None]
-        found += [(name, file.path) for name, w in self.weights.items() for file in w.files if file.sha256 is None]
+        if last == "weights":
+            found += [(name, file.path) for name, w in self.weights.items() for file in w.files if file.sha256 is None]
         return found
 
 

@@ -114,7 +114,9 @@ def load_recipe(root: Path, name: str) -> Recipe:
             "\n".join(_describe(path, places, e) for e in error.errors()), "docs/recipe.md describes every key."
         ) from None
     folders = tuple(root / "recipes" / link.name for link in reversed(chain))
-    stages = make_stages(path, [(link.name, link.values.get("env", {})) for link in chain])
+    # What stands on another base shares no layer with it: such a recipe is the lowest that counts.
+    lowest = max(number for number, link in enumerate(chain) if link.own_base)
+    stages = make_stages(path, [(link.name, link.values.get("env", {})) for link in chain[lowest:]])
     recipe = Recipe(name, model, path, folders, f"/workspace/{chain[0].name}", stages)
     _check_files(recipe, places)
     return recipe
@@ -127,6 +129,7 @@ class _Link:
     name: str
     values: dict[str, Any]
     places: dict[Location, Place]
+    own_base: bool
 
 
 def _merged(root: Path, name: str, seen: tuple[str, ...]) -> tuple[_Link, ...]:
@@ -142,7 +145,7 @@ def _merged(root: Path, name: str, seen: tuple[str, ...]) -> tuple[_Link, ...]:
     values, places = read_yaml(path)
     parent = values.get("extends")
     if parent is None:
-        return (_Link(name, values, places),)
+        return (_Link(name, values, places, own_base=True),)
     if not isinstance(parent, str) or not NAME.fullmatch(parent):
         raise RecipeError(f"{places[('extends',)]}: extends: expected the name of a recipe")
     if parent in (*seen, name):
@@ -153,7 +156,7 @@ def _merged(root: Path, name: str, seen: tuple[str, ...]) -> tuple[_Link, ...]:
     merged: dict[str, Any] = {}
     merged_places = dict(chain[-1].places)
     _merge(chain[-1].values, values, places, (), merged, merged_places)
-    return (*chain, _Link(name, merged, merged_places))
+    return (*chain, _Link(name, merged, merged_places, own_base="base" in values))
 
 
 def _merge(
@@ -168,6 +171,9 @@ def _merge(
     for key, value in new.items():
         here = (*at, key)
         before = old.get(key)
+        if value is None and before is not None:
+            del out[key]
+            continue
         if isinstance(value, dict) and isinstance(before, dict) and here not in REPLACED_WHOLE:
             out[key] = {}
             _merge(before, value, new_places, here, out[key], places)

@@ -322,7 +322,7 @@ class RecipeModel(Model):
     extends: Annotated[str, Field(pattern=NAME.pattern)] | None = Field(
         None,
         description="another recipe that this one builds on: mappings are merged, lists are appended to its lists, "
-        "everything else, and `base`, replaces what it says",
+        "everything else, and `base`, replaces what it says, and `null` drops it",
     )
     base: Base
     accelerator: Accelerator

@@ -21,18 +21,19 @@ def as_json(made: ImageDiff) -> dict[str, Any]:
         "left": _side(made.left),
         "right": _side(made.right),
         "common_layers": made.common_layers,
-        "files": [change_as_json(change) for change in made.files],
+        "files": [
+            change_as_json(change) | {"text": text_diff(change.left, change.right, 200)} for change in made.files
+        ],
         "packages": {kind: _pairs(values) for kind, values in made.packages.items()},
         "config": _pairs(made.config),
     }
 
 
 def change_as_json(change: FileChange) -> dict[str, Any]:
+    """One path, without its text."""
     row: dict[str, Any] = {"path": change.path, "change": change.change}
     row["kind"] = change.kinds[1] or change.kinds[0]
     row["attributes"] = _pairs(change.attributes)
-    if change.change == "changed" and "sha256" in change.attributes:
-        row["text"] = text_diff(change.left, change.right, 200)
     return row
 
 

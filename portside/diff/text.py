@@ -47,4 +47,6 @@ def _unified(before: list[str], after: list[str]) -> Iterator[str]:
 def printable(text: str) -> str:
     """What may be sent to a terminal: no control characters, no bytes that are no UTF-8."""
     text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(char if char.isprintable() or char == "\t" else char.encode("unicode_escape").decode() for char in text)
+    return "".join(
+        char if char.isprintable() or char == "\t" else char.encode("unicode_escape").decode() for char in text
+    )

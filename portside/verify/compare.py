@@ -6,11 +6,14 @@ from pathlib import Path
 
 from portside.canonical import copy_and_hash
 from portside.diff.files import FileChange, Files, compare
+from portside.diff.text import text_diff
 from portside.errors import InputError
 from portside.layers.raw import TarLayer, read
 from portside.verify.causes import Cause, Window, causes, writing_step
 from portside.verify.texts import text_causes
 from portside.verify.verdict import Finding
+
+_TEXT_LINES = 200
 
 
 def differences(first: Path, second: Path, instructions: str, window: Window) -> list[Finding]:
@@ -23,7 +26,9 @@ def differences(first: Path, second: Path, instructions: str, window: Window) ->
     found = []
     for change in changes:
         why = [renamed[change.path]] if change.path in renamed else causes(change, instructions, window)
-        found.append(Finding(change.path, change, tuple(why), writing_step(change.path, instructions)))
+        # Now: the second build's files are gone when somebody reads the verdict.
+        text = tuple(text_diff(change.left, change.right, _TEXT_LINES))
+        found.append(Finding(change.path, change, tuple(why), writing_step(change.path, instructions), text))
     return found or [_same_files(first)]
 
 

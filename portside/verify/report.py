@@ -44,6 +44,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "difference": None if finding.change is None else change_as_json(finding.change),
         "causes": [{"kind": cause.kind, "evidence": cause.evidence} for cause in finding.causes],
         "step": finding.step,
+        "text": list(finding.text),
     }
 
 

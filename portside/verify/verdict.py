@@ -9,12 +9,14 @@ from portside.verify.causes import Cause
 @dataclass(frozen=True)
 class Finding:
     """One path that speaks against reproducibility. change: how the two builds differ there, None where they agree and
-    only what is in the file tells. step: the RUN line that writes it, where one names it."""
+    only what is in the file tells. step: the RUN line that writes it, where one names it. text: a unified diff of small
+    texts."""
 
     path: str
     change: FileChange | None
     causes: tuple[Cause, ...]
     step: str | None
+    text: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

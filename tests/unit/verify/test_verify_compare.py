@@ -121,7 +121,7 @@ def test_reports_of_a_verdict(tmp_path: Path) -> None:
     report = as_json(made)
     assert list(report["advice"]) == ["random"]
     assert report["parts"][1]["findings"][0]["causes"][0]["kind"] == "random"
-    assert report["parts"][1]["findings"][0]["difference"]["text"][-2:] == ["-17", "+23"]
+    assert report["parts"][1]["findings"][0]["text"][-2:] == ["-17", "+23"]
     lines = as_lines(made, 20)
     assert sum(line.startswith("    srv/") for line in lines) == 20
     assert "    … and 10 more; --limit 0 shows all" in lines

@@ -13,7 +13,6 @@ from portside.engines.base import (
     Output,
     RunSpec,
     Transfer,
-    chain_ids,
 )
 from portside.errors import EngineError
 
@@ -28,7 +27,6 @@ __all__ = [
     "Output",
     "RunSpec",
     "Transfer",
-    "chain_ids",
     "open_engine",
 ]
 

@@ -8,21 +8,21 @@ the blob of a layer that it already has, so those may be left out.
 import tarfile
 from collections.abc import Collection, Iterator
 
+from portside import oci
 from portside.canonical import CHUNK, canonical_json, sha256_hex
-from portside.engines.base import MANIFEST_TYPE, ImageLayer, ImageToLoad, chain_ids
+from portside.engines.base import ImageLayer, ImageToLoad
 from portside.errors import EngineError
 from portside.progress import Advance
 
 CONFIG_ANNOTATION = "portside.config"
 """In index.json, beside the manifest's digest: the config digest. The containerd image store keeps it and shows it."""
 
-INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 BLOCK = tarfile.BLOCKSIZE
 
 
 def layers_to_send(image: ImageToLoad, known: Collection[str]) -> list[ImageLayer]:
     """The layers whose chain ID is not among `known`, each diff ID once."""
-    chains = chain_ids([layer.diff_id for layer in image.layers])
+    chains = oci.chain_ids([layer.diff_id for layer in image.layers])
     wanted = {layer.diff_id: layer for layer, chain in zip(image.layers, chains, strict=True) if chain not in known}
     return list(wanted.values())
 
@@ -35,16 +35,10 @@ def stream(image: ImageToLoad, layers: Collection[ImageLayer], advance: Advance)
     manifest = image.manifest()
     names = [f"blobs/sha256/{layer.diff_id}" for layer in image.layers]
     config_name = f"blobs/sha256/{image.image_id}"
-    descriptor = {
-        "mediaType": MANIFEST_TYPE,
-        "digest": f"sha256:{sha256_hex(manifest)}",
-        "size": len(manifest),
-        "annotations": {CONFIG_ANNOTATION: image.image_id},
-    }
-    yield _member("oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
-    yield _member(
-        "index.json", canonical_json({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [descriptor]})
-    )
+    descriptor = oci.descriptor(oci.MANIFEST, sha256_hex(manifest), len(manifest))
+    descriptor["annotations"] = {CONFIG_ANNOTATION: image.image_id}
+    yield _member("oci-layout", oci.LAYOUT_FILE)
+    yield _member("index.json", canonical_json({"schemaVersion": 2, "mediaType": oci.INDEX, "manifests": [descriptor]}))
     yield _member("manifest.json", canonical_json([{"Config": config_name, "RepoTags": None, "Layers": names}]))
     yield _member(config_name, image.config)
     yield _member(f"blobs/sha256/{sha256_hex(manifest)}", manifest)

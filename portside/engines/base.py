@@ -8,18 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
-from portside.canonical import canonical_json, sha256_hex
+from portside import oci
+from portside.canonical import sha256_hex
 from portside.layers.raw import LayerSource
 from portside.progress import Advance
 
 Transfer = Callable[[str, int | None], AbstractContextManager[Advance]]
 """Shows bytes on their way: (text, total bytes); `portside.progress.transfer` is one."""
-
-CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
-LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
-MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +46,7 @@ class ImageToLoad:
 
     def manifest(self) -> bytes:
         """The OCI manifest (OCI image-spec, manifest.md), the same bytes everywhere."""
-        config = {"mediaType": CONFIG_TYPE, "digest": f"sha256:{self.image_id}", "size": len(self.config)}
-        layers: list[dict[str, Any]] = [
-            {"mediaType": LAYER_TYPE, "digest": f"sha256:{layer.diff_id}", "size": layer.size} for layer in self.layers
-        ]
-        return canonical_json({"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": config, "layers": layers})
-
-
-def chain_ids(diff_ids: Sequence[str]) -> list[str]:
-    """The chain ID (hex) of every prefix of a list of diff IDs (hex), bottom first.
-
-    A chain ID names a layer together with all layers below it (OCI image-spec, config.md, 'Layer ChainID').
-    """
-    chain: list[str] = []
-    for diff_id in diff_ids:
-        chain.append(sha256_hex(f"sha256:{chain[-1]} sha256:{diff_id}".encode()) if chain else diff_id)
-    return chain
+        return oci.manifest(self.config, ((layer.diff_id, layer.size) for layer in self.layers))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,12 @@ from urllib.parse import quote
 
 from portside.canonical import CHUNK, sha256_hex
 from portside.engines import archive, docker_cli, docker_layers, docker_run
-from portside.engines.base import Container, ExecResult, ImageToLoad, Output, RunSpec, Transfer, chain_ids
+from portside.engines.base import Container, ExecResult, ImageToLoad, Output, RunSpec, Transfer
 from portside.engines.docker_sdk import connect, explained
 from portside.engines.endpoint import find_endpoint
 from portside.errors import EngineError
 from portside.layers.raw import LayerSource
+from portside.oci import chain_ids
 
 
 class DockerEngine:

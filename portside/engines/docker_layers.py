@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from portside.canonical import CHUNK, copy_and_hash
-from portside.engines.base import chain_ids
+from portside.compression import Pieces
 from portside.errors import EngineError
 from portside.layers.raw import OverlayLayer, TarLayer
+from portside.oci import chain_ids
 
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -118,28 +119,6 @@ def _config_digest(blobs: Mapping[str, Any], digest: str) -> str | None:
 def layer_ids(image: Mapping[str, Any]) -> list[str]:
     """The diff IDs (hex) of an inspected image, bottom first."""
     return [layer.removeprefix("sha256:") for layer in (image.get("RootFS") or {}).get("Layers") or []]
-
-
-class Pieces(io.RawIOBase):
-    """An iterator of bytes as a file."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return 0
-            self._rest = memoryview(piece)
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
 
 
 def _uncompressed(content: IO[bytes]) -> BinaryIO:

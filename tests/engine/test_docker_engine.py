@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from tiny_images import LABEL, Collected, Counted, Sandbox, image, layer
 
-from portside.engines import ImageLayer, ImageToLoad, Mount, RunSpec, chain_ids, docker_layers
+from portside.engines import ImageLayer, ImageToLoad, Mount, RunSpec, docker_layers
 from portside.errors import BuildError, EngineError
 from portside.layers.raw import LayerSource, RawLayer, read
+from portside.oci import chain_ids
 
 RUN_EVERYTHING = r"""
 mkdir -p new/deep && echo one > new/deep/file && ln new/deep/file new/hard && ln -s deep/file new/soft

@@ -38,6 +38,13 @@ def test_a_build_gives_four_layers(built: Any, machine: Machine) -> None:
     assert machine.json("inspect", "--recipe", "minilm") == built
 
 
+def test_other_tools_read_the_store(built: Any, machine: Machine) -> None:
+    place = f"oci:{machine.home}/oci:minilm:weights"
+    found = json.loads(subprocess.run(["skopeo", "inspect", place], capture_output=True, check=True).stdout)
+    assert found["Layers"] == [diff_id for layer in built["layers"] for diff_id in layer["diff_ids"]]
+    assert found["Labels"]["portside.recipe"] == "minilm"
+
+
 def test_every_layer_passes_its_checks(built: Any, machine: Machine) -> None:
     output = machine.run("check", "--recipe", "minilm").stderr
     assert all(f"--- {name}" in output for name in LAYERS)

@@ -14,8 +14,8 @@ from typing import Any
 import portside
 from portside import errors
 from portside.build import build
-from portside.errors import BuildError, PortsideError
-from portside.fetch import JOBS, fetch
+from portside.errors import BuildError, InputError, PortsideError
+from portside.fetch import JOBS, Fetcher, fetch
 from portside.image import make_image
 from portside.lock.models import DebianBase
 from portside.parallel import run_all
@@ -51,7 +51,7 @@ def verify(
     with live():
         fetch(plan, fetcher)
         if isinstance(plan.lock.base, DebianBase) and not offline:
-            run_all([partial(fetcher.deb, deb, plan.lock.base) for deb in plan.lock.base.debs], JOBS)
+            _bring_debs(plan.lock.base, fetcher)
     if any(blob_of(part, store) is None for part in plan.parts()):
         say(f"{recipe} is not built yet: this is the first of two builds")
         build(plan, store, fetcher, project.engine(engine))
@@ -79,6 +79,14 @@ def verify(
             _keep(parts, store, scratch, keep)
     image_ids = make_image(plan, "weights", first).image_id, _second_image(plan, second, first)
     return Verdict(recipe, parts, image_ids, tuple(conditions.describe()), NOT_VARIED)
+
+
+def _bring_debs(base: DebianBase, fetcher: Fetcher) -> None:
+    """What the base is made of: a store that got the base in a bundle, or pulled it, does not have it yet."""
+    try:
+        run_all([partial(fetcher.deb, deb, base) for deb in base.debs], JOBS)
+    except InputError as error:
+        say(f"The base cannot be made again: {error.problem}")
 
 
 def _blob(part: Part, store: Store) -> Blob:

@@ -15,7 +15,7 @@ from portside.errors import BuildError, EngineError, PortsideError
 from portside.fetch import JOBS, Fetcher
 from portside.image import image_name, make_image, parent_image
 from portside.inputs.spool import Spool
-from portside.layers.canonical import canonicalise, data_layer
+from portside.layers.canonical import canonicalise
 from portside.layers.index import Index
 from portside.layers.layer import Layer
 from portside.layers.raw import read
@@ -251,8 +251,7 @@ class _Builder:
 
     def _data(self, part: Part) -> None:
         with step(f"{part.layer}/{part.name}"), self._store.workspace() as folder, Spool(folder) as spool:
-            tree = data.part_tree(self._plan.recipe, self._plan.lock, part.layer, part.name, self._store, spool)
-            self._keep(part, data_layer(tree, part.epoch))
+            self._keep(part, data.part_layer(self._plan, part, self._store, spool))
 
     def _keep(self, part: Part, layer: Layer) -> None:
         with self._store.layout.new_blob() as new:

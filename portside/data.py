@@ -1,12 +1,15 @@
 """The trees that data layers are made of, each from verified inputs alone; no engine, no network."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portside.errors import LockError, MigrationError
 from portside.inputs import archives, git
 from portside.inputs.spool import Spool
+from portside.layers.canonical import data_layer
+from portside.layers.layer import Layer
 from portside.lock.models import Lock, LockedSource, LockedWeights, PackageSet, is_large
 from portside.plan import stage_of
 from portside.recipe import Recipe
@@ -15,6 +18,7 @@ from portside.tree import Content, Entry, Tree, file_entry
 
 if TYPE_CHECKING:
     from portside.migrate.report import Report
+    from portside.plan import Part, Plan
 
 REPORT = "migration"
 """The folder of the workspace that holds report.json, report.md and report.html."""
@@ -120,7 +124,13 @@ def env_context(packages: PackageSet, store: Store) -> Tree:
     return tree
 
 
-def part_tree(recipe: Recipe, lock: Lock, layer: str, name: str, store: Store, spool: Spool) -> Tree:
+def part_layer(plan: "Plan", part: "Part", store: Store, spool: Spool) -> Layer:
+    """The layer of one data part. What has no time of its own, as files that we write, gets the part's epoch."""
+    tree = _part_tree(plan.recipe, plan.lock, part.layer, part.name, store, spool)
+    return data_layer(Tree(entry if entry.mtime else replace(entry, mtime=part.epoch) for entry in tree), part.epoch)
+
+
+def _part_tree(recipe: Recipe, lock: Lock, layer: str, name: str, store: Store, spool: Spool) -> Tree:
     """The tree of one data part, with paths from the image's root."""
     workspace = recipe.workspace.lstrip("/")
     if layer == "env":

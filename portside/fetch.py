@@ -184,7 +184,7 @@ class Fetcher:
         places, note = self._weight_places(file, name, plan)
         if file.sha256 is None or file.size is None:
             raise InputError(f"nobody knows the sha256 of {file.path} yet", note)
-        entry = Entry(part.manifest["at"], "file", 0o644, size=file.size, sha256=file.sha256)
+        entry = Entry(part.manifest["at"], "file", 0o644, mtime=part.epoch, size=file.size, sha256=file.sha256)
         kept = self._store.inputs.locate(file.sha256)
         attempt = partial(frame.receive, self._store, part.key, data_layer(Tree([entry]), part.epoch))
         if kept is not None:

@@ -11,11 +11,10 @@ from typing import Any
 
 from portside.base import make_base
 from portside.build import make_again
-from portside.data import part_tree
+from portside.data import part_layer
 from portside.errors import PortsideError
 from portside.fetch import Fetcher
 from portside.inputs.spool import Spool
-from portside.layers.canonical import data_layer
 from portside.layers.writer import write_layer
 from portside.lock.models import DebianBase
 from portside.plan import Part, Plan, blob_of
@@ -66,7 +65,7 @@ def _base(part: Part, plan: Plan, store: Store) -> str:
 def _weights(part: Part, plan: Plan, store: Store, expected: dict[str, str]) -> str:
     """The part's diff ID; its blob is written only where it is not the expected one: weights are large."""
     with step(f"{part.layer}/{part.name}"), store.workspace() as folder, Spool(folder) as spool:
-        layer = data_layer(part_tree(plan.recipe, plan.lock, part.layer, part.name, store, spool), part.epoch)
+        layer = part_layer(plan, part, store, spool)
         written = write_layer(layer, None)
         if written.diff_id != expected.get(part.key):
             with store.layout.new_blob() as new:

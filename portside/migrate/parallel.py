@@ -1,62 +1,119 @@
 """Many files through one converter, on all processors where that is worth it."""
 
-import multiprocessing
+import gc
 import os
+import pickle
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from portside.migrate.report.model import FileReport
 from portside.tree import Entry
 
 Result = tuple[bytes, FileReport | None]
+Convert = Callable[[str, bytes], Result]
+
+Done = tuple[int, bytes | None, FileReport | None]
+"""A file's number, its new bytes (None: the same as before) and its report."""
 
 WORTH_IT = 4 << 20
-"""Bytes of Python below which starting processes takes longer than they save."""
+"""Bytes of files below which a second process takes longer than it saves."""
 
-_PART = 64
+_PART = 16
 """Files that a process takes at once."""
 
-
-def convert_all(
-    entries: Sequence[Entry], convert: Callable[[str, bytes], Result], jobs: int | None
-) -> Iterator[tuple[Entry, bytes | None, FileReport | None]]:
-    """Each entry with its new bytes (None: the same as before) and its report, in the entries' order."""
-    jobs = jobs or _jobs(entries)
-    if jobs == 1:
-        for entry in entries:
-            yield entry, *_one(entry, convert)
-        return
-    global _work
-    parts = [range(start, min(start + _PART, len(entries))) for start in range(0, len(entries), _PART)]
-    _work = (entries, convert)
-    try:
-        with multiprocessing.get_context("fork").Pool(jobs) as pool:
-            for results in pool.imap(_part, parts):
-                for number, new, report in results:
-                    yield entries[number], new, report
-    finally:
-        _work = ((), convert)
+_NUMBER = 4
+"""Bytes of a part's number in the queue; so few are written and read at once or not at all."""
 
 
-_work: tuple[Sequence[Entry], Callable[[str, bytes], Result]] = ((), lambda _, data: (data, None))
-"""What forked processes find in their memory instead of getting it sent."""
+def convert_all(entries: Sequence[Entry], convert: Convert, jobs: int | None) -> list[Done]:
+    """What changes or has a report, in the entries' order; the same for any number of jobs (None: what is worth it)."""
+    starts = range(0, len(entries), _PART)
+    jobs = min(jobs or _jobs(entries), len(starts))
+    with _without_collector():
+        done = _shared(entries, convert, starts, jobs) if jobs > 1 else _take(entries, convert, starts)
+    return sorted(done, key=lambda item: item[0])
 
 
 def _jobs(entries: Sequence[Entry]) -> int:
-    """Forking is safe and cheap where no other thread runs; elsewhere one process does all."""
+    """Forking is safe where no other thread runs; elsewhere one process does all."""
     if sys.platform != "linux" or threading.active_count() > 1 or sum(entry.size for entry in entries) < WORTH_IT:
         return 1
     return min(8, len(os.sched_getaffinity(0)))
 
 
-def _part(numbers: range) -> list[tuple[int, bytes | None, FileReport | None]]:
-    entries, convert = _work
-    done = [(number, *_one(entries[number], convert)) for number in numbers]
-    return [item for item in done if item[1] is not None or item[2] is not None]
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Syntax trees are many objects without cycles: the collector would look at them again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
-def _one(entry: Entry, convert: Callable[[str, bytes], Result]) -> tuple[bytes | None, FileReport | None]:
-    data = entry.read()
-    new, report = convert(entry.path, data)
-    return (None if new == data else new), report
+def _take(entries: Sequence[Entry], convert: Convert, starts: Iterable[int]) -> list[Done]:
+    out: list[Done] = []
+    for start in starts:
+        for number in range(start, min(start + _PART, len(entries))):
+            entry = entries[number]
+            data = entry.read()
+            new, report = convert(entry.path, data)
+            if report is not None or new != data:
+                out.append((number, None if new == data else new, report))
+    return out
+
+
+def _shared(entries: Sequence[Entry], convert: Convert, starts: Iterable[int], jobs: int) -> list[Done]:
+    """This process and jobs - 1 forked ones take parts from one queue: a pipe that holds the number of each."""
+    queue, feed = os.pipe()
+    children: list[tuple[int, int]] = []
+    try:
+        for _ in range(jobs - 1):
+            children.append(_fork(entries, convert, queue, feed))
+        with os.fdopen(feed, "wb", buffering=0) as stream:
+            for start in starts:
+                stream.write(start.to_bytes(_NUMBER, "big"))
+        out = _take(entries, convert, _taken(queue))
+    finally:
+        os.close(queue)
+        answers = [_answer(pid, reader) for pid, reader in children]
+    if None in answers:
+        return _take(entries, convert, starts)
+    return [*out, *(item for answer in answers for item in answer or ())]
+
+
+def _fork(entries: Sequence[Entry], convert: Convert, queue: int, feed: int) -> tuple[int, int]:
+    """A child that takes parts and writes what it has done to a pipe: (its id, the pipe's end to read)."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(writer)
+        return pid, reader
+    status = 1
+    try:
+        os.close(reader)
+        os.close(feed)
+        done = _take(entries, convert, _taken(queue))
+        with os.fdopen(writer, "wb") as stream:
+            pickle.dump(done, stream, pickle.HIGHEST_PROTOCOL)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _taken(queue: int) -> Iterator[int]:
+    while number := os.read(queue, _NUMBER):
+        yield int.from_bytes(number, "big")
+
+
+def _answer(pid: int, reader: int) -> list[Done] | None:
+    """What a child has done; None where it failed, so that its files are done here and show their error."""
+    with os.fdopen(reader, "rb") as stream:
+        data = stream.read()
+    _, status = os.waitpid(pid, 0)
+    answer: list[Done] | None = pickle.loads(data) if status == 0 else None
+    return answer

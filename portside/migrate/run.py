@@ -8,15 +8,12 @@ from typing import Literal
 from portside.errors import RecipeError
 from portside.migrate import precise, vendor
 from portside.migrate.links import resolve
-from portside.migrate.parallel import Result, convert_all
+from portside.migrate.parallel import Convert, convert_all
 from portside.migrate.report.model import Report
 from portside.migrate.rulesets.model import Ruleset
 from portside.tree import Entry, Tree
 
 Mode = Literal["precise", "vendor"]
-
-Convert = Callable[[str, bytes], Result]
-"""A file's path and bytes in; its migrated bytes and its report, if there is anything to say, out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +36,13 @@ def migrate(tree: Tree, ruleset: Ruleset, mode: Mode, *, strict: bool = False, j
     report.total_files = len(files)
     report.python_files = sum(entry.path.endswith(".py") for entry in files)
     out = tree.copy()
-    for entry, new, found in convert_all([entry for entry in files if wants(entry.path)], convert, jobs):
+    wanted = [entry for entry in files if wants(entry.path)]
+    for number, new, found in convert_all(wanted, convert, jobs):
+        path = wanted[number].path
         if found is not None:
-            report.files[entry.path] = found
+            report.files[path] = found
         if new is not None:
-            out.write(entry.path, new)
+            out.write(path, new)
     _materialise_links(tree, out, convert)
     used = {hit.rule for _, hit in report.hits()}
     report.rules = {name: info for name, info in sorted(report.rules.items()) if name in used}

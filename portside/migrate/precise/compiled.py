@@ -1,10 +1,12 @@
 """A ruleset made ready for use: tables to look names up in, and cheap tests for files without any hit."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import translate
 from typing import Literal
 
+from portside.migrate.precise.source import find_all
 from portside.migrate.report.model import HitClass, RuleInfo
 from portside.migrate.rulesets.model import (
     ApiRule,
@@ -29,6 +31,9 @@ CLASS_OF: dict[str, HitClass] = {
 }
 
 
+_NOTHING = re.compile(rb"(?!)")
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What a rule makes of a name: its new form (the same, where the rule does not rewrite).
@@ -48,8 +53,9 @@ class Rules:
     methods, attributes, strings: name -> target. dropped: methods that lose their arguments.
     devices, backends: literal -> target; drop_index: rules that remove a device's index.
     keywords: (callable, keyword) -> target. variables: environment variable -> target.
-    words: found anywhere, names: only as whole words, direct: as `torch.X`; a file without any of them has no hit.
-    hiding: what `hides` found out.
+    words: found anywhere; names: (parents, last parts), as whole words where all parents are in the file; direct:
+    `torch.X`, and direct_ends those X; imported: import statements of reported packages; shown: one of these is in
+    every name that is known. A file without any of them has no hit. hiding: what `hides` found out.
     """
 
     module: str | None
@@ -72,8 +78,11 @@ class Rules:
     index: str = ""
     dynamic: str = ""
     words: tuple[bytes, ...] = ()
-    names: tuple[bytes, ...] = ()
-    direct: tuple[bytes, ...] = ()
+    names: tuple[tuple[tuple[bytes, ...], tuple[bytes, ...]], ...] = ()
+    direct: re.Pattern[bytes] = _NOTHING
+    direct_ends: tuple[bytes, ...] = ()
+    imported: tuple[re.Pattern[bytes], ...] = ()
+    shown: tuple[str, ...] = ()
     info: dict[str, RuleInfo] = field(default_factory=dict)
     hiding: dict[str, bool] = field(default_factory=dict)
 
@@ -139,26 +148,47 @@ def globs(patterns: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _make_triggers(rules: Rules, ruleset: Ruleset) -> None:
-    """Where a name holds one of the ruleset's words (`torch.cuda.X`), the word finds it; the others are looked for
-    by their longest part, or as `torch.X`."""
+    """Where a name holds one of the ruleset's words (`torch.cuda.X`), the word finds it. Of any other, every part
+    stands somewhere in a file that uses it, whatever the aliases, and the last one where it is used."""
     device = ruleset.namespace.rpartition(".")[2] if ruleset.namespace is not None else ""
     shown = (*ruleset.words, f".{device}") if device else ruleset.words
-    dotted = [name for name in (*rules.apis, *rules.others, *rules.modules) if not any(word in name for word in shown)]
+    plain = {*rules.methods, *rules.attributes, *rules.devices, *rules.backends, *rules.strings, *rules.variables}
+    plain |= {keyword for _, keyword in rules.keywords} | ({device} if device else set())
+    dotted = [name for name in (*rules.apis, *rules.others) if not any(word in name for word in shown)]
     direct = {name for name in dotted if name.startswith("torch.") and name.count(".") == 1}
-    plain = {max(name.split("."), key=len) for name in dotted if name not in direct}
-    plain |= {keyword for _, keyword in rules.keywords}
-    plain |= {*rules.methods, *rules.attributes, *rules.devices, *rules.backends, *rules.strings, *rules.variables}
-    if device:
-        plain.add(device)
+    known = {name for name in plain if not any(word in name for word in ruleset.words)} | {*dotted} - direct
+    groups: dict[tuple[bytes, ...], list[bytes]] = {}
+    for name in sorted(known):
+        *parents, last = name.removeprefix("torch.").encode().split(b".")
+        groups.setdefault(tuple(parents), []).append(last)
     rules.words = tuple(word.encode() for word in ruleset.words)
-    rules.names = tuple(sorted(name.encode() for name in plain if not any(word in name for word in ruleset.words)))
-    rules.direct = tuple(sorted(name.encode() for name in direct))
+    rules.names = tuple((parents, tuple(ends)) for parents, ends in groups.items())
+    rules.direct = _one_of(b"torch\\.", direct, "torch.")
+    rules.direct_ends = tuple(name.partition(".")[2].encode() for name in sorted(direct))
+    rules.imported = tuple(
+        _one_of(head, rules.modules, "")
+        for head in (rb"import[ \t]+(?:[\w.]+(?:[ \t]+as[ \t]+\w+)?[ \t]*,[ \t]*)*", rb"from[ \t]+")
+    )
+    ends = (*(last for _, group in rules.names for last in group), *rules.direct_ends)
+    rules.shown = (*ruleset.words, *(name.decode() for name in ends))
+
+
+def _one_of(head: bytes, names: Iterable[str], prefix: str) -> re.Pattern[bytes]:
+    """`head` and then one of the names without the prefix, as a whole word; nothing, where there are none."""
+    texts = [re.escape(name.removeprefix(prefix)).encode() for name in sorted(names)]
+    return re.compile(head + rb"(?:%s)\b" % b"|".join(texts)) if texts else _NOTHING
 
 
 _PLACES = {
-    "index": re.compile(rb"\.to\(\s*\d|device(?:\s*=|\()\s*\d|map_location\s*=\s*\d"),
-    "dynamic": re.compile(rb"getattr\(\s*torch\b"),
+    "index": (
+        re.compile(rb"\.to\(\s*\d"),
+        re.compile(rb"device(?:\s*=|\()\s*\d"),
+        re.compile(rb"map_location\s*=\s*\d"),
+    ),
+    "dynamic": (re.compile(rb"getattr\(\s*torch\b"),),
 }
+"""Patterns that begin with a fixed text are searched for several times faster than alternatives in one."""
+
 _WORD_CHARACTER = re.compile(rb"[A-Za-z0-9_\x80-\xff]")
 
 
@@ -166,33 +196,34 @@ def places(rules: Rules, data: bytes) -> list[int]:
     """Offsets of everything in a Python file that a rule may be for, in no order; empty for most files."""
     out: list[int] = []
     for word in rules.words:
-        at = data.find(word)
-        while at >= 0:
-            out.append(at)
-            at = data.find(word, at + len(word))
-    for name in rules.names:
-        if name in data:
-            out += _whole_words(data, name)
+        out += find_all(data, word)
+    for parents, ends in rules.names:
+        if all(part in data for part in parents):
+            for name in ends:
+                if name in data:
+                    out += _whole_words(data, name)
+    for pattern in rules.imported:
+        out += [match.end() - 1 for match in pattern.finditer(data)]
     if b"torch" in data:
-        for kind, pattern in _PLACES.items():
-            if getattr(rules, kind):
+        for kind, patterns in _PLACES.items():
+            for pattern in patterns if getattr(rules, kind) else ():
                 out += [match.start() for match in pattern.finditer(data)]
-        for dotted in rules.direct:
-            last = dotted[len(b"torch.") :]
-            if last in data and (dotted in data or _renamed(data, last)):
-                out += _whole_words(data, last)
+        if b"import torch as" in data or b"from torch import" in data:
+            found = {last for last in rules.direct_ends if last in data and _renamed(data, last)}
+        else:
+            found = set()
+        found.update(match[0].rpartition(b".")[2] for match in rules.direct.finditer(data))
+        for last in found:
+            out += _whole_words(data, last)
     return out
 
 
 def _whole_words(data: bytes, name: bytes) -> list[int]:
-    out: list[int] = []
-    at = data.find(name)
-    while at >= 0:
-        end = at + len(name)
-        if not (_WORD_CHARACTER.match(data, end) or (at and _WORD_CHARACTER.match(data, at - 1))):
-            out.append(at)
-        at = data.find(name, end)
-    return out
+    return [
+        at
+        for at in find_all(data, name)
+        if not (_WORD_CHARACTER.match(data, at + len(name)) or (at and _WORD_CHARACTER.match(data, at - 1)))
+    ]
 
 
 def _renamed(data: bytes, name: bytes) -> bool:
@@ -211,7 +242,8 @@ def hides(rules: Rules, module: str) -> bool:
     if known is None:
         below = module + "."
         names = (*rules.apis, *(f"{name}." for name in rules.others), f"{rules.namespace}.")
-        shown = [text.decode() for text in (*rules.words, *rules.names)]
-        known = any(name.startswith(below) and not any(text in name[len(below) :] for text in shown) for name in names)
+        known = any(
+            name.startswith(below) and not any(text in name[len(below) :] for text in rules.shown) for name in names
+        )
         rules.hiding[module] = known
     return known

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from portside.migrate.precise.compiled import Rules, Target
 from portside.migrate.precise.found import Found, rename
 from portside.migrate.precise.names import Alias, Function, look_up
-from portside.migrate.precise.source import Edit, Lines
+from portside.migrate.precise.source import Edit, Lines, find_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Imports:
 
 def collect(tree: ast.Module, lines: Lines, rules: Rules) -> Imports:
     out = Imports()
-    marked = sorted({lines.line(match.start()) for match in re.finditer(rb"\bimport\b", lines.utf8)})
+    marked = sorted({lines.line(at) for at in find_all(lines.utf8, b"import")})
     for site in _sites(tree.body, marked, (), 0, False):
         out.sites.append(site)
         before = len(out.found)

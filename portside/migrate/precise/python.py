@@ -9,8 +9,9 @@ from portside.migrate.precise.compiled import Rules, hides, places
 from portside.migrate.precise.found import Found
 from portside.migrate.precise.imports import Imports, collect
 from portside.migrate.precise.leftovers import left_over
-from portside.migrate.precise.lexer import NotLexed, fields, tokens
+from portside.migrate.precise.lexer import NotLexed, Token, fields, tokens
 from portside.migrate.precise.placing import place
+from portside.migrate.precise.regions import reduced
 from portside.migrate.precise.source import Decoded, Edit, Lines, Unreadable, apply, decode
 from portside.migrate.precise.visitor import Visitor
 from portside.migrate.report.model import FileReport, Hit
@@ -55,10 +56,14 @@ def _migrate(
     for token in lexed:
         if token.is_f and b"{" in utf8[token.body_start : token.body_end]:
             fields(utf8, token)
-    tree = parse(utf8)
     lines = Lines(utf8)
+    marked = sorted({lines.line(at) for at in found})
+    tree, whole = _tree(utf8, lines, lexed, marked)
     imports = collect(tree, lines, rules)
-    marked = sorted({lines.line(at) for at in (*found, *_alias_places(utf8, imports, rules))})
+    behind = {lines.line(at) for at in _alias_places(utf8, imports, rules)}
+    if behind and not whole:
+        tree = parse(utf8)
+    marked = sorted({*marked, *behind})
     strings = {token.start: token for token in lexed if token.kind == "string"}
     visitor = Visitor(lines, rules, imports, strings, marked)
     visitor.body(tree.body)
@@ -99,6 +104,17 @@ def _alias_places(utf8: bytes, imports: Imports, rules: Rules) -> list[int]:
         if hides(rules, alias.old):
             out += [match.start() for match in re.finditer(rb"\b%s\b" % re.escape(name).encode(), utf8)]
     return out
+
+
+def _tree(utf8: bytes, lines: Lines, lexed: list[Token], marked: list[int]) -> tuple[ast.Module, bool]:
+    """The syntax tree of what matters, and whether it is that of the whole file."""
+    part = reduced(utf8, lines, lexed, marked)
+    if part is not None:
+        try:
+            return parse(part), False
+        except SyntaxError:
+            pass
+    return parse(utf8), True
 
 
 def parse(utf8: bytes) -> ast.Module:

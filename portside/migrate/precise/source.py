@@ -49,13 +49,18 @@ class Lines:
         return self.starts[line] if line < len(self.starts) else len(self.utf8)
 
 
-def _newlines(utf8: bytes) -> list[int]:
+def find_all(data: bytes, text: bytes) -> list[int]:
+    """Where a text stands, from the left, without overlaps."""
     out: list[int] = []
-    at = utf8.find(b"\n")
+    at = data.find(text)
     while at >= 0:
-        out.append(at + 1)
-        at = utf8.find(b"\n", at + 1)
+        out.append(at)
+        at = data.find(text, at + len(text))
     return out
+
+
+def _newlines(utf8: bytes) -> list[int]:
+    return [at + 1 for at in find_all(utf8, b"\n")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,11 +104,16 @@ class Visitor:
                     self.body(value)
                 else:
                     for item in value:
-                        if isinstance(item, ast.AST):
+                        if isinstance(item, ast.AST) and self._concerns(item):
                             self.visit(item)
-            elif isinstance(value, ast.AST):
+            elif isinstance(value, ast.AST) and self._concerns(value):
                 self.visit(value)
         self.parents.pop()
+
+    def _concerns(self, node: ast.AST) -> bool:
+        """Whether a marked line is among the node's, or the node does not know its lines."""
+        first = getattr(node, "lineno", None)
+        return first is None or self._base is not None or within(self.marked, first, node.end_lineno)  # type: ignore[attr-defined]
 
     def _function(self, node: Function) -> None:
         if not isinstance(node, ast.Lambda):

@@ -3,12 +3,10 @@
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row of a side-by-side view; a line number of 0 means that this side has nothing here."""
 
     kind: Literal["same", "changed", "added", "removed"]
@@ -31,7 +29,8 @@ def rows(before: bytes, after: bytes) -> list[Row]:
     out: list[Row] = []
     at_old = at_new = 0
     for one, other in [*_pairs(old, new), (len(old), len(new))]:
-        out += _gap(old, at_old, one, new, at_new, other)
+        if one > at_old or other > at_new:
+            out += _gap(old, at_old, one, new, at_new, other)
         if one < len(old) and other < len(new):
             out.append(Row("same", one + 1, old[one], other + 1, new[other]))
         at_old, at_new = one + 1, other + 1

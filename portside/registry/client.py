@@ -1,6 +1,7 @@
 """One repository of a registry over HTTP (OCI distribution-spec 1.1): manifests, blobs, and the faults on the way."""
 
 import json
+import os
 import re
 import ssl
 import time
@@ -306,7 +307,7 @@ def _certificates(host: str) -> ssl.SSLContext:
 
     certs.d/HOST:PORT/ holds `*.crt` (authorities) and `*.cert` with `*.key` (a certificate of our own).
     """
-    context = tls_context(read_pip_settings().cert)
+    context = tls_context(os.environ.get("SSL_CERT_FILE") or read_pip_settings().cert)
     places = (Path.home() / ".config/containers", Path("/etc/containers"), Path("/etc/docker"))
     folder = next((folder for place in places if (folder := place / "certs.d" / host).is_dir()), None)
     if folder is None:

@@ -1,0 +1,170 @@
+"""A recipe whose layers are all data, and machines (each a store of its own) that build, push and pull it."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from portside.build import Built, build
+from portside.config import Config
+from portside.fetch import Fetcher
+from portside.layers.canonical import data_layer
+from portside.layers.writer import write_layer
+from portside.lock.models import DebianBase, Lock, LockedEnv, LockedWeights
+from portside.lock.models import WeightFile as LockedFile
+from portside.plan import Plan, plan
+from portside.recipe import load_recipe
+from portside.store import Store
+from portside.store.layout import Blob
+from portside.tree import Tree, file_entry
+
+LARGE = 1 << 20
+"""What counts as a large weight file in these tests."""
+
+RECIPE = """\
+description: a small model
+base: {{debian: {{suite: bookworm}}}}
+accelerator: {{name: cpu}}
+env:
+  files: [{{from: motd, to: /etc/motd}}]
+files:
+  - {{from: code.py, to: code.py}}
+weights:
+  model:
+    files:
+{files}
+"""
+
+
+class NoEngine:
+    """An engine that only takes images; a recipe without run parts needs no more."""
+
+    def __init__(self) -> None:
+        self.loaded: dict[str, str] = {}
+
+    def image_id(self, tag: str) -> str | None:
+        return self.loaded.get(tag)
+
+    def load(self, image: Any, transfer: Any) -> None:
+        self.loaded |= dict.fromkeys(image.tags, image.image_id)
+
+    def free_bytes(self) -> int | None:
+        return None
+
+    def describe(self) -> str:
+        return "nothing"
+
+
+@dataclass
+class Small:
+    """The project. weights: name -> bytes; those of LARGE bytes or more have blobs of their own."""
+
+    root: Path
+    weights: dict[str, bytes]
+    base: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.downloads.mkdir(parents=True)
+        for name, data in self.weights.items():
+            (self.downloads / name).write_bytes(data)
+        rows = [f"      - {{path: {name}, origin: a test, sha256: {sha(d)}}}" for name, d in self.weights.items()]
+        folder = self.root / "recipes" / "small"
+        folder.mkdir(parents=True)
+        (self.root / "recipes" / "small.yaml").write_text(RECIPE.format(files="\n".join(rows)))
+        (folder / "motd").write_text("hello\n" * 1000)
+        self.edit("print('one')\n")
+
+    @property
+    def downloads(self) -> Path:
+        return self.root / "downloads"
+
+    def edit(self, code: str) -> None:
+        (self.root / "recipes" / "small" / "code.py").write_text(code)
+
+    def plan(self, base: str, size: int) -> Plan:
+        recipe = load_recipe(self.root, "small")
+        files = tuple(LockedFile(path=name, size=len(data), sha256=sha(data)) for name, data in self.weights.items())
+        return plan(
+            recipe,
+            Lock(
+                recipe="small",
+                epoch=1700000000,
+                requests=recipe.requests(),
+                base=DebianBase(
+                    suite="bookworm",
+                    architecture="amd64",
+                    snapshot="20240101T000000Z",
+                    epoch=1690000000,
+                    debs=(),
+                    diff_id=base,
+                    size=size,
+                ),
+                env=LockedEnv(),
+                sources={},
+                weights={"model": LockedWeights(epoch=1700000000, files=files)},
+            ),
+        )
+
+
+@dataclass
+class Machine:
+    """One store; `at_birth`: it has the base, as if it had been fetched."""
+
+    small: Small
+    home: Path
+    has_base: bool = True
+    engine: NoEngine = field(default_factory=NoEngine)
+
+    def __post_init__(self) -> None:
+        self.store = Store(self.home)
+        tree = Tree([file_entry("bin/tool", b"\x7fELF" + Random(1).randbytes(200_000))])
+        layer = data_layer(tree, 1690000000)
+        written = write_layer(layer, None)
+        self.base = Blob(written.diff_id, written.size)
+        if self.has_base:
+            with self.store.layout.new_blob() as blob:
+                write_layer(layer, blob.stream)
+                blob.commit(written.diff_id)
+
+    @property
+    def plan(self) -> Plan:
+        return self.small.plan(self.base.digest, self.base.size)
+
+    def build(self, *registries: str, folders: bool = True) -> list[Built]:
+        config = Config(home=self.home, folders=(self.small.downloads,) if folders else ())
+        fetcher = Fetcher(self.store, config, offline=True)
+        engine: Any = self.engine
+        return build(self.plan, self.store, fetcher, engine, registries=registries)
+
+    def image_id(self) -> str:
+        image = self.store.layout.image("small:weights")
+        assert image is not None
+        return image.image_id
+
+    def blobs(self) -> set[str]:
+        folder = self.home / "oci" / "blobs" / "sha256"
+        return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+    def check_blobs(self) -> None:
+        """Everything under a final name is what its name says."""
+        for digest in self.blobs():
+            assert sha(self.store.layout.blob(digest).read_bytes()) == digest
+
+    def scratch(self) -> list[str]:
+        folder = self.home / "partial"
+        return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def small_project(root: Path, monkeypatch: pytest.MonkeyPatch, sizes: dict[str, int] | None = None) -> Small:
+    import portside.lock.models
+
+    monkeypatch.setattr(portside.lock.models, "LARGE", LARGE)
+    sizes = sizes or {"big.bin": 5 << 20, "other.bin": 2 << 20, "vocab.txt": 5000}
+    return Small(root, {name: Random(name).randbytes(size) for name, size in sizes.items()})

@@ -31,11 +31,15 @@ def base_files(lock: Lock) -> list[LockedFile]:
 
 
 def base_layers(lock: Lock) -> list[LockedFile]:
-    """The layers that the base consists of, lowest first, named by their diff IDs."""
+    """The layers that the base consists of, each once, in the order of their diff IDs, which are their hashes.
+
+    A vendor's image may have one layer, such as an empty one, in several places.
+    """
     base = lock.base
     if isinstance(base, DebianBase):
         return [LockedFile("the base layer", base.diff_id, base.size)]
-    return [LockedFile(f"layer {n} of {base.file}", layer.diff_id, layer.size) for n, layer in enumerate(base.layers)]
+    found = {layer.diff_id: LockedFile(f"a layer of {base.file}", layer.diff_id, layer.size) for layer in base.layers}
+    return [found[diff_id] for diff_id in sorted(found)]
 
 
 def git_sources(lock: Lock) -> list[GitSource]:

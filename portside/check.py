@@ -116,13 +116,15 @@ def expectations(plan: Plan, store: Store, name: str) -> dict[str, Any]:
         python = lock.env.python
         result["debs"] = {deb.name: deb.version for deb in (*lock.base.debs, *lock.env.debs)}
         result["wheels"] = {wheel.name: wheel.version for wheel in python.wheels} if python else None
+        result["given"] = python.given if python else {}
+        result["foreign"] = lock.base.kind != "debian"
         result["files"] = [_row(entry) for entry in plan.recipe.file_tree(plan.recipe.model.env.files)]
     elif name == "sources":
         with store.workspace() as folder, Spool(folder) as spool:
             trees = {n: data.source_tree(source, store, spool) for n, source in sorted(lock.sources.items())}
         result["trees"] = {f"{workspace}/{n}": [_row(entry) for entry in tree] for n, tree in trees.items()}
     elif name == "migrated":
-        result |= _migrated(plan, store)
+        result |= _migrated(plan, store) | {"given": lock.env.python.given if lock.env.python else {}}
     else:
         result["weights"] = {
             f"{workspace}/weights/{n}/{file.path}": [file.size, file.sha256]

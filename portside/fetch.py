@@ -11,7 +11,7 @@ from portside.config import Config
 from portside.errors import InputError
 from portside.inputs import git, python, transfer
 from portside.inputs.debian.mirrors import deb_locations
-from portside.inputs.image_archive import read_image_archive
+from portside.inputs.vendor_image import read_vendor_image
 from portside.layers.canonical import data_layer
 from portside.lock.models import (
     ArchiveBase,
@@ -86,7 +86,7 @@ class Fetcher:
                 raise InputError(
                     f"{base.file} is in none of the configured folders", "invoke doctor says where to put it."
                 )
-            return read_image_archive(path, base, self._store)
+            return read_vendor_image(path, base, self._store)
 
     def _packages(self, packages: PackageSet, base: LockedBase) -> list[Job]:
         manual = packages.python.manual if packages.python else ()

@@ -3,13 +3,15 @@
     port_check.py MODEL                 forward pass and a few generated tokens
     port_check.py MODEL --train         and ten steps of P-Tuning v2
     port_check.py MODEL --torch-1.9     as if torch were 1.9: without what came later
+    port_check.py MODEL --class A.B:C   class C of module A.B, from the current folder, instead of the model's own
 
 MODEL is a folder with config.json and the code that `trust_remote_code` runs.
 """
 
 import argparse
+import importlib
 import sys
-from typing import Any
+from typing import Any, Optional
 
 import torch
 
@@ -24,6 +26,7 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--train", action="store_true")
     parser.add_argument("--torch-1.9", dest="old", action="store_true")
+    parser.add_argument("--class", dest="model_class")
     parser.add_argument("--device", default=default_device())
     options = parser.parse_args()
     if options.old:
@@ -31,9 +34,9 @@ def main() -> None:
             if hasattr(module, name):
                 delattr(module, name)
     print(f"torch {torch.__version__} on {options.device}")
-    generate(make(options.model, options.device), options.device)
+    generate(make(options.model, options.model_class, options.device), options.device)
     if options.train:
-        train(make(options.model, options.device, pre_seq_len=8), options.device)
+        train(make(options.model, options.model_class, options.device, pre_seq_len=8), options.device)
 
 
 def default_device() -> str:
@@ -41,13 +44,19 @@ def default_device() -> str:
     return "mlu" if mlu is not None and mlu.is_available() else "cpu"
 
 
-def make(folder: str, device: str, **more: Any) -> Any:
+def make(folder: str, model_class: Optional[str], device: str, **more: Any) -> Any:
     """The model of `folder`, scaled down; the same random weights every time."""
     from transformers import AutoConfig, AutoModel
 
     config = AutoConfig.from_pretrained(folder, trust_remote_code=True, **SMALL, **more)
     torch.manual_seed(0)
-    return AutoModel.from_config(config, trust_remote_code=True).float().to(device)
+    if model_class is None:
+        model = AutoModel.from_config(config, trust_remote_code=True)
+    else:
+        module, _, name = model_class.partition(":")
+        sys.path.insert(0, ".")
+        model = getattr(importlib.import_module(module), name)(config)
+    return model.float().to(device)
 
 
 def generate(model: Any, device: str, count: int = 8) -> None:

@@ -13,6 +13,8 @@ print(json.dumps([[re.sub('[-_.]+', '-', d.metadata['Name']).lower(), d.version,
 
 
 def test_debian_packages_are_the_locked_ones(host: Any, expected: dict[str, Any]) -> None:
+    if expected["foreign"]:
+        return  # a vendor's image has what it has, and nothing is added to it
     found = host.run("dpkg-query --show --showformat '${db:Status-Abbrev}|${Package}|${Version}\\n'")
     assert found.rc == 0, found.stderr
     rows = [line.split("|") for line in found.stdout.splitlines()]
@@ -21,6 +23,8 @@ def test_debian_packages_are_the_locked_ones(host: Any, expected: dict[str, Any]
 
 
 def test_dpkg_finds_nothing_broken(host: Any, expected: dict[str, Any]) -> None:
+    if expected["foreign"]:
+        return
     audit = host.run("dpkg --audit")
     assert (audit.rc, audit.stdout) == (0, "")
 
@@ -32,14 +36,19 @@ def test_python_packages_are_the_locked_wheels(host: Any, expected: dict[str, An
     assert found.rc == 0, found.stderr
     # What stands in /usr/lib came with a .deb, and those are checked above.
     rows = {name: version for name, version, place in json.loads(found.stdout) if not place.startswith("/usr/lib/")}
+    if expected["foreign"]:
+        rows = {name: version for name, version in rows.items() if name in expected["wheels"]}
     assert rows == expected["wheels"]
 
 
 def test_python_packages_agree_with_each_other(host: Any, expected: dict[str, Any]) -> None:
-    if expected["wheels"] is None:
+    if expected["wheels"] is None or expected["foreign"]:
         return
     found = host.run("python3 -m pip check")
-    assert found.rc == 0, found.stdout
+    # What the recipe counts as given may come with an install step of a later layer.
+    later = {f" requires {name}, which is not installed." for name in expected["given"]}
+    wrong = [line for line in found.stdout.splitlines() if not any(line.endswith(end) for end in later)]
+    assert wrong in ([], ["No broken requirements found."])
 
 
 def test_files_of_the_recipe(host: Any, expected: dict[str, Any]) -> None:

@@ -12,9 +12,10 @@ _WORTH_A_THREAD = CHUNK // 8
 
 
 class Hasher:
-    """One piece is hashed while the next is read and written."""
+    """One piece is hashed while the next is read and written. count: bytes so far."""
 
     def __init__(self) -> None:
+        self.count = 0
         self._digest = hashlib.sha256()
         self._pool: ThreadPoolExecutor | None = None
         self._running: Future[None] | None = None
@@ -27,6 +28,7 @@ class Hasher:
             self._pool.shutdown()
 
     def update(self, data: bytes) -> None:
+        self.count += len(data)
         if self._running is not None:
             self._running.result()
             self._running = None

@@ -107,16 +107,16 @@ def _take(source: BinaryIO, folder: Path) -> dict[str, "_Taken | str"]:
             continue
         target = folder / str(len(taken))
         with Hasher() as outer, Hasher() as inner, files.store_errors(target), target.open("wb") as out:
-            size = 0
             for piece in _uncompressed(content, member.name, outer):
                 if written >= _SPACE_STEP:
                     files.need_space(folder, _SPACE_STEP)
                     written = 0
                 inner.update(piece)
                 out.write(piece)
-                size += len(piece)
                 written += len(piece)
-            taken[member.name] = _Taken(target, outer.hexdigest() or inner.hexdigest(), inner.hexdigest(), size)
+            diff_id = inner.hexdigest()
+            digest = outer.hexdigest() if outer.count else diff_id
+            taken[member.name] = _Taken(target, digest, diff_id, inner.count)
     return taken
 
 

@@ -13,6 +13,7 @@ from portside.inputs import git, python, transfer
 from portside.inputs.debian.mirrors import deb_locations
 from portside.inputs.vendor_image import read_vendor_image
 from portside.layers.canonical import data_layer
+from portside.layers.layer import Layer
 from portside.lock.models import (
     ArchiveBase,
     Artefact,
@@ -184,9 +185,8 @@ class Fetcher:
         places, note = self._weight_places(file, name, plan)
         if file.sha256 is None or file.size is None:
             raise InputError(f"nobody knows the sha256 of {file.path} yet", note)
-        entry = Entry(part.manifest["at"], "file", 0o644, mtime=part.epoch, size=file.size, sha256=file.sha256)
         kept = self._store.inputs.locate(file.sha256)
-        attempt = partial(frame.receive, self._store, part.key, data_layer(Tree([entry]), part.epoch))
+        attempt = partial(frame.receive, self._store, part.key, frame_layer(part, file.sha256, file.size))
         if kept is not None:
             with attempt() as sink, kept.open() as source:
                 sink.restart()
@@ -194,6 +194,12 @@ class Fetcher:
             return
         file_name = Path(file.path).name
         transfer.stream_from(file_name, self._allowed(places, file_name), file.size, attempt, note)
+
+
+def frame_layer(part: Part, sha256: str, size: int) -> Layer:
+    """The layer of one large weight file, described without its bytes. size: of the file, in bytes."""
+    entry = Entry(part.manifest["at"], "file", 0o644, mtime=part.epoch, size=size, sha256=sha256)
+    return data_layer(Tree([entry]), part.epoch)
 
 
 def find_file(path: str, config: Config) -> tuple[str, int] | None:

@@ -12,12 +12,12 @@ from portside.bundle.pack import read_pack
 from portside.canonical import CHUNK, copy_and_hash
 from portside.config import Config
 from portside.errors import InputError, PortsideError, RecipeError
+from portside.fetch import frame_layer
 from portside.inputs.transfer import Sink
-from portside.layers.canonical import data_layer
 from portside.layers.raw import TarLayer, read
 from portside.lock.file import check_lock, read_lock
 from portside.lock.inputs import git_sources
-from portside.plan import Plan, plan
+from portside.plan import Part, Plan, plan
 from portside.progress import Advance, live, say, transfer
 from portside.recipe import load_recipe
 from portside.store import Store, files, frame
@@ -210,24 +210,15 @@ def _is_here(member: Member, store: Store) -> bool:
     return store.inputs.locate(member.sha256) is not None or store.layout.has(member.sha256)
 
 
-def _frames(made: Plan) -> dict[str, tuple[str, Entry, int]]:
-    """sha256 of each large weight file -> key of its part, its entry, the part's epoch; see store/frame.py."""
-    found = {}
-    for part in made.parts():
-        if part.kind == "frame":
-            name, _, path = part.name.partition("/")
-            file = next(file for file in made.lock.weights[name].files if file.path == path)
-            assert file.sha256 is not None and file.size is not None
-            entry = Entry(part.manifest["at"], "file", 0o644, size=file.size, sha256=file.sha256)
-            found[file.sha256] = (part.key, entry, part.epoch)
-    return found
+def _frames(made: Plan) -> dict[str, Part]:
+    """The parts whose only file goes straight into their blob, by the file's sha256; see store/frame.py."""
+    return {part.manifest["sha256"]: part for part in made.parts() if part.kind == "frame"}
 
 
-def _sink(member: Member, frames: Mapping[str, tuple[str, Entry, int]], store: Store) -> AbstractContextManager[Sink]:
+def _sink(member: Member, frames: Mapping[str, Part], store: Store) -> AbstractContextManager[Sink]:
     """Where an input's bytes go: among the inputs, or straight into the blob of its weights layer."""
-    if member.sha256 in frames:
-        key, entry, epoch = frames[member.sha256]
-        return frame.receive(store, key, data_layer(Tree([entry]), epoch))
+    if (part := frames.get(member.sha256)) is not None:
+        return frame.receive(store, part.key, frame_layer(part, member.sha256, member.size))
     return store.inputs.receive(member.path, member.sha256, member.size)
 
 

@@ -5,14 +5,14 @@ from typing import Any
 
 from portside.canonical import copy_and_hash
 from portside.errors import InputError
+from portside.fetch import frame_layer
 from portside.image import make_image, parts_up_to
-from portside.layers.canonical import data_layer
 from portside.layers.writer import single_file_frame
 from portside.lock.models import Lock
 from portside.plan import Part, Plan, changes
 from portside.store import Store
 from portside.store.layout import Blob
-from portside.tree import Entry, FileRange, Tree
+from portside.tree import FileRange
 
 
 def diff_ids_of(config: bytes) -> list[str]:
@@ -78,8 +78,7 @@ def _adopt_weights(part: Part, blob: Blob, lock: Lock, store: Store) -> None:
     name, _, path = part.name.partition("/")
     file = next(file for file in lock.weights[name].files if file.path == path)
     assert file.sha256 is not None and file.size is not None, path
-    entry = Entry(part.manifest["at"], "file", 0o644, size=file.size, sha256=file.sha256)
-    prefix, suffix = single_file_frame(data_layer(Tree([entry]), part.epoch))
+    prefix, suffix = single_file_frame(frame_layer(part, file.sha256, file.size))
     place = store.layout.blob(blob.digest)
     with place.open("rb") as stream:
         right = place.stat().st_size == len(prefix) + file.size + len(suffix) and stream.read(len(prefix)) == prefix

@@ -9,22 +9,11 @@ from portside.fetch import frame_layer
 from portside.image import make_image, parts_up_to
 from portside.layers.writer import single_file_frame
 from portside.lock.models import Lock
+from portside.oci import diff_ids_of
 from portside.plan import Part, Plan, changes
 from portside.store import Store
 from portside.store.layout import Blob
 from portside.tree import FileRange
-
-
-def diff_ids_of(config: bytes) -> list[str]:
-    """The diff IDs (hex) in an image config, lowest first. Raises InputError for what is no config."""
-    try:
-        value = json.loads(config)
-        found = [str(diff_id) for diff_id in value["rootfs"]["diff_ids"]]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise InputError("it has no image config") from None
-    if not all(len(diff_id) == 71 and diff_id.startswith("sha256:") for diff_id in found):
-        raise InputError("its config names layers by something other than sha256")
-    return [diff_id.removeprefix("sha256:") for diff_id in found]
 
 
 def check_config(plan: Plan, layer: str, config: bytes) -> list[str]:

@@ -20,7 +20,6 @@ from portside.archive.tar import Content, members
 from portside.canonical import CHUNK
 from portside.compression import as_file, decompressed, detect
 from portside.errors import InputError
-from portside.prebuilt import diff_ids_of
 from portside.progress import transfer
 from portside.store import Store, files
 from portside.store.layout import Blob, Image
@@ -212,7 +211,7 @@ class _Members:
             yield self._image(config, layers, [name] if name else [])
 
     def _image(self, config: bytes, layers: Sequence[_Taken], names: Sequence[Any]) -> ArchiveImage:
-        diff_ids = diff_ids_of(config)
+        diff_ids = oci.diff_ids_of(config)
         if len(diff_ids) != len(layers):
             raise InputError(f"{self._archive}: {len(layers)} layers, and {len(diff_ids)} in the config")
         for diff_id, layer in zip(diff_ids, layers, strict=True):

@@ -127,7 +127,7 @@ def build(
     p = project()
     loaded = p.recipe(recipe)
     running = p.engine(engine)
-    plan_ = p.pinned_plan(loaded, offline=offline, last=layer)
+    plan_ = p.pinned_plan(loaded, offline=offline, last=layer, pulling=True)
     registries = [] if offline or no_pull else p.registries(loaded)
     built = build_all(plan_, p.store, p.fetcher(offline), running, last=layer, no_cache=no_cache, registries=registries)
     report = image_report(plan_, p.store, layer)

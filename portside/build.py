@@ -74,7 +74,9 @@ def build(
     _need_space(plan, missing, store, engine)
     with live(), builder:
         pulled = {} if no_cache or not missing else pull_layers(plan, wanted, missing, store, registries)
-        builder.make([part for part in missing if part.key not in pulled or not builder.has(part)], fetcher)
+        unmade = [part for part in missing if part.key not in pulled or not builder.has(part)]
+        fetcher.require_manual(plan, unmade)
+        builder.make(unmade, fetcher)
         built = keep_images(plan, store, wanted, missing, builder.blobs, pulled)
         load_images(plan, built, store, engine)
     return built

@@ -25,7 +25,7 @@ from portside.lock.models import (
     PackageSet,
     WeightFile,
 )
-from portside.manual import in_folder, manual_inputs, missing, missing_text, remedy
+from portside.manual import in_folder, manual_inputs, missing, missing_text, remedy, require_manual
 from portside.parallel import Job, run_all
 from portside.plan import Part, Plan, stage_of
 from portside.recipe.models import FileWeights
@@ -65,6 +65,10 @@ class Fetcher:
             names = migration.sources if migration and part.kind == "data" else ()
             return [partial(self.source, lock, name) for name in names]
         return self._weights(part, plan)
+
+    def require_manual(self, plan: Plan, parts: Sequence[Part]) -> None:
+        """Raise InputError that lists every file for these parts that a person has to bring and that is not here."""
+        require_manual(plan.recipe, plan.lock, self._store, self._config, offline=self._offline, parts=parts)
 
     def base(self, base: LockedBase) -> None:
         """The base layers; its .debs only where they have to be made."""

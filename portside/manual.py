@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from portside.config import Config
 from portside.errors import InputError
 from portside.lock.models import Lock
+from portside.plan import Part
 from portside.progress import human_bytes
 from portside.recipe import Recipe
 from portside.recipe.models import FileWeights
@@ -15,13 +17,29 @@ from portside.store import Store
 
 @dataclass(frozen=True)
 class ManualInput:
-    """A file by name. size: bytes. origin: for people. url: where a download is tried first."""
+    """A file by name. size: bytes. origin: for people. url: where a download is tried first.
+
+    kind: what it is for. part: of weights, `NAME/PATH`.
+    """
 
     file: str
     size: int | None
     sha256: str | None
     origin: str | None
     url: str | None = None
+    kind: Literal["base", "wheel", "weights", "data"] = "data"
+    part: str = ""
+
+    def is_for(self, part: Part) -> bool:
+        """Whether a part of the image cannot be made without it."""
+        if self.kind == "base":
+            return part.kind == "base"
+        if self.kind == "wheel":
+            return part.layer == "env" and part.kind == "run"
+        if self.kind != "weights" or part.layer != "weights":
+            return False
+        name, _, path = self.part.partition("/")
+        return part.name == self.part or (part.name == name and path in part.manifest.get("files", ()))
 
 
 def manual_inputs(recipe: Recipe, lock: Lock, last: str = "weights") -> list[ManualInput]:
@@ -29,18 +47,19 @@ def manual_inputs(recipe: Recipe, lock: Lock, last: str = "weights") -> list[Man
     found: list[ManualInput] = []
     archive = recipe.model.base.archive
     if lock.base.kind == "archive" and archive is not None:
-        found.append(ManualInput(lock.base.file, lock.base.size, lock.base.sha256, archive.origin))
+        found.append(ManualInput(lock.base.file, lock.base.size, lock.base.sha256, archive.origin, kind="base"))
     for stage in recipe.stages:
         packages = lock.env.of(stage.recipe)
         origins = {wheel.file: wheel.origin for wheel in stage.python.manual} if stage.python else {}
         for wheel in packages.python.manual if packages and packages.python else ():
-            found.append(ManualInput(wheel.file, wheel.size, wheel.sha256, origins.get(wheel.file)))
+            found.append(ManualInput(wheel.file, wheel.size, wheel.sha256, origins.get(wheel.file), kind="wheel"))
     for name, wanted in sorted(recipe.model.weights.items()) if last == "weights" else ():
         if isinstance(wanted, FileWeights):
             models = {model.path: model for model in wanted.files}
             for file in lock.weights[name].files:
                 model = models[file.path]
-                found.append(ManualInput(Path(file.path).name, file.size, file.sha256, model.origin, model.url))
+                place, part = Path(file.path).name, f"{name}/{file.path}"
+                found.append(ManualInput(place, file.size, file.sha256, model.origin, model.url, "weights", part))
     return found
 
 
@@ -67,13 +86,24 @@ def _in_store(file: ManualInput, lock: Lock, store: Store) -> bool:
 
 
 def require_manual(
-    recipe: Recipe, lock: Lock, store: Store, config: Config, *, offline: bool = False, last: str = "weights"
+    recipe: Recipe,
+    lock: Lock,
+    store: Store,
+    config: Config,
+    *,
+    offline: bool = False,
+    last: str = "weights",
+    parts: Sequence[Part] | None = None,
 ) -> None:
     """Raise InputError that lists everything that a person has to bring and that is not here.
 
     offline: what could be downloaded counts too. last: the last layer that is wanted.
+    parts: the parts that have to be made; None: all of them.
     """
-    lacking = missing(manual_inputs(recipe, lock, last), lock, store, config)
+    wanted = manual_inputs(recipe, lock, last)
+    if parts is not None:
+        wanted = [file for file in wanted if any(file.is_for(part) for part in parts)]
+    lacking = missing(wanted, lock, store, config)
     if any(file.url is None or offline for file in lacking):
         raise InputError(missing_text(recipe, lacking), remedy(recipe, config))
 

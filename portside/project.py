@@ -93,14 +93,19 @@ class Project:
             self.make_lock(recipe)
         return plan(recipe, self.lock(recipe))
 
-    def pinned_plan(self, recipe: Recipe, *, offline: bool = False, last: str = "weights") -> Plan:
+    def pinned_plan(
+        self, recipe: Recipe, *, offline: bool = False, last: str = "weights", pulling: bool = False
+    ) -> Plan:
         """The plan to build by: as `plan`, with hashes that nobody knew yet filled into the lock on first sight.
 
-        last: the last layer to build. Raises InputError that names everything which a person has to bring first.
+        last: the last layer to build. pulling: what is known may come as layers from elsewhere, so files are asked
+        for only if their hashes are unknown. Raises InputError that names everything which a person has to bring first.
         """
         made = self.plan(recipe, offline=offline, lock_if_missing=True)
-        require_manual(recipe, made.lock, self.store, self.config, offline=offline, last=last)
-        if not made.lock.unpinned(last):
+        unpinned = made.lock.unpinned(last)
+        if unpinned or not pulling:
+            require_manual(recipe, made.lock, self.store, self.config, offline=offline, last=last)
+        if not unpinned:
             return made
         from portside.pin import pin
 

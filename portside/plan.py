@@ -25,8 +25,9 @@ PartKind = Literal["base", "run", "data", "frame"]
 class Part:
     """One layer blob to be.
 
-    kind: base (made from .debs, or a layer of a vendor's image), run (executed by the engine), data (written by us), frame (one large weight file
-    that `fetch` streams into its blob). epoch: the newest time in the blob, seconds since 1970.
+    kind: base (made from .debs, or a layer of a vendor's image), run (executed by the engine), data (written by
+    us), frame (one large weight file that `fetch` streams into its blob). epoch: the newest time in the blob,
+    seconds since 1970.
     """
 
     layer: str

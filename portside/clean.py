@@ -13,7 +13,7 @@ from typing import Any
 
 from portside.canonical import digest_of
 from portside.errors import PortsideError, StoreError
-from portside.lock.file import read_lock
+from portside.lock.file import differences, read_lock
 from portside.oci import chain_ids
 from portside.plan import plan
 from portside.project import Project
@@ -100,7 +100,8 @@ def _need(project: Project, name: str, needed: _Needed) -> None:
         lock = read_lock(recipe.lock_path)
         if lock is None:
             return
-        made = plan(recipe, lock)
+        # A stale lock cannot be planned by; its inputs and the last build are needed nevertheless.
+        parts = [] if differences(recipe, lock) else plan(recipe, lock).parts()
     except PortsideError as error:
         raise StoreError(
             f"what {name} needs cannot be known: {error.problem}", "Correct it, or lock it again; then clean."
@@ -111,9 +112,9 @@ def _need(project: Project, name: str, needed: _Needed) -> None:
         if source.kind == "git":
             needed.mirrors.add(hashlib.sha256(source.url.encode("utf-8", "surrogateescape")).hexdigest())
     last: dict[str, Any] = project.store.record("built", name) or {}
-    needed.keys |= {part.key for part in made.parts()} | {digest_of(manifest) for manifest in last.values()}
+    needed.keys |= {part.key for part in parts} | {digest_of(manifest) for manifest in last.values()}
     diff_ids = []
-    for part in made.parts():
+    for part in parts:
         record = part.manifest if part.kind == "base" else project.store.record("keys", part.key)
         if record is None or record.get("diff_id") is None:
             break

@@ -64,7 +64,6 @@ class Small:
 
     root: Path
     weights: dict[str, bytes]
-    base: bytes = field(init=False)
 
     def __post_init__(self) -> None:
         self.downloads.mkdir(parents=True)

@@ -160,7 +160,7 @@ def _make_triggers(rules: Rules, ruleset: Ruleset) -> None:
     groups: dict[tuple[bytes, ...], list[bytes]] = {}
     for name in sorted(known):
         *parents, last = name.removeprefix("torch.").encode().split(b".")
-        groups.setdefault(tuple(parents), []).append(last)
+        groups.setdefault(tuple(sorted(parents, key=bytes.__len__, reverse=True)), []).append(last)
     rules.words = tuple(word.encode() for word in ruleset.words)
     rules.names = tuple((parents, tuple(ends)) for parents, ends in groups.items())
     rules.direct = _one_of(b"torch\\.", direct, "torch.")

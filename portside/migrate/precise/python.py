@@ -63,6 +63,7 @@ def _migrate(
     behind = {lines.line(at) for at in _alias_places(utf8, imports, rules)}
     if behind and not whole:
         tree = parse(utf8)
+        imports = collect(tree, lines, rules)
     marked = sorted({*marked, *behind})
     strings = {token.start: token for token in lexed if token.kind == "string"}
     visitor = Visitor(lines, rules, imports, strings, marked)

@@ -168,7 +168,7 @@ class Visitor:
 
     def _name(self, node: ast.Name) -> None:
         alias = self.imports.aliases.get(node.id)
-        if alias is not None and self._is_device(alias.old) and not self._hidden(node.id):
+        if alias is not None and self._is_device(alias.new) and not self._hidden(node.id):
             self.needs.append(tuple(self.functions))
 
     def _is_device(self, dotted: str) -> bool:
@@ -178,9 +178,9 @@ class Visitor:
     def _attribute(self, node: ast.Attribute) -> None:
         chain = self.chain(node)
         if chain is not None and chain.attributes:
-            if self._is_device(chain.old):
+            if self._is_device(chain.old) or self._is_device(chain.alias.new):
                 self.needs.append(tuple(self.functions))
-            elif self._api(chain):
+            if self._api(chain):
                 if chain.holder is not None:
                     self.visit(chain.holder)
                 return

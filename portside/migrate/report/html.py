@@ -146,10 +146,13 @@ def _hunks(file: FileReport, before: Tree | None, after: Tree | None) -> Iterabl
     if old is None or new is None or old.content is None or new.content is None:
         return [[(_own_row(hit), [hit])] for hit in placed]
     data, result = old.read(), new.read()
-    if data == result:
-        table = [Row("same", n, text, n, text) for n, text in enumerate(split_lines(data), 1)]
-    else:
-        table = rows(data, result)
+    if data != result:
+        return _cut(rows(data, result), placed)
+    lines = split_lines(data)
+    wanted = {line for hit in placed for line in range(hit.line - _CONTEXT, hit.line + _CONTEXT + 1)}
+    table = [
+        Row("same", line, lines[line - 1], line, lines[line - 1]) for line in sorted(wanted) if 0 < line <= len(lines)
+    ]
     return _cut(table, placed)
 
 
@@ -162,25 +165,35 @@ def _own_row(hit: Hit) -> Row:
 
 def _cut(table: list[Row], hits: list[Hit]) -> list[list[tuple[Row, list[Hit]]]]:
     """The rows with hits or changes and a few around each; a hit goes to the row of its line."""
-    of_row: dict[int, list[Hit]] = defaultdict(list)
-    by_old = {row.old_line: at for at, row in enumerate(table) if row.old_line}
-    by_new = {row.new_line: at for at, row in enumerate(table) if row.new_line}
+    of_old: dict[int, list[Hit]] = defaultdict(list)
+    of_new: dict[int, list[Hit]] = defaultdict(list)
     for hit in hits:
-        is_new = hit.cls == "patched" or not hit.before
-        at = by_new.get(hit.new_line) if is_new else by_old.get(hit.line)
-        of_row[at if at is not None else by_old.get(hit.line, 0)].append(hit)
-    wanted = sorted({at for at, row in enumerate(table) if row.kind != "same"} | set(of_row))
+        if hit.cls == "patched" or not hit.before:
+            of_new[hit.new_line].append(hit)
+        else:
+            of_old[hit.line].append(hit)
     out: list[list[tuple[Row, list[Hit]]]] = []
     last = -1
-    for at in wanted:
+    for at, row in enumerate(table):
+        if row.kind == "same" and row.old_line not in of_old and row.new_line not in of_new:
+            continue
         first = max(last + 1, at - _CONTEXT)
-        if not out or first > last + 1:
+        if first == len(table):
+            continue
+        if not out or first > last + 1 or _jumps(table[last], table[first]):
             out.append([])
-            first = max(last + 1, at - _CONTEXT)
         for place in range(first, min(len(table), at + _CONTEXT + 1)):
-            out[-1].append((table[place], of_row.get(place, [])))
+            shown = table[place]
+            of_row = [*of_old.pop(shown.old_line, ()), *of_new.pop(shown.new_line, ())]
+            out[-1].append((shown, of_row))
             last = place
-    return out
+    left = [hit for found in (*of_old.values(), *of_new.values()) for hit in found]
+    return [*out, [(_own_row(hit), [hit]) for hit in left]] if left else out
+
+
+def _jumps(row: Row, following: Row) -> bool:
+    """Whether lines are missing between two rows of a table that holds only some lines."""
+    return row.kind == following.kind == "same" and following.new_line > row.new_line + 1
 
 
 def _row(row: Row, hits: list[Hit]) -> str:

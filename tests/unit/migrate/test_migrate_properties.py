@@ -7,12 +7,14 @@ import re
 import tokenize
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portside.migrate import migrate
-from portside.migrate.precise import compile_rules, convert
+from portside.migrate.precise import compile_rules, convert, python
 from portside.migrate.precise.python import compiles
+from portside.migrate.precise.regions import reduced
 from portside.migrate.rulesets import load, names
 from portside.tree import Tree, file_entry
 
@@ -126,6 +128,16 @@ def test_tokens_outside_the_edits_are_kept(seed: int) -> None:
     assert text == without_imports
     assert added == sum(hit.rule == "import-module" for hit in report.hits)
     assert ast.dump(ast.parse(new)) != ast.dump(ast.parse(source))
+
+
+def test_reading_a_part_of_a_file_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Functions without a marked line are not parsed; that decides nothing."""
+    sources = [source_of(seed).encode() + b"\n\ndef plain(a):\n    return a\n" * (seed % 3) for seed in range(300)]
+    parts = [convert("x.py", source, MLU) for source in sources]
+    lengths: list[int] = []
+    monkeypatch.setattr(python, "reduced", lambda *arguments: lengths.append(len(reduced(*arguments) or b"")))
+    assert [convert("x.py", source, MLU) for source in sources] == parts
+    assert sum(length > 0 for length in lengths) > 100
 
 
 FRAGMENTS = [

@@ -112,6 +112,17 @@ def test_html_is_one_file_and_escapes_what_it_shows() -> None:
     assert page.count('class="hit"') == sum(1 for _ in report.hits())
 
 
+@given(st.lists(st.sampled_from(["x = 1", "x.cuda()", "# cuda", "no_cuda = 'cuda'", "import torch"]), max_size=40))
+def test_html_shows_every_hit_and_change_once(lines: list[str]) -> None:
+    source = Tree([file_entry("a.py", "".join(line + "\n" for line in lines).encode())])
+    migration = migrate(source, load("mlu"), "precise")
+    page = to_html(migration.report, source, migration.tree).decode()
+    assert page.count('class="hit"') == sum(1 for _ in migration.report.hits())
+    assert page.count("<tr class='changed'>") == lines.count("x.cuda()")
+    numbers = [int(found) for found in re.findall(r"<td class='n'>(\d+)</td><td class='new'>", page)]
+    assert numbers == sorted(set(numbers))
+
+
 def test_html_without_trees_shows_the_places() -> None:
     _, report = migrated()
     page = to_html(report).decode()

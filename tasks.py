@@ -202,6 +202,7 @@ def run_container(
         raise RecipeError(f"no such way to have weights: '{weights}'", "Say baked or mount.")
     p = project()
     loaded = p.recipe(recipe)
+    data = p.target_data(loaded, target, bring=not dry_run)
     spec = container_spec(
         loaded,
         layer=layer,
@@ -215,6 +216,7 @@ def run_container(
         env=env,
         user=user,
         weights=weight_mounts(loaded, p.lock(loaded), p.store) if weights == "mount" else (),
+        data=data,
     )
     code = start(p.engine(engine), spec, dry_run=dry_run, recreate=recreate)
     if code:

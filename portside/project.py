@@ -16,7 +16,7 @@ from portside.recipe import Recipe, load_recipe
 from portside.store import Store, files
 
 if TYPE_CHECKING:
-    from portside.engines import Engine
+    from portside.engines import Engine, Mount
     from portside.fetch import Fetcher
 
 
@@ -112,6 +112,22 @@ class Project:
         lock = pin(made, self.fetcher(offline), self.store, last)
         write_lock(recipe, lock)
         return plan(recipe, lock)
+
+    def target_data(self, recipe: Recipe, target: str | None, *, bring: bool) -> "tuple[Mount, ...]":
+        """The mounts of a run target's data sets. bring: bring and unpack them, and lock what is first seen."""
+        from portside.runtime import datasets
+
+        names = datasets.target_data(recipe, target)
+        if not names:
+            return ()
+        lock = self.lock(recipe)
+        if bring:
+            pinned = datasets.pin_data(recipe, lock, names, self.store, self.config)
+            if pinned != lock:
+                write_lock(recipe, pinned)
+            lock = pinned
+            datasets.unpack_data(lock, names, self.store)
+        return datasets.data_mounts(recipe, lock, names, self.store)
 
     def plan_to_render(self, recipe: Recipe) -> tuple[Plan, list[ManualInput]]:
         """The plan to render by, and what a person would have to bring: the contexts do without it."""

@@ -47,6 +47,7 @@ def container_spec(
     env: Sequence[str] = (),
     user: str | None = None,
     weights: Sequence[Mount] = (),
+    data: Sequence[Mount] = (),
     accelerator: Accelerator | None = None,
     warn: Callable[[str], None] = say,
 ) -> RunSpec:
@@ -57,7 +58,8 @@ def container_spec(
     mounts, ports, env: as on the command line, see `mounts`. host: default: this machine.
     network: `none`, `bridge`, `host` or the name of a network; None: the target's, else bridge with ports, else none.
     user: a user of the image, or UID[:GID]; None: the image's. weights: mounts that replace the weights layer (see
-    `weight_mounts`): the migrated layer's image is used. accelerator: default: the recipe's, by its name.
+    `weight_mounts`): the migrated layer's image is used. data: mounts of the target's
+    data sets (see `datasets`). accelerator: default: the recipe's, by its name.
     Raises RecipeError or EngineError.
     """
     if layer not in LAYERS:
@@ -87,7 +89,7 @@ def container_spec(
         command=SHELL if line is None else ("/bin/sh", "-c", line),
         name=container_name(recipe.name, host.user),
         env=variables,
-        mounts=_all_mounts(parse_mounts(mounts, host), weights, passed.files),
+        mounts=_all_mounts(parse_mounts(mounts, host), weights, (*data, *passed.files)),
         devices=tuple(f"{node}:{node}:rw" for node in passed.nodes),
         network=network,
         workdir=chosen.workdir if chosen else None,
@@ -152,7 +154,8 @@ def _network(asked: str | None, target: Target | None, published: dict[str, str]
 
 
 def _all_mounts(asked: Sequence[Mount], weights: Sequence[Mount], files: Sequence[Mount]) -> tuple[Mount, ...]:
-    """A person's own mounts go before the accelerator's files of the same place, and must leave the weights alone."""
+    """A person's own mounts go before the target's data and the accelerator's files of the same place, and must leave
+    the weights alone."""
     targets = {mount.target for mount in asked}
     for mount in weights:
         if mount.target in targets:

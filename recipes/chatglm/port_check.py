@@ -11,7 +11,7 @@ MODEL is a folder with config.json and the code that `trust_remote_code` runs.
 import argparse
 import importlib
 import sys
-from typing import Any, Optional
+from typing import Any
 
 import torch
 
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--train", action="store_true")
     parser.add_argument("--torch-1.9", dest="old", action="store_true")
-    parser.add_argument("--class", dest="model_class")
+    parser.add_argument("--class", dest="model_class", default="")
     parser.add_argument("--device", default=default_device())
     options = parser.parse_args()
     if options.old:
@@ -44,13 +44,13 @@ def default_device() -> str:
     return "mlu" if mlu is not None and mlu.is_available() else "cpu"
 
 
-def make(folder: str, model_class: Optional[str], device: str, **more: Any) -> Any:
+def make(folder: str, model_class: str, device: str, **more: Any) -> Any:
     """The model of `folder`, scaled down; the same random weights every time."""
     from transformers import AutoConfig, AutoModel
 
     config = AutoConfig.from_pretrained(folder, trust_remote_code=True, **SMALL, **more)
     torch.manual_seed(0)
-    if model_class is None:
+    if not model_class:
         model = AutoModel.from_config(config, trust_remote_code=True)
     else:
         module, _, name = model_class.partition(":")

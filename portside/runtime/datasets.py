@@ -1,0 +1,73 @@
+"""Data sets of run targets: brought when a target needs them, unpacked once in the store, mounted read-only."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from portside.config import Config
+from portside.engines import Mount
+from portside.errors import InputError, RecipeError
+from portside.inputs import archives, transfer
+from portside.inputs.spool import Spool
+from portside.lock.models import Lock, ManualFile
+from portside.manual import data_inputs, missing, missing_text, remedy
+from portside.progress import live, say, step
+from portside.recipe import Recipe
+from portside.store import Store, files
+
+
+def target_data(recipe: Recipe, target: str | None) -> tuple[str, ...]:
+    """The names of the data sets that a target needs."""
+    found = recipe.model.run.targets.get(target) if target is not None else None
+    return found.data if found else ()
+
+
+def pin_data(recipe: Recipe, lock: Lock, names: Sequence[str], store: Store, config: Config) -> Lock:
+    """Bring these data sets into the store; gives the lock, with the hash of what was seen for the first time.
+
+    Raises InputError that lists all that are missing and that no download can bring.
+    """
+    lacking = missing(data_inputs(recipe, lock, names), lock, store, config)
+    text = missing_text(recipe, lacking)
+    if any(file.url is None for file in lacking):
+        raise InputError(text, remedy(recipe, config))
+    data = dict(lock.data)
+    for name in names:
+        locked, url = data[name], recipe.model.data[name].url
+        places = [str(folder / locked.file) for folder in config.folders] + ([url] if url else [])
+        note = f"{text}\n{remedy(recipe, config)}"
+        with live():
+            sha256 = transfer.bring(locked.file, locked.sha256, locked.size, places, store, note)
+        if locked.sha256 is None:
+            size = store.inputs.require(sha256, locked.file).size
+            say(f"{locked.file}: first seen, locked with sha256 {sha256} ({size} bytes)")
+            data[name] = locked.model_copy(update={"sha256": sha256, "size": size})
+    return lock.model_copy(update={"data": data})
+
+
+def data_mounts(recipe: Recipe, lock: Lock, names: Sequence[str], store: Store) -> tuple[Mount, ...]:
+    """A mount for each data set; nothing is brought or unpacked (see `unpack_data`)."""
+    targets = [f"{recipe.workspace}/{recipe.model.data[name].to}" for name in names]
+    if double := sorted({target for target in targets if targets.count(target) > 1}):
+        raise RecipeError(f"two data sets go to {double[0]}", "Correct data.*.to in the recipe.")
+    sources = [_folder(lock.data[name], store) for name in names]
+    return tuple(Mount(str(source), target, read_only=True) for source, target in zip(sources, targets, strict=True))
+
+
+def unpack_data(lock: Lock, names: Sequence[str], store: Store) -> None:
+    """Unpack data sets that are in the store, each without the one folder that holds all its files."""
+    for name in names:
+        locked = lock.data[name]
+        folder = _folder(locked, store)
+        with store.lock(f"data-{folder.name}"):
+            if folder.is_dir():
+                continue
+            place = store.inputs.require(locked.sha256 or "", locked.file)
+            with step(f"Unpacking {locked.file}"), store.workspace() as work, Spool(work) as spool:
+                tree = archives.sdist_tree(place.path, spool)
+                tree.write_to(work / "tree")
+                files.make_folder(folder.parent)
+                (work / "tree").rename(folder)
+
+
+def _folder(locked: ManualFile, store: Store) -> Path:
+    return store.home / "data" / (locked.sha256 or f"unknown-{locked.file}")

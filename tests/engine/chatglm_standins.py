@@ -1,0 +1,342 @@
+"""Everything that the chatglm recipes take from elsewhere: made here, small, with the places that patches look for.
+
+The recipes themselves are used: only the commits, and sizes and hashes of the weights, become those of the stand-ins.
+"""
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import re
+import sys
+import sysconfig
+import tarfile
+import zipfile
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from pipeline import Machine
+from tiny_images import programs
+from tiny_project import EPOCH, repository, sdist
+
+from portside.recipe import load_recipe
+
+ARCHIVE = "pytorch-v1.13.0-torch1.9-ubuntu18.04-py37.tar.gz"
+RECIPES = ("chatglm", "chatglm-ptuning", "chatglm-ptuning-parallel", "chatglm-finetune")
+VENV = "torch/venv3/pytorch"
+PROGRAMS = (
+    *("sh", "bash", "cat", "chmod", "cp", "find", "grep", "head", "ln", "ls", "mkdir", "rm", "seq", "sha256sum"),
+    *("cut", "env", "uname", "sleep", "stat", "tar", "test", "xargs", "readlink"),
+)
+VERSIONS = ("1.0", "0.12", "0.13", "3.30", "5.1", "20.0", "4.30")
+"""Of the stand-in wheels: the first that a requirement allows."""
+SKIP = {"__pycache__", "site-packages", "test", "idlelib", "tkinter", "ensurepip", "lib2to3", "turtledemo"}
+URLS = {
+    "ChatGLM-6B": "https://github.com/THUDM/ChatGLM-6B",
+    "chatglm-6b": "https://huggingface.co/THUDM/chatglm-6b",
+    "zero_nlp": "https://github.com/yuanzhoulvpi2017/zero_nlp",
+}
+BACKEND = '''"""Builds wheels of one package without setuptools."""
+import pathlib, zipfile
+NAME, VERSION, FOLDER = {name!r}, {version!r}, {folder!r}
+
+def _wheel(target, files):
+    stem = f"{{NAME}}-{{VERSION}}"
+    info = f"{{stem}}.dist-info"
+    files = dict(files)
+    files[f"{{info}}/METADATA"] = f"Metadata-Version: 2.1\\nName: {{NAME}}\\nVersion: {{VERSION}}\\n"
+    files[f"{{info}}/WHEEL"] = "Wheel-Version: 1.0\\nGenerator: stand-in\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+    files[f"{{info}}/RECORD"] = "".join(f"{{name}},,\\n" for name in sorted([*files, f"{{info}}/RECORD"]))
+    with zipfile.ZipFile(pathlib.Path(target) / f"{{stem}}-py3-none-any.whl", "w") as wheel:
+        for name, text in sorted(files.items()):
+            wheel.writestr(zipfile.ZipInfo(name, (2023, 5, 1, 0, 0, 0)), text)
+    return f"{{stem}}-py3-none-any.whl"
+
+def build_wheel(target, config_settings=None, metadata_directory=None):
+    folder = pathlib.Path(FOLDER) / NAME
+    return _wheel(target, {{f"{{NAME}}/{{p.name}}": p.read_text() for p in sorted(folder.glob("*.py"))}})
+
+def build_editable(target, config_settings=None, metadata_directory=None):
+    return _wheel(target, {{f"__editable__.{{NAME}}.pth": str(pathlib.Path(FOLDER).resolve()) + "\\n"}})
+'''
+
+
+def at(lines: Mapping[int, str], length: int, head: Iterable[str] = ()) -> bytes:
+    """A file of `length` lines with these lines at their numbers, from 1, and `head` at its top."""
+    text = [*head, *("" for _ in range(length))][:length]
+    for number, line in lines.items():
+        text[number - 1] = line
+    return ("\n".join(text) + "\n").encode()
+
+
+def trainer(first: int) -> bytes:
+    """A trainer whose random functions stand where upstream has them, the first at line `first`."""
+    calls = ("set_rng_state(state)", "set_rng_state_all(state)", "get_rng_state_all()", "get_rng_state()")
+    numbers = (first, first + 3, first + 95, first + 97)
+    return at(
+        {number: f"torch.cuda.random.{call}" for number, call in zip(numbers, calls, strict=True)}
+        | {59: "import torch", 60: "import torch.distributed as dist", 70: "state = None"},
+        first + 120,
+    )
+
+
+JIT = (
+    "if sys.platform != 'darwin':",
+    "    torch._C._jit_set_profiling_mode(False)",
+    "    torch._C._jit_set_profiling_executor(False)",
+    "    torch._C._jit_override_can_fuse_on_cpu(True)",
+    "    torch._C._jit_override_can_fuse_on_gpu(True)",
+)
+
+
+BLOCK = """
+def layer{number}(empty_init, default_init):
+    if empty_init:
+        init_method = skip_init
+    else:
+        init_method = default_init
+    return init_method
+
+"""
+
+
+def modeling(jit: int, blocks: int) -> bytes:
+    """A model's code: skip_init at line 15, the jit block at line `jit`, concat twice, `blocks` uses of skip_init."""
+    lines = {8: "import sys", 10: "import torch", 11: "import torch.utils.checkpoint"}
+    lines |= {15: "from torch.nn.utils import skip_init"} | {jit + n: line for n, line in enumerate(JIT)}
+    rest = "".join(BLOCK.format(number=number) for number in range(blocks))
+    rest += "def rotate(q1, q2, k1, k2):\n    query_layer = torch.concat([q1, q2], dim=(q1.ndim - 1))\n"
+    rest += "    return query_layer, torch.concat([k1, k2], dim=(k1.ndim - 1))\n"
+    return at(lines, 50) + rest.encode()
+
+
+def demo(launch: str = "") -> bytes:
+    lines = ["from transformers import AutoModel, AutoTokenizer", "import mdtex2html"]
+    lines += ['tokenizer = AutoTokenizer.from_pretrained("THUDM/chatglm-6b", trust_remote_code=True)']
+    lines += ['model = AutoModel.from_pretrained("THUDM/chatglm-6b", trust_remote_code=True).half().cuda()', launch]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def repositories() -> dict[str, dict[str, bytes]]:
+    ptuning = "Chatglm6b_ModelParallel_ptuning"
+    api = b"import torch\n\n\ndef torch_gc():\n    torch.cuda.empty_cache()\n    torch.cuda.ipc_collect()\n\n\n"
+    shards = [f"pytorch_model-{number:05}-of-00008.bin" for number in range(1, 9)]
+    return {
+        "ChatGLM-6B": {
+            "cli_demo.py": demo(),
+            "web_demo.py": demo("demo.queue().launch(share=False, inbrowser=True)"),
+            "api.py": api + demo(),
+            "requirements.txt": b"protobuf\ntransformers==4.27.1\ntorch>=1.10\ngradio\n",
+            "ptuning/trainer.py": trainer(2274),
+        },
+        "chatglm-6b": {
+            "modeling_chatglm.py": modeling(37, 4),
+            "config.json": b"{}\n",
+            **dict.fromkeys((*shards, "ice_text.model"), b"version https://git-lfs.github.com/spec/v1\n"),
+        },
+        "zero_nlp": {
+            f"{ptuning}/modeling_chatglm.py": modeling(37, 0),
+            f"{ptuning}/thuglm/modeling_chatglm.py": modeling(37, 4),
+            f"{ptuning}/modeling_chatglm_parallel.py": modeling(40, 0),
+            f"{ptuning}/trainer.py": trainer(2274),
+            f"{ptuning}/MyTrainer.py": trainer(2273),
+        },
+    }
+
+
+def sdists() -> dict[str, bytes]:
+    found = {}
+    for name, version, line in (("transformers", "4.27.4", 2272), ("transformers", "4.28.1", 2323)):
+        package = {
+            "src/transformers/__init__.py": f'__version__ = "{version}"\n'.encode(),
+            "src/transformers/trainer.py": trainer(line),
+        }
+        found[f"{name}-{version}.tar.gz"] = sdist(name, version, {**package, **backend(name, version, "src")})
+    for name, version in (("ffmpy", "0.3.1"), ("jieba", "0.42.1")):
+        files = {f"{name}/__init__.py": b"", **backend(name, version, ".")}
+        found[f"{name}-{version}.tar.gz"] = sdist(name, version, files)
+    return found
+
+
+def backend(name: str, version: str, folder: str) -> dict[str, bytes]:
+    settings = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    code = BACKEND.format(name=name, version=version, folder=folder)
+    return {"pyproject.toml": settings.encode(), "backend.py": code.encode()}
+
+
+def wheel(name: str, version: str, files: Mapping[str, bytes]) -> tuple[str, bytes]:
+    stem = f"{re.sub('[-.]+', '_', name)}-{version}"
+    info = f"{stem}.dist-info"
+    everything = dict(files)
+    everything[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
+    everything[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    everything[f"{info}/RECORD"] = b""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as packed:
+        for path, data in sorted(everything.items()):
+            packed.writestr(zipfile.ZipInfo(path, (2020, 9, 13, 0, 0, 0)), data)
+    return f"{stem}-py3-none-any.whl", out.getvalue()
+
+
+def wheels(checkout: Path) -> dict[str, bytes]:
+    """An empty wheel for every requirement of the recipes."""
+    found = {}
+    for recipe in RECIPES:
+        python = load_recipe(checkout, recipe).model.env.python
+        assert python is not None
+        for text in python.requirements:
+            wanted = Requirement(text)
+            version = next(version for version in VERSIONS if wanted.specifier.contains(version))
+            file, data = wheel(wanted.name, version, {})
+            found[file] = data
+    return found
+
+
+def cndsp() -> tuple[str, bytes]:
+    runner = at({1: "import os", 378: "def main():", 380: '    del os.environ["MLU_VISIBLE_DEVICES"]'}, 390)
+    files = {
+        "deepspeed/__init__.py": b"",
+        "deepspeed/launcher/__init__.py": b"",
+        "deepspeed/launcher/runner.py": runner,
+    }
+    return wheel("cndsp", "0.8.0", files)
+
+
+def vendor_archive(target: Path) -> None:
+    """An image of the vendor's shape as `docker save` writes it: a system, then a virtual environment with a torch and
+    a torch_mlu that say what they are, and a converter at the vendor's place."""
+    system: dict[str, bytes | str] = dict(programs(PROGRAMS))
+    system |= {"etc/passwd": b"root:x:0:0:root:/root:/bin/sh\n", "etc/group": b"root:x:0:\n", "etc/motd": b"gone\n"}
+    system |= {"tmp/": b"", "var/lib/dpkg/status": b""}
+    system |= _python()
+    site = f"{VENV}/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
+    home = f"/{_prefix()}/bin"
+    environment: dict[str, bytes | str] = {
+        f"{VENV}/pyvenv.cfg": f"home = {home}\ninclude-system-site-packages = false\n".encode(),
+        f"{VENV}/bin/python3": f"{home}/python3",
+        f"{VENV}/bin/python": "python3",
+        f"{site}/torch/__init__.py": b'__version__ = "1.9.0+standin"\n',
+        f"{site}/torch-1.9.0+standin.dist-info/METADATA": b"Name: torch\nVersion: 1.9.0+standin\n",
+        f"{site}/torch_mlu/__init__.py": b'raise ImportError("a stand-in: there is no torch_mlu here")\n',
+        "torch/src/catch/tools/torch_gpu2mlu.py": b'raise SystemExit("a stand-in for the converter of the vendor")\n',
+        **{f"{site}/{path}": data for path, data in _pip().items()},
+        "etc/.wh.motd": b"",
+    }
+    layers = [_layer(system), _layer(environment)]
+    path = "PATH=/usr/local/neuware/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    config = {
+        "architecture": "amd64",
+        "os": "linux",
+        "created": "2023-03-01T08:09:10.123456789Z",
+        "config": {"Env": [path, "NEUWARE_HOME=/usr/local/neuware"], "Cmd": ["/bin/bash"], "WorkingDir": "/torch"},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(data).hexdigest()}" for data in layers]},
+        "history": [{"created_by": "a test"}, {"created_by": "CMD", "empty_layer": True}, {"created_by": "a test"}],
+    }
+    raw = json.dumps(config).encode()
+    name = f"{hashlib.sha256(raw).hexdigest()}.json"
+    paths = [f"{number}/layer.tar" for number in range(len(layers))]
+    entry = {"Config": name, "RepoTags": ["vendor.example/pytorch/pytorch:v1.13.0-torch1.9"], "Layers": paths}
+    members = dict(zip(paths, layers, strict=True)) | {name: raw, "manifest.json": json.dumps([entry]).encode()}
+    with target.open("wb") as out, gzip.GzipFile(fileobj=out, mode="wb", mtime=0, compresslevel=1) as packed:
+        packed.write(_layer(dict(members), mode=0o644))
+
+
+def _layer(files: Mapping[str, bytes | str], mode: int = 0o755) -> bytes:
+    """A tar; a value that is text is where a symbolic link leads, a name that ends with / is a folder for all."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for path, data in sorted(files.items()):
+            info = tarfile.TarInfo(path)
+            info.mode, info.mtime = mode, EPOCH
+            if path.endswith("/"):
+                info.type, info.mode = tarfile.DIRTYPE, 0o1777
+                archive.addfile(info)
+            elif isinstance(data, str):
+                info.type, info.linkname = tarfile.SYMTYPE, data
+                archive.addfile(info)
+            else:
+                info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+def _prefix() -> str:
+    return sys.base_prefix.lstrip("/")
+
+
+def _python() -> dict[str, bytes | str]:
+    """The interpreter that runs the tests, at its own place, with its standard library."""
+    import subprocess
+
+    program = Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    found: dict[str, bytes | str] = {str(program).lstrip("/"): program.read_bytes()}
+    found[f"{_prefix()}/bin/python3"] = program.name
+    library = Path(sysconfig.get_path("stdlib"))
+    for folder, names, files in os.walk(library):
+        names[:] = [name for name in names if name not in SKIP and not name.startswith("config-")]
+        for name in files:
+            path = Path(folder) / name
+            found[str(path).lstrip("/")] = path.read_bytes()
+    binaries = [program, *library.glob("lib-dynload/*.so")]
+    linked = subprocess.run(["ldd", *map(str, binaries)], capture_output=True, text=True, check=True).stdout
+    for shared in sorted(set(re.findall(r"(/\S+) \(0x", linked))):
+        found[shared.lstrip("/")] = Path(shared).read_bytes()
+    return found
+
+
+def _pip() -> dict[str, bytes]:
+    spec = find_spec("pip")
+    assert spec is not None and spec.origin is not None
+    folder = Path(spec.origin).parent
+    parts = [folder, *folder.parent.glob("pip-*.dist-info")]
+    paths = [path for part in parts for path in part.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    return {str(path.relative_to(folder.parent)): path.read_bytes() for path in paths}
+
+
+def prepare(machine: Machine, root: Path) -> None:
+    """Put the stand-ins below `root`, and make the recipes of the checkout and the machine's settings use them."""
+    mirrors = {}
+    for name, files in repositories().items():
+        commit = repository(root / "git" / name, files)
+        mirrors[URLS[name]] = f"file://{root / 'git' / name}"
+        set_commit(machine, name, commit)
+    weights = root / "files"
+    index = root / "index"
+    weights.mkdir()
+    index.mkdir()
+    recipe = machine.checkout / "recipes" / "chatglm.yaml"
+    text = recipe.read_text()
+    for name in re.findall(r"- path: (\S+)", text):
+        data = f"stand-in for {name}\n".encode() * 100
+        (weights / name).write_bytes(data)
+        lines = re.compile(rf"(- path: {name}\n(?:.*\n){{2}})        size: \d+\n        sha256: [0-9a-f]+\n")
+        text, count = lines.subn(
+            rf"\g<1>        size: {len(data)}\n        sha256: {hashlib.sha256(data).hexdigest()}\n", text
+        )
+        assert count == 1, name
+    recipe.write_text(text)
+    for file, content in (sdists() | wheels(machine.checkout)).items():
+        (index / file).write_bytes(content)
+    for lock in (machine.checkout / "recipes").glob("chatglm*.lock"):
+        lock.unlink()
+    rows = "\n".join(f'"{url}" = "{mirror}"' for url, mirror in mirrors.items())
+    (machine.checkout / "portside.toml").write_text(f'folders = ["{weights}"]\n\n[mirrors.git]\n{rows}\n')
+    machine.environment |= {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index)}
+
+
+def bring_vendors_files(root: Path) -> None:
+    """What a person does: put the vendor's files into the folder."""
+    vendor_archive(root / "files" / ARCHIVE)
+    name, data = cndsp()
+    (root / "files" / name).write_bytes(data)
+
+
+def set_commit(machine: Machine, source: str, commit: str) -> None:
+    """Make the recipes use another commit of a source."""
+    for path in (machine.checkout / "recipes").glob("chatglm*.yaml"):
+        path.write_text(
+            re.sub(rf"(  {source}:\n    git: \S+\n    commit: )[0-9a-f]{{40}}", rf"\g<1>{commit}", path.read_text())
+        )

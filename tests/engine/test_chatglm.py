@@ -1,0 +1,118 @@
+"""The chatglm recipes themselves, from lock to checks, on stand-ins of everything that they take from elsewhere."""
+
+import hashlib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chatglm_standins import ARCHIVE, RECIPES, bring_vendors_files, prepare, set_commit
+from pipeline import Machine, checkout, remove_images
+
+from portside.lock.file import read_lock
+from portside.lock.models import ArchiveBase
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("chatglm")
+
+
+@pytest.fixture(scope="module")
+def machine(root: Path) -> Iterator[Machine]:
+    made = Machine(checkout(root / "checkout"), root / "home")
+    prepare(made, root)
+    layers = ("env", "sources", "migrated", "weights", "latest")
+    yield made
+    remove_images([f"portside/{recipe}:{layer}" for recipe in RECIPES for layer in layers])
+
+
+@pytest.fixture(scope="module")
+def before(machine: Machine) -> str:
+    """What a machine says that lacks the vendor's files."""
+    for recipe in RECIPES:
+        machine.run("lock", "--recipe", recipe)
+    return machine.run("build", "--recipe", "chatglm-finetune", expect=4).stderr
+
+
+def test_everything_that_is_missing_is_told_at_once(before: str) -> None:
+    assert ARCHIVE in before
+    assert "cndsp-0.8.0-py3-none-any.whl" in before
+    assert "locked when first seen" in before
+    assert "pytorch_model-00001" not in before, "it is in the folder"
+
+
+def test_plan_and_render_do_without(before: str, machine: Machine, root: Path) -> None:
+    rows = machine.json("plan", "--recipe", "chatglm")["layers"]
+    assert ARCHIVE in rows[0]["parts"][0]["reasons"][0]
+    machine.run("render", "--recipe", "chatglm", "--output", str(root / "rendered"))
+    assert "ARG BASE\nFROM ${BASE} AS env" in (root / "rendered" / "Dockerfile").read_text()
+    assert (root / "rendered" / "migrated" / "chatglm-6b_mlu" / "modeling_chatglm.py").is_file()
+
+
+@pytest.fixture(scope="module")
+def built(before: str, machine: Machine, root: Path) -> dict[str, Any]:
+    """Each recipe's report, in their order; `blobs`: what the store had after the first."""
+    bring_vendors_files(root)
+    reports: dict[str, Any] = {}
+    for recipe in RECIPES:
+        reports[recipe] = machine.json("build", "--recipe", recipe)
+        reports.setdefault("blobs", machine.blobs())
+    return reports
+
+
+def test_first_sight_pins_the_vendors_files(built: Any, machine: Machine) -> None:
+    lock = read_lock(machine.checkout / "recipes" / "chatglm-finetune.lock")
+    assert lock is not None
+    assert lock.unpinned() == []
+    assert isinstance(lock.base, ArchiveBase)
+    assert lock.base.reference == "vendor.example/pytorch/pytorch:v1.13.0-torch1.9"
+    assert lock.base.epoch == 1677658150  # what its config calls created
+    archive = (machine.checkout.parent / "files" / ARCHIVE).read_bytes()
+    assert lock.base.sha256 == hashlib.sha256(archive).hexdigest()
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_layer_passes_its_checks(built: Any, machine: Machine, recipe: str) -> None:
+    assert machine.run("check", "--recipe", recipe).stderr.count(" passed") == 4
+
+
+def test_recipes_share_what_they_have_in_common(built: Any, machine: Machine) -> None:
+    chatglm, *others = [{layer["name"]: layer for layer in built[recipe]["layers"]} for recipe in RECIPES]
+    for other in others:
+        assert other["weights"]["diff_ids"] == chatglm["weights"]["diff_ids"]
+        count = len(chatglm["env"]["diff_ids"])
+        assert other["env"]["diff_ids"][:count] == chatglm["env"]["diff_ids"]
+        # chatglm-finetune has another transformers.
+        assert len(set(other["sources"]["diff_ids"]) & set(chatglm["sources"]["diff_ids"])) >= 3
+    blobs = machine.blobs()
+    assert {name: blobs[name] for name in built["blobs"]} == built["blobs"]
+
+
+def test_the_vendors_environment_stays(built: Any, machine: Machine) -> None:
+    done = machine.run(
+        "run-container", "--recipe", "chatglm", "--command", "echo $PATH $NEUWARE_HOME; command -v python3"
+    )
+    lines = done.stdout.split()
+    assert lines[0].startswith("/torch/venv3/pytorch/bin:/usr/local/neuware/bin:")
+    assert lines[1:] == ["/usr/local/neuware", "/torch/venv3/pytorch/bin/python3"]
+
+
+def test_upstream_moved(built: Any, machine: Machine, root: Path) -> None:
+    """One line changed in a pinned file: the build stops with the step, the file and the line."""
+    folder = root / "git" / "chatglm-6b"
+    path = folder / "modeling_chatglm.py"
+    lines = path.read_text().splitlines()
+    number = lines.index("    if empty_init:") + 1
+    lines[number - 1] = "    if empty_init is True:"
+    path.write_text("\n".join(lines) + "\n")
+    commit = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "-qam", "moved"]
+    subprocess.run(commit, cwd=folder, check=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True)
+    set_commit(machine, "chatglm-6b", head.stdout.strip())
+    machine.run("lock", "--recipe", "chatglm")
+    told = machine.run("build", "--recipe", "chatglm", expect=8).stderr
+    assert "torch 1.9 has no skip_init, its uses" in told
+    assert "must change 4 places, but 3 are there" in told
+    assert f"chatglm-6b_mlu/modeling_chatglm.py:{number + 1}: if empty_init is True:" in told

@@ -1,39 +1,40 @@
 """Whether the registries that the configuration and the recipe name answer (OCI distribution-spec: GET /v2/)."""
 
-import http.client
 from collections.abc import Iterator, Sequence
-from urllib.parse import urlsplit
 
 from portside.doctor.findings import Finding
+from portside.errors import PortsideError
+from portside.registry.client import Client
+from portside.registry.reference import Repository, parse_repository
 
 SECONDS = 5.0
 
 
 def examine_registries(registries: Sequence[str]) -> Iterator[Finding]:
     """registries: `[http://|https://]HOST[:PORT]/REPOSITORY`. Each host is asked once, with one small request."""
-    hosts: dict[tuple[str, str], str] = {}
+    asked: set[tuple[str, bool | None]] = set()
     for registry in registries:
-        parts = urlsplit(registry if "://" in registry else f"https://{registry}")
-        hosts.setdefault((parts.scheme, parts.netloc), registry)
-    for (scheme, host), registry in hosts.items():
-        yield _answer(scheme, host, registry)
-
-
-def _answer(scheme: str, host: str, registry: str) -> Finding:
-    kind = http.client.HTTPConnection if scheme == "http" else http.client.HTTPSConnection
-    try:
-        connection = kind(host, timeout=SECONDS)
         try:
-            connection.request("GET", "/v2/")
-            status = connection.getresponse().status
-        finally:
-            connection.close()
-    except (OSError, http.client.HTTPException, ValueError) as error:
+            repository = parse_repository(registry)
+        except PortsideError as error:
+            yield Finding("problem", "registry", error.problem, error.solution)
+            continue
+        host = (repository.host, repository.plain)
+        if host not in asked:
+            asked.add(host)
+            yield _answer(registry, repository)
+
+
+def _answer(registry: str, repository: Repository) -> Finding:
+    try:
+        with Client(repository, pauses=(), connect_seconds=SECONDS) as client:
+            status = client.status()
+    except PortsideError as error:
         return Finding(
             "problem",
             "registry",
-            f"{registry} does not answer: {error}",
-            "Is its name right in portside.toml, and its server running? Without it layers are built, not pulled.",
+            f"{registry} does not answer: {error.problem}",
+            f"{error.solution or 'Correct its name in portside.toml.'} Without it layers are built, not pulled.",
         )
     if status in (200, 401):
         return Finding("ok", "registry", f"{registry} answers" + (" and wants a login" if status == 401 else ""))

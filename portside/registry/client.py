@@ -88,6 +88,15 @@ class Client:
     def __exit__(self, *error: object) -> None:
         self._http.close()
 
+    def status(self) -> int:
+        """What it says to somebody unknown: 200, 401 where it wants a login, others where it is no registry."""
+
+        def attempt() -> int:
+            with self._faults(), self._http.stream("GET", f"{self._url()}/v2/") as response:
+                return response.status_code
+
+        return self.patiently(attempt)
+
     # Manifests and small blobs
 
     def manifest(self, tag: str) -> bytes | None:

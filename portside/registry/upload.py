@@ -129,7 +129,7 @@ class _Sending:
     def _patch(self, offset: int) -> int:
         end = min(offset + self._piece, self._blob.size)
         headers = {"Content-Range": f"{offset}-{end - 1}"}
-        with self._send("PATCH", self._session.location, offset, end, headers, (202, 404, 416)) as response:
+        with self._send("PATCH", self._session.location, offset, end, headers, (202, 400, 404, 416)) as response:
             if response.status_code != 202:
                 self._session.keep("")
                 raise PassingError("it has forgotten the upload")

@@ -211,6 +211,37 @@ def test_an_upload_is_continued_between_requests_by_another_process(
     assert here.scratch() == []
 
 
+def test_a_registry_that_comes_back_with_another_secret_gets_the_blob_anew(
+    machine: Callable[..., Machine], registry: RegistryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a configured secret, Docker's registry makes one up at each start and knows no older session."""
+    from portside.registry import upload as module
+    from portside.registry.client import Client
+    from portside.tree import FileRange
+
+    here = machine("here")
+    data = Random(9).randbytes(6 << 20)
+    digest = here.store.layout.put_blob(data)
+    blob = module.Outgoing(digest, FileRange(here.store.layout.blob(digest), 0, len(data)))
+    config = registry.folder / "config.yml"
+    calls = []
+
+    class Interrupted(module._Sending):
+        def _patch(self, offset: int) -> int:
+            calls.append(offset)
+            if len(calls) == 4:
+                registry.kill()
+                config.write_text(config.read_text().replace("the same after a restart", "another"))
+                registry.start()
+            return super()._patch(offset)
+
+    monkeypatch.setattr(module, "_Sending", Interrupted)
+    with Client(parse_reference(f"{registry.host}/team/models:x", None).repository) as client:
+        assert upload(client, here.store, blob, lambda count: None, piece=1 << 20)
+    assert calls[:5] == [0, 1 << 20, 2 << 20, 3 << 20, 0]
+    assert registry.blob(digest).read_bytes() == data
+
+
 def test_a_session_that_the_registry_has_forgotten_starts_anew(
     machine: Callable[..., Machine], registry: RegistryServer
 ) -> None:

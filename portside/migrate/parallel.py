@@ -31,20 +31,47 @@ def convert_all(entries: Sequence[Entry], convert: Convert, jobs: int | None) ->
     """What changes or has a report, in the entries' order; the same for any number of jobs (None: what is worth it)."""
     starts = range(0, len(entries), _PART)
     jobs = min(jobs or _jobs(entries), len(starts))
-    with _without_collector():
+    with without_collector():
         done = _shared(entries, convert, starts, jobs) if jobs > 1 else _take(entries, convert, starts)
     return sorted(done, key=lambda item: item[0])
 
 
 def _jobs(entries: Sequence[Entry]) -> int:
-    """Forking is safe where no other thread runs; elsewhere one process does all."""
-    if sys.platform != "linux" or threading.active_count() > 1 or sum(entry.size for entry in entries) < WORTH_IT:
+    return _processors() if sum(entry.size for entry in entries) >= WORTH_IT else 1
+
+
+def _processors() -> int:
+    """How many processes can work at once. Forking is safe where no other thread runs; elsewhere it is one."""
+    if sys.platform != "linux" or threading.active_count() > 1:
         return 1
     return min(8, len(os.sched_getaffinity(0)))
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def beside(work: Callable[[], None]) -> Iterator[None]:
+    """Do `work`, which is only there for the files that it writes, in a process beside the block."""
+    if _processors() == 1:
+        work()
+        yield
+        return
+    pid = os.fork()
+    if not pid:
+        status = 1
+        try:
+            work()
+            status = 0
+        finally:
+            os._exit(status)
+    try:
+        yield
+    finally:
+        _, failed = os.waitpid(pid, 0)
+    if failed:
+        work()
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
     """Syntax trees are many objects without cycles: the collector would look at them again and again."""
     enabled = gc.isenabled()
     gc.disable()

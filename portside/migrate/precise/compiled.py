@@ -53,9 +53,10 @@ class Rules:
     methods, attributes, strings: name -> target. dropped: methods that lose their arguments.
     devices, backends: literal -> target; drop_index: rules that remove a device's index.
     keywords: (callable, keyword) -> target. variables: environment variable -> target.
-    words: found anywhere; names: (parents, last parts), as whole words where all parents are in the file; direct:
-    `torch.X`, and direct_ends those X; imported: import statements of reported packages; shown: one of these is in
-    every name that is known. A file without any of them has no hit. hiding: what `hides` found out.
+    words: found anywhere; names: (what the file holds then, last parts), as whole words; direct: `torch.X`,
+    direct_import: those X as they are imported, direct_ends: all of them; imported: import statements of reported
+    packages. A file without any of these has no hit. shown: one of these texts is in every name that is known.
+    hiding: what `hides` found out.
     """
 
     module: str | None
@@ -80,6 +81,7 @@ class Rules:
     words: tuple[bytes, ...] = ()
     names: tuple[tuple[tuple[bytes, ...], tuple[bytes, ...]], ...] = ()
     direct: re.Pattern[bytes] = _NOTHING
+    direct_import: re.Pattern[bytes] = _NOTHING
     direct_ends: tuple[bytes, ...] = ()
     imported: tuple[re.Pattern[bytes], ...] = ()
     shown: tuple[str, ...] = ()
@@ -160,11 +162,12 @@ def _make_triggers(rules: Rules, ruleset: Ruleset) -> None:
     groups: dict[tuple[bytes, ...], list[bytes]] = {}
     for name in sorted(known):
         *parents, last = name.removeprefix("torch.").encode().split(b".")
-        groups.setdefault(tuple(sorted(parents, key=bytes.__len__, reverse=True)), []).append(last)
+        groups.setdefault(tuple(parents), []).append(last)
     rules.words = tuple(word.encode() for word in ruleset.words)
-    rules.names = tuple((parents, tuple(ends)) for parents, ends in groups.items())
+    rules.names = tuple((_rare_first(parents, ends), tuple(ends)) for parents, ends in groups.items())
     rules.direct = _one_of(b"torch\\.", direct, "torch.")
     rules.direct_ends = tuple(name.partition(".")[2].encode() for name in sorted(direct))
+    rules.direct_import = _one_of(rb"from torch import[^\n(]*?(?:\([^)]*?)?\b", direct, "torch.")
     rules.imported = tuple(
         _one_of(head, rules.modules, "")
         for head in (rb"import[ \t]+(?:[\w.]+(?:[ \t]+as[ \t]+\w+)?[ \t]*,[ \t]*)*", rb"from[ \t]+")
@@ -173,10 +176,20 @@ def _make_triggers(rules: Rules, ruleset: Ruleset) -> None:
     rules.shown = (*ruleset.words, *(name.decode() for name in ends))
 
 
+def _rare_first(parents: tuple[bytes, ...], ends: list[bytes]) -> tuple[bytes, ...]:
+    """What a file must hold for one of the names `parents.end`, the longest first; () for names without parents."""
+    if not parents:
+        return ()
+    first, last = min(ends), max(ends)
+    same = next((at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
+    texts = {*parents, first[:same]} if same > 3 else set(parents)
+    return tuple(sorted(texts, key=bytes.__len__, reverse=True))
+
+
 def _one_of(head: bytes, names: Iterable[str], prefix: str) -> re.Pattern[bytes]:
     """`head` and then one of the names without the prefix, as a whole word; nothing, where there are none."""
     texts = [re.escape(name.removeprefix(prefix)).encode() for name in sorted(names)]
-    return re.compile(head + rb"(?:%s)\b" % b"|".join(texts)) if texts else _NOTHING
+    return re.compile(head + rb"(%s)\b" % b"|".join(texts)) if texts else _NOTHING
 
 
 _PLACES = {
@@ -197,24 +210,25 @@ def places(rules: Rules, data: bytes) -> list[int]:
     out: list[int] = []
     for word in rules.words:
         out += find_all(data, word)
-    for parents, ends in rules.names:
-        if all(part in data for part in parents):
+    for pattern in rules.imported:
+        out += [match.end() - 1 for match in pattern.finditer(data)]
+    has_torch = b"torch" in data
+    for parts, ends in rules.names:
+        if (has_torch or not parts) and all(part in data for part in parts):
             for name in ends:
                 if name in data:
                     out += _whole_words(data, name)
-    for pattern in rules.imported:
-        out += [match.end() - 1 for match in pattern.finditer(data)]
-    if b"torch" in data:
-        for kind, patterns in _PLACES.items():
-            for pattern in patterns if getattr(rules, kind) else ():
-                out += [match.start() for match in pattern.finditer(data)]
-        if b"import torch as" in data or b"from torch import" in data:
-            found = {last for last in rules.direct_ends if last in data and _renamed(data, last)}
-        else:
-            found = set()
-        found.update(match[0].rpartition(b".")[2] for match in rules.direct.finditer(data))
-        for last in found:
-            out += _whole_words(data, last)
+    if not has_torch:
+        return out
+    for kind, patterns in _PLACES.items():
+        for pattern in patterns if getattr(rules, kind) else ():
+            out += [match.start() for match in pattern.finditer(data)]
+    found = {match[0].rpartition(b".")[2] for match in rules.direct.finditer(data)}
+    found |= {match[1] for match in rules.direct_import.finditer(data)}
+    if b"import torch as" in data:
+        found.update(rules.direct_ends)
+    for last in found:
+        out += _whole_words(data, last)
     return out
 
 
@@ -224,13 +238,6 @@ def _whole_words(data: bytes, name: bytes) -> list[int]:
         for at in find_all(data, name)
         if not (_WORD_CHARACTER.match(data, at + len(name)) or (at and _WORD_CHARACTER.match(data, at - 1)))
     ]
-
-
-def _renamed(data: bytes, name: bytes) -> bool:
-    """Whether `torch.name` can be written otherwise: torch has another name, or the name was imported from it."""
-    if b"import torch as" in data:
-        return True
-    return b"from torch import" in data and bool(re.search(rb"from torch import[^\n(]*(?:\([^)]*)?\b%s\b" % name, data))
 
 
 def hides(rules: Rules, module: str) -> bool:

@@ -14,10 +14,11 @@ _DEFINITION = re.compile(rb"(?:async[ \t]+def|def|class)\b")
 _NEWER = tuple(
     re.compile(text)
     for text in (
-        rb"except\s*(?:\*|[\w.]+\s*,)",
-        rb"type[ \t]+\w+[ \t]*[=[]",
+        rb"except\s*\*",
+        rb"except[ \t]+[\w.]+[ \t]*,[^\n]*:[ \t]*(?:#[^\n]*)?\n",
+        rb"type[ \t]+\w+[ \t]*(?:\[\w[^\n]*\][ \t]*)?=(?!=)",
         rb"def[ \t]+\w+[ \t]*\[",
-        rb"class[ \t]+\w+[ \t]*\[",
+        rb"class[ \t]+\w+[ \t]*\[[^\n]*[:(]",
         rb"\[\*",
     )
 )

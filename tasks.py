@@ -7,8 +7,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from portside.cli import ENGINE, JSON, LAYER, RECIPE, ROOT, check_layer, portside_task, project, show
-from portside.errors import CheckError
-from portside.image_tasks import clean, load, pull, push, save  # noqa: F401
+from portside.image_tasks import bundle, clean, diff, load, pull, push, save, unbundle, verify  # noqa: F401
 
 NO_PULL = "ask no registry for layers that somebody else has built"
 
@@ -235,131 +234,6 @@ def inspect(c: Context, recipe: str, json: bool = False) -> None:
         show(report)
     else:
         print("\n".join(inspect_lines(report)))
-
-
-@portside_task(
-    help={
-        "recipe": RECIPE,
-        "offline": "use only what is on this machine",
-        "keep": "a folder for both tars of every part that differs",
-        "limit": "paths shown of each part; 0 shows all",
-        "engine": ENGINE,
-        "json": JSON,
-    }
-)
-def verify(
-    c: Context,
-    recipe: str,
-    offline: bool = False,
-    keep: str | None = None,
-    limit: int = 20,
-    engine: str | None = None,
-    json: bool = False,
-) -> None:
-    """Build every layer again from its inputs, under other conditions, and compare; name what differs, and why.
-
-    Ends with 9 where a layer is not reproducible. Example: invoke verify --recipe minilm
-    """
-    from portside.verify import verify as build_again
-    from portside.verify.report import as_json, as_lines
-
-    verdict = build_again(project(), recipe, engine=engine, offline=offline, keep=Path(keep) if keep else None)
-    if json:
-        show(as_json(verdict))
-    else:
-        print("\n".join(as_lines(verdict, limit)))
-    if not verdict.reproducible:
-        raise Exit(code=CheckError.exit_code)
-
-
-@portside_task(
-    help={
-        "recipe": RECIPE,
-        "output": "a new file",
-        "offline": "use only what is on this machine",
-        "json": JSON,
-    }
-)
-def bundle(c: Context, recipe: str, output: str, offline: bool = False, json: bool = False) -> None:
-    """One file that carries a recipe, its lock and all its inputs to a machine without a network.
-
-    Example: invoke bundle --recipe minilm --output minilm.bundle
-    """
-    from portside.bundle import bundle as write
-    from portside.progress import human_bytes, say
-
-    p = project()
-    plan_ = p.pinned_plan(p.recipe(recipe), offline=offline)
-    written = write(plan_, p.store, p.fetcher(offline), Path(output))
-    say(f"{output}: {human_bytes(written.size)}, sha256 {written.diff_id}")
-    if json:
-        show({"recipe": recipe, "file": output, "bytes": written.size, "sha256": written.diff_id})
-
-
-@portside_task(
-    help={
-        "archive": "a file that `invoke bundle` wrote",
-        "force": "replace a recipe of that name that is another",
-        "json": JSON,
-    }
-)
-def unbundle(c: Context, archive: str, force: bool = False, json: bool = False) -> None:
-    """Take a bundle's inputs into the store and its recipe into recipes/; `build --offline` needs nothing else.
-
-    Example: invoke unbundle --archive minilm.bundle && invoke build --recipe minilm --offline
-    """
-    from portside.bundle import unbundle as read
-    from portside.progress import human_bytes, say
-
-    p = project()
-    done = read(Path(archive), p.root, p.store, p.config, force=force)
-    say(f"{done.recipe}: {done.inputs} inputs, {human_bytes(done.size)}")
-    say(f"Build it: invoke build --recipe {done.recipe} --offline")
-    if not done.same_keys:
-        say("This Portside computes other keys than the one that wrote the bundle: the image ID may be another, too.")
-    if json:
-        show({"recipe": done.recipe, "inputs": done.inputs, "bytes": done.size, "same_keys": done.same_keys})
-
-
-@portside_task(
-    positional=["left", "right"],
-    help={
-        "left": "RECIPE, RECIPE:LAYER, the first digits of a diff ID or image ID, a layer tar or an image archive",
-        "right": "the same",
-        "times": "files that differ in nothing but their time count, too",
-        "limit": "lines shown of each group; 0 shows all",
-        "exit-code": "end with 1 where there is a difference",
-        "json": JSON,
-    },
-)
-def diff(
-    c: Context,
-    left: str,
-    right: str,
-    times: bool = False,
-    limit: int = 40,
-    exit_code: bool = False,
-    json: bool = False,
-) -> None:
-    """Two images or layers compared in files, packages and config.
-
-    Example: invoke diff minilm:env minilm:migrated
-    """
-    from contextlib import ExitStack
-
-    from portside.diff import diff as compare
-    from portside.diff import open_side
-    from portside.diff.report import as_json, as_lines
-
-    store = project().store
-    with ExitStack() as stack:
-        made = compare(open_side(left, store, stack), open_side(right, store, stack), times=times)
-        if json:
-            show(as_json(made))
-        else:
-            print("\n".join(as_lines(made, limit)))
-    if exit_code and not made.same:
-        raise Exit(code=1)
 
 
 @portside_task(

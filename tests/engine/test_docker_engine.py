@@ -166,7 +166,8 @@ def test_an_interrupted_build_leaves_no_process(sandbox: Sandbox, tmp_path: Path
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "context, tag = pathlib.Path(sys.argv[1]), sys.argv[2]\n"
         "log = lambda line: print(line, flush=True)\n"
-        "open_engine().build(context, dockerfile=context / 'Dockerfile', target=None, tag=tag, log=log, no_cache=True)\n"
+        "file = context / 'Dockerfile'\n"
+        "open_engine().build(context, dockerfile=file, target=None, tag=tag, log=log, no_cache=True)\n"
     )
     text = f"FROM {sandbox.ref('base:latest')}\nRUN echo it-$((20 + 2))-runs && sleep 60\n"
     (tmp_path / "Dockerfile").write_text(text)

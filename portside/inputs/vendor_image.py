@@ -28,7 +28,12 @@ def read_vendor_image(path: Path, base: ArchiveBase, store: Store) -> ArchiveBas
         if base.sha256 is not None and base.sha256 != sha256:
             raise InputError(f"{path} has sha256 {sha256}, the lock says {base.sha256}", OTHER_FILE)
 
-    archive = read_archive(path, store, check)
+    try:
+        archive = read_archive(path, store, check)
+    except InputError as error:
+        if path.name in error.problem:
+            raise
+        raise InputError(f"{path}: {error.problem}", error.solution or "Get the file again.") from None
     if len(archive.images) != 1:
         raise InputError(f"{path} holds {len(archive.images)} images, one is expected", "Save the one image alone.")
     [image] = archive.images

@@ -9,7 +9,7 @@ from portside.recipe.models import RecipeModel
 
 def make_recipe(
     *, name: str = "glm", accelerator: str = "mlu370", driver: str | None = None, run: dict[str, Any] | None = None,
-    weights: dict[str, Any] | None = None,
+    weights: dict[str, Any] | None = None, data: dict[str, Any] | None = None,
 ) -> Recipe:  # fmt: skip
     model = RecipeModel.model_validate(
         {
@@ -18,6 +18,7 @@ def make_recipe(
             "accelerator": {"name": accelerator, "driver": driver},
             "run": run or {},
             "weights": weights or {},
+            "data": data or {},
         }
     )
     return Recipe(name, model, Path(f"/project/recipes/{name}.yaml"), (), f"/workspace/{name}")

@@ -70,6 +70,7 @@ def find_garbage(project: Project, days: int = DAYS) -> tuple[list[Garbage], lis
         *_unneeded(store.home / "built", "record", needed.recipes),
         *_unneeded(store.home / "index", "index", needed.chains),
         *_unneeded(store.git, "source", needed.mirrors),
+        *_unneeded(store.home / "data", "data set", needed.hashes),
     ]
     young = [item for item in found if now - item.path.stat().st_mtime < YOUNG]
     old = [

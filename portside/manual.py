@@ -1,6 +1,6 @@
 """Inputs that a person may have to bring: a vendor's image or wheel, weights, data sets. All in one message."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -105,23 +105,28 @@ def require_manual(
         wanted = [file for file in wanted if any(file.is_for(part) for part in parts)]
     lacking = missing(wanted, lock, store, config)
     if any(file.url is None or offline for file in lacking):
-        raise InputError(missing_text(recipe, lacking), remedy(recipe, config))
+        later = missing(data_inputs(recipe, lock, recipe.model.data), lock, store, config)
+        raise InputError(missing_text(recipe, lacking, later), remedy(recipe, config))
 
 
-def missing_text(recipe: Recipe, files: Sequence[ManualInput]) -> str:
-    """One line per file: name, size, hash, origin."""
-    lines = [f"{recipe.name} needs {len(files)} file(s) that are not on this machine:"]
-    for file in files:
-        size = f"{file.size} bytes ({human_bytes(file.size)})" if file.size is not None else "size unknown"
-        lines.append(f"  {file.file}: {size}, sha256 {file.sha256 or 'unknown: locked when first seen'}")
-        places = [place for place in (file.url, file.origin) if place]
-        lines += [f"    from {place}" for place in places]
+def missing_text(recipe: Recipe, files: Sequence[ManualInput], later: Sequence[ManualInput] = ()) -> str:
+    """Every file with name, size, hash and origin. later: those that only a run target needs."""
+    lines = [f"{recipe.name} needs {len(files)} file(s) that are not on this machine:", *_lines(files)]
+    if later:
+        lines += ["and later, for run targets that read data:", *_lines(later)]
     return "\n".join(lines)
 
 
-def remedy(recipe: Recipe, config: Config) -> str:
+def _lines(files: Sequence[ManualInput]) -> Iterator[str]:
+    for file in files:
+        size = f"{file.size} bytes ({human_bytes(file.size)})" if file.size is not None else "size unknown"
+        yield f"  {file.file}: {size}, sha256 {file.sha256 or 'unknown: locked when first seen'}"
+        yield from (f"    from {place}" for place in (file.url, file.origin) if place)
+
+
+def remedy(recipe: Recipe, config: Config, again: str | None = None) -> str:
     """Where to put them, and what to do then."""
-    again = f"then invoke fetch --recipe {recipe.name}"
+    again = again or f"then invoke fetch --recipe {recipe.name}"
     if config.folders:
         return f"Put them into {' or '.join(str(folder) for folder in config.folders)}; {again}."
     return f'Put them into a folder and name it in portside.toml (folders = ["/that/folder"]); {again}.'

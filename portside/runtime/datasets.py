@@ -14,6 +14,8 @@ from portside.progress import live, say, step
 from portside.recipe import Recipe
 from portside.store import Store, files
 
+AGAIN = "then start the target again"
+
 
 def target_data(recipe: Recipe, target: str | None) -> tuple[str, ...]:
     """The names of the data sets that a target needs."""
@@ -29,12 +31,12 @@ def pin_data(recipe: Recipe, lock: Lock, names: Sequence[str], store: Store, con
     lacking = missing(data_inputs(recipe, lock, names), lock, store, config)
     text = missing_text(recipe, lacking)
     if any(file.url is None for file in lacking):
-        raise InputError(text, remedy(recipe, config))
+        raise InputError(text, remedy(recipe, config, AGAIN))
     data = dict(lock.data)
     for name in names:
         locked, url = data[name], recipe.model.data[name].url
         places = [str(folder / locked.file) for folder in config.folders] + ([url] if url else [])
-        note = f"{text}\n{remedy(recipe, config)}"
+        note = f"{text}\n{remedy(recipe, config, AGAIN)}"
         with live():
             sha256 = transfer.bring(locked.file, locked.sha256, locked.size, places, store, note)
         if locked.sha256 is None:

@@ -40,6 +40,7 @@ def test_everything_that_is_missing_is_told_at_once(before: str) -> None:
     assert ARCHIVE in before
     assert "cndsp-0.8.0-py3-none-any.whl" in before
     assert "locked when first seen" in before
+    assert "and later, for run targets that read data:\n  AdvertiseGen.tar.gz" in before
     assert "pytorch_model-00001" not in before, "it is in the folder"
 
 

@@ -178,7 +178,7 @@ def _assignments(visitor: Visitor, token: Token, body: bytes) -> bool:
 
 
 def judge_f_string(visitor: Visitor, node: ast.JoinedStr) -> bool:
-    """`f"cuda:{i}"`: a device whose index is computed; true where that settles it."""
+    """`f"cuda:{i}"`: a device whose index is computed; true where all of it is replaced."""
     start, end = visitor.span(node)
     tokens = visitor.tokens(start, end)
     if len(tokens) != 1 or len(node.values) != 2 or not isinstance(node.values[1], ast.FormattedValue):
@@ -197,4 +197,4 @@ def judge_f_string(visitor: Visitor, node: ast.JoinedStr) -> bool:
         quote = visitor.lines.utf8[token.body_end : token.end]
         edit = Edit(start, end, quote + target.to.encode() + quote)
     visitor.add(Found(start, end, "rewritten", target.rule, f"{name}:{{}}", (edit,), device=True))
-    return True
+    return visitor.rules.drop_index

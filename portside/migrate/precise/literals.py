@@ -193,7 +193,9 @@ def judge_f_string(visitor: Visitor, node: ast.JoinedStr) -> bool:
     if target is None or written != head.value.encode() or use_of(node, visitor.parents) in ("key", "path", "message"):
         return False
     edit = Edit(token.body_start, token.body_start + len(name), target.to.encode())
-    if visitor.rules.drop_index:
+    if not visitor.rules.drop_index:
+        start, end = edit.start, edit.end
+    else:
         quote = visitor.lines.utf8[token.body_end : token.end]
         edit = Edit(start, end, quote + target.to.encode() + quote)
     visitor.add(Found(start, end, "rewritten", target.rule, f"{name}:{{}}", (edit,), device=True))

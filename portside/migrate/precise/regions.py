@@ -1,4 +1,4 @@
-"""Parse only what matters of a long file: functions and classes at its top without any marked line become blank lines.
+"""Parse only what matters of a long file: functions, classes and methods without any marked line become blank lines.
 
 Building a syntax tree is most of the work of a migration; the lines that stay keep their numbers and columns.
 """
@@ -29,41 +29,61 @@ def reduced(utf8: bytes, lines: Lines, tokens: Sequence[Token], marked: Sequence
     """The text with the regions blanked that hold neither a marked line nor an import; None: parse all of it."""
     if any(pattern.search(utf8) for pattern in _NEWER):
         return None
-    wanted = set(marked)
     out: list[bytes] = []
     at = 0
-    for number, (first, last) in enumerate(_regions(utf8, lines, tokens)):
+    for first, last in _blank(
+        utf8, lines, _inside_strings(utf8, lines, tokens), set(marked), (1, len(lines.starts)), b""
+    ):
         start, end = lines.starts[first - 1], lines.end_of(last)
-        if number == 0 or not wanted.isdisjoint(range(first, last + 1)) or utf8.find(b"import", start, end) >= 0:
-            continue
         out += (utf8[at:start], b"\n" * (last - first + 1))
         at = end
-    if not out:
-        return None
-    return b"".join([*out, utf8[at:]])
+    return b"".join([*out, utf8[at:]]) if out else None
 
 
-def _regions(utf8: bytes, lines: Lines, tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
-    """First and last line of each function and class at the top, with its decorators."""
-    starts = [*_top_lines(utf8, lines, tokens), len(lines.starts) + 1]
+def _blank(
+    utf8: bytes, lines: Lines, inside: set[int], wanted: set[int], span: tuple[int, int], indent: bytes
+) -> Iterator[tuple[int, int]]:
+    """What can be left out of the lines of `span`: functions and classes at `indent`, and methods of wanted classes."""
+    for number, (first, definition, last) in enumerate(_regions(utf8, lines, inside, span, indent)):
+        start, end = lines.starts[first - 1], lines.end_of(last)
+        if number and wanted.isdisjoint(range(first, last + 1)) and utf8.find(b"import", start, end) < 0:
+            yield first, last
+        elif not indent and utf8.startswith(b"class", lines.starts[definition - 1]):
+            yield from _blank(utf8, lines, inside, wanted, (definition + 1, last), b"    ")
+
+
+def _regions(
+    utf8: bytes, lines: Lines, inside: set[int], span: tuple[int, int], indent: bytes
+) -> Iterator[tuple[int, int, int]]:
+    """Of each function and class at `indent`: its first line with decorators, that of its definition, its last."""
+    starts = [*_statements(utf8, lines, inside, span, indent), span[1] + 1]
     decorated = 0
     for first, following in pairwise(starts):
-        offset = lines.starts[first - 1]
+        offset = lines.starts[first - 1] + len(indent)
         if utf8[offset] == 0x40:
             decorated = decorated or first
         elif _DEFINITION.match(utf8, offset):
-            yield decorated or first, min(following - 1, len(lines.starts))
+            yield decorated or first, first, min(following - 1, span[1])
             decorated = 0
         else:
             decorated = 0
 
 
-def _top_lines(utf8: bytes, lines: Lines, tokens: Sequence[Token]) -> Iterator[int]:
-    """Lines that begin a statement at the top: no white space, comment or closing bracket first, not in a string."""
+def _statements(utf8: bytes, lines: Lines, inside: set[int], span: tuple[int, int], indent: bytes) -> Iterator[int]:
+    """Lines that begin a statement at `indent`: no more white space, comment or closing bracket, not in a string."""
+    width = len(indent)
+    for number in range(span[0], span[1] + 1):
+        start = lines.starts[number - 1]
+        if start + width >= len(utf8) or utf8[start + width] in b" \t\f\r\n#)]}" or number in inside:
+            continue
+        if not width or utf8.startswith(indent, start):
+            yield number
+
+
+def _inside_strings(utf8: bytes, lines: Lines, tokens: Sequence[Token]) -> set[int]:
+    """Lines that begin inside a string."""
     inside: set[int] = set()
     for token in tokens:
         if token.kind == "string" and utf8.find(b"\n", token.start, token.end) >= 0:
             inside.update(range(lines.line(token.start) + 1, lines.line(token.end - 1) + 1))
-    for number, start in enumerate(lines.starts, 1):
-        if start < len(utf8) and utf8[start] not in b" \t\f\r\n#)]}" and number not in inside:
-            yield number
+    return inside

@@ -24,7 +24,8 @@ MLU = RULES["mlu"]
 IDENTIFIERS = ["x", "device", "no_cuda", "torch", "cuda_time", "self", "args", "é"]
 LEAVES = [
     "1", "x", "torch.cuda.is_available()", "torch.cuda.ipc_collect()", "th.cuda.device_count()", '"cuda"', "'cuda:1'",
-    'f"cuda:{x}"', 'f"cuda:{x % torch.cuda.device_count()}"', 'f"{torch.cuda.device_count()} cuda"', "x.cuda()", "x.cuda(0)", "x.is_cuda", 'b"nccl"', '"nccl"',
+    'f"cuda:{x}"', 'f"cuda:{x % torch.cuda.device_count()}"', 'f"{torch.cuda.device_count()} cuda"',
+    "x.cuda()", "x.cuda(0)", "x.is_cuda", 'b"nccl"', '"nccl"',
     "torch.cuda", "amp.autocast", '"a cuda text"', "args.cuda", 'torch.device("cuda")', "torch.concat([x])",
     'r"""cuda\n  x"""', "[x]", "not x", "CUDA_VISIBLE_DEVICES", '"CUDA_VISIBLE_DEVICES"',
 ]  # fmt: skip

@@ -25,6 +25,7 @@ from tiny_project import EPOCH, repository, sdist
 from portside.recipe import load_recipe
 
 ARCHIVE = "pytorch-v1.13.0-torch1.9-ubuntu18.04-py37.tar.gz"
+REFERENCE = "vendor.example/pytorch/pytorch:v1.13.0-torch1.9"
 RECIPES = ("chatglm", "chatglm-ptuning", "chatglm-ptuning-parallel", "chatglm-finetune")
 VENV = "torch/venv3/pytorch"
 PROGRAMS = (
@@ -40,7 +41,8 @@ URLS = {
     "zero_nlp": "https://github.com/yuanzhoulvpi2017/zero_nlp",
 }
 BACKEND = '''"""Builds wheels of one package without setuptools."""
-import pathlib, zipfile
+import pathlib, shutil, zipfile
+shutil.rmtree(pathlib.Path(__file__).parent / "__pycache__", ignore_errors=True)  # holds this file's time
 NAME, VERSION, FOLDER = {name!r}, {version!r}, {folder!r}
 
 def _wheel(target, files):
@@ -210,7 +212,7 @@ def vendor_archive(target: Path) -> None:
     a torch_mlu that say what they are, and a converter at the vendor's place."""
     system: dict[str, bytes | str] = dict(programs(PROGRAMS))
     system |= {"etc/passwd": b"root:x:0:0:root:/root:/bin/sh\n", "etc/group": b"root:x:0:\n", "etc/motd": b"gone\n"}
-    system |= {"tmp/": b"", "var/lib/dpkg/status": b""}
+    system |= {"var/lib/dpkg/status": b"", **dict.fromkeys(("dev/", "proc/", "run/", "sys/", "tmp/"), b"")}
     system |= _python()
     site = f"{VENV}/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
     home = f"/{_prefix()}/bin"
@@ -238,7 +240,7 @@ def vendor_archive(target: Path) -> None:
     raw = json.dumps(config).encode()
     name = f"{hashlib.sha256(raw).hexdigest()}.json"
     paths = [f"{number}/layer.tar" for number in range(len(layers))]
-    entry = {"Config": name, "RepoTags": ["vendor.example/pytorch/pytorch:v1.13.0-torch1.9"], "Layers": paths}
+    entry = {"Config": name, "RepoTags": [REFERENCE], "Layers": paths}
     members = dict(zip(paths, layers, strict=True)) | {name: raw, "manifest.json": json.dumps([entry]).encode()}
     with target.open("wb") as out, gzip.GzipFile(fileobj=out, mode="wb", mtime=0, compresslevel=1) as packed:
         packed.write(_layer(dict(members), mode=0o644))

@@ -1,17 +1,21 @@
 """The chatglm recipes themselves, from lock to checks, on stand-ins of everything that they take from elsewhere."""
 
 import hashlib
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from chatglm_standins import ARCHIVE, RECIPES, bring_vendors_files, prepare, set_commit
+from chatglm_standins import ARCHIVE, RECIPES, REFERENCE, bring_vendors_files, prepare, set_commit
 from pipeline import Machine, checkout, remove_images
 
 from portside.lock.file import read_lock
 from portside.lock.models import ArchiveBase
+from portside.store import Store
+from portside.store.indexes import image_index
+from portside.store.layout import Blob
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +72,7 @@ def test_first_sight_pins_the_vendors_files(built: Any, machine: Machine) -> Non
     assert lock is not None
     assert lock.unpinned() == []
     assert isinstance(lock.base, ArchiveBase)
-    assert lock.base.reference == "vendor.example/pytorch/pytorch:v1.13.0-torch1.9"
+    assert lock.base.reference == REFERENCE
     assert lock.base.epoch == 1677658150  # what its config calls created
     archive = (machine.checkout.parent / "files" / ARCHIVE).read_bytes()
     assert lock.base.sha256 == hashlib.sha256(archive).hexdigest()
@@ -98,6 +102,31 @@ def test_the_vendors_environment_stays(built: Any, machine: Machine) -> None:
     lines = done.stdout.split()
     assert lines[0].startswith("/torch/venv3/pytorch/bin:/usr/local/neuware/bin:")
     assert lines[1:] == ["/usr/local/neuware", "/torch/venv3/pytorch/bin/python3"]
+
+
+def test_a_plain_docker_build_gives_the_same_files(built: Any, machine: Machine, root: Path) -> None:
+    from portside.engines import open_engine
+    from portside.layers.canonical import canonicalise
+    from portside.layers.index import Index, compare
+    from portside.layers.raw import read
+
+    loaded = subprocess.run(["docker", "load", "--quiet", "--input", root / "files" / ARCHIVE], capture_output=True)
+    assert loaded.returncode == 0, loaded.stderr
+    context = root / "plain"
+    machine.run("render", "--recipe", "chatglm", "--output", str(context))
+    tag = f"portside-test/chatglm:{os.getpid()}"
+    engine = open_engine()
+    try:
+        engine.build(context, dockerfile=context / "Dockerfile", target=None, tag=tag, log=lambda line: None)
+        with engine.new_layers(tag, 0) as sources:
+            plain = Index.of([canonicalise([read(source) for source in sources], Index.empty(), 0)])
+    finally:
+        engine.remove_image(tag)
+        remove_images([REFERENCE])
+    diff_ids = [diff_id for layer in built["chatglm"]["layers"] for diff_id in layer["diff_ids"]]
+    blobs = [Blob(diff_id.removeprefix("sha256:"), 0) for diff_id in diff_ids]
+    ours = image_index(blobs, Store(machine.home), foreign=2)
+    assert [str(difference) for difference in compare(ours, plain)] == []
 
 
 def test_upstream_moved(built: Any, machine: Machine, root: Path) -> None:

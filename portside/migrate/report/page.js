@@ -16,6 +16,8 @@
     })),
   }));
 
+  const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+
   function apply() {
     const classes = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
     const everything = classes.size === boxes.length && !rule.value;
@@ -39,14 +41,14 @@
       }
       any ||= everything && matches;
       file.element.hidden = !any;
-      file.count.textContent = hits === 1 ? "1 place" : `${hits} places`;
+      file.count.textContent = count(hits, "place");
       index[number].hidden = !any;
       index[number].querySelector("b").textContent = hits;
       total += hits;
       visible += any;
     });
     none.hidden = visible > 0;
-    shown.textContent = `${total} places in ${visible} files`;
+    shown.textContent = `${count(total, "place")} in ${count(visible, "file")}`;
   }
 
   function remember() {

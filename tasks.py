@@ -1,5 +1,6 @@
 """The tasks: they parse arguments, call the library and print. `invoke --list`, `invoke --help TASK`."""
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -90,7 +91,9 @@ def render(c: Context, recipe: str, output: str | None = None) -> None:
     render_to(plan_, p.store, folder)
     if lacking:
         say(f"{missing_text(loaded, lacking)}\nThe contexts lack them; to have them: invoke fetch, then render again.")
-    say(f"Rendered to {folder}: docker build --network none --tag {recipe} {folder}")
+    say(
+        f"Rendered to {folder}: DOCKER_BUILDKIT=1 docker build --network none --tag {recipe} {shlex.quote(str(folder))}"
+    )
 
 
 @portside_task(

@@ -64,6 +64,13 @@ def show(value: Any) -> None:
     print(json.dumps(value, indent=2))
 
 
+def number(text: str, option: str) -> int:
+    """A count given on the command line. Raises RecipeError for anything else."""
+    if not text.isdecimal():
+        raise RecipeError(f"--{option}: expected a number, not {text!r}", "0 and more are numbers here.")
+    return int(text)
+
+
 def check_layer(layer: str) -> str:
     from portside.recipe.models import LAYERS
 

@@ -111,7 +111,7 @@ class Fetcher:
 
     def manual(self, file: ManualFile) -> str:
         """A file that a person brings; gives its sha256 (hex)."""
-        if file.sha256 is not None and self._store.inputs.locate(file.sha256) is not None:
+        if file.sha256 is not None and self._store.inputs.verified(file.sha256) is not None:
             return file.sha256
         places = self._allowed(list, file.file)
         return transfer.bring(
@@ -136,7 +136,7 @@ class Fetcher:
             git.fetch(source, self._store, self._config, self._offline)
 
     def _bring(self, name: str, sha256: str, size: int | None, places: Callable[[], list[str]], note: str) -> None:
-        if self._store.inputs.locate(sha256) is None:
+        if self._store.inputs.verified(sha256) is None:
             transfer.bring(name, sha256, size, self._allowed(places, name), self._store, note)
 
     def _allowed(self, places: Callable[[], list[str]], name: str) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from portside.cli import ENGINE, JSON, LAYER, RECIPE, check_layer, portside_task, project, show
+from portside.cli import ENGINE, JSON, LAYER, RECIPE, check_layer, number, portside_task, project, show
 from portside.errors import CheckError
 
 TAG = "a tag in the recipe's registry, or HOST:PORT/REPOSITORY:TAG; default: the recipe's name"
@@ -121,13 +121,13 @@ def save(c: Context, recipe: str, output: str, layer: str = "weights") -> None:
         "json": JSON,
     }
 )
-def clean(c: Context, yes: bool = False, days: int = 7, json: bool = False) -> None:
+def clean(c: Context, yes: bool = False, days: str = "7", json: bool = False) -> None:
     """What of the store no lock of this project needs: first listed, with --yes removed."""
     from portside.clean import find_garbage, remove
     from portside.progress import human_bytes, say
 
     p = project()
-    garbage, names = find_garbage(p, days)
+    garbage, names = find_garbage(p, number(days, "days"))
     for name in names:
         say(f"image            {name}")
     for item in garbage:
@@ -156,7 +156,7 @@ def verify(
     recipe: str,
     offline: bool = False,
     keep: str | None = None,
-    limit: int = 20,
+    limit: str = "20",
     engine: str | None = None,
     json: bool = False,
 ) -> None:
@@ -167,11 +167,12 @@ def verify(
     from portside.verify import verify as build_again
     from portside.verify.report import as_json, as_lines
 
+    count = number(limit, "limit")
     verdict = build_again(project(), recipe, engine=engine, offline=offline, keep=Path(keep) if keep else None)
     if json:
         show(as_json(verdict))
     else:
-        print("\n".join(as_lines(verdict, limit)))
+        print("\n".join(as_lines(verdict, count)))
     if not verdict.reproducible:
         raise Exit(code=CheckError.exit_code)
 
@@ -192,7 +193,7 @@ def diff(
     left: str,
     right: str,
     times: bool = False,
-    limit: int = 40,
+    limit: str = "40",
     exit_code: bool = False,
     json: bool = False,
 ) -> None:
@@ -206,13 +207,14 @@ def diff(
     from portside.diff import open_side
     from portside.diff.report import as_json, as_lines
 
+    count = number(limit, "limit")
     store = project().store
     with ExitStack() as stack:
         made = compare(open_side(left, store, stack), open_side(right, store, stack), times=times)
         if json:
             show(as_json(made))
         else:
-            print("\n".join(as_lines(made, limit)))
+            print("\n".join(as_lines(made, count)))
     if exit_code and not made.same:
         raise Exit(code=1)
 

@@ -73,7 +73,7 @@ def bring(
     if the store has the input. note: what a person can do if no place has it. pauses: see PAUSES.
     Raises InputError with every place's reason.
     """
-    if sha256 is not None and store.inputs.locate(sha256) is not None:
+    if sha256 is not None and store.inputs.verified(sha256) is not None:
         return sha256
     arrived = ""
 

@@ -119,6 +119,7 @@ def load_recipe(root: Path, name: str) -> Recipe:
     stages = make_stages(path, [(link.name, link.values.get("env", {})) for link in chain[lowest:]])
     recipe = Recipe(name, model, path, folders, f"/workspace/{chain[0].name}", stages)
     _check_files(recipe, places)
+    _check_accelerator(recipe, places)
     return recipe
 
 
@@ -233,6 +234,19 @@ def _near(location: Location) -> str:
     if close:
         return f"; did you mean '{close[0]}'?"
     return f"; expected one of {', '.join(names)}" if names else ""
+
+
+def _check_accelerator(recipe: Recipe, places: dict[Location, Place]) -> None:
+    from portside.accelerators.load import accelerator_names
+
+    known = accelerator_names()
+    name = recipe.model.accelerator.name
+    if name not in known:
+        place = places.get(("accelerator", "name"), recipe.path)
+        raise RecipeError(
+            f"{place}: accelerator.name: no accelerator '{name}'",
+            f"Known: {', '.join(known)}; docs/accelerators.md says how to add one.",
+        )
 
 
 def _check_files(recipe: Recipe, places: dict[Location, Place]) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 import portside
 from portside import errors
 from portside.build import build
-from portside.errors import BuildError, InputError, PortsideError
+from portside.canonical import copy_and_hash
+from portside.errors import BuildError, InputError, PortsideError, StoreError
 from portside.fetch import JOBS, Fetcher, fetch
 from portside.image import make_image
 from portside.lock.models import DebianBase
@@ -46,6 +47,7 @@ def verify(
     that differs, as LAYER-NAME.1.tar and .2.tar. Raises what building raises.
     """
     store = project.store
+    running = project.engine(engine)
     plan = project.pinned_plan(project.recipe(recipe), offline=offline)
     fetcher = project.fetcher(offline)
     with live():
@@ -54,8 +56,11 @@ def verify(
             _bring_debs(plan.lock.base, fetcher)
     if any(blob_of(part, store) is None for part in plan.parts()):
         say(f"{recipe} is not built yet: this is the first of two builds")
-        build(plan, store, fetcher, project.engine(engine))
+        build(plan, store, fetcher, running)
     first = {part.key: _blob(part, store) for part in plan.parts()}
+    with step("Reading what the store has"):
+        for blob in first.values():
+            _check_bytes(blob, store, recipe)
     start = int(time.time()) - SLACK
     with store.workspace() as folder:
         bases = [first[part.key].digest for part in plan.parts() if part.kind == "base"]
@@ -87,6 +92,15 @@ def _bring_debs(base: DebianBase, fetcher: Fetcher) -> None:
         run_all([partial(fetcher.deb, deb, base) for deb in base.debs], JOBS)
     except InputError as error:
         say(f"The base cannot be made again: {error.problem}")
+
+
+def _check_bytes(blob: Blob, store: Store, recipe: str) -> None:
+    """Raise StoreError where a blob's bytes are not what its name says: nothing could be compared with it."""
+    path = store.layout.blob(blob.digest)
+    with path.open("rb") as stream:
+        found, _ = copy_and_hash(stream)
+    if found != blob.digest:
+        raise StoreError(f"{path} is damaged: its sha256 is {found}", f"rm {path} && invoke build --recipe {recipe}")
 
 
 def _blob(part: Part, store: Store) -> Blob:

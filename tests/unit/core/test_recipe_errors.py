@@ -67,6 +67,7 @@ def test_a_good_recipe_loads(tmp_path: Path) -> None:
         (GOOD + "1: x\n", ["r.yaml:7", "expected a name as key"]),
         (GOOD + "env: {python: {version: '3.11', requirements: ['n @ https://h/n.whl']}}\n", ["requirements.0", "URL"]),
         (GOOD.replace("name: cpu", "name: cpu\n  driver: newest"), ["r.yaml:7", "accelerator.driver", ">=5.10.10"]),
+        (GOOD.replace("name: cpu", "name: tpu"), ["r.yaml:6", "accelerator.name", "no accelerator 'tpu'", "mlu370"]),
         (GOOD + "env: !!python/object/apply:os.system [x]\n", ["r.yaml"]),
     ],
 )

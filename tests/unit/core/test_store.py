@@ -233,3 +233,20 @@ def test_a_receiver_that_waited_does_not_touch_what_was_published(store: Store) 
     thread.join()
     assert store.inputs.require(SHA, "x").open().read() == DATA
     assert store.inputs.require(hashlib.sha256(b"other").hexdigest(), "x").open().read() == b"other"
+
+
+def test_an_input_that_changed_in_the_store_is_not_used(tmp_path: Path) -> None:
+    with Store(tmp_path / "home").inputs.receive("x.whl", SHA, len(DATA)) as receiver:
+        receiver.write(DATA)
+    store = Store(tmp_path / "home")
+    path = store.inputs.path(SHA)
+    path.chmod(0o644)
+    path.write_bytes(b"y" + DATA[1:])
+    with pytest.raises(InputError, match="not in the store"):
+        store.inputs.require(SHA, "x.whl")
+    [aside] = (store.home / "inputs" / "quarantine").iterdir()
+    assert aside.read_bytes()[:1] == b"y"
+    with store.inputs.receive("x.whl", SHA, len(DATA)) as receiver:
+        assert not receiver.done
+        receiver.write(DATA)
+    assert store.inputs.require(SHA, "x.whl").open().read() == DATA

@@ -15,7 +15,7 @@ from tiny_project import TinyProject, tiny_project
 import portside.bundle.read
 from portside.bundle import Unbundled, bundle, unbundle
 from portside.config import Config
-from portside.errors import RecipeError
+from portside.errors import InputError, RecipeError
 from portside.fetch import Fetcher, fetch
 from portside.inputs import git
 from portside.inputs.spool import Spool

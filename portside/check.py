@@ -19,7 +19,6 @@ from portside.inputs.spool import Spool
 from portside.layers.writer import read_layer
 from portside.plan import Plan, blob_of
 from portside.progress import say
-from portside.recipe.models import LAYERS
 from portside.store import Store
 from portside.tree import Entry
 
@@ -29,7 +28,7 @@ TESTS = Path(__file__).parent.parent / "tests" / "layers"
 def check(plan: Plan, store: Store, engine: Engine, names: Sequence[str] | None = None) -> None:
     """Run the checks of the named layers (all of them by default), two layers at a time, without a network.
 
-    The recipe's own checks run with the topmost layer. Raises CheckError if a check fails.
+    The recipe's own checks run with the layer that they name. Raises CheckError if a check fails.
     """
     chosen = [layer.name for layer in plan.layers if names is None or layer.name in names]
     for name in chosen:
@@ -61,8 +60,7 @@ def _require_loaded(plan: Plan, store: Store, engine: Engine, name: str) -> None
 def _check_layer(plan: Plan, store: Store, engine: Engine, name: str) -> tuple[int, str]:
     root = plan.recipe.path.parents[1]
     tests = [TESTS / f"test_{name}.py", TESTS / "test_image.py"]
-    if name == LAYERS[-1]:
-        tests += [plan.recipe.file(check) for check in plan.recipe.model.checks]
+    tests += [plan.recipe.file(check) for check in plan.recipe.model.checks_of(name)]
     with _container(plan, engine, name) as container, store.workspace() as folder:
         expected = folder / "expected.json"
         expected.write_text(json.dumps(expectations(plan, store, name)), encoding="utf-8")

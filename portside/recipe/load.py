@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from portside.canonical import digest_of
 from portside.errors import RecipeError
-from portside.recipe.models import NAME, File, RecipeModel
+from portside.recipe.models import LAYERS, NAME, File, RecipeModel
 from portside.recipe.source import Location, Place, read_yaml
 from portside.recipe.stages import Stage, make_stages
 from portside.tree import Tree, file_entry
@@ -253,8 +253,9 @@ def _check_files(recipe: Recipe, places: dict[Location, Place]) -> None:
     named = [*recipe.model.env.files, *recipe.model.files]
     for file in named:
         recipe.file(file.source)
-    for check in recipe.model.checks:
-        recipe.file(check)
+    for layer in LAYERS:
+        for check in recipe.model.checks_of(layer):
+            recipe.file(check)
     targets = [file.to for file in named]
     for target in targets:
         if targets.count(target) > 1:

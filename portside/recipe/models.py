@@ -315,6 +315,14 @@ class Run(Model):
     targets: dict[Name, Target] = Field({}, description="named commands with what each of them needs")
 
 
+class LayerCheck(Model):
+    """A pytest file, and the lowest layer that has what it looks at: it runs in a container of that layer, so it does
+    not wait for what is built later, such as weights that nobody has brought yet."""
+
+    file: Relative = Field(examples=["checks/test_port.py"])
+    layer: Literal["env", "sources", "migrated", "weights"] = "weights"
+
+
 class RecipeModel(Model):
     """A recipe: `recipes/NAME.yaml`, with its files in `recipes/NAME/`."""
 
@@ -345,8 +353,10 @@ class RecipeModel(Model):
         "portside.toml",
         examples=["registry.example:5000/models"],
     )
-    checks: tuple[Relative, ...] = Field(
-        (), description="pytest files of the recipe's folder, run by `invoke check` against the finished image"
+    checks: tuple[Relative | LayerCheck, ...] = Field(
+        (),
+        description="pytest files of the recipe's folder, run by `invoke check`; one that is a path alone runs against "
+        "the finished image",
     )
 
     @model_validator(mode="after")
@@ -362,3 +372,8 @@ class RecipeModel(Model):
             if unknown := sorted(set(target.data) - self.data.keys()):
                 raise ValueError(f"run.targets.{name} names {', '.join(unknown)}, which is not among data")
         return self
+
+    def checks_of(self, layer: str) -> list[str]:
+        """The recipe's own check files that run in a container of this layer."""
+        checks = [LayerCheck(file=check) if isinstance(check, str) else check for check in self.checks]
+        return [check.file for check in checks if check.layer == layer]

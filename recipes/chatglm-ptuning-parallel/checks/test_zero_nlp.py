@@ -36,3 +36,12 @@ def test_jit_fusion_is_commented_out(file: tuple[str, list[str]]) -> None:
 def test_concat_is_gone(file: tuple[str, list[str]]) -> None:
     _, lines = file
     assert not any("torch.concat(" in line for line in lines)
+
+
+def test_the_model_class_computes_and_learns(host: Any, expected: dict[str, Any]) -> None:
+    version = host.check_output("python3 -c 'import torch; print(torch.__version__)'")
+    if not version.endswith("+standin"):  # of the project's own tests, which has nothing to compute with
+        chosen = "--torch-1.9 --train --class thuglm.modeling_chatglm:ChatGLMForConditionalGeneration"
+        folder = f"{expected['workspace']}/{FOLDER}"
+        done = host.run(f"cd {folder} && python3 ../../port_check.py {chosen} ../../model")
+        assert done.rc == 0, done.stdout + done.stderr

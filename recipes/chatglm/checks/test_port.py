@@ -1,4 +1,4 @@
-"""The ported code imports and computes; the code before the port does not, on a torch as old as the card's."""
+"""The ported code imports, computes and learns; the code before the port does not, on a torch as old as the card's."""
 
 import re
 from typing import Any
@@ -20,9 +20,13 @@ def real_torch(host: Any) -> bool:
 
 def test_the_ported_code_computes(host: Any, expected: dict[str, Any], real_torch: bool) -> None:
     if real_torch:
-        done = run(host, expected, "--torch-1.9 model")
-        assert done.rc == 0, done.stderr
-        assert len(re.findall(r"\d+", done.stdout.partition("generated: ")[2].splitlines()[0])) == 8
+        done = run(host, expected, "--torch-1.9 --train model")
+        assert done.rc == 0, done.stdout + done.stderr
+        said = dict(line.split(": ", 1) for line in done.stdout.splitlines() if ": " in line)
+        assert len(re.findall(r"\d+", said["generated"])) == 8
+        losses = [float(loss) for loss in said["loss"].split()]
+        assert len(losses) == 10
+        assert losses == sorted(losses, reverse=True)
 
 
 def test_code_that_was_not_ported_lacks_what_is_newer_than_torch_1_9(

@@ -58,6 +58,8 @@ def test_a_good_recipe_loads(tmp_path: Path) -> None:
         (GOOD + "files: [{from: ../../x, to: y}]\n", ["files.0.from", "'..'"]),
         (GOOD + 'install: ["a\\nRUN b"]\n', ["r.yaml:7", "install.0", "one shell line"]),
         (GOOD + "install: ['a \\']\n", ["install.0", "one shell line"]),
+        (GOOD + "checks: [{file: checks/a.py, layer: top}]\n", ["r.yaml:7", "checks.0.layer", "'migrated'"]),
+        (GOOD + "checks: [{file: ../a.py}]\n", ["r.yaml:7", "checks.0.file", "'..'"]),
         (GOOD + "sources: {x: {git: https://h/x, commit: main}}\n", ["r.yaml:7", "sources.x.commit"]),
         (GOOD + "sources: {x: {sdist: 'x>=1'}}\n", ["sources.x.sdist", "one exact version"]),
         (GOOD + "migration: {ruleset: mlu, sources: [x]}\n", ["'x'", "not among the sources"]),

@@ -47,3 +47,11 @@ def test_the_documents_table_is_what_a_dry_run_says(tmp_path: Path) -> None:
     shown = re.search(r"<!-- targets -->\n(.*?)<!-- end -->", text, re.DOTALL)
     assert shown is not None
     assert shown[1] == table(tmp_path), "python tests/unit/recipes/chatglm_targets.py prints it"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_recipes_own_checks_do_not_wait_for_13_gb_of_weights(name: str) -> None:
+    recipe, _ = both(name)
+    assert recipe.model.checks_of("migrated")[0] == "checks/test_port.py"
+    assert len(recipe.model.checks_of("migrated")) == len(recipe.model.checks)
+    assert load_recipe(ROOT, "minilm").model.checks_of("weights") == ["checks/test_similarity.py"]

@@ -1,4 +1,4 @@
-"""The tasks: they parse arguments, call the library and print. `invoke --list`, `invoke --help TASK`."""
+"""The tasks: they parse arguments, call the library and print. `invoke --list`, `invoke help TASK`."""
 
 import shlex
 import sys
@@ -15,7 +15,10 @@ NO_PULL = "ask no registry for layers that somebody else has built"
 
 @portside_task(help={"json": JSON})
 def recipes(c: Context, json: bool = False) -> None:
-    """All recipes: locked, built, what is missing."""
+    """All recipes: locked, built, what is missing.
+
+    Example: invoke recipes
+    """
     from portside.overview import overview, overview_lines
 
     rows = overview(project())
@@ -47,7 +50,10 @@ def lock(c: Context, recipe: str, update: list[str]) -> None:
 
 @portside_task(help={"recipe": RECIPE})
 def fetch(c: Context, recipe: str) -> None:
-    """Bring every input into the store, verified."""
+    """Bring every input into the store, verified.
+
+    Example: invoke fetch --recipe minilm
+    """
     from portside.fetch import fetch as fetch_all
     from portside.progress import live, say
 
@@ -60,7 +66,10 @@ def fetch(c: Context, recipe: str) -> None:
 
 @portside_task(help={"recipe": RECIPE, "no-pull": NO_PULL, "json": JSON})
 def plan(c: Context, recipe: str, no_pull: bool = False, json: bool = False) -> None:
-    """Each layer: its key, whether it is cached, can be pulled or has to be built, and why."""
+    """Each layer: its key, whether it is cached, can be pulled or has to be built, and why.
+
+    Example: invoke plan --recipe minilm
+    """
     from portside.overview import plan_lines, plan_report
 
     p = project()
@@ -74,7 +83,10 @@ def plan(c: Context, recipe: str, no_pull: bool = False, json: bool = False) -> 
 
 @portside_task(help={"recipe": RECIPE, "output": "a new or empty folder; default: build/RECIPE"})
 def render(c: Context, recipe: str, output: str | None = None) -> None:
-    """A Dockerfile and contexts that a plain `docker build DIR` or `podman build DIR` accepts."""
+    """A Dockerfile and contexts that a plain `docker build DIR` or `podman build DIR` accepts.
+
+    Example: invoke render --recipe minilm --output minilm-docker
+    """
     from portside.fetch import fetch as fetch_all
     from portside.manual import missing_text
     from portside.progress import live, say
@@ -144,7 +156,10 @@ def build(
 
 @portside_task(help={"recipe": RECIPE, "layer": f"only this layer: {LAYER}", "engine": ENGINE})
 def check(c: Context, recipe: str, layer: str | None = None, engine: str | None = None) -> None:
-    """testinfra against a container of each layer: what is in it is what the lock says."""
+    """testinfra against a container of each layer: what is in it is what the lock says.
+
+    Example: invoke check --recipe minilm --layer env
+    """
     from portside.check import check as check_layers
 
     names = None if layer is None else [check_layer(layer)]
@@ -227,7 +242,10 @@ def run_container(
 
 @portside_task(help={"recipe": RECIPE, "json": JSON})
 def inspect(c: Context, recipe: str, json: bool = False) -> None:
-    """The layers of a built recipe: key, diff IDs, image ID, sizes; the same on every machine."""
+    """The layers of a built recipe: key, diff IDs, image ID, sizes; the same on every machine.
+
+    Example: invoke inspect --recipe minilm
+    """
     from portside.overview import inspect_lines
     from portside.project import image_report
 
@@ -307,7 +325,10 @@ def doctor(c: Context, recipe: str | None = None, engine: str | None = None, jso
     }
 )
 def test(c: Context, unit: bool = False, keyword: str | None = None) -> None:
-    """The project's own tests."""
+    """The project's own tests.
+
+    Example: invoke test --unit
+    """
     import subprocess
 
     command = [sys.executable, "-m", "pytest", "tests/unit" if unit else "tests", "--ignore=tests/layers"]

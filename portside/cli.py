@@ -1,15 +1,19 @@
 """What all tasks share: how errors reach a person, the words of the options, printing."""
 
 import functools
+import inspect
 import json
 import logging
 import os
+import re
+import signal
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from portside.errors import PortsideError, RecipeError
@@ -25,25 +29,79 @@ JSON = "print one JSON object on stdout and nothing else"
 
 
 def portside_task(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """An invoke task whose expected errors reach a person as text and an exit code, without a traceback."""
+    """An invoke task whose expected errors reach a person as text and an exit code, without a traceback.
+
+    Options have long names only: a letter for each would have another meaning in every task. An argument without a
+    default has to be given; its docstring says how, in a line `Example: invoke …`.
+    """
 
     def decorate(body: Callable[..., Any]) -> Any:
+        needed = required(body)
+
         @functools.wraps(body)
         def run(*args: Any, **kwargs: Any) -> Any:
             try:
-                return body(*args, **kwargs)
+                if missing := [f"--{name.replace('_', '-')}" for name in needed if kwargs.get(name) is None]:
+                    usage_error(f"{body.__name__.replace('_', '-')} needs {' and '.join(missing)}", _hint(body))
+                result = body(*args, **kwargs)
+                sys.stdout.flush()
+                return result
             except PortsideError as error:
                 if os.environ.get("PORTSIDE_DEBUG") or logging.getLogger("invoke").isEnabledFor(logging.DEBUG):
                     traceback.print_exc()
+                if name := kwargs.get("recipe"):
+                    error.name_recipe(name)
                 print(f"error: {error}", file=sys.stderr)
                 leave(error.exit_code)
             except KeyboardInterrupt:
                 print("\ninterrupted; the next run continues from here", file=sys.stderr)
                 leave(130)
+            except BrokenPipeError:
+                if stdout_is_open():
+                    raise
+                closed()
 
-        return task(run, **options)
+        return task(run, **({"auto_shortflags": False, "positional": []} | options))
 
     return decorate
+
+
+def required(body: Callable[..., Any]) -> list[str]:
+    """The names of a task's arguments that have no default; those that may be repeated may be absent."""
+    arguments = list(inspect.signature(body).parameters.values())[1:]
+    return [a.name for a in arguments if a.default is inspect.Parameter.empty and a.annotation is str]
+
+
+def example(docstring: str | None) -> str | None:
+    """The command after `Example: ` in a task's docstring."""
+    found = re.search(r"^ *Example: (.*)$", docstring or "", re.MULTILINE)
+    return found[1] if found else None
+
+
+def _hint(body: Callable[..., Any]) -> str:
+    name = body.__name__.replace("_", "-")
+    return f"Example: {example(body.__doc__)}; all options: invoke --help {name}"
+
+
+def usage_error(problem: str, solution: str) -> NoReturn:
+    """End with what is wrong with a command line, as an expected error of a task ends."""
+    error = RecipeError(problem, solution)
+    print(f"error: {error}", file=sys.stderr)
+    raise Exit(code=error.exit_code)
+
+
+def stdout_is_open() -> bool:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return False
+    return True
+
+
+def closed() -> NoReturn:
+    """End as a program ends that SIGPIPE kills: who read our output (`| head -1`) has seen enough."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    leave(128 + signal.SIGPIPE)
 
 
 def leave(code: int) -> NoReturn:

@@ -4,6 +4,9 @@ An error says what is wrong (`problem`) and what to do about it (`solution`). No
 prints a traceback for a person; `invoke --debug` or PORTSIDE_DEBUG=1 shows it.
 """
 
+RECIPE = "RECIPE"
+"""Stands after `--recipe` in a solution where the code that raises serves many recipes; see `name_recipe`."""
+
 
 class PortsideError(Exception):
     """The base of all expected failures.
@@ -18,6 +21,11 @@ class PortsideError(Exception):
         super().__init__(problem)
         self.problem = problem
         self.solution = solution
+
+    def name_recipe(self, name: str) -> None:
+        """Put a recipe's name into the commands of the solution that were waiting for one."""
+        if self.solution is not None:
+            self.solution = self.solution.replace(f"--recipe {RECIPE}", f"--recipe {name}")
 
     def __str__(self) -> str:
         return self.problem if self.solution is None else f"{self.problem}\n  {self.solution}"

@@ -72,7 +72,10 @@ def pull(c: Context, recipe: str, tag: str | None = None, engine: str | None = N
 
 @portside_task(help={"archive": "a file of docker save, podman save, skopeo or invoke save", "engine": ENGINE})
 def load(c: Context, archive: str, engine: str | None = None) -> None:
-    """Load an image archive (docker-archive or OCI, plain or compressed) into the store and the engine."""
+    """Load an image archive (docker-archive or OCI, plain or compressed) into the store and the engine.
+
+    Example: invoke load --archive minilm.tar.gz
+    """
     from portside.archive.load import load_archive
     from portside.build import to_load
     from portside.progress import live, say, transfer
@@ -122,7 +125,10 @@ def save(c: Context, recipe: str, output: str, layer: str = "weights") -> None:
     }
 )
 def clean(c: Context, yes: bool = False, days: str = "7", json: bool = False) -> None:
-    """What of the store no lock of this project needs: first listed, with --yes removed."""
+    """What of the store no lock of this project needs: first listed, with --yes removed.
+
+    Example: invoke clean --yes
+    """
     from portside.clean import find_garbage, remove
     from portside.progress import human_bytes, say
 
@@ -162,7 +168,9 @@ def verify(
 ) -> None:
     """Build every layer again from its inputs, under other conditions, and compare; name what differs, and why.
 
-    Ends with 9 where a layer is not reproducible. Example: invoke verify --recipe minilm
+    Ends with 9 where a layer is not reproducible.
+
+    Example: invoke verify --recipe minilm
     """
     from portside.verify import verify as build_again
     from portside.verify.report import as_json, as_lines

@@ -1,0 +1,5 @@
+"""`python -m portside` is what scripts/invoke runs: the tasks of tasks.py."""
+
+from portside.program import main
+
+main()

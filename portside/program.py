@@ -1,0 +1,134 @@
+"""The command line around the tasks: what invoke's own program says in its terms, said in ours. `python -m portside`.
+
+Options have long names only, what cannot be understood ends with exit code 2, and help shows every option's value.
+"""
+
+import inspect
+import re
+import sys
+from difflib import get_close_matches
+from typing import NoReturn
+
+from invoke.exceptions import ParseError
+from invoke.parser.argument import Argument
+from invoke.parser.context import ParserContext
+from invoke.program import Program
+from invoke.util import helpline
+
+from portside.cli import ROOT, closed, example, required, usage_error
+
+_UNKNOWN = re.compile(r"No idea what (['\"])(.*)\1 is!", re.DOTALL)
+_NO_VALUE = re.compile(r"Flag <Argument: ([\w-]+).* needed value", re.DOTALL)
+_A_VALUE = re.compile(r"Flag <Argument: ([\w-]+).* doesn't take any value", re.DOTALL)
+
+
+class Portside(Program):
+    """invoke's program with Portside's help and errors; tasks and core options are invoke's."""
+
+    def __init__(self) -> None:
+        super().__init__(name="invoke", binary="invoke", binary_names=["invoke"])
+
+    def normalize_argv(self, argv: list[str] | None) -> None:
+        """`help TASK` is `--help TASK`."""
+        super().normalize_argv(argv)
+        first, *rest = self.argv[1:] or ["--list"]
+        if first == "help":
+            self.argv = [self.argv[0], "--help", *rest]
+
+    def parse_core(self, argv: list[str] | None) -> None:
+        writes = not sys.dont_write_bytecode
+        super().parse_core(argv)
+        sys.dont_write_bytecode = not writes  # invoke turns it off, which makes every start slow
+
+    def parse_tasks(self) -> None:
+        try:
+            super().parse_tasks()
+        except ParseError as error:
+            self._explain(error)
+
+    def parse_cleanup(self) -> None:
+        try:
+            super().parse_cleanup()
+        except ParseError as error:
+            self._explain(error)
+
+    def _explain(self, error: ParseError) -> NoReturn:
+        name = error.context.name if error.context else None
+        if unknown := _UNKNOWN.fullmatch(str(error)):
+            self._unknown(unknown[2], name)
+        if name is not None and (flag := _NO_VALUE.match(str(error))):
+            usage_error(f"{name}: --{flag[1]} needs a value", self._hint(name))
+        if name is not None and (flag := _A_VALUE.match(str(error))):
+            usage_error(f"{name}: --{flag[1]} takes no value", self._hint(name))
+        if error.context and (missing := error.context.missing_positional_args):
+            usage_error(f"{name} needs {' and '.join(arg.names[0].upper() for arg in missing)}", self._hint(name))
+        usage_error(str(error), self._hint(name))
+
+    def _unknown(self, word: str, task: str | None) -> NoReturn:
+        tasks = sorted(self.parser.contexts)
+        if task is None:
+            what = "option" if word.startswith("-") else "task"
+            close = get_close_matches(word, tasks, 1)
+            hint = f"Did you mean '{close[0]}'? " if close else ""
+            usage_error(f"no {what} '{word}'", f"{hint}The tasks are {', '.join(tasks)}.")
+        context = self.parser.contexts[task]
+        if word.startswith("-"):
+            close = get_close_matches(word.partition("=")[0], context.flag_names(), 1)
+            hint = f"Did you mean {close[0]}? " if close else ""
+            usage_error(f"{task} has no option {word}", hint + self._hint(task))
+        from portside.recipe import find_recipes
+
+        close = get_close_matches(word, tasks, 1)
+        hint = f"Did you mean '{close[0]}'? " if close else ""
+        if not close and "recipe" in context.args and word in find_recipes(ROOT):
+            hint = f"Did you mean --recipe {word}? "
+        usage_error(f"{task} does not take '{word}', and no task has that name", hint + self._hint(task))
+
+    def _hint(self, task: str | None) -> str:
+        if task is None:
+            return "All tasks: invoke --list"
+        shown = example(self.collection[task].__doc__)
+        return f"{f'Example: {shown}; all' if shown else 'All'} options: invoke help {task}"
+
+    def print_help(self) -> None:
+        if not hasattr(self, "collection"):
+            self.load_collection()
+        print("Usage: invoke TASK [--option …] [TASK [--option …] …]\n\nTasks:\n")
+        rows = [(name, helpline(self.collection[name])) for name in sorted(self.collection.task_names)]
+        self.print_columns(rows)
+        print("Help for one task, with an example: invoke help TASK")
+        print("\nFor all tasks, in front of them:\n")
+        wanted = ("debug", "help", "list", "print-completion-script", "version")
+        core = [arg for arg in self.initial_context.flags.values() if arg.names[0] in wanted]
+        self.print_columns([(_shown(arg), arg.help) for arg in core if arg.help])
+
+    def print_task_help(self, name: str) -> None:
+        context: ParserContext = self.parser.contexts[name]
+        body = self.collection[name].body
+        positional = [arg.names[0].upper() for arg in context.positional_args]
+        needed = [arg for arg in context.args.values() if arg.name in required(body) and not arg.positional]
+        others = [arg for arg in context.args.values() if arg not in needed and not arg.positional]
+        rest = ["[--option …]"] if others else []
+        print(" ".join(["Usage: invoke", name, *positional, *map(_shown, needed), *rest]) + "\n")
+        print(inspect.getdoc(body) or "")
+        rows = [(arg.names[0].upper(), arg.help or "") for arg in context.positional_args]
+        rows += [(_shown(arg), arg.help or "") for arg in [*needed, *sorted(others, key=lambda arg: arg.names[0])]]
+        if rows:
+            print("\nOptions:\n")
+            self.print_columns(rows)
+
+
+def _shown(argument: Argument) -> str:
+    """`--layer LAYER`; a core option's short name goes in front, as invoke has it."""
+    names = sorted(argument.names, key=len)
+    value = f" {argument.names[0].rpartition('-')[2].upper()}" if argument.takes_value else ""
+    return ", ".join(f"-{name}" if len(name) == 1 else f"--{name}" for name in names) + value
+
+
+def main() -> None:
+    """Run the program on the arguments of this process."""
+    try:
+        Portside().run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        closed()

@@ -1,0 +1,126 @@
+"""What a person meets before a task starts: help, options, words that mean nothing."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from portside.cli import ROOT, example
+from portside.program import Portside
+
+Run = Callable[..., tuple[object, str, str]]
+TASKS = [
+    *("build", "bundle", "check", "clean", "diff", "doctor", "fetch", "inspect", "load", "lock", "migrate", "plan"),
+    *("pull", "push", "recipes", "render", "run-container", "save", "test", "unbundle", "verify"),
+]
+
+
+def start(*words: str, program: str = "portside") -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", program, *words]
+    return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the program in this process, for what ends before a task starts; gives exit code, stdout, stderr."""
+    monkeypatch.chdir(ROOT)
+
+    def call(*words: str) -> tuple[object, str, str]:
+        for module in ("tasks", "portside.image_tasks"):  # invoke takes a task's help out of it while parsing
+            monkeypatch.delitem(sys.modules, module, raising=False)
+        with pytest.raises(SystemExit) as ended:
+            Portside().run(["invoke", *words])
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out, err
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["build", "--foo"], ["build has no option --foo", "invoke build --recipe minilm", "invoke help build"]),
+        (["build", "--recipe", "minilm", "--josn"], ["no option --josn", "Did you mean --json?"]),
+        (["build", "--recipe=minilm", "--enigne=docker"], ["no option --enigne", "Did you mean --engine?"]),
+        (["build", "-q", "minilm"], ["build has no option -q", "invoke help build"]),
+        (["build", "minilm"], ["does not take 'minilm'", "Did you mean --recipe minilm?"]),
+        (["buid"], ["no task 'buid'", "Did you mean 'build'?"]),
+        (["--foo"], ["no option '--foo'"]),
+        (["build", "--recipe"], ["build: --recipe needs a value"]),
+        (["plan", "--json=5", "--recipe", "minilm"], ["plan does not take '5'"]),
+        (["help", "nosuch"], ["no task 'nosuch'"]),
+        (["diff", "minilm"], ["diff needs RIGHT", "invoke diff minilm:env minilm:migrated"]),
+        (["plan", "--recipe", "minilm", "chek"], ["'chek'", "Did you mean 'check'?"]),
+    ],
+)
+def test_words_that_mean_nothing_are_usage_errors(run: Run, words: list[str], expected: list[str]) -> None:
+    code, _, err = run(*words)
+    assert code == 2
+    assert err.startswith("error: ")
+    for piece in expected:
+        assert piece in err, err
+
+
+@pytest.mark.parametrize("program", ["portside", "invoke"])
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["build"], "error: build needs --recipe\n  Example: invoke build --recipe minilm;"),
+        (
+            ["save", "--recipe", "minilm"],
+            "error: save needs --output\n  Example: invoke save --recipe minilm ",
+        ),
+        (["migrate"], "error: migrate needs --source and --output\n  Example: invoke migrate --source "),
+        (["plan", "--recipe", "minlm"], "  Did you mean 'minilm'? Known recipes: "),
+    ],
+)
+def test_missing_options_are_usage_errors(program: str, words: list[str], expected: str) -> None:
+    done = start(*words, program=program)
+    assert done.returncode == 2
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_help_of_a_task_is_whole(run: Run, task: str) -> None:
+    code, out, _ = run("help", task)
+    assert code == 0
+    usage, _, rest = out.partition("\n\n")
+    assert usage.startswith(f"Usage: invoke {task}")
+    shown = example(out)
+    assert shown is not None and shown.startswith(f"invoke {task}"), out
+    for name in re.findall(r"(?<!\[)--[a-z-]+", usage):
+        assert name in shown, f"{task} needs {name}, and its example does not give it"
+    rows = rest.partition("Options:\n\n")[2]
+    assert not re.search(r"(^|\s)-[a-z]\b[ ,]|--,|STRING", re.sub(r"\(.*?\)", "", rows)), rows
+    for row in re.findall(r"^  (--\S+(?: [A-Z]+)?)(.*)", rows, re.MULTILINE):
+        assert row[1].startswith("  ") and row[1].strip(), f"{row[0]} is not explained"
+
+
+def test_options_that_take_a_value_say_so(run: Run) -> None:
+    out = run("help", "run-container")[1]
+    assert re.search(r"^  --mount MOUNT +HOST:CONTAINER", out, re.MULTILINE)
+    assert re.search(r"^  --detach +run in", out, re.MULTILINE)
+
+
+def test_all_tasks_are_listed(run: Run) -> None:
+    for words in ([], ["--list"], ["--help"], ["help"]):
+        code, out, _ = run(*words)
+        assert code == 0
+        assert re.findall(r"^  ([a-z-]+)  ", out, re.MULTILINE)[: len(TASKS)] == TASKS
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "portside", "recipes"]
+    environment = os.environ | {"PORTSIDE_HOME": str(tmp_path)}
+    with os.fdopen(write, "wb") as closed:
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, stdout=closed, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (141, "")

@@ -179,17 +179,20 @@ def _unpacked_tar(path: Path, spool: Spool) -> FileRange:
 
 
 class _Header(tarfile.TarInfo):
-    """Refuses an extension header that is larger than any real one before tarfile reads it into memory."""
+    """Refuses an extension header that is larger than any real one before tarfile reads it into memory.
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Header":
-        header = super().frombuf(buf, encoding, errors)
-        extension = header.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
-        if (extension or header.type in (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)) and (
-            header.size > LARGEST_HEADER
+    `_proc_member` is where tarfile tells subclasses to step in ("the entry point ... which can be overridden"); which
+    function parses the block before it differs between security updates of one Python version.
+    """
+
+    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
+        extension = self.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
+        if (extension or self.type in (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)) and (
+            self.size > LARGEST_HEADER
         ):
-            raise InputError(f"an extension header of {header.size} bytes")
-        return header
+            raise InputError(f"an extension header of {self.size} bytes")
+        member: tarfile.TarInfo = super()._proc_member(tar)  # type: ignore[misc]
+        return member
 
 
 def _counted(members: Iterable[_Member]) -> Iterator[_Member]:

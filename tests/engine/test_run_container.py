@@ -6,6 +6,7 @@ No accelerator is needed: nodes that the machine has anyway stand in for cards, 
 import os
 import pty
 import shlex
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,7 +24,9 @@ from portside.recipe.models import RecipeModel
 from portside.runtime import container_spec, run_container
 
 NUMBERED = ("/dev/tty{index}", "/dev/vcs{index}", "/dev/ttyS{index}", "/dev/hvc{index}", "/dev/input/event{index}")
-"""Numbered character devices, of which a Linux machine has at least one kind."""
+"""Numbered character devices, of which a Linux machine has at least one kind; a container may have none."""
+ZERO, FULL = os.makedev(1, 5), os.makedev(1, 7)
+"""Devices that every Linux has (the kernel's devices.txt); a node for one may have any name."""
 RIGHTS = "cat /proc/self/status"
 NETWORK = "cat /proc/net/dev"
 
@@ -49,23 +52,36 @@ def recipe(sandbox: Sandbox) -> Iterator[Recipe]:
 
 
 @pytest.fixture(scope="module")
-def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Accelerator:
+def cards() -> Iterator[str]:
+    """The path of at least two numbered nodes, `{index}` for the number; removed at the end if made here."""
+    for node in NUMBERED:
+        if len(list(Path("/").glob(node.lstrip("/").format(index="[0-9]")))) > 1:
+            yield node
+            return
+    node = f"/dev/portside-test-{os.getpid()}-{{index}}"
+    try:
+        for index, device in enumerate((ZERO, FULL)):
+            os.mknod(node.format(index=index), 0o666 | stat.S_IFCHR, device)
+        yield node
+    finally:
+        for index in range(2):
+            Path(node.format(index=index)).unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="module")
+def stand_in(cards: str, tmp_path_factory: pytest.TempPathFactory) -> Accelerator:
     """An accelerator whose cards are numbered nodes of this machine, and whose control node is /dev/full."""
     folder = tmp_path_factory.mktemp("accelerators")
-    for node in NUMBERED:
-        (folder / "stand-in.yaml").write_text(
-            "name: stand-in\n"
-            "description: nodes that are there anyway\n"
-            f"cards: {{node: '{node}'}}\n"
-            "control: [{path: /dev/full}]\n"
-            "visible: {variable: STAND_IN_DEVICES, numbering: container}\n"
-            "shm_size: 8MiB\n"
-            "ulimits: {stack: 4194304}\n"
-        )
-        found = load_accelerator("stand-in", folder)
-        if len(find_cards(found, Host())) > 1:
-            return found
-    raise AssertionError(f"this machine has none of {NUMBERED} twice")
+    (folder / "stand-in.yaml").write_text(
+        "name: stand-in\n"
+        "description: nodes that stand in for cards\n"
+        f"cards: {{node: '{cards}'}}\n"
+        "control: [{path: /dev/full}]\n"
+        "visible: {variable: STAND_IN_DEVICES, numbering: container}\n"
+        "shm_size: 8MiB\n"
+        "ulimits: {stack: 4194304}\n"
+    )
+    return load_accelerator("stand-in", folder)
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 import os
 import socket
 import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,10 +18,15 @@ from portside.tree import Entry
 
 
 @pytest.fixture
-def upper(tmp_path: Path) -> Path:
-    folder = tmp_path / "upper"
-    folder.mkdir()
-    return folder
+def upper(tmp_path: Path) -> Iterator[Path]:
+    """An empty folder that can hold whiteouts. An overlay cannot: in a container, memory takes its place."""
+    try:
+        whiteout(tmp_path / "probe")
+        place = None
+    except PermissionError:
+        place = "/dev/shm"
+    with tempfile.TemporaryDirectory(dir=place or tmp_path) as name:
+        yield Path(name)
 
 
 def overlay(upper: Path) -> RawLayer:

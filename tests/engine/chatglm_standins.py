@@ -1,6 +1,7 @@
 """Everything that the chatglm recipes take from elsewhere: made here, small, with the places that patches look for.
 
-The recipes themselves are used: only the commits, and sizes and hashes of the weights, become those of the stand-ins.
+The recipes themselves are used: only the commits, and sizes and hashes of the weights, become those of the stand-ins,
+and their names get a suffix, so that no two runs share names in the engine, nor with a person's own images.
 """
 
 import gzip
@@ -14,19 +15,21 @@ import sysconfig
 import tarfile
 import zipfile
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
 from packaging.requirements import Requirement
-from pipeline import Machine
+from pipeline import Machine, remove_images
 from tiny_images import programs
 from tiny_project import EPOCH, repository, sdist
 
 from portside.recipe import load_recipe
 
 ARCHIVE = "pytorch-v1.13.0-torch1.9-ubuntu18.04-py37.tar.gz"
-REFERENCE = "vendor.example/pytorch/pytorch:v1.13.0-torch1.9"
 RECIPES = ("chatglm", "chatglm-ptuning", "chatglm-ptuning-parallel", "chatglm-finetune")
+"""Those for the card, which stand on the vendor's image."""
+CPU = "chatglm-cpu"
 VENV = "torch/venv3/pytorch"
 PROGRAMS = (
     *("sh", "bash", "cat", "chmod", "cp", "find", "grep", "head", "ln", "ls", "mkdir", "rm", "seq", "sha256sum"),
@@ -184,15 +187,17 @@ def wheel(name: str, version: str, files: Mapping[str, bytes]) -> tuple[str, byt
 
 
 def wheels(checkout: Path) -> dict[str, bytes]:
-    """An empty wheel for every requirement of the recipes."""
+    """A wheel for every requirement of the recipes: empty, but for a torch that says what it is."""
     found = {}
-    for recipe in RECIPES:
-        python = load_recipe(checkout, recipe).model.env.python
+    for path in sorted((checkout / "recipes").glob("chatglm*.yaml")):
+        python = load_recipe(checkout, path.stem).model.env.python
         assert python is not None
         for text in python.requirements:
             wanted = Requirement(text)
-            version = next(version for version in VERSIONS if wanted.specifier.contains(version))
-            file, data = wheel(wanted.name, version, {})
+            exact = [specifier.version for specifier in wanted.specifier if specifier.operator == "=="]
+            version = next(version for version in (*exact, *VERSIONS) if wanted.specifier.contains(version))
+            code = {"torch/__init__.py": b'__version__ = "2.13.0+standin"\n'} if wanted.name == "torch" else {}
+            file, data = wheel(wanted.name, version, code)
             found[file] = data
     return found
 
@@ -207,7 +212,7 @@ def cndsp() -> tuple[str, bytes]:
     return wheel("cndsp", "0.8.0", files)
 
 
-def vendor_archive(target: Path) -> None:
+def vendor_archive(target: Path, reference: str) -> None:
     """An image of the vendor's shape as `docker save` writes it: a system, then a virtual environment with a torch and
     a torch_mlu that say what they are, and a converter at the vendor's place."""
     system: dict[str, bytes | str] = dict(programs(PROGRAMS))
@@ -240,7 +245,7 @@ def vendor_archive(target: Path) -> None:
     raw = json.dumps(config).encode()
     name = f"{hashlib.sha256(raw).hexdigest()}.json"
     paths = [f"{number}/layer.tar" for number in range(len(layers))]
-    entry = {"Config": name, "RepoTags": [REFERENCE], "Layers": paths}
+    entry = {"Config": name, "RepoTags": [reference], "Layers": paths}
     members = dict(zip(paths, layers, strict=True)) | {name: raw, "manifest.json": json.dumps([entry]).encode()}
     with target.open("wb") as out, gzip.GzipFile(fileobj=out, mode="wb", mtime=0, compresslevel=1) as packed:
         packed.write(_layer(dict(members), mode=0o644))
@@ -298,47 +303,88 @@ def _pip() -> dict[str, bytes]:
     return {str(path.relative_to(folder.parent)): path.read_bytes() for path in paths}
 
 
-def prepare(machine: Machine, root: Path) -> None:
-    """Put the stand-ins below `root`, and make the recipes of the checkout and the machine's settings use them."""
-    mirrors = {}
-    for name, files in repositories().items():
-        commit = repository(root / "git" / name, files)
-        mirrors[URLS[name]] = f"file://{root / 'git' / name}"
-        set_commit(machine, name, commit)
-    weights = root / "files"
-    index = root / "index"
-    weights.mkdir()
-    index.mkdir()
-    recipe = machine.checkout / "recipes" / "chatglm.yaml"
-    text = recipe.read_text()
-    for name in re.findall(r"- path: (\S+)", text):
-        data = f"stand-in for {name}\n".encode() * 100
-        (weights / name).write_bytes(data)
-        lines = re.compile(rf"(- path: {name}\n(?:.*\n){{2}})        size: \d+\n        sha256: [0-9a-f]+\n")
-        text, count = lines.subn(
-            rf"\g<1>        size: {len(data)}\n        sha256: {hashlib.sha256(data).hexdigest()}\n", text
-        )
-        assert count == 1, name
-    recipe.write_text(text)
-    for file, content in (sdists() | wheels(machine.checkout)).items():
-        (index / file).write_bytes(content)
-    for lock in (machine.checkout / "recipes").glob("chatglm*.lock"):
-        lock.unlink()
-    rows = "\n".join(f'"{url}" = "{mirror}"' for url, mirror in mirrors.items())
-    (machine.checkout / "portside.toml").write_text(f'folders = ["{weights}"]\n\n[mirrors.git]\n{rows}\n')
-    machine.environment |= {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index)}
+@dataclass
+class Standins:
+    """A checkout whose chatglm recipes have a suffix and use the stand-ins below `root`; `full` gives their names."""
 
+    machine: Machine
+    root: Path
+    suffix: str = field(default_factory=lambda: f"{os.getpid()}x{os.urandom(3).hex()}")
 
-def bring_vendors_files(root: Path) -> None:
-    """What a person does: put the vendor's files into the folder."""
-    vendor_archive(root / "files" / ARCHIVE)
-    name, data = cndsp()
-    (root / "files" / name).write_bytes(data)
+    def full(self, recipe: str) -> str:
+        return f"{recipe}-{self.suffix}"
 
+    @property
+    def reference(self) -> str:
+        """What the vendor's archive calls its image."""
+        return f"vendor.example/pytorch/{self.suffix}:v1.13.0-torch1.9"
 
-def set_commit(machine: Machine, source: str, commit: str) -> None:
-    """Make the recipes use another commit of a source."""
-    for path in (machine.checkout / "recipes").glob("chatglm*.yaml"):
-        path.write_text(
-            re.sub(rf"(  {source}:\n    git: \S+\n    commit: )[0-9a-f]{{40}}", rf"\g<1>{commit}", path.read_text())
-        )
+    def prepare(self) -> None:
+        """Make the stand-ins, and make the recipes of the checkout and the machine's settings use them."""
+        self._rename()
+        mirrors = {}
+        for name, files in repositories().items():
+            commit = repository(self.root / "git" / name, files)
+            mirrors[URLS[name]] = f"file://{self.root / 'git' / name}"
+            self.set_commit(name, commit)
+        weights, index = self.root / "files", self.root / "index"
+        weights.mkdir()
+        index.mkdir()
+        recipe = self._recipes() / f"{self.full('chatglm')}.yaml"
+        text = recipe.read_text()
+        for name in re.findall(r"- path: (\S+)", text):
+            data = f"stand-in for {name}\n".encode() * 100
+            (weights / name).write_bytes(data)
+            lines = re.compile(rf"(- path: {name}\n(?:.*\n){{2}})        size: \d+\n        sha256: [0-9a-f]+\n")
+            text, count = lines.subn(
+                rf"\g<1>        size: {len(data)}\n        sha256: {hashlib.sha256(data).hexdigest()}\n", text
+            )
+            assert count == 1, name
+        recipe.write_text(text)
+        for file, content in (sdists() | wheels(self.machine.checkout)).items():
+            (index / file).write_bytes(content)
+        rows = "\n".join(f'"{url}" = "{mirror}"' for url, mirror in mirrors.items())
+        settings = f'folders = ["{weights}"]\n\n[mirrors.git]\n{rows}\n'
+        (self.machine.checkout / "portside.toml").write_text(settings)
+        self.machine.environment |= {
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": str(index),
+        }
+
+    def _recipes(self) -> Path:
+        return self.machine.checkout / "recipes"
+
+    def _rename(self) -> None:
+        """Every chatglm recipe gets the suffix, and so does the workspace that the first of them gives its name."""
+        for path in sorted(self._recipes().glob("chatglm*.yaml")):
+            text = re.sub(r"^(extends: \S+)$", rf"\1-{self.suffix}", path.read_text(), flags=re.MULTILINE)
+            text = text.replace("/workspace/chatglm/", f"/workspace/{self.full('chatglm')}/")
+            path.with_name(f"{self.full(path.stem)}.yaml").write_text(text)
+            path.unlink()
+            path.with_suffix("").rename(path.with_name(self.full(path.stem)))
+            lock = path.with_suffix(".lock")
+            if path.stem == CPU:
+                # Its base and .debs stay those of the committed lock; wheels are stand-ins.
+                value = json.loads(lock.read_text().replace(f'{CPU}"', f'{self.full(CPU)}"'))
+                value["env"]["sets"][0]["python"] = None
+                lock.with_name(f"{self.full(CPU)}.lock").write_text(json.dumps(value))
+            lock.unlink()
+
+    def bring_vendors_files(self) -> None:
+        """What a person does: put the vendor's files into the folder."""
+        vendor_archive(self.root / "files" / ARCHIVE, self.reference)
+        name, data = cndsp()
+        (self.root / "files" / name).write_bytes(data)
+
+    def set_commit(self, source: str, commit: str) -> None:
+        """Make the recipes use another commit of a source."""
+        for path in self._recipes().glob("chatglm*.yaml"):
+            wanted = rf"(  {source}:\n    git: \S+\n    commit: )[0-9a-f]{{40}}"
+            path.write_text(re.sub(wanted, rf"\g<1>{commit}", path.read_text()))
+
+    def remove(self) -> None:
+        """Remove what the engine has of these recipes."""
+        layers = ("env", "sources", "migrated", "weights", "latest")
+        remove_images([f"portside/{self.full(name)}:{layer}" for name in (*RECIPES, CPU) for layer in layers])
+        remove_images([self.reference])

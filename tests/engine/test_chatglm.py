@@ -1,15 +1,14 @@
 """The chatglm recipes themselves, from lock to checks, on stand-ins of everything that they take from elsewhere."""
 
 import hashlib
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from chatglm_standins import ARCHIVE, RECIPES, REFERENCE, bring_vendors_files, prepare, set_commit
-from pipeline import Machine, checkout, remove_images
+from chatglm_standins import ARCHIVE, RECIPES, Standins, wheel
+from pipeline import Machine, checkout
 
 from portside.lock.file import read_lock
 from portside.lock.models import ArchiveBase
@@ -24,20 +23,24 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def machine(root: Path) -> Iterator[Machine]:
-    made = Machine(checkout(root / "checkout"), root / "home")
-    prepare(made, root)
-    layers = ("env", "sources", "migrated", "weights", "latest")
+def standins(root: Path) -> Iterator[Standins]:
+    made = Standins(Machine(checkout(root / "checkout"), root / "home"), root)
+    made.prepare()
     yield made
-    remove_images([f"portside/{recipe}:{layer}" for recipe in RECIPES for layer in layers])
+    made.remove()
 
 
 @pytest.fixture(scope="module")
-def before(machine: Machine) -> str:
+def machine(standins: Standins) -> Machine:
+    return standins.machine
+
+
+@pytest.fixture(scope="module")
+def before(standins: Standins, machine: Machine) -> str:
     """What a machine says that lacks the vendor's files."""
     for recipe in RECIPES:
-        machine.run("lock", "--recipe", recipe)
-    return machine.run("build", "--recipe", "chatglm-finetune", expect=4).stderr
+        machine.run("lock", "--recipe", standins.full(recipe))
+    return machine.run("build", "--recipe", standins.full("chatglm-finetune"), expect=4).stderr
 
 
 def test_everything_that_is_missing_is_told_at_once(before: str) -> None:
@@ -48,39 +51,40 @@ def test_everything_that_is_missing_is_told_at_once(before: str) -> None:
     assert "pytorch_model-00001" not in before, "it is in the folder"
 
 
-def test_plan_and_render_do_without(before: str, machine: Machine, root: Path) -> None:
-    rows = machine.json("plan", "--recipe", "chatglm")["layers"]
+def test_plan_and_render_do_without(before: str, machine: Machine, standins: Standins, root: Path) -> None:
+    chatglm = standins.full("chatglm")
+    rows = machine.json("plan", "--recipe", chatglm)["layers"]
     assert ARCHIVE in rows[0]["parts"][0]["reasons"][0]
-    machine.run("render", "--recipe", "chatglm", "--output", str(root / "rendered"))
+    machine.run("render", "--recipe", chatglm, "--output", str(root / "rendered"))
     assert "ARG BASE\nFROM ${BASE} AS env" in (root / "rendered" / "Dockerfile").read_text()
     assert (root / "rendered" / "migrated" / "chatglm-6b_mlu" / "modeling_chatglm.py").is_file()
 
 
 @pytest.fixture(scope="module")
-def built(before: str, machine: Machine, root: Path) -> dict[str, Any]:
+def built(before: str, machine: Machine, standins: Standins) -> dict[str, Any]:
     """Each recipe's report, in their order; `blobs`: what the store had after the first."""
-    bring_vendors_files(root)
+    standins.bring_vendors_files()
     reports: dict[str, Any] = {}
     for recipe in RECIPES:
-        reports[recipe] = machine.json("build", "--recipe", recipe)
+        reports[recipe] = machine.json("build", "--recipe", standins.full(recipe))
         reports.setdefault("blobs", machine.blobs())
     return reports
 
 
-def test_first_sight_pins_the_vendors_files(built: Any, machine: Machine) -> None:
-    lock = read_lock(machine.checkout / "recipes" / "chatglm-finetune.lock")
+def test_first_sight_pins_the_vendors_files(built: Any, machine: Machine, standins: Standins) -> None:
+    lock = read_lock(machine.checkout / "recipes" / f"{standins.full('chatglm-finetune')}.lock")
     assert lock is not None
     assert lock.unpinned() == []
     assert isinstance(lock.base, ArchiveBase)
-    assert lock.base.reference == REFERENCE
+    assert lock.base.reference == standins.reference
     assert lock.base.epoch == 1677658150  # what its config calls created
     archive = (machine.checkout.parent / "files" / ARCHIVE).read_bytes()
     assert lock.base.sha256 == hashlib.sha256(archive).hexdigest()
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_every_layer_passes_its_checks(built: Any, machine: Machine, recipe: str) -> None:
-    assert machine.run("check", "--recipe", recipe).stderr.count(" passed") == 4
+def test_every_layer_passes_its_checks(built: Any, machine: Machine, standins: Standins, recipe: str) -> None:
+    assert machine.run("check", "--recipe", standins.full(recipe)).stderr.count(" passed") == 4
 
 
 def test_recipes_share_what_they_have_in_common(built: Any, machine: Machine) -> None:
@@ -95,16 +99,17 @@ def test_recipes_share_what_they_have_in_common(built: Any, machine: Machine) ->
     assert {name: blobs[name] for name in built["blobs"]} == built["blobs"]
 
 
-def test_the_vendors_environment_stays(built: Any, machine: Machine) -> None:
-    done = machine.run(
-        "run-container", "--recipe", "chatglm", "--command", "echo $PATH $NEUWARE_HOME; command -v python3"
-    )
+def test_the_vendors_environment_stays(built: Any, machine: Machine, standins: Standins) -> None:
+    command = "echo $PATH $NEUWARE_HOME; command -v python3"
+    done = machine.run("run-container", "--recipe", standins.full("chatglm"), "--command", command)
     lines = done.stdout.split()
     assert lines[0].startswith("/torch/venv3/pytorch/bin:/usr/local/neuware/bin:")
     assert lines[1:] == ["/usr/local/neuware", "/torch/venv3/pytorch/bin/python3"]
 
 
-def test_a_plain_docker_build_gives_the_same_files(built: Any, machine: Machine, root: Path) -> None:
+def test_a_plain_docker_build_gives_the_same_files(
+    built: Any, machine: Machine, standins: Standins, root: Path
+) -> None:
     from portside.engines import open_engine
     from portside.layers.canonical import canonicalise
     from portside.layers.index import Index, compare
@@ -113,8 +118,8 @@ def test_a_plain_docker_build_gives_the_same_files(built: Any, machine: Machine,
     loaded = subprocess.run(["docker", "load", "--quiet", "--input", root / "files" / ARCHIVE], capture_output=True)
     assert loaded.returncode == 0, loaded.stderr
     context = root / "plain"
-    machine.run("render", "--recipe", "chatglm", "--output", str(context))
-    tag = f"portside-test/chatglm:{os.getpid()}"
+    machine.run("render", "--recipe", standins.full("chatglm"), "--output", str(context))
+    tag = f"portside-test/chatglm:{standins.suffix}"
     engine = open_engine()
     try:
         engine.build(context, dockerfile=context / "Dockerfile", target=None, tag=tag, log=lambda line: None)
@@ -122,14 +127,35 @@ def test_a_plain_docker_build_gives_the_same_files(built: Any, machine: Machine,
             plain = Index.of([canonicalise([read(source) for source in sources], Index.empty(), 0)])
     finally:
         engine.remove_image(tag)
-        remove_images([REFERENCE])
     diff_ids = [diff_id for layer in built["chatglm"]["layers"] for diff_id in layer["diff_ids"]]
     blobs = [Blob(diff_id.removeprefix("sha256:"), 0) for diff_id in diff_ids]
     ours = image_index(blobs, Store(machine.home), foreign=2)
     assert [str(difference) for difference in compare(ours, plain)] == []
 
 
-def test_upstream_moved(built: Any, machine: Machine, root: Path) -> None:
+def test_the_lock_below_moved(built: Any, machine: Machine, standins: Standins, root: Path) -> None:
+    """A newer package in chatglm: the recipes above it build as before, say so, and `lock` takes it over."""
+    locks = {path: path.read_text() for path in (machine.checkout / "recipes").glob("chatglm*.lock")}
+    file, data = wheel("tqdm", "6.0", {})
+    (root / "index" / file).write_bytes(data)
+    chatglm, ptuning, parallel = map(standins.full, RECIPES[:3])
+    machine.run("lock", "--recipe", chatglm, "--update", "tqdm")
+    told = machine.run("build", "--recipe", parallel).stderr
+    assert "wheel tqdm: 5.1 -> 6.0" in told
+    assert f"invoke lock --recipe {parallel}" in told
+    assert machine.json("inspect", "--recipe", parallel) == built["chatglm-ptuning-parallel"]
+    told = machine.run("lock", "--recipe", parallel).stderr
+    assert f"{parallel} extends {ptuning}, which is locked first" in told
+    for recipe in (chatglm, ptuning, parallel):
+        lock = read_lock(machine.checkout / "recipes" / f"{recipe}.lock")
+        assert lock is not None and lock.env.python is not None
+        assert [w.version for w in lock.env.python.wheels if w.name == "tqdm"] == ["6.0"]
+        assert "is older than" not in machine.run("plan", "--recipe", recipe).stderr
+    for path, text in locks.items():
+        path.write_text(text)
+
+
+def test_upstream_moved(built: Any, machine: Machine, standins: Standins, root: Path) -> None:
     """One line changed in a pinned file: the build stops with the step, the file and the line."""
     folder = root / "git" / "chatglm-6b"
     path = folder / "modeling_chatglm.py"
@@ -140,9 +166,9 @@ def test_upstream_moved(built: Any, machine: Machine, root: Path) -> None:
     commit = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "-qam", "moved"]
     subprocess.run(commit, cwd=folder, check=True)
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True)
-    set_commit(machine, "chatglm-6b", head.stdout.strip())
-    machine.run("lock", "--recipe", "chatglm")
-    told = machine.run("build", "--recipe", "chatglm", expect=8).stderr
+    standins.set_commit("chatglm-6b", head.stdout.strip())
+    machine.run("lock", "--recipe", standins.full("chatglm"))
+    told = machine.run("build", "--recipe", standins.full("chatglm"), expect=8).stderr
     assert "torch 1.9 has no skip_init, its uses" in told
     assert "must change 4 places, but 3 are there" in told
     assert f"chatglm-6b_mlu/modeling_chatglm.py:{number + 1}: if empty_init is True:" in told

@@ -74,7 +74,9 @@ def plan(c: Context, recipe: str, no_pull: bool = False, json: bool = False) -> 
 
     p = project()
     loaded = p.recipe(recipe)
-    report = plan_report(p.plan(loaded), p.store, [] if no_pull else p.registries(loaded))
+    made = p.plan(loaded)
+    p.say_behind(made)
+    report = plan_report(made, p.store, [] if no_pull else p.registries(loaded))
     if json:
         show(report)
     else:

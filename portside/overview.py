@@ -18,12 +18,22 @@ if TYPE_CHECKING:
 
 
 def overview(project: Project) -> list[dict[str, Any]]:
-    """One row per recipe: name, description, lock (current, stale, none), layers still to build, or its error."""
+    """One row per recipe: name, description, lock (current, stale, none), layers still to build, or its error.
+
+    behind: what the locks of the recipes that it extends say otherwise by now.
+    """
     return [_recipe_row(project, name) for name in find_recipes(project.root)]
 
 
 def _recipe_row(project: Project, name: str) -> dict[str, Any]:
-    row: dict[str, Any] = {"name": name, "description": "", "lock": "none", "to_build": None, "error": None}
+    row: dict[str, Any] = {
+        "name": name,
+        "description": "",
+        "lock": "none",
+        "to_build": None,
+        "behind": [],
+        "error": None,
+    }
     try:
         recipe = project.recipe(name)
         row["description"] = recipe.model.description
@@ -33,6 +43,7 @@ def _recipe_row(project: Project, name: str) -> dict[str, Any]:
         if lock is not None and row["lock"] == "current":
             layers = (state.part.layer for state in states(plan(recipe, lock), project.store) if state.blob is None)
             row["to_build"] = list(dict.fromkeys(layers))
+            row["behind"] = project.behind(recipe, lock)
     except PortsideError as error:
         row["error"] = error.problem
     return row
@@ -50,6 +61,8 @@ def overview_lines(rows: list[dict[str, Any]]) -> list[str]:
         else:
             state = "to build: " + ", ".join(row["to_build"]) if row["to_build"] else "built"
         lines += [row["name"], f"    {row['description']}", f"    {state}"]
+        if row["behind"]:
+            lines.append(f"    its lock is older than one below it: invoke lock --recipe {row['name']}")
     return lines or ["no recipes: write one to recipes/NAME.yaml (docs/recipe.md)"]
 
 
@@ -119,24 +132,39 @@ def migration_lines(report: "Report", output: Path) -> list[str]:
 
 
 def lock_changes(old: Lock | None, new: Lock) -> list[str]:
-    """One line per input that came, went or changed its version."""
-    before, after = dict(_versions(old)) if old else {}, dict(_versions(new))
+    """One line per input that came, went, or changed its version or its bytes."""
+    before, after = dict(_inputs(old)) if old else {}, dict(_inputs(new))
     if old is None:
         return [f"{len(after)} inputs"]
+    none = ("none", None)
     lines = []
     for name in sorted(before.keys() | after.keys()):
-        if before.get(name) != after.get(name):
-            lines.append(f"{name}: {before.get(name, 'none')} -> {after.get(name, 'none')}")
+        was, now = before.get(name, none), after.get(name, none)
+        if was != now:
+            told = now[0] if was[0] != now[0] else f"{now[0]} with sha256 {now[1] or 'unknown'}"
+            lines.append(f"{name}: {was[0]} -> {told}")
     return lines
 
 
-def _versions(lock: Lock) -> Iterator[tuple[str, str]]:
+def _inputs(lock: Lock) -> Iterator[tuple[str, tuple[str, str | None]]]:
+    """Every input's name, with its version or what else tells it, and its sha256."""
+    if lock.base.kind == "archive":
+        yield f"base {lock.base.file}", (lock.base.sha256 or "unknown", lock.base.sha256)
     for deb in (*lock.base.debs, *lock.env.debs):
-        yield f"deb {deb.name}", deb.version
-    for wheel in lock.env.python.wheels if lock.env.python else ():
-        yield f"wheel {wheel.name}", wheel.version
+        yield f"deb {deb.name}", (deb.version, deb.sha256)
+    for packages in lock.env.sets:
+        if packages.python is not None:
+            for wheel in packages.python.wheels:
+                yield f"wheel {wheel.name}", (wheel.version, wheel.sha256)
+            for brought in packages.python.manual:
+                yield f"wheel {brought.name}", (brought.version, brought.sha256)
     for name, source in lock.sources.items():
-        yield f"source {name}", source.sdist.file if source.kind == "sdist" else source.commit
+        if source.kind == "sdist":
+            yield f"source {name}", (source.sdist.file, source.sdist.sha256)
+        else:
+            yield f"source {name}", (source.commit, source.tree)
     for name, weights in lock.weights.items():
         for file in weights.files:
-            yield f"weights {name}/{file.path}", file.sha256 or "unknown"
+            yield f"weights {name}/{file.path}", (file.sha256 or "unknown", file.sha256)
+    for name, data in lock.data.items():
+        yield f"data {name}", (data.sha256 or "unknown", data.sha256)

@@ -1,6 +1,7 @@
 """A project's root with its recipes, and this machine's configuration and store: what the tasks have in common."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from portside.config import Config, load_config
 from portside.errors import LockError
 from portside.lock.file import check_lock, differences, dump_lock, read_lock
+from portside.lock.lower import complete, follow
 from portside.lock.models import Lock
 from portside.manual import ManualInput, manual_inputs, missing, require_manual
 from portside.plan import Plan, plan
@@ -72,7 +74,7 @@ class Project:
         if recipe.model.extends is not None:
             lower = self.recipe(recipe.model.extends)
             below = read_lock(lower.lock_path)
-            if below is None or differences(lower, below):
+            if below is None or differences(lower, below) or self.behind(lower, below):
                 say(f"{recipe.name} extends {lower.name}, which is locked first")
                 below = self.make_lock(lower)[1]
         old = read_lock(recipe.lock_path)
@@ -80,6 +82,42 @@ class Project:
         if new != old:
             write_lock(recipe, new)
         return old, new
+
+    def _lower_locks(self, recipe: Recipe) -> Iterator[Lock]:
+        """The locks of the recipes that this one extends, the nearest first, as far as they belong to those."""
+        name = recipe.model.extends
+        while name is not None:
+            lower = self.recipe(name)
+            with suppress(LockError):
+                lock = read_lock(lower.lock_path)
+                if lock is not None and not differences(lower, lock):
+                    yield lock
+            name = lower.model.extends
+
+    def behind(self, recipe: Recipe, lock: Lock) -> list[str]:
+        """What the locks of the recipes that this one extends say otherwise by now, one short line each.
+
+        A lock is whole by itself: what it says counts until somebody locks its recipe again.
+        """
+        from portside.overview import lock_changes
+
+        now = lock
+        for below in self._lower_locks(recipe):
+            now = follow(now, below)
+        return lock_changes(lock, now)
+
+    def known(self, recipe: Recipe, lock: Lock) -> Lock:
+        """The lock, with hashes that it lacks and that a recipe which it extends has learnt meanwhile."""
+        for below in self._lower_locks(recipe):
+            lock = complete(lock, below)
+        return lock
+
+    def say_behind(self, made: Plan) -> None:
+        if lines := self.behind(made.recipe, made.lock):
+            name = made.recipe.name
+            say(f"{made.recipe.lock_path.name} is older than the lock of a recipe that {name} extends, which has:")
+            say("\n".join(f"  {line}" for line in lines))
+            say(f"It counts as it is; to take these over: invoke lock --recipe {name}")
 
     def plan(self, recipe: Recipe, *, offline: bool = False, lock_if_missing: bool = False) -> Plan:
         """The recipe's plan. lock_if_missing: resolve a recipe that was never locked, as `build` does."""
@@ -102,6 +140,11 @@ class Project:
         for only if their hashes are unknown. Raises InputError that names everything which a person has to bring first.
         """
         made = self.plan(recipe, offline=offline, lock_if_missing=True)
+        if (lock := self.known(recipe, made.lock)) != made.lock:
+            say(f"{recipe.lock_path.name}: hashes that it lacked are those of the recipes that {recipe.name} extends")
+            write_lock(recipe, lock)
+            made = plan(recipe, lock)
+        self.say_behind(made)
         unpinned = made.lock.unpinned(last)
         if unpinned or not pulling:
             require_manual(recipe, made.lock, self.store, self.config, offline=offline, last=last)

@@ -13,6 +13,7 @@ from portside.fetch import JOBS, Fetcher, find_file
 from portside.inputs import archives, git, python
 from portside.inputs.debian.control import deb_date
 from portside.inputs.debian.resolve import resolve_base, resolve_packages
+from portside.lock.lower import complete
 from portside.lock.models import (
     ArchiveBase,
     Artefact,
@@ -52,6 +53,9 @@ def make_lock(
     Raises RecipeError where the recipe cannot be satisfied, InputError where something cannot be brought.
     """
     _check_update(recipe, old, update, below)
+    if old is not None and below is not None:
+        # What this recipe's own build was the first to see is not forgotten.
+        below = complete(below, old)
     resolver = _Resolver(recipe, old, update, below, store, config)
     with step(f"Resolving {recipe.name}"):
         return resolver.lock()

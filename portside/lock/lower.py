@@ -1,0 +1,50 @@
+"""What a lock shares with that of a recipe which its own extends: the inputs that both ask for in the same words."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from portside.lock.models import ArchiveBase, Lock, LockedEnv, LockedWeights, ManualFile, PackageSet
+
+Part = TypeVar("Part")
+
+
+def follow(lock: Lock, below: Lock) -> Lock:
+    """The lock with what it shares with `below` as that one has it, except what only this one knows the hash of."""
+    return _with(lock, below, lambda own, other: other if _known(other) or not _known(own) else own)
+
+
+def complete(lock: Lock, other: Lock) -> Lock:
+    """The lock, with hashes that it does not know filled in where `other` knows them and both ask for the same."""
+    return _with(lock, other, lambda own, theirs: theirs if _known(theirs) and not _known(own) else own)
+
+
+def _with(lock: Lock, other: Lock, choose: Callable[[object, object], object]) -> Lock:
+    """The lock with every part that both ask for in the same words as `choose(own, other's)` says."""
+    same = {request for request, words in lock.requests.items() if other.requests.get(request) == words}
+
+    def chosen(request: str, own: Part, theirs: Part | None) -> Part:
+        return choose(own, theirs) if request in same and theirs is not None else own  # type: ignore[return-value]
+
+    base = chosen("base", lock.base, other.base)
+    sets = tuple(chosen(f"env.{s.recipe}", s, other.env.of(s.recipe)) for s in lock.env.sets)
+    sources = {name: chosen(f"sources.{name}", s, other.sources.get(name)) for name, s in lock.sources.items()}
+    weights = {name: chosen(f"weights.{name}", w, other.weights.get(name)) for name, w in lock.weights.items()}
+    data = {name: chosen(f"data.{name}", d, other.data.get(name)) for name, d in lock.data.items()}
+    parts = {"base": base, "env": LockedEnv(sets=sets), "sources": sources, "weights": weights, "data": data}
+    if all(getattr(lock, name) == value for name, value in parts.items()):
+        return lock
+    groups = [base.epoch, *(part.epoch for part in (*sets, *sources.values(), *weights.values()))]
+    return lock.model_copy(update={**parts, "epoch": max(groups)})
+
+
+def _known(part: object) -> bool:
+    """Whether everything in a part of a lock has a hash. Git sources, .debs and packages from an index always have."""
+    if isinstance(part, ArchiveBase):
+        return bool(part.layers)
+    if isinstance(part, PackageSet):
+        return part.python is None or all(wheel.sha256 is not None for wheel in part.python.manual)
+    if isinstance(part, LockedWeights):
+        return all(file.sha256 is not None for file in part.files)
+    if isinstance(part, ManualFile):
+        return part.sha256 is not None
+    return True

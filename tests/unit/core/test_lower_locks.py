@@ -1,0 +1,125 @@
+"""A recipe repeats in its lock what it shares with the one it extends: what happens when that one's lock moves on."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from portside.lock.file import dump_lock, read_lock
+from portside.lock.models import ArchiveBase, ArchiveLayer, Lock
+from portside.overview import overview, overview_lines
+from portside.project import Project, write_lock
+
+ROOT = Path(__file__).parents[3]
+UPPER = ("chatglm-ptuning", "chatglm-ptuning-parallel", "chatglm-finetune")
+SEEN = {"sha256": "a" * 64, "size": 5, "layers": (ArchiveLayer(diff_id="b" * 64, size=7),), "epoch": 1}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.setenv("PORTSIDE_HOME", str(tmp_path / "home"))
+    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
+    return Project(tmp_path)
+
+
+def lock_of(project: Project, name: str) -> Lock:
+    found = read_lock(project.recipe(name).lock_path)
+    assert found is not None
+    return found
+
+
+def change(project: Project, name: str, **parts: Any) -> Lock:
+    lock = lock_of(project, name).model_copy(update=parts)
+    write_lock(project.recipe(name), lock)
+    return lock
+
+
+def with_numpy(lock: Lock, version: str) -> Any:
+    """The lock's env with another numpy in the set of chatglm."""
+    first, *others = lock.env.sets
+    assert first.python is not None
+    new = {"version": version, "file": f"numpy-{version}-py3-none-any.whl", "sha256": "c" * 64}
+    wheels = tuple(w.model_copy(update=new) if w.name == "numpy" else w for w in first.python.wheels)
+    python = first.python.model_copy(update={"wheels": wheels})
+    return lock.env.model_copy(update={"sets": (first.model_copy(update={"python": python}), *others)})
+
+
+def seen(lock: Lock, **more: Any) -> ArchiveBase:
+    assert isinstance(lock.base, ArchiveBase)
+    return lock.base.model_copy(update={**SEEN, **more})
+
+
+@pytest.mark.parametrize("name", ["chatglm", *UPPER, "chatglm-cpu", "minilm"])
+def test_the_committed_locks_agree(project: Project, name: str) -> None:
+    assert project.behind(project.recipe(name), lock_of(project, name)) == []
+
+
+@pytest.mark.parametrize("name", UPPER)
+def test_a_package_that_moved_below_is_named(project: Project, name: str) -> None:
+    change(project, "chatglm", env=with_numpy(lock_of(project, "chatglm"), "1.21.9"))
+    assert project.behind(project.recipe(name), lock_of(project, name)) == ["wheel numpy: 1.21.6 -> 1.21.9"]
+
+
+def test_what_a_recipe_asks_for_in_other_words_is_its_own(project: Project) -> None:
+    """chatglm-finetune has another transformers, chatglm-cpu another base and so packages of its own."""
+    lock = lock_of(project, "chatglm")
+    moved = lock.sources | {"transformers": lock.sources["ffmpy"]}
+    change(project, "chatglm", sources=moved, env=with_numpy(lock, "1.21.9"), base=seen(lock))
+    finetune = project.behind(project.recipe("chatglm-finetune"), lock_of(project, "chatglm-finetune"))
+    assert not any("transformers" in line for line in finetune)
+    cpu = project.behind(project.recipe("chatglm-cpu"), lock_of(project, "chatglm-cpu"))
+    assert cpu == ["source transformers: transformers-4.27.4.tar.gz -> ffmpy-0.3.1.tar.gz"]
+
+
+def test_what_only_the_upper_lock_knows_is_not_behind(project: Project) -> None:
+    upper = change(project, "chatglm-ptuning", base=seen(lock_of(project, "chatglm-ptuning")))
+    assert project.behind(project.recipe("chatglm-ptuning"), upper) == []
+
+
+def test_the_same_version_with_other_bytes_is_named(project: Project) -> None:
+    change(project, "chatglm", env=with_numpy(lock_of(project, "chatglm"), "1.21.6"))
+    [line] = project.behind(project.recipe("chatglm-ptuning"), lock_of(project, "chatglm-ptuning"))
+    assert line.startswith("wheel numpy: 1.21.6 -> 1.21.6 with sha256 cccccccccccc")
+
+
+def test_a_lower_lock_that_is_stale_or_damaged_says_nothing(project: Project) -> None:
+    recipe, lock = project.recipe("chatglm-ptuning"), lock_of(project, "chatglm-ptuning")
+    lower = lock_of(project, "chatglm")
+    change(project, "chatglm", env=with_numpy(lower, "1.21.9"), requests={})
+    assert project.behind(recipe, lock) == []
+    project.recipe("chatglm").lock_path.write_text("{")
+    assert project.behind(recipe, lock) == []
+    project.recipe("chatglm").lock_path.unlink()
+    assert project.behind(recipe, lock) == []
+
+
+def test_it_is_said_with_the_command_and_the_plan_stays(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = project.recipe("chatglm-ptuning-parallel")
+    before = project.plan(recipe)
+    project.say_behind(before)
+    assert capsys.readouterr().err == ""
+    change(project, "chatglm", env=with_numpy(lock_of(project, "chatglm"), "1.21.9"))
+    after = project.plan(recipe)
+    project.say_behind(after)
+    said = capsys.readouterr().err
+    assert "wheel numpy: 1.21.6 -> 1.21.9" in said
+    assert "invoke lock --recipe chatglm-ptuning-parallel" in said
+    assert [part.key for part in after.parts()] == [part.key for part in before.parts()]
+
+
+def test_the_list_of_recipes_shows_it(project: Project) -> None:
+    change(project, "chatglm", env=with_numpy(lock_of(project, "chatglm"), "1.21.9"))
+    rows = overview(project)
+    assert [row["name"] for row in rows if row["behind"]] == sorted(UPPER)
+    assert "    its lock is older than one below it: invoke lock --recipe chatglm-ptuning" in overview_lines(rows)
+
+
+def test_a_file_that_a_lower_recipe_has_seen_is_known(project: Project) -> None:
+    lock = lock_of(project, "chatglm-finetune")
+    assert project.known(project.recipe("chatglm-finetune"), lock) == lock
+    lower = change(project, "chatglm", base=seen(lock_of(project, "chatglm")))
+    assert project.known(project.recipe("chatglm-finetune"), lock).base == lower.base
+    own = lock.model_copy(update={"base": seen(lock, sha256="d" * 64)})
+    assert project.known(project.recipe("chatglm-finetune"), own) == own
+    assert dump_lock(own) == dump_lock(project.known(project.recipe("chatglm-finetune"), own))

@@ -104,7 +104,7 @@ def render(c: Context, recipe: str, output: str | None = None) -> None:
         fetch_all(plan_, p.fetcher(offline=False, lenient=True))
     render_to(plan_, p.store, folder)
     if lacking:
-        say(f"{missing_text(loaded, lacking)}\nThe contexts lack them; to have them: invoke fetch, then render again.")
+        say(f"{missing_text(loaded, lacking)}\nThe contexts lack them; with them: invoke render --recipe {recipe}")
     say(
         f"Rendered to {folder}: DOCKER_BUILDKIT=1 docker build --network none --tag {recipe} {shlex.quote(str(folder))}"
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from portside.errors import BuildError
+from portside.errors import RECIPE, BuildError
 from portside.inputs.debian.base import make_base as make_root_fs
 from portside.layers.canonical import canonicalise
 from portside.layers.index import Index
@@ -37,5 +37,5 @@ def bring_base(base: DebianBase, store: Store) -> None:
         raise BuildError(
             f"the base made here has diff ID {made.digest}, the lock says {base.diff_id}",
             f"Both are of the same .debs: this machine's mmdebstrap does something else. The blob made here is kept at "
-            f"{store.layout.blob(made.digest)}; `invoke lock --update base` locks it.",
+            f"{store.layout.blob(made.digest)}; to lock it: invoke lock --recipe {RECIPE} --update base",
         )

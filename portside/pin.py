@@ -34,7 +34,7 @@ def _packages(packages: PackageSet, fetcher: Fetcher, store: Store) -> PackageSe
     if python is None or all(wheel.sha256 is not None for wheel in python.manual):
         return packages
     manual = tuple(_wheel(wheel, fetcher, store) for wheel in python.manual)
-    dates = [newest_date(store.inputs.require(wheel.sha256 or "", wheel.file).path) for wheel in manual]
+    dates = [newest_date(store.inputs.require(wheel.sha256 or "", wheel.file).path, wheel.file) for wheel in manual]
     epoch = max([packages.epoch, *dates])
     return packages.model_copy(update={"epoch": epoch, "python": python.model_copy(update={"manual": manual})})
 

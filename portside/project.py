@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from portside.config import Config, load_config
-from portside.errors import LockError
+from portside.errors import LockError, PortsideError
 from portside.lock.file import check_lock, differences, dump_lock, read_lock
 from portside.lock.lower import complete, follow
 from portside.lock.models import Lock
@@ -78,7 +78,11 @@ class Project:
                 say(f"{recipe.name} extends {lower.name}, which is locked first")
                 below = self.make_lock(lower)[1]
         old = read_lock(recipe.lock_path)
-        new = make_lock(recipe, old, update, self.store, self.config, below)
+        try:
+            new = make_lock(recipe, old, update, self.store, self.config, below)
+        except PortsideError as error:
+            error.name_recipe(recipe.name)
+            raise
         if new != old:
             write_lock(recipe, new)
         return old, new

@@ -10,6 +10,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -28,6 +29,8 @@ LARGEST_JSON = 8 << 20
 """Bytes of a manifest or a config."""
 _SPACE_STEP = 256 << 20
 """Bytes after which the disk is asked again whether it takes more: what will come out is not known before."""
+_MAKERS = "`docker save`, `podman save`, `skopeo copy` or `invoke save`"
+_REMEDY = f"Nothing of it is used. Copy it anew if it was damaged on its way, or make it again with {_MAKERS}."
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}")
 _HEX = re.compile(r"[0-9a-f]{64}")
 
@@ -65,8 +68,11 @@ def read_archive(path: Path, store: Store, check: Callable[[str], object] | None
         size = path.stat().st_size
         stream = io.BufferedReader(path.open("rb", buffering=0), CHUNK)
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    with stream, store.workspace() as folder, Hasher() as hasher:
+        raise InputError(
+            f"{path} cannot be read: {error.strerror}",
+            f"Name an image archive: a file of {_MAKERS}.",
+        ) from None
+    with stream, store.workspace() as folder, Hasher() as hasher, _named(path):
         with transfer(path.name, size) as advance:
             outer = Watched(stream, advance, hasher if check else None)
             source = as_file(decompressed(cast(BinaryIO, outer), detect(stream.peek(4)[:4]), path.name))
@@ -84,6 +90,16 @@ def read_archive(path: Path, store: Store, check: Callable[[str], object] | None
                 if not store.layout.has(blob.digest):
                     files.publish(found.by_diff_id[blob.digest].path, store.layout.blob(blob.digest))
     return Archive(tuple(images), hasher.hexdigest() if check else None)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Every error says which archive, and what to do about it."""
+    try:
+        yield
+    except InputError as error:
+        problem = error.problem if path.name in error.problem else f"{path}: {error.problem}"
+        raise InputError(problem, error.solution or _REMEDY) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +189,7 @@ class _Members:
         if not found:
             raise InputError(
                 f"{self._archive} is no image archive: it has neither manifest.json nor index.json with an image",
-                "Make it with `docker save`, `podman save`, `skopeo copy` or `invoke save`.",
+                f"Make it with {_MAKERS}.",
             )
         return found
 

@@ -99,14 +99,14 @@ def _fields(block: bytes) -> tuple[bytes, int, bytes, bytes]:
     name, _, _, _, size, _, checksum, kind, link, magic, _, _, _, _, prefix = _HEADER.unpack(block)
     told = _octal(checksum)
     if told != sum(block) - sum(checksum) + 8 * ord(" "):
-        raise InputError("the archive is no tar, or damaged")
+        raise InputError("it is no tar, or it is damaged")
     name = name.partition(b"\0")[0]
     if magic[:6] == b"ustar\0" and (prefix := prefix.partition(b"\0")[0]):
         name = prefix + b"/" + name
     # GNU: the first bit says that a number is binary, big-endian.
     length = int.from_bytes(size[1:], "big") if size[0] == 0x80 else _octal(size)
     if length > LARGEST_MEMBER:
-        raise InputError(f"the archive is no tar, or damaged: a member of {length} bytes")
+        raise InputError(f"it is no tar, or it is damaged: a member of {length} bytes")
     return kind, length, name, link.partition(b"\0")[0]
 
 
@@ -115,7 +115,7 @@ def _octal(field: bytes) -> int:
     try:
         return int(text, 8) if text else 0
     except ValueError:
-        raise InputError("the archive is no tar, or damaged") from None
+        raise InputError("it is no tar, or it is damaged") from None
 
 
 def _number(text: str) -> int:

@@ -19,6 +19,17 @@ from portside.store.layout import Blob, Image
 from portside.tree import Entry, encode_path
 
 
+def check_output(path: Path, *, force: bool) -> None:
+    """Raise RecipeError unless an archive may become the file `path`. force: a file that is there is replaced."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise RecipeError(f"{path}: there is no folder {folder}", f"Make it (mkdir -p {folder}), or name another.")
+    if path.is_dir():
+        raise RecipeError(f"{path} is a folder", "Name a file.")
+    if path.exists() and not force:
+        raise RecipeError(f"{path} exists already", "Name another file, or replace it with --force.")
+
+
 def write_archive(image: Image, names: Sequence[str], store: Store, path: Path, kind: Compression = "none") -> int:
     """Write an image of the store to a file, which appears under its name when it is complete; gives its bytes.
 
@@ -36,7 +47,10 @@ def write_archive(image: Image, names: Sequence[str], store: Store, path: Path, 
                 size += out.write(piece)
         part.replace(path)
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from None
+        raise InputError(
+            f"{path} cannot be written: {error.strerror}",
+            "Look at the rights and the space there, or name another file.",
+        ) from None
     finally:
         part.unlink(missing_ok=True)
     return size

@@ -62,7 +62,8 @@ def open_side(operand: str, store: Store, stack: ExitStack) -> Side:
     known = ", ".join(refs) or "none"
     raise RecipeError(
         f"there is no image or layer {operand!r}: no such file, no such image in the store, and no digest",
-        f"Build it (invoke build --recipe R), or name one of: {known}; or the first digits of a diff ID or image ID.",
+        "Build the recipe first (invoke build --recipe NAME), or give the first digits of a diff ID or image ID. "
+        f"The images here: {known}.",
     )
 
 
@@ -70,9 +71,9 @@ def _image(name: str, store: Store, image_id: str, layers: list[str]) -> Side:
     config = json.loads(store.layout.blob(image_id).read_bytes())
     files = tuple(LayerFile(digest, store.layout.blob(digest)) for digest in layers)
     if missing := [file.digest for file in files if not file.path.is_file()]:
-        raise RecipeError(
-            f"{name}: the store no longer has its layer {missing[0]}", "Build it again: invoke build --recipe R"
-        )
+        recipe = ((config.get("config") or {}).get("Labels") or {}).get("portside.recipe")
+        remedy = f"Build it again: invoke build --recipe {recipe}" if recipe else "Load it again: invoke load"
+        raise RecipeError(f"{name}: the store no longer has its layer {missing[0]}", remedy)
     return Side(name, "image", image_id, config, files)
 
 
@@ -86,7 +87,7 @@ def _by_digest(name: str, prefix: str, store: Store) -> Side:
         what = f"{len(found)} things begin with {prefix}: {', '.join(f[:16] for f in found)}" if found else ""
         raise RecipeError(
             what or f"the store has no layer and no image whose digest begins with {prefix}",
-            "Give more digits." if found else "`invoke inspect --recipe R` names diff IDs and image IDs.",
+            "Give more digits." if found else "`invoke inspect --recipe NAME` names diff IDs and image IDs.",
         )
     digest = found[0]
     if digest in images:

@@ -21,8 +21,8 @@ _VERSION = re.compile(r"^Docker version (\d+)\.(\d+)")
 _STEP = re.compile(r"^#(\d+) (\[.+)$")
 _STEP_ERROR = re.compile(r"^#(\d+) ERROR\b")
 _UNREACHABLE = re.compile(r"cannot connect to the docker daemon|error during connect", re.IGNORECASE)
-_KEPT = ("PATH", "HOME", "SSH_AUTH_SOCK", "TMPDIR")
-"""What the command may know of the person's environment: programs, and how to reach a daemon by SSH."""
+_KEPT = ("PATH", "HOME", "TMPDIR")
+"""What the command may know of the person's environment."""
 
 
 @dataclass(frozen=True, slots=True)

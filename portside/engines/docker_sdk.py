@@ -1,5 +1,6 @@
 """The docker SDK, imported only when it is needed (0.13 s), and its errors in our words."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,11 +37,26 @@ def _client(endpoint: Endpoint, version: str) -> Any:
         has_pair = all(Path(path).is_file() for path in pair)
         ca = str(folder / "ca.pem") if endpoint.verify else None
         tls = TLSConfig(client_cert=pair if has_pair else None, ca_cert=ca, verify=endpoint.verify)
-    ssh = endpoint.host.startswith("ssh://")
-    client: Any = docker.APIClient(base_url=endpoint.host, version=version, tls=tls, use_ssh_client=ssh)
+    client: Any = docker.APIClient(base_url=endpoint.host, version=version, tls=tls)
     client.trust_env = False  # proxies and certificates for the web (REQUESTS_CA_BUNDLE) are none for the daemon
     client.timeout = None  # loading a large layer is silent for minutes
     return client
+
+
+_REMEDIES = (
+    (r"network \S+ not found", "List the engine's networks with `docker network ls`, or leave --network out."),
+    (r"port is already allocated|address already in use", "Choose another --port; `docker ps` shows who has this one."),
+    (r"unable to find user|no matching entries in passwd", "Give --user a user of the image, or UID[:GID]."),
+    (r"bind source path does not exist", "The path must exist on the machine that the engine runs on."),
+    (r"no space left on device", "Free some space where the engine keeps its data: docker system df"),
+    (r"executable file not found|no such file or directory", "Look at the command, and at what the image has."),
+)
+"""What Docker complains about, and what a person can do."""
+
+
+def _remedy(complaint: str) -> str:
+    known = (remedy for pattern, remedy in _REMEDIES if re.search(pattern, complaint, re.IGNORECASE))
+    return next(known, "The daemon's log may say more: journalctl -u docker, or the file that it writes to.")
 
 
 @contextmanager
@@ -52,7 +68,8 @@ def explained(doing: str) -> Iterator[None]:
     try:
         yield
     except docker.errors.APIError as error:
-        raise EngineError(f"Docker failed while {doing}: {error.explanation or error}") from error
+        said = str(error.explanation or error)
+        raise EngineError(f"Docker failed while {doing}: {said}", _remedy(said)) from error
     except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
         raise EngineError(
             f"Docker broke off while {doing}: {error}",

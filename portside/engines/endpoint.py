@@ -28,7 +28,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A daemon. host: `unix:///PATH`, `tcp://NAME:PORT` or `ssh://…`.
+    """A daemon. host: `unix:///PATH` or `tcp://NAME:PORT`.
 
     certificates: for TLS, the folder of ca.pem, cert.pem and key.pem. verify: check the daemon's certificate.
     """
@@ -55,8 +55,8 @@ class Endpoint:
 
     @property
     def is_plain(self) -> bool:
-        """Whether `get` can talk to the daemon; TLS and SSH are left to the SDK."""
-        return self.certificates is None and not self.host.startswith("ssh://")
+        """Whether `get` can talk to the daemon; TLS is left to the SDK."""
+        return self.certificates is None
 
     def api_version(self) -> str | None:
         """Ask the daemon for its API version in one short round trip; None where only the SDK can ask.
@@ -65,9 +65,8 @@ class Endpoint:
         """
         if self.is_plain:
             return self._request("/_ping", PING_SECONDS).version
-        if not self.host.startswith("ssh://"):
-            with self._explained(), self._connect():
-                pass
+        with self._explained(), self._connect():
+            pass
         return None
 
     def get(self, path: str) -> Answer:
@@ -112,6 +111,8 @@ class Endpoint:
         return sock
 
     def _address(self) -> tuple[str, int]:
+        if self.host.startswith("ssh://"):
+            raise _by_ssh(self.host)
         try:
             url = urlsplit(self.host)
             if url.scheme in ("tcp", "http", "https") and url.hostname:
@@ -120,8 +121,19 @@ class Endpoint:
             pass
         raise EngineError(
             f"DOCKER_HOST is {self.host!r}, which is no address of a daemon",
-            "Use unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST, or unset it.",
+            "Use unix:///PATH or tcp://HOST:PORT, or unset it.",
         )
+
+
+def _by_ssh(host: str) -> EngineError:
+    """A daemon behind SSH is reached through a forwarded socket: ssh does it better than an SSH library of our own."""
+    rest, _, port = host.removeprefix("ssh://").split("/")[0].rpartition(":")
+    target = f"-p {port} {rest}" if rest and port.isdecimal() else host.removeprefix("ssh://").split("/")[0]
+    return EngineError(
+        f"the engine's address is {host}, and Portside does not speak SSH",
+        f"Let ssh forward the daemon's socket: ssh -fnNT -L /tmp/docker-remote.sock:/var/run/docker.sock {target}; "
+        "then: export DOCKER_HOST=unix:///tmp/docker-remote.sock",
+    )
 
 
 def no_daemon(host: str, reason: str) -> EngineError:

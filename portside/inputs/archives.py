@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, BinaryIO, TypeVar, cast
 
@@ -51,28 +52,34 @@ _YEAR_1981 = calendar.timegm((1981, 1, 1, 0, 0, 0))
 _YEAR_2101 = calendar.timegm((2101, 1, 1, 0, 0, 0))
 
 
-def sdist_tree(path: Path, spool: Spool) -> Tree:
+def sdist_tree(path: Path, spool: Spool, called: str | None = None) -> Tree:
     """The files of an sdist (tar with any compression, or zip) without the one folder that holds them all.
+
+    called: here and below, the file's name for people, where that is not its name in the store.
 
     Modes become 0644, or 0755 where the owner may execute; everything belongs to root; times stay. Links stay if
     they lead to a place inside; a hard link becomes a file of its own. The contents live as long as `spool`.
     """
-    with _checked(path):
+    with _checked(path, called):
         return _zip_tree(path, spool) if _is_zip(path) else _tar_tree(_unpacked_tar(path, spool))
 
 
-def wheel_members(path: Path, patterns: Sequence[str]) -> list[tuple[str, int]]:
+def wheel_members(path: Path, patterns: Sequence[str], called: str | None = None) -> list[tuple[str, int]]:
     """Name and size in bytes of a wheel's members that match one of the patterns, sorted by name.
 
     The globs are those of patch steps (`**` spans folders). Raises InputError for a pattern that matches nothing.
     """
-    with _checked(path), zipfile.ZipFile(path) as archive:
+    with _checked(path, called), zipfile.ZipFile(path) as archive:
         files = {info.filename: info.file_size for info in archive.infolist() if not info.is_dir()}
     found: set[str] = set()
     for pattern in patterns:
         matching = {name for name in files if matches([pattern], name)}
         if not matching:
-            raise InputError(f"{path.name} has no member that matches {pattern}", "List them: unzip -l FILE")
+            close = get_close_matches(pattern, files, 3) or sorted(files)[:3]
+            raise InputError(
+                f"{called or path.name} has no member that matches {pattern}",
+                f"It has {len(files)} members, such as {', '.join(close)}. All of them: unzip -l {path}",
+            )
         found |= matching
     return [(name, files[name]) for name in sorted(found)]
 
@@ -84,24 +91,25 @@ class ZipMember:
     path: Path
     name: str
     size: int
+    called: str | None = None
 
     def open(self) -> BinaryIO:
-        with _checked(self.path), zipfile.ZipFile(self.path) as archive:
-            return cast(BinaryIO, _MemberStream(self.path, archive.open(self.name)))
+        with _checked(self.path, self.called), zipfile.ZipFile(self.path) as archive:
+            return cast(BinaryIO, _MemberStream(self, archive.open(self.name)))
 
 
 class _MemberStream(io.RawIOBase):
     """An open member; bytes that cannot be decompressed or have another checksum are an InputError."""
 
-    def __init__(self, path: Path, member: IO[bytes]) -> None:
-        self._path = path
+    def __init__(self, of: ZipMember, member: IO[bytes]) -> None:
+        self._of = of
         self._member = member
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int | None = -1) -> bytes:
-        with _checked(self._path):
+        with _checked(self._of.path, self._of.called):
             return self._member.read(-1 if size is None else size)
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
@@ -114,35 +122,35 @@ class _MemberStream(io.RawIOBase):
         super().close()
 
 
-def open_member(path: Path, name: str) -> ZipMember:
+def open_member(path: Path, name: str, called: str | None = None) -> ZipMember:
     """A wheel's member as a Content."""
-    with _checked(path), zipfile.ZipFile(path) as archive:
+    with _checked(path, called), zipfile.ZipFile(path) as archive:
         try:
-            return ZipMember(path, name, archive.getinfo(name).file_size)
+            return ZipMember(path, name, archive.getinfo(name).file_size, called)
         except KeyError:
-            raise InputError(f"{path.name} has no member {name}", "Correct the member's name.") from None
+            raise InputError(f"{called or path.name} has no member {name}", f"List them: unzip -l {path}") from None
 
 
-def newest_date(path: Path) -> int:
+def newest_date(path: Path, called: str | None = None) -> int:
     """The newest time of a member of a wheel or sdist, seconds since 1970 (UTC); 0 if no member has a real one.
 
     Zip times have no zone and count as UTC. The year 1980 (zip's zero) and years after 2100 are no real times.
     """
-    with _checked(path):
+    with _checked(path, called):
         times = _zip_times(path) if _is_zip(path) else _tar_times(path)
         return max((time for time in times if _YEAR_1981 <= time < _YEAR_2101), default=0)
 
 
 @contextmanager
-def _checked(path: Path) -> Iterator[None]:
+def _checked(path: Path, called: str | None = None) -> Iterator[None]:
     try:
         yield
     except _BROKEN as error:
-        raise InputError(f"{path.name} is broken: {error}", _REMEDY) from None
+        raise InputError(f"{called or path.name} is broken: {error}", _REMEDY) from None
     except InputError as error:
         if error.solution is not None:
             raise
-        raise InputError(f"{path.name}: {error.problem}", _REMEDY) from None
+        raise InputError(f"{called or path.name}: {error.problem}", _REMEDY) from None
 
 
 def _is_zip(path: Path) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from portside.config import Config
-from portside.errors import InputError, RecipeError
+from portside.errors import RECIPE, InputError, RecipeError
 from portside.inputs.git_mirror import Blobs, Mirror
 from portside.inputs.spool import Spool
 from portside.inputs.transfer import shown
@@ -67,7 +67,7 @@ def fetch(source: GitSource, store: "Store", config: Config, offline: bool) -> N
         if offline and not mirror.has(source.commit):
             raise InputError(
                 f"commit {source.commit} of {shown(source.url)} is not in the store",
-                "Fetch it with a network: invoke fetch --recipe R",
+                f"Fetch it with a network: invoke fetch --recipe {RECIPE}",
             )
         mirror.need(source.commit)
     _check_tree(mirror, source)
@@ -133,7 +133,7 @@ def _check_tree(mirror: Mirror, source: GitSource) -> None:
     if found != source.tree:
         raise InputError(
             f"commit {source.commit} of {shown(source.url)} has the tree {found}, the lock says {source.tree}",
-            "The lock was edited or is damaged; make it anew with `invoke lock`.",
+            f"The lock was edited or is damaged. Restore it, or lock anew: invoke lock --recipe {RECIPE} --update all",
         )
 
 

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from portside import progress
 from portside.config import Config
-from portside.errors import InputError
+from portside.errors import RECIPE, InputError
 from portside.inputs.spool import Spool
 from portside.inputs.transfer import shown
 from portside.store.files import make_folder
@@ -118,7 +118,8 @@ class Mirror:
             return self.git("rev-parse", "--verify", "--quiet", "--end-of-options", expression).decode().strip()
         except InputError:
             raise InputError(
-                f"{shown(self._url)}: {revision} is no commit that the store has", "invoke fetch --recipe R brings it."
+                f"{shown(self._url)}: {revision} is no commit that the store has",
+                f"Bring it: invoke fetch --recipe {RECIPE}",
             ) from None
 
 

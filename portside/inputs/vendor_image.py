@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from portside.archive.read import ArchiveImage, read_archive
-from portside.errors import InputError
+from portside.errors import RECIPE, InputError
 from portside.lock.models import LINE, REFERENCE, VARIABLE, ArchiveBase, ArchiveLayer
 from portside.store import Store
 
-OTHER_FILE = "It is another file than the locked one; if it is meant, lock it: invoke lock --recipe R --update base"
+OTHER_FILE = f"It is not the locked file; if it is meant, lock it: invoke lock --recipe {RECIPE} --update base"
 
 
 def read_vendor_image(path: Path, base: ArchiveBase, store: Store) -> ArchiveBase:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from portside.errors import LockError
+from portside.errors import RECIPE, LockError
 from portside.lock.models import Deb, DebianBase, GitSource, Lock
 
 
@@ -62,5 +62,7 @@ def _files(lock: Lock) -> Iterator[LockedFile]:
     for weights in lock.weights.values():
         for file in () if weights.wheel is not None else weights.files:
             if file.sha256 is None or file.size is None:
-                raise LockError(f"the lock has no sha256 for {file.path}", "Fetch it once: invoke fetch --recipe R")
+                raise LockError(
+                    f"the lock has no sha256 for {file.path}", f"Fetch it once: invoke fetch --recipe {RECIPE}"
+                )
             yield LockedFile(file.path, file.sha256, file.size)

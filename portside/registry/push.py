@@ -10,7 +10,7 @@ from pathlib import Path
 from portside.build import stored_image
 from portside.canonical import sha256_hex
 from portside.compression import Compression, compressed
-from portside.errors import RegistryError
+from portside.errors import RECIPE, RegistryError
 from portside.image import parts_up_to
 from portside.parallel import run_all
 from portside.plan import LayerPlan, Part, Plan
@@ -125,8 +125,8 @@ class _Pushing:
             raise RegistryError(
                 f"{self._client.repository} has {part.layer}/{part.name} as sha256:{there.diff_id}, here it is "
                 f"sha256:{here.digest}, of the same key",
-                "One of the two builds is not reproducible (invoke verify). Pull theirs into an empty store, or delete "
-                "the tag there.",
+                f"One of the two builds is not reproducible (invoke verify --recipe {RECIPE}). "
+                "Pull theirs into an empty store, or delete the tag there.",
             )
 
     def _upload(self, layers: Sequence[LayerPlan]) -> dict[str, Blob]:

@@ -65,7 +65,7 @@ def unpack_data(lock: Lock, names: Sequence[str], store: Store) -> None:
                 continue
             place = store.inputs.require(locked.sha256 or "", locked.file)
             with step(f"Unpacking {locked.file}"), store.workspace() as work, Spool(work) as spool:
-                tree = archives.sdist_tree(place.path, spool)
+                tree = archives.sdist_tree(place.path, spool, locked.file)
                 tree.write_to(work / "tree")
                 files.make_folder(folder.parent)
                 (work / "tree").rename(folder)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from portside.canonical import CHUNK, copy_and_hash
-from portside.errors import InputError
+from portside.errors import RECIPE, InputError
 from portside.progress import say
 from portside.store import files
 from portside.tree import FileRange
@@ -64,7 +64,8 @@ class Inputs:
         found = self.verified(sha256)
         if found is None:
             raise InputError(
-                f"{name} (sha256 {sha256}) is not in the store", "Fetch it with a network: invoke fetch --recipe R"
+                f"{name} (sha256 {sha256}) is not in the store",
+                f"Fetch it with a network: invoke fetch --recipe {RECIPE}",
             )
         return found
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from portside.canonical import sha256_hex
 from portside.config import Config
-from portside.errors import InputError, LockError, RecipeError
+from portside.errors import RECIPE, InputError, LockError, RecipeError
 from portside.inputs.debian.apt import PrivateApt, Simulation
 from portside.inputs.debian.control import (
     NAME,
@@ -89,7 +89,7 @@ def resolve_packages(
         if done.changes:
             raise LockError(
                 "these packages need another base than the locked one: " + "; ".join(done.changes),
-                "Update the base as well: invoke lock --recipe R --update all",
+                f"Update the base as well: invoke lock --recipe {RECIPE} --update all",
             )
         return _debs(apt, done, kept)
 
@@ -202,7 +202,7 @@ def _install(apt: PrivateApt, specs: Sequence[str], kept: dict[str, Deb]) -> Sim
         if moved:
             raise LockError(
                 f"the locked versions do not go with what is asked for:\n{done.problem}",
-                f"Let these change as well: invoke lock --recipe R --update {' --update '.join(moved)}",
+                f"Let these change as well: invoke lock --recipe {RECIPE} --update {' --update '.join(moved)}",
             )
     raise RecipeError(f"these packages of {apt.suite} do not go together:\n{done.problem}")
 
@@ -233,7 +233,8 @@ def _installed(apt: PrivateApt, base: Sequence[Deb], store: Store) -> list[Stanz
         if stanza is None:
             raise InputError(
                 f"{deb.name} {deb.version} of the base has left the mirror and is not in the store",
-                "Bring it first: invoke fetch --recipe R; or update the base: invoke lock --recipe R --update all",
+                f"Bring it first: invoke fetch --recipe {RECIPE}; or update the base: "
+                f"invoke lock --recipe {RECIPE} --update all",
             )
         fields.append(own_fields(stanza))
     return fields

@@ -269,7 +269,7 @@ def test_a_bomb_is_refused_long_before_it_has_unpacked(tmp_path: Path, store: St
 
 
 def test_what_cannot_be_read(tmp_path: Path, store: Store) -> None:
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match=r"cannot be read(.|\n)*Name an image archive"):
         read_archive(tmp_path / "nothing.tar", store)
     with pytest.raises(InputError):
         read_archive(tmp_path, store)
@@ -303,3 +303,12 @@ def test_a_damaged_archive_is_the_same_image_or_an_error(
         assert [f"sha256:{layer.digest}" for layer in image.layers] == json.loads(image.config)["rootfs"]["diff_ids"]
     for digest in blobs(store):
         assert sha(store.layout.blob(digest).read_bytes()) == digest
+
+
+def test_a_file_that_is_no_archive_is_named_with_what_to_do(tmp_path: Path, store: Store) -> None:
+    path = tmp_path / "README.md"
+    path.write_text("# No archive\n" * 100)
+    with pytest.raises(InputError) as caught:
+        read_archive(path, store)
+    assert str(caught.value).startswith(f"{path}: it is no tar, or it is damaged\n  ")
+    assert "`docker save`" in str(caught.value)

@@ -10,7 +10,7 @@ import pytest
 from archives import CONFIG, LAYERS, put_image, sha
 
 from portside.archive.read import read_archive
-from portside.archive.write import compression_of, write_archive
+from portside.archive.write import check_output, compression_of, write_archive
 from portside.compression import Compression
 from portside.errors import InputError, RecipeError, StoreError
 from portside.store import Store
@@ -113,3 +113,16 @@ def test_names_say_the_compression() -> None:
     ]
     with pytest.raises(RecipeError, match="is no name of an archive"):
         compression_of("a.zip")
+
+
+def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
+    path = tmp_path / "image.tar"
+    check_output(path, force=False)
+    path.write_bytes(b"precious")
+    with pytest.raises(RecipeError, match=r"exists already(.|\n)*--force"):
+        check_output(path, force=False)
+    check_output(path, force=True)
+    with pytest.raises(RecipeError, match="is a folder"):
+        check_output(tmp_path, force=True)
+    with pytest.raises(RecipeError, match=r"no folder .*/nowhere(.|\n)*mkdir -p "):
+        check_output(tmp_path / "nowhere" / "image.tar", force=False)

@@ -119,3 +119,15 @@ def test_the_engine_is_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORTSIDE_ENGINE", "chroot")
     with pytest.raises(EngineError, match="'chroot'"):
         open_engine()
+
+
+@pytest.mark.parametrize(
+    ("host", "target"), [("ssh://me@far", "me@far"), ("ssh://far:2222", "-p 2222 far"), ("ssh://far/x", "far")]
+)
+def test_a_daemon_behind_ssh_is_refused_with_the_command_that_forwards_it(host: str, target: str) -> None:
+    with pytest.raises(EngineError) as caught:
+        Endpoint(host).api_version()
+    assert "Portside does not speak SSH" in caught.value.problem
+    assert caught.value.solution is not None
+    assert f"/var/run/docker.sock {target};" in caught.value.solution
+    assert "DOCKER_HOST=unix:///" in caught.value.solution

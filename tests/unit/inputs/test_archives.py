@@ -363,3 +363,16 @@ def test_a_spool_is_gone_after_its_block(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="more than 3 bytes"):
             spool.append(io.BytesIO(b"four"), limit=3)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_messages_name_the_file_as_people_know_it(tmp_path: Path, spool: Spool) -> None:
+    """In the store an archive is called by its hash."""
+    path = wheel(tmp_path).rename(tmp_path / ("ab" * 32))
+    with pytest.raises(InputError, match=rf"^x-1\.whl has no member that matches \*\.bin\n.*unzip -l {path}"):
+        archives.wheel_members(path, ["*.bin"], "x-1.whl")
+    with pytest.raises(InputError, match=r"^x-1\.whl has no member nothing\n"):
+        archives.open_member(path, "nothing", "x-1.whl")
+    path.write_bytes(path.read_bytes()[:50])
+    for read in (archives.newest_date, lambda at, name: archives.sdist_tree(at, spool, name)):
+        with pytest.raises(InputError, match=r"^x-1.whl is broken: "):
+            read(path, "x-1.whl")

@@ -115,7 +115,7 @@ def render(c: Context, recipe: str, output: str | None = None) -> None:
         "recipe": RECIPE,
         "layer": f"the last layer to build: {LAYER}",
         "offline": "use only what is on this machine",
-        "no-cache": "build every layer again",
+        "no-cache": "build every layer again, and read the whole base",
         "no-pull": NO_PULL,
         "engine": ENGINE,
         "json": JSON,

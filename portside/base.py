@@ -30,7 +30,7 @@ def make_base(suite: str, architecture: str, epoch: int, debs: Sequence[Deb], st
 def bring_base(base: DebianBase, store: Store) -> None:
     """Make the locked base unless the store has it. Raises BuildError where the result is not what the lock says."""
     with store.lock(f"base-{base.diff_id}"):
-        if store.layout.has(base.diff_id):
+        if store.layout.has(base.diff_id, base.size):
             return
         made = make_base(base.suite, base.architecture, base.epoch, base.debs, store)
     if made.digest != base.diff_id:

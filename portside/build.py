@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from portside import data
 from portside.canonical import digest_of
 from portside.engines import Engine, ImageLayer, ImageToLoad
-from portside.errors import BuildError, EngineError, PortsideError
+from portside.errors import BuildError, DamagedError, EngineError, PortsideError
 from portside.fetch import JOBS, Fetcher
 from portside.image import image_name, make_image, parent_image
 from portside.inputs.spool import Spool
@@ -63,10 +64,33 @@ def build(
 ) -> list[Built]:
     """Build what is missing up to the layer `last`, keep the images in the store and load them into the engine.
 
-    no_cache: build every part again, whatever the store or a registry has.
+    no_cache: build every part again, whatever the store or a registry has, and read the whole base.
     registries: repositories that are asked for a layer before it is built; what they give is verified.
     What a part needs is fetched first. Raises the first error of any part; finished parts stay in the store.
+    A blob that turns out to be damaged when an engine is to get it is put aside and made again.
     """
+    seen: set[str] = set()
+    while True:
+        try:
+            return _build(plan, store, fetcher, engine, last, no_cache, registries)
+        except DamagedError as error:
+            # Each time one blob less is in the store; a blob that was made a moment ago and is damaged ends it.
+            if error.problem in seen:
+                raise
+            seen.add(error.problem)
+            say(f"{error.problem}, and made again")
+            no_cache = False
+
+
+def _build(
+    plan: Plan,
+    store: Store,
+    fetcher: Fetcher,
+    engine: Engine,
+    last: str,
+    no_cache: bool,
+    registries: Sequence[str],
+) -> list[Built]:
     builder = _Builder(plan, store, engine, no_cache)
     wanted = layers_up_to(plan, last)
     parts = [part for layer in wanted for part in layer.parts]
@@ -176,10 +200,7 @@ def load_images(plan: Plan, built: Sequence[Built], store: Store, engine: Engine
 
 
 def to_load(image: Image, store: Store, tags: Sequence[str]) -> ImageToLoad:
-    layers = tuple(
-        ImageLayer(blob.digest, blob.size, FileRange(store.layout.blob(blob.digest), 0, blob.size).open)
-        for blob in image.layers
-    )
+    layers = tuple(ImageLayer(blob.digest, blob.size, partial(store.layout.open, blob)) for blob in image.layers)
     return ImageToLoad(image.config, layers, tuple(tags))
 
 
@@ -209,13 +230,29 @@ class _Builder:
             self._engine.remove_image(tag)
 
     def has(self, part: Part) -> bool:
-        # The base is an input that the lock pins: building it again could only give the same bytes or an error.
-        if self._no_cache and part.kind != "base":
-            return False
         blob = blob_of(part, self._store)
-        if blob is not None:
-            self.blobs[part.key] = blob
-        return blob is not None
+        if blob is None or not self._has_locked_size(part, blob):
+            return False
+        if self._no_cache:
+            try:
+                self._store.layout.check(blob)
+            except DamagedError as error:
+                say(error.problem)
+                return False
+            # The base is an input that the lock pins: building it again could only give the same bytes or an error.
+            if part.kind != "base":
+                return False
+        self.blobs[part.key] = blob
+        return True
+
+    def _has_locked_size(self, part: Part, blob: Blob) -> bool:
+        """Whether a base's blob is as large as the lock says; of other parts the store has noted the size."""
+        base = self._plan.lock.base
+        if part.kind != "base":
+            return True
+        if base.kind == "debian":
+            return blob.size == base.size
+        return all(blob.size == layer.size for layer in base.layers if layer.diff_id == blob.digest)
 
     def make(self, missing: Sequence[Part], fetcher: Fetcher) -> None:
         """Data parts beside each other and beside the run parts, which follow each other."""
@@ -259,7 +296,7 @@ class _Builder:
         with self._store.layout.new_blob() as new:
             written = write_layer(layer, new.stream)
             new.commit(written.diff_id)
-        self._store.keep("keys", part.key, {"diff_id": written.diff_id})
+        self._store.keep("keys", part.key, {"diff_id": written.diff_id, "size": written.size})
         self.blobs[part.key] = Blob(written.diff_id, written.size)
 
     def _run(self, part: Part) -> None:
@@ -293,6 +330,8 @@ class _Builder:
                 with engine.new_layers(tag, len(parent.layers)) as sources:
                     layer = canonicalise([read(source) for source in sources], self._index(part), part.epoch)
                     self._keep(part, layer)
+            except DamagedError:
+                raise
             except PortsideError:
                 kept = self._store.home / "logs" / f"{self._plan.recipe.name}-{part.layer}-{part.name}.log"
                 kept.parent.mkdir(exist_ok=True)

@@ -55,6 +55,10 @@ class StoreError(PortsideError):
     exit_code = 5
 
 
+class DamagedError(StoreError):
+    """A layer's blob whose bytes are no longer what they were; it is put aside, so that a build makes it again."""
+
+
 class EngineError(PortsideError):
     """No engine answers, it cannot do what is needed, or it failed."""
 

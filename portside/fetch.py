@@ -77,7 +77,7 @@ class Fetcher:
         """The base layers; its .debs only where they have to be made."""
         if base.kind == "archive":
             self.archive(base)
-        elif not self._store.layout.has(base.diff_id):
+        elif not self._store.layout.has(base.diff_id, base.size):
             run_all([partial(self.deb, deb, base) for deb in base.debs], JOBS)
             bring_base(base, self._store)
 
@@ -87,7 +87,7 @@ class Fetcher:
         Raises InputError where no folder has it.
         """
         with self._store.lock(f"archive-{base.file}"):
-            if base.layers and all(self._store.layout.has(layer.diff_id) for layer in base.layers):
+            if base.layers and all(self._store.layout.has(layer.diff_id, layer.size) for layer in base.layers):
                 return base
             path = in_folder(base.file, self._config)
             if path is None:

@@ -248,10 +248,10 @@ def states(plan: Plan, store: Store) -> list[PartState]:
 
 
 def blob_of(part: Part, store: Store) -> Blob | None:
-    """The part's blob, if the store has it."""
+    """The part's blob, if the store has it, as large as it was when it was made."""
     record = part.manifest if part.kind == "base" else store.record("keys", part.key)
     diff_id = record["diff_id"] if record else None
-    if diff_id is None or not store.layout.has(diff_id):
+    if record is None or diff_id is None or not store.layout.has(diff_id, record.get("size")):
         return None
     return Blob(diff_id, store.layout.blob(diff_id).stat().st_size)
 
@@ -264,7 +264,7 @@ def _state(part: Part, store: Store, before: dict[str, Any] | None) -> PartState
         return PartState(part, None, (f"{part.manifest['file']} is not known yet: a person brings it",))
     if before is None:
         return PartState(part, None, ("not built yet",))
-    reasons = tuple(changes(before, part.manifest)) or ("its blob is gone from the store",)
+    reasons = tuple(changes(before, part.manifest)) or ("its blob in the store is gone or damaged",)
     return PartState(part, None, reasons)
 
 

@@ -11,7 +11,7 @@ from portside import oci
 from portside.archive.hashing import Hasher
 from portside.canonical import CHUNK, canonical_json, sha256_hex
 from portside.compression import Compression, as_file, compressed
-from portside.errors import InputError, RecipeError, StoreError
+from portside.errors import InputError, RecipeError
 from portside.layers.writer import END, member_head, padding
 from portside.progress import Advance, transfer
 from portside.store import Store, files
@@ -78,7 +78,6 @@ def archive(image: Image, names: Sequence[str], store: Store, advance: Advance) 
 
 
 def _layer(layer: Blob, store: Store, advance: Advance) -> Iterator[bytes]:
-    remedy = "Remove that blob from the store and build, or pull, again."
     size = 0
     try:
         with Hasher() as hasher, store.layout.blob(layer.digest).open("rb", buffering=0) as source:
@@ -90,9 +89,9 @@ def _layer(layer: Blob, store: Store, advance: Advance) -> Iterator[bytes]:
                 yield chunk
                 advance(len(chunk))
             if size != layer.size or hasher.hexdigest() != layer.digest:
-                raise StoreError(f"the store's blob {layer.digest} is damaged", remedy)
+                store.layout.damaged(layer.digest, hasher.hexdigest())
     except FileNotFoundError:
-        raise StoreError(f"the store has no blob {layer.digest}", remedy) from None
+        store.layout.gone(layer.digest)
 
 
 def _small(name: str, data: bytes) -> Iterator[bytes]:

@@ -1,12 +1,10 @@
 """Writing a bundle: streamed, and under its name only when it is complete."""
 
-import hashlib
-import io
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NoReturn, cast
 
 from portside.bundle.contents import NAME, Contents, Member, chain, input_members, pack_path, recipe_tree
 from portside.bundle.pack import write_pack
@@ -19,6 +17,7 @@ from portside.lock.inputs import git_sources
 from portside.plan import Plan
 from portside.progress import Advance, live, transfer
 from portside.store import Store
+from portside.store.checked import Checked
 from portside.store.files import need_space, publish, store_errors
 from portside.tree import Content, Entry, FileRange, encode_path, file_entry
 
@@ -43,7 +42,11 @@ def bundle(plan: Plan, store: Store, fetcher: Fetcher, output: Path) -> Written:
         entries.append(file_entry(NAME, canonical_json(contents.model_dump(mode="json"))))
         checked = (
             replace(
-                entry, mtime=plan.lock.epoch, uid=0, gid=0, content=_Checked(entry.path, entry.sha256, _content(entry))
+                entry,
+                mtime=plan.lock.epoch,
+                uid=0,
+                gid=0,
+                content=_Checked(entry.path, entry.sha256, _content(entry), store),
             )
             for entry in entries
         )
@@ -111,31 +114,17 @@ class _Checked:
     name: str
     sha256: str
     content: Content
+    store: Store
 
     @property
     def size(self) -> int:
         return self.content.size
 
     def open(self) -> BinaryIO:
-        return cast(BinaryIO, _CheckedStream(self))
+        return cast(BinaryIO, Checked(self.content.open(), self.sha256, self.size, self._damaged))
 
-
-class _CheckedStream(io.RawIOBase):
-    def __init__(self, checked: _Checked) -> None:
-        self._checked = checked
-        self._stream = checked.content.open()
-        self._digest = hashlib.sha256()
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._stream.read(size)
-        self._digest.update(data)
-        if not data and size and self._digest.hexdigest() != self._checked.sha256:
-            raise StoreError(
-                f"{self._checked.name} is damaged in the store: its sha256 is {self._digest.hexdigest()}",
-                "Remove it from the store and fetch it again: invoke fetch --recipe R",
-            )
-        return data
-
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
+    def _damaged(self, found: str) -> NoReturn:
+        place = self.content
+        if isinstance(place, FileRange) and place.path == self.store.layout.blob(place.path.name):
+            self.store.layout.damaged(place.path.name, found)
+        raise StoreError(f"{self.name} changed while the bundle was written: its sha256 is {found}", "Bundle it again.")

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from portside.build import stored_image
 from portside.canonical import sha256_hex
@@ -26,7 +25,7 @@ from portside.registry.manifests import (
 )
 from portside.registry.reference import Reference, Repository
 from portside.registry.upload import Outgoing, upload
-from portside.store import Store, files
+from portside.store import Store, files, layout
 from portside.store.layout import Image
 from portside.tree import FileRange
 
@@ -157,7 +156,7 @@ class _Pushing:
         name = f"{here.digest}-{kind}"
         packed = self._store.record("packed", name)
         if packed is None or not self._client.has_blob(packed["digest"]):
-            with _packed(self._store, path, kind) as outgoing:
+            with _packed(self._store, here, kind) as outgoing:
                 self._store.keep("packed", name, {"digest": outgoing.digest, "size": outgoing.size})
                 self._send(f"{part.layer}/{part.name}", outgoing)
                 packed = {"digest": outgoing.digest, "size": outgoing.size}
@@ -176,9 +175,9 @@ class _Pushing:
 
 
 @contextmanager
-def _packed(store: Store, path: Path, kind: Compression) -> Iterator[Outgoing]:
+def _packed(store: Store, blob: layout.Blob, kind: Compression) -> Iterator[Outgoing]:
     """A layer compressed into a scratch file: its digest has to be known before it is sent, and a retry reads again."""
-    with files.new_file(store.home) as (stream, place), path.open("rb") as source:
+    with files.new_file(store.home) as (stream, place), store.layout.open(blob) as source:
         digest, size = hashlib.sha256(), 0
         for piece in compressed(source, kind):
             digest.update(piece)

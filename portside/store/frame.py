@@ -28,7 +28,7 @@ def receive(store: "Store", key: str, layer: Layer) -> Iterator["FrameSink"]:
     partial = store.home / "partial" / f"frame-{key}"
     with files.partial_file(partial) as stream:
         done = store.record("keys", key)
-        if done is not None and store.layout.has(done["diff_id"]):
+        if done is not None and store.layout.has(done["diff_id"], done.get("size")):
             partial.unlink(missing_ok=True)
             yield FrameSink(stream, prefix, file.size, done=True)
             return
@@ -48,7 +48,8 @@ def receive(store: "Store", key: str, layer: Layer) -> Iterator["FrameSink"]:
         stream.flush()
         diff_id = sink.blob.hexdigest()
         files.publish(partial, store.layout.blob(diff_id))
-        store.keep("keys", key, {"diff_id": diff_id})
+        size = len(prefix) + file.size + len(suffix)
+        store.keep("keys", key, {"diff_id": diff_id, "size": size})
         store.inputs.note_in_blob(file.sha256, diff_id, len(prefix), file.size)
 
 

@@ -37,7 +37,11 @@ class Inputs:
         if place is None:
             return None
         blob = self._home / "oci" / "blobs" / "sha256" / place["blob"]
-        return FileRange(blob, place["offset"], place["size"]) if blob.is_file() else None
+        try:
+            whole = blob.stat().st_size >= place["offset"] + place["size"]
+        except FileNotFoundError:
+            return None
+        return FileRange(blob, place["offset"], place["size"]) if whole else None
 
     def verified(self, sha256: str) -> FileRange | None:
         """As `locate`, but the bytes were hashed again by this process: disks rot and people edit.

@@ -1,14 +1,21 @@
 """The store's images: a standard OCI image layout (image-spec 1.0, `image-layout.md`) with uncompressed layers."""
 
 import hashlib
+import stat
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn, cast
 
 from portside import oci
+from portside.canonical import CHUNK
+from portside.errors import RECIPE, DamagedError
 from portside.store import files
+from portside.store.checked import Checked
+
+_AGAIN = f"Make it anew; only what is missing is built: invoke build --recipe {RECIPE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +52,42 @@ class Layout:
     def blob(self, digest: str) -> Path:
         return self.path / "blobs" / "sha256" / digest
 
-    def has(self, digest: str) -> bool:
-        return self.blob(digest).is_file()
+    def has(self, digest: str, size: int | None = None) -> bool:
+        """Whether a blob is there. size: with this many bytes; what a crash of the machine cut off is not there."""
+        try:
+            info = self.blob(digest).stat()
+        except FileNotFoundError:
+            return False
+        return stat.S_ISREG(info.st_mode) and size in (None, info.st_size)
+
+    def open(self, blob: Blob) -> BinaryIO:
+        """A blob's bytes, compared with its digest on the way: raises DamagedError at the end of wrong ones."""
+        try:
+            stream = self.blob(blob.digest).open("rb", buffering=0)
+        except FileNotFoundError:
+            self.gone(blob.digest)
+        return cast(
+            BinaryIO, Checked(cast(BinaryIO, stream), blob.digest, blob.size, partial(self.damaged, blob.digest))
+        )
+
+    def gone(self, digest: str) -> NoReturn:
+        raise DamagedError(f"the store has no blob {digest}, which it had", _AGAIN) from None
+
+    def check(self, blob: Blob) -> None:
+        """Read a whole blob. Raises DamagedError where its bytes are not what its name says."""
+        with self.open(blob) as stream:
+            while stream.read(CHUNK):
+                pass
+
+    def damaged(self, digest: str, found: str) -> NoReturn:
+        """Put a blob aside whose bytes have the sha256 `found` (hex), and raise DamagedError."""
+        aside = self._home / "inputs" / "quarantine" / f"{found}-layer-{digest}"
+        with files.store_errors(aside), suppress(FileNotFoundError):
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            self.blob(digest).replace(aside)
+        raise DamagedError(
+            f"the store's blob {digest} was damaged: its sha256 is {found}; it is put aside at {aside}", _AGAIN
+        )
 
     @contextmanager
     def new_blob(self) -> Iterator["NewBlob"]:
@@ -113,9 +154,9 @@ class NewBlob:
     def commit(self, digest: str) -> None:
         """Publish what was written under its sha256 (hex), which the writer computed on the way.
 
-        A blob that is there already stays untouched: the same bytes came out again.
+        A blob that is there already stays untouched: the same bytes came out again. One of another size is replaced.
         """
-        if self._layout.has(digest):
-            return
         self.stream.flush()
+        if self._layout.has(digest, self._path.stat().st_size):
+            return
         files.publish(self._path, self._layout.blob(digest))

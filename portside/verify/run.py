@@ -14,8 +14,7 @@ from typing import Any
 import portside
 from portside import errors
 from portside.build import build
-from portside.canonical import copy_and_hash
-from portside.errors import BuildError, InputError, PortsideError, StoreError
+from portside.errors import BuildError, InputError, PortsideError
 from portside.fetch import JOBS, Fetcher, fetch
 from portside.image import make_image
 from portside.lock.models import DebianBase
@@ -60,7 +59,7 @@ def verify(
     first = {part.key: _blob(part, store) for part in plan.parts()}
     with step("Reading what the store has"):
         for blob in first.values():
-            _check_bytes(blob, store, recipe)
+            store.layout.check(blob)  # nothing could be compared with wrong bytes
     start = int(time.time()) - SLACK
     with store.workspace() as folder:
         bases = [first[part.key].digest for part in plan.parts() if part.kind == "base"]
@@ -92,15 +91,6 @@ def _bring_debs(base: DebianBase, fetcher: Fetcher) -> None:
         run_all([partial(fetcher.deb, deb, base) for deb in base.debs], JOBS)
     except InputError as error:
         say(f"The base cannot be made again: {error.problem}")
-
-
-def _check_bytes(blob: Blob, store: Store, recipe: str) -> None:
-    """Raise StoreError where a blob's bytes are not what its name says: nothing could be compared with it."""
-    path = store.layout.blob(blob.digest)
-    with path.open("rb") as stream:
-        found, _ = copy_and_hash(stream)
-    if found != blob.digest:
-        raise StoreError(f"{path} is damaged: its sha256 is {found}", f"rm {path} && invoke build --recipe {recipe}")
 
 
 def _blob(part: Part, store: Store) -> Blob:

@@ -93,7 +93,7 @@ def test_a_damaged_blob_of_the_store_is_no_archive(store: Store, tmp_path: Path)
     with pytest.raises(StoreError, match=image.layers[0].digest):
         write_archive(image, NAMES, store, target)
     assert target.read_bytes() == b"the one before"
-    path.unlink()
+    assert not path.exists(), "a damaged blob is put aside"
     with pytest.raises(StoreError, match="has no blob"):
         write_archive(image, NAMES, store, target)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.tar", "home"]

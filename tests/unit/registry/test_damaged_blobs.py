@@ -1,0 +1,108 @@
+"""Blobs of the store that changed since they were written: noticed, put aside, made again."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_project import Machine, NoEngine
+
+from portside.bundle import bundle
+from portside.config import Config
+from portside.errors import DamagedError, PortsideError
+from portside.fetch import Fetcher
+from portside.lock.file import dump_lock
+from portside.overview import plan_report
+
+
+class Reading(NoEngine):
+    """An engine that has nothing yet, and reads what it is sent."""
+
+    def load(self, image: Any, transfer: Any) -> None:
+        for layer in image.layers:
+            with layer.open() as stream:
+                while stream.read(1 << 16):
+                    pass
+        super().load(image, transfer)
+
+
+def blob_of(here: Machine, layer: str, number: int = 0) -> Path:
+    part = here.plan.layer(layer).parts[number]
+    record = part.manifest if part.kind == "base" else here.store.record("keys", part.key)
+    return here.store.layout.blob(record["diff_id"])
+
+
+def flip(path: Path) -> None:
+    path.chmod(0o644)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def cut(path: Path) -> None:
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:-512])
+
+
+def aside(here: Machine) -> list[Path]:
+    return sorted((here.home / "inputs" / "quarantine").glob("*-layer-*"))
+
+
+@pytest.mark.parametrize(("layer", "number"), [("migrated", 0), ("weights", 0), ("weights", 1), ("env", 1)])
+def test_what_an_engine_would_get_damaged_is_made_again(
+    machine: Callable[..., Machine], layer: str, number: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = machine("here")
+    here.build()
+    before = here.image_id()
+    path = blob_of(here, layer, number)
+    flip(path)
+    here.engine = Reading()
+    fresh = {name for row in here.build() for name in row.fresh}
+    assert fresh == {here.plan.layer(layer).parts[number].name}
+    assert here.image_id() == before == here.engine.loaded["portside/small:latest"]
+    here.check_blobs()
+    assert [found.name.rpartition("-")[2] for found in aside(here)] == [path.name]
+    assert f"the store's blob {path.name} was damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("layer", "number"), [("migrated", 0), ("weights", 1)])
+def test_a_cut_off_blob_is_noticed_by_its_size_alone(machine: Callable[..., Machine], layer: str, number: int) -> None:
+    here = machine("here")
+    here.build()
+    cut(blob_of(here, layer, number))
+    part = here.plan.layer(layer).parts[number]
+    [row] = [row for row in plan_report(here.plan, here.store)["layers"] if row["name"] == layer]
+    shown = next(p for p in row["parts"] if p["name"] == part.name)
+    assert (shown["state"], shown["reasons"]) == ("build", ["its blob in the store is gone or damaged"])
+    here.build()  # the engine has the image already: nothing is sent to it
+    here.check_blobs()
+
+
+def test_without_the_cache_the_base_is_read_too(machine: Callable[..., Machine]) -> None:
+    here = machine("here")
+    here.build()
+    base, code = blob_of(here, "env"), blob_of(here, "migrated")
+    flip(base)
+    flip(code)
+    here.build()
+    assert aside(here) == []  # the engine has both, so nobody read them
+    with pytest.raises(PortsideError):
+        here.build(no_cache=True)  # this base has no packages to be made of again
+    assert {path.name.rpartition("-")[2] for path in aside(here)} == {base.name, code.name}
+
+
+def test_a_bundle_of_a_damaged_weight_file_says_how_to_get_it_again(
+    machine: Callable[..., Machine], tmp_path: Path
+) -> None:
+    here = machine("here")
+    here.build()
+    flip(blob_of(here, "weights", 1))
+    here.plan.recipe.lock_path.write_text(dump_lock(here.plan.lock))
+    config = Config(home=here.home, folders=(here.small.downloads,))
+    fetcher = Fetcher(here.store, config, offline=True)
+    with pytest.raises(DamagedError, match="was damaged") as caught:
+        bundle(here.plan, here.store, fetcher, tmp_path / "small.bundle")
+    assert caught.value.solution is not None and "invoke build --recipe " in caught.value.solution
+    assert not (tmp_path / "small.bundle").exists()
+    bundle(here.plan, here.store, fetcher, tmp_path / "small.bundle")  # it was put aside, and is brought anew

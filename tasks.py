@@ -213,7 +213,7 @@ def run_container(
     Example: invoke run-container --recipe minilm --command 'python3 embed.py "A cat." "A kitten."'
     """
     from portside.errors import RecipeError
-    from portside.runtime import container_spec, weight_mounts
+    from portside.runtime import container_spec, print_command, weight_mounts
     from portside.runtime import run_container as start
 
     check_layer(layer)
@@ -234,10 +234,14 @@ def run_container(
         ports=port,
         env=env,
         user=user,
-        weights=weight_mounts(loaded, p.lock(loaded), p.store) if weights == "mount" else (),
+        weights=weight_mounts(loaded, p.lock(loaded), p.store, bring=not dry_run) if weights == "mount" else (),
         data=data,
+        dry_run=dry_run,
     )
-    code = start(p.engine(engine), spec, dry_run=dry_run, recreate=recreate)
+    if dry_run:
+        print_command(spec, engine or p.config.engine)
+        return
+    code = start(p.engine(engine), spec, recreate=recreate)
     if code:
         raise Exit(code=code)
 

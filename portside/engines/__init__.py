@@ -1,8 +1,9 @@
-"""Engines: what executes `RUN` and runs containers. To add one: a module, and a line in ENGINES."""
+"""Engines: what executes `RUN` and runs containers. To add one: a module, and a line in ENGINES and COMMAND_LINES."""
 
 import os
 from collections.abc import Callable
 
+from portside.engines import docker_run
 from portside.engines.base import (
     Container,
     Engine,
@@ -27,6 +28,7 @@ __all__ = [
     "Output",
     "RunSpec",
     "Transfer",
+    "command_line",
     "open_engine",
 ]
 
@@ -38,6 +40,8 @@ def _docker() -> Engine:
 
 
 ENGINES: dict[str, Callable[[], Engine]] = {"docker": _docker}
+COMMAND_LINES: dict[str, Callable[[RunSpec], list[str]]] = {"docker": docker_run.as_command}
+"""For each of them what its `as_command` gives; no engine has to answer for that."""
 
 
 def open_engine(name: str | None = None) -> Engine:
@@ -45,7 +49,19 @@ def open_engine(name: str | None = None) -> Engine:
 
     Raises EngineError if there is no such engine or it does not answer.
     """
+    return ENGINES[_name(name)]()
+
+
+def command_line(spec: RunSpec, name: str | None = None) -> list[str]:
+    """The command line that starts a container with the engine of that name, which need not answer.
+
+    Raises EngineError if there is no such engine.
+    """
+    return COMMAND_LINES[_name(name)](spec)
+
+
+def _name(name: str | None) -> str:
     name = name or os.environ.get("PORTSIDE_ENGINE") or "docker"
     if name not in ENGINES:
         raise EngineError(f"there is no engine called {name!r}", f"Use one of: {', '.join(sorted(ENGINES))}.")
-    return ENGINES[name]()
+    return name

@@ -1,13 +1,15 @@
 """Which cards a container gets, and everything of the host that comes with them."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from portside.accelerators import Accelerator, Card, Host, control_nodes, driver_version, find_cards, version_fits
+from portside.accelerators.models import INDEX
 from portside.engines import Mount
 from portside.errors import EngineError, RecipeError
 from portside.recipe import Recipe
+from portside.runtime.lacking import Lacking, refuse
 
 ALL = "all"
 NONE = "none"
@@ -41,11 +43,13 @@ def choose_cards(
     asked: Sequence[int] | str | None,
     needed: int | None,
     warn: Callable[[str], None],
+    lacking: Lacking = refuse,
 ) -> list[Card]:
     """The cards for one container, by number.
 
     asked: by the person. needed: as the target says. If neither says anything it is the first card, where there is
-    one. Raises RecipeError for cards that do not exist, EngineError for too few.
+    one. lacking: called with RecipeError for cards that do not exist, with EngineError for too few; cards that are
+    taken as there have their own node and no other.
     """
     if accelerator.cards is None:
         if asked not in (None, NONE, ALL) and len(asked or ()):
@@ -59,23 +63,31 @@ def choose_cards(
     if asked is None:
         if needed is None and not cards:
             warn(f"no {accelerator.name} card on this host: the container starts without one (see invoke doctor)")
-        if len(cards) < (needed or 0):
-            raise EngineError(
-                f"{needed} {accelerator.name} card(s) are needed, this host has {_numbers(cards)}",
-                "invoke doctor says what is missing; --devices says which cards to take.",
+        if needed is not None and len(cards) < needed:
+            lacking(
+                EngineError(
+                    f"{needed} {accelerator.name} card(s) are needed, this host has {_numbers(cards)}",
+                    "invoke doctor says what is missing; --devices says which cards to take.",
+                )
             )
+            there = {card.index for card in cards}
+            more = [index for index in range(needed) if index not in there][: needed - len(cards)]
+            cards = sorted([*cards, *_assumed(accelerator.cards.node, more)], key=lambda card: card.index)
         return cards[: needed or 1]
     if asked == ALL:
         if not cards:
-            raise EngineError(f"this host has no {accelerator.name} card", "invoke doctor says what is missing.")
-        return cards
+            lacking(EngineError(f"this host has no {accelerator.name} card", "invoke doctor says what is missing."))
+        return cards or _assumed(accelerator.cards.node, range(needed or 1))
     by_index = {card.index: card for card in cards}
     wanted = [int(index) for index in asked]
     if missing := [index for index in wanted if index not in by_index]:
-        raise RecipeError(
-            f"no {accelerator.name} card {', '.join(map(str, missing))} on this host",
-            f"It has {_numbers(cards)}. invoke doctor says more.",
+        lacking(
+            RecipeError(
+                f"no {accelerator.name} card {', '.join(map(str, missing))} on this host",
+                f"It has {_numbers(cards)}. invoke doctor says more.",
+            )
         )
+        by_index |= {card.index: card for card in _assumed(accelerator.cards.node, missing)}
     if len(set(wanted)) != len(wanted):
         raise RecipeError("a device is named twice", "Name each once.")
     if needed is not None and len(wanted) < needed:
@@ -83,21 +95,27 @@ def choose_cards(
     return [by_index[index] for index in sorted(wanted)]
 
 
+def _assumed(node: str, indexes: Iterable[int]) -> list[Card]:
+    return [Card(index, node.replace(INDEX, str(index)), ()) for index in indexes]
+
+
 def _numbers(cards: Sequence[Card]) -> str:
     return ", ".join(str(card.index) for card in cards) if cards else "none"
 
 
-def pass_cards(accelerator: Accelerator, cards: Sequence[Card], host: Host) -> Passed:
-    """Everything that comes with these cards. Raises EngineError where a control node is missing."""
+def pass_cards(accelerator: Accelerator, cards: Sequence[Card], host: Host, lacking: Lacking = refuse) -> Passed:
+    """Everything that comes with these cards. lacking: called with EngineError where a control node is missing."""
     if not cards:
         return Passed()
     control, missing = control_nodes(accelerator, host)
-    if missing:
-        raise EngineError(
-            f"this host has {accelerator.name} cards, but no {' and no '.join(missing)}",
-            "The driver is not loaded whole; invoke doctor says more.",
+    if missing and any(host.has_node(card.node) for card in cards):
+        lacking(
+            EngineError(
+                f"this host has {accelerator.name} cards, but no {' and no '.join(missing)}",
+                "The driver is not loaded whole; invoke doctor says more.",
+            )
         )
-    nodes = [*control, *(node for card in cards for node in (card.node, *card.beside))]
+    nodes = [*control, *missing, *(node for card in cards for node in (card.node, *card.beside))]
     env = dict(accelerator.variables)
     if accelerator.visible and accelerator.visible.numbering == "container":
         env[accelerator.visible.variable] = ",".join(str(number) for number in range(len(cards)))

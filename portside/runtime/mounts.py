@@ -7,24 +7,25 @@ from collections.abc import Mapping, Sequence
 from portside.accelerators import Host
 from portside.engines import Mount
 from portside.errors import RecipeError
+from portside.runtime.lacking import Lacking, refuse
 
 LOOPBACK = "127.0.0.1"
 _ENGINES_OWN = ("/proc", "/sys", "/dev")
 _ADDRESS = re.compile(r"(?:([0-9.]+|\[[0-9A-Fa-f:]+\]):)?([0-9]+)")
 
 
-def parse_mounts(texts: Sequence[str], host: Host) -> tuple[Mount, ...]:
-    """`HOST:CONTAINER[:ro|rw]`, each. Raises RecipeError."""
+def parse_mounts(texts: Sequence[str], host: Host, lacking: Lacking = refuse) -> tuple[Mount, ...]:
+    """`HOST:CONTAINER[:ro|rw]`, each. Raises RecipeError; lacking: called with one for a path that the host lacks."""
     mounts: list[Mount] = []
     for text in texts:
-        mount = _mount(text, host)
+        mount = _mount(text, host, lacking)
         if any(mount.target == other.target for other in mounts):
             raise RecipeError(f"two mounts go to {mount.target}", "Keep one of the two.")
         mounts.append(mount)
     return tuple(mounts)
 
 
-def _mount(text: str, host: Host) -> Mount:
+def _mount(text: str, host: Host, lacking: Lacking) -> Mount:
     expected = "Expected HOST:CONTAINER or HOST:CONTAINER:ro, for example /data/models:/models:ro."
     parts = text.split(":")
     mode = parts.pop() if len(parts) == 3 and parts[2] in ("ro", "rw") else "rw"
@@ -34,7 +35,7 @@ def _mount(text: str, host: Host) -> Mount:
     if not source.startswith("/"):
         raise RecipeError(f"mount {text!r}: the host's path must be absolute, not {source!r}", expected)
     if not host.exists(source):
-        raise RecipeError(f"mount {text!r}: the host has no {source}", f"Make it first: mkdir -p {source}")
+        lacking(RecipeError(f"mount {text!r}: the host has no {source}", f"Make it first: mkdir -p {source}"))
     if not target.startswith("/") or target != posixpath.normpath(target) or target == "/":
         raise RecipeError(f"mount {text!r}: the container's path must be absolute and clean, not {target!r}", expected)
     if any(target == own or target.startswith(f"{own}/") for own in _ENGINES_OWN):

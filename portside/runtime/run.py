@@ -6,22 +6,19 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from portside.engines import Container, Engine, RunSpec
+from portside.engines import Container, Engine, RunSpec, command_line
 from portside.errors import EngineError
 from portside.progress import say
 from portside.runtime.spec import KEPT, SETTINGS
 
 
-def run_container(engine: Engine, spec: RunSpec, *, dry_run: bool = False, recreate: bool = False) -> int:
+def run_container(engine: Engine, spec: RunSpec, *, recreate: bool = False) -> int:
     """Run the container that a spec describes; gives its command's exit code.
 
     A container of that name with a shell, which stays when a person leaves it, is entered: the command runs in it.
-    recreate: remove it first. dry_run: only print the command line that does the same as a first start.
+    recreate: remove it first.
     The command's output goes to stdout and stderr. Raises EngineError.
     """
-    if dry_run:
-        print(shlex.join(engine.as_command(spec)))
-        return 0
     image = engine.image_id(spec.image)
     if image is None:
         recipe, _, layer = spec.image.partition("/")[2].partition(":")
@@ -40,6 +37,14 @@ def run_container(engine: Engine, spec: RunSpec, *, dry_run: bool = False, recre
     if existing is not None:
         return _enter(engine, spec, existing, image)
     return _start(engine, spec)
+
+
+def print_command(spec: RunSpec, engine: str | None = None) -> None:
+    """Print the command line that does the same as a first start; no engine is asked.
+
+    engine: its name, as for `open_engine`. Raises EngineError if there is none of that name.
+    """
+    print(shlex.join(command_line(spec, engine)))
 
 
 def _start(engine: Engine, spec: RunSpec) -> int:

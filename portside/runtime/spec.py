@@ -13,6 +13,7 @@ from portside.progress import say
 from portside.recipe import Recipe
 from portside.recipe.models import LAYERS, Target
 from portside.runtime.devices import choose_cards, parse_devices, pass_cards, warn_of_driver
+from portside.runtime.lacking import noted, refuse
 from portside.runtime.mounts import parse_mounts, parse_ports, parse_variables
 
 SETTINGS = "portside.settings"
@@ -49,6 +50,7 @@ def container_spec(
     weights: Sequence[Mount] = (),
     data: Sequence[Mount] = (),
     accelerator: Accelerator | None = None,
+    dry_run: bool = False,
     warn: Callable[[str], None] = say,
 ) -> RunSpec:
     """The container to run for a recipe; nothing is started and no engine is asked.
@@ -60,19 +62,23 @@ def container_spec(
     user: a user of the image, or UID[:GID]; None: the image's. weights: mounts that replace the weights layer (see
     `weight_mounts`): the migrated layer's image is used. data: mounts of the target's
     data sets (see `datasets`). accelerator: default: the recipe's, by its name.
+    dry_run: what this host lacks is said with `warn` and taken as there, so that the command can be shown anywhere.
     Raises RecipeError or EngineError.
     """
     if layer not in LAYERS:
         raise RecipeError(f"no layer '{layer}'", f"The layers are {', '.join(LAYERS)}.")
     host = host or Host.here()
+    lacking = noted(warn) if dry_run else refuse
     chosen = _target(recipe, target)
     line = command or (chosen.command if chosen else recipe.model.run.command)
-    if line is None and (detach or not host.terminal):
-        reason = "to run in the background" if detach else "to run, and no terminal for a shell"
-        raise RecipeError(f"nothing {reason}", _say_command(recipe))
+    if line is None and detach:
+        raise RecipeError("nothing to run in the background", _say_command(recipe))
+    if line is None and not host.terminal:
+        lacking(RecipeError("nothing to run, and no terminal for a shell", _say_command(recipe)))
+        host = dataclasses.replace(host, terminal=True)
     accelerator = accelerator or load_accelerator(recipe.model.accelerator.name)
-    cards = choose_cards(accelerator, host, _devices(devices), chosen.devices if chosen else None, warn)
-    passed = pass_cards(accelerator, cards, host)
+    cards = choose_cards(accelerator, host, _devices(devices), chosen.devices if chosen else None, warn, lacking)
+    passed = pass_cards(accelerator, cards, host, lacking)
     if cards:
         warn_of_driver(recipe, accelerator, host, warn)
     published = parse_ports(ports, chosen.ports if chosen else {})
@@ -89,7 +95,7 @@ def container_spec(
         command=SHELL if line is None else ("/bin/sh", "-c", line),
         name=container_name(recipe.name, host.user),
         env=variables,
-        mounts=_all_mounts(parse_mounts(mounts, host), weights, (*data, *passed.files)),
+        mounts=_all_mounts(parse_mounts(mounts, host, lacking), weights, (*data, *passed.files)),
         devices=tuple(f"{node}:{node}:rw" for node in passed.nodes),
         network=network,
         workdir=chosen.workdir if chosen else None,

@@ -14,16 +14,17 @@ from typing import BinaryIO
 from portside.canonical import CHUNK
 from portside.engines import Mount
 from portside.errors import StoreError
-from portside.lock.models import Lock
+from portside.lock.models import Lock, LockedWeights
 from portside.progress import live, transfer
 from portside.recipe import Recipe
 from portside.store import Store, files
 from portside.tree import Entry, FileRange, Tree
 
 
-def weight_mounts(recipe: Recipe, lock: Lock, store: Store) -> tuple[Mount, ...]:
+def weight_mounts(recipe: Recipe, lock: Lock, store: Store, *, bring: bool = True) -> tuple[Mount, ...]:
     """A mount for each set of weights, where the weights layer has it. Copies nothing that was copied before.
 
+    bring: lay the weights out; else only say where they would be.
     Raises InputError for weights that are not in the store, StoreError where they cannot be laid out.
     """
     from portside.data import weights_tree
@@ -31,17 +32,27 @@ def weight_mounts(recipe: Recipe, lock: Lock, store: Store) -> tuple[Mount, ...]
     mounts: list[Mount] = []
     with live():
         for name, locked in sorted(lock.weights.items()):
-            folder = _laid_out(weights_tree(locked, store), store)
+            folder = _folder(name, locked, store)
+            if bring:
+                _lay_out(weights_tree(locked, store), folder, store)
             mounts.append(Mount(str(folder), f"{recipe.workspace}/weights/{name}", read_only=True))
     return tuple(mounts)
 
 
-def _laid_out(tree: Tree, store: Store) -> Path:
-    digest = tree.digest()
-    folder = store.home / "mounts" / digest
-    with store.lock(f"mount-{digest}"):
+def _folder(name: str, weights: LockedWeights, store: Store) -> Path:
+    """Where a set of weights is laid out: told by the lock alone."""
+    tree = Tree()
+    for file in weights.files:
+        if file.size is None or file.sha256 is None:
+            return store.home / "mounts" / f"unknown-{name}"
+        tree.put(Entry(file.path, "file", 0o644, size=file.size, sha256=file.sha256))
+    return store.home / "mounts" / tree.digest()
+
+
+def _lay_out(tree: Tree, folder: Path, store: Store) -> None:
+    with store.lock(f"mount-{folder.name}"):
         if folder.is_dir():
-            return folder
+            return
         files.make_folder(folder.parent)
         files.need_space(store.home, sum(entry.size for entry in tree if _whole_file(entry) is None))
         with store.workspace() as work:
@@ -52,7 +63,6 @@ def _laid_out(tree: Tree, store: Store) -> Path:
             for path in [new, *(path for path in new.rglob("*") if path.is_dir())]:
                 path.chmod(0o755)
             new.rename(folder)
-    return folder
 
 
 def _whole_file(entry: Entry) -> Path | None:

@@ -21,7 +21,7 @@ from portside.engines import RunSpec
 from portside.errors import EngineError
 from portside.recipe import Recipe
 from portside.recipe.models import RecipeModel
-from portside.runtime import container_spec, run_container
+from portside.runtime import container_spec, print_command, run_container
 
 NUMBERED = ("/dev/tty{index}", "/dev/vcs{index}", "/dev/ttyS{index}", "/dev/hvc{index}", "/dev/input/event{index}")
 """Numbered character devices, of which a Linux machine has at least one kind; a container may have none."""
@@ -154,7 +154,7 @@ def test_mounts(sandbox: Sandbox, make: Any, tmp_path: Path, capfd: pytest.Captu
 
 def test_the_dry_runs_line_does_the_same(sandbox: Sandbox, make: Any, capfd: pytest.CaptureFixture[str]) -> None:
     spec = make(RIGHTS + "; echo \"$STAND_IN_DEVICES '$HOME'\"; exit 4", devices="all", env=["HOME=/a b"])
-    run_container(sandbox.engine, spec, dry_run=True)
+    print_command(spec)
     line = capfd.readouterr().out
     ours = output_of(sandbox, spec, capfd, 4)
     done = subprocess.run(shlex.split(line), capture_output=True, text=True)

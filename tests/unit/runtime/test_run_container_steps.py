@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from portside.engines import Container, Output, RunSpec, docker_run
+from portside.engines import COMMAND_LINES, ENGINES, Container, Output, RunSpec, docker_run
 from portside.errors import EngineError
-from portside.runtime import run_container
+from portside.runtime import print_command, run_container
 
 IMAGE = "a" * 64
 SPEC = RunSpec(
@@ -73,12 +73,16 @@ def run(engine: FakeEngine, spec: RunSpec, **options: bool) -> int:
 
 
 def test_a_dry_run_prints_one_line_and_asks_for_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    engine = FakeEngine(image=None)
-    assert run(engine, SPEC, dry_run=True) == 0
+    print_command(SPEC)
     printed = capsys.readouterr().out
     assert shlex.split(printed) == docker_run.as_command(SPEC)
     assert printed.count("\n") == 1
-    assert engine.calls == []
+    with pytest.raises(EngineError, match="no engine called 'x'"):
+        print_command(SPEC, "x")
+
+
+def test_every_engine_has_its_command_line() -> None:
+    assert COMMAND_LINES.keys() == ENGINES.keys()
 
 
 def test_output_and_exit_code_are_passed_on(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -53,7 +53,10 @@ def test_files_are_linked_and_ranges_are_copied_once(tmp_path: Path) -> None:
     store = Store(tmp_path / "home")
     receive(store, "config.json", CONFIG)
     keep_in_blob(store, SHARD, sha(SHARD))
+    (planned,) = weight_mounts(make_recipe(), two_files(), Store(tmp_path / "home"), bring=False)
+    assert not Path(planned.source).exists()
     (mount,) = weight_mounts(make_recipe(), two_files(), store)
+    assert mount == planned
     assert mount.target == "/workspace/glm/weights/glm"
     assert mount.read_only
     folder = Path(mount.source)

@@ -37,8 +37,9 @@ def wrong_count(
     ]
     if found:
         lines += ["  the places:", *listing(found)]
-    if near:
-        lines += ["  close to it:", *listing(near)]
+    there = {(candidate.path, candidate.line) for candidate in found}
+    if close := [candidate for candidate in near if (candidate.path, candidate.line) not in there]:
+        lines += ["  close to it:", *listing(close)]
     if found:
         solution = (
             "The code is not what this step was written for. Look at each place above: if all of them are meant, "

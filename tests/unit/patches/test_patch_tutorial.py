@@ -111,6 +111,7 @@ def test_another_version_of_upstream_stops_with_every_candidate() -> None:
     assert found.count("modeling_chatglm.py:") == 3
     line = moved.split("\n").index("        if empty_init is True:") + 1
     assert f"chatglm-6b/modeling_chatglm.py:{line}: if empty_init is True:" in near
+    assert ": if empty_init:" in found and ": if empty_init:" not in near
 
 
 def test_section_3_2_3_has_its_line_numbers() -> None:

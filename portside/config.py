@@ -5,13 +5,16 @@ beside tasks.py, `portside.toml` in the user's configuration folder, defaults by
 """
 
 import os
+import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from portside.errors import RecipeError
+from portside.explain import Location, Place, explain
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -19,12 +22,15 @@ else:
     import tomli as tomllib
 
 FILE_NAME = "portside.toml"
+HELP = "docs/configuration.md describes every key."
 
 
-def _folder(value: object) -> Path:
-    path = Path(str(value)).expanduser()
+def _folder(value: object) -> object:
+    if not isinstance(value, str | Path):
+        return value
+    path = Path(value).expanduser()
     if not path.is_absolute():
-        raise ValueError("expected an absolute path")
+        raise ValueError("expected an absolute path, or one that begins with ~")
     return path
 
 
@@ -61,24 +67,51 @@ class Config(BaseModel):
 def load_config(root: Path) -> Config:
     """Read the configuration that counts for the project at `root`.
 
-    Raises RecipeError that names the file and the key.
+    Raises RecipeError that names the file, the line and the key.
     """
     import platformdirs
 
     places = [root / FILE_NAME, Path(platformdirs.user_config_dir("portside")) / FILE_NAME]
     found = next((path for path in places if path.is_file()), None)
-    values: dict[str, object] = {}
-    if found is not None:
-        try:
-            values = tomllib.loads(found.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise RecipeError(f"{found}: not valid TOML: {error}") from None
-    values.setdefault("home", platformdirs.user_data_dir("portside"))
-    for key in ("home", "engine"):
-        if value := os.environ.get(f"PORTSIDE_{key.upper()}"):
-            values[key] = str(Path(value).absolute()) if key == "home" else value
+    values = _read(found) if found is not None else Config(home=Path(platformdirs.user_data_dir("portside")))
+    overrides: dict[str, object] = {}
+    if home := os.environ.get("PORTSIDE_HOME"):
+        overrides["home"] = Path(home).absolute()
+    if engine := os.environ.get("PORTSIDE_ENGINE"):
+        overrides["engine"] = engine
+    return values.model_copy(update=overrides)
+
+
+def _read(path: Path) -> Config:
+    """The configuration of one file; all of it must be right, whatever the environment replaces."""
+    import platformdirs
+
     try:
-        return Config.model_validate(values)
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(text)
+    except OSError as error:
+        raise RecipeError(f"{path} cannot be read: {error.strerror}", "Look at its rights: ls -l") from None
+    except UnicodeDecodeError:
+        raise RecipeError(f"{path}: expected text in UTF-8", "Save it as UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path}: not valid TOML: {error}", HELP) from None
+    try:
+        return Config.model_validate({"home": platformdirs.user_data_dir("portside")} | values)
     except ValidationError as error:
-        lines = [f"  {'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()]
-        raise RecipeError("\n".join([f"{found or 'the environment'}: bad configuration", *lines])) from None
+        lines = explain(error, Config, _places(path, text, values), Place(path, 1))
+        raise RecipeError("\n".join(lines), HELP) from None
+
+
+def _places(path: Path, text: str, values: Mapping[str, Any]) -> dict[Location, Place]:
+    """Where the keys stand. TOML's parser does not tell; no key of ours has the name of another."""
+
+    def line(key: str) -> int:
+        pattern = re.compile(rf"^\s*(\[\s*{re.escape(key)}\s*\]|(\w+\.)?\"?{re.escape(key)}\"?\s*=)")
+        return next((number for number, row in enumerate(text.splitlines(), 1) if pattern.match(row)), 1)
+
+    found: dict[Location, Place] = {}
+    for key, value in values.items():
+        found[(key,)] = Place(path, line(key))
+        for inner in value if isinstance(value, dict) else ():
+            found[(key, inner)] = Place(path, line(inner))
+    return found

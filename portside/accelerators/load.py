@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from portside.accelerators.models import Accelerator
 from portside.errors import RecipeError
-from portside.recipe.source import Place, read_yaml
+from portside.explain import Place, explain
+from portside.recipe.source import read_yaml
 
 FOLDER = Path(__file__).parent
 
@@ -32,14 +33,7 @@ def load_accelerator(name: str, folder: Path = FOLDER) -> Accelerator:
     try:
         accelerator = Accelerator.model_validate(values)
     except ValidationError as error:
-        lines = []
-        for item in error.errors():
-            location = tuple(item["loc"])
-            known_part = next(location[:end] for end in range(len(location), -1, -1) if location[:end] in places)
-            key = ".".join(str(part) for part in location)
-            lines.append(
-                f"{places.get(known_part, Place(path, 1))}: {key}: {item['msg'].removeprefix('Value error, ')}"
-            )
+        lines = explain(error, Accelerator, places, Place(path, 1))
         raise RecipeError("\n".join(lines), "docs/accelerators.md describes every key.") from None
     if accelerator.name != name:
         raise RecipeError(f"{places['name',]}: the file of '{accelerator.name}' must be called {accelerator.name}.yaml")

@@ -19,7 +19,7 @@ from portside.lock.inputs import base_layers, git_sources, locked_files
 from portside.lock.models import GitSource
 from portside.plan import Plan
 from portside.recipe import Recipe
-from portside.recipe.models import NAME as RECIPE_NAME
+from portside.recipe.kinds import NAME as RECIPE_NAME
 from portside.tree import Tree, file_entry
 
 NAME = "bundle.json"

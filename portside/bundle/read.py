@@ -12,6 +12,7 @@ from portside.bundle.pack import read_pack
 from portside.canonical import CHUNK, copy_and_hash
 from portside.config import Config
 from portside.errors import InputError, PortsideError, RecipeError
+from portside.explain import explain
 from portside.fetch import frame_layer
 from portside.inputs.transfer import Sink
 from portside.layers.raw import TarLayer, read
@@ -106,11 +107,8 @@ def _contents(members: _Members) -> Contents:
     try:
         contents = Contents.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"its {NAME} cannot be used: {place}: {first['msg']}", "It may need a newer Portside."
-        ) from None
+        first = explain(error, Contents, {})[0]
+        raise InputError(f"its {NAME} cannot be used: {first}", "It may need a newer Portside.") from None
     listed = {member.path: member for member in contents.members}
     if len(listed) != len(contents.members) or listed.keys() | {NAME} != members.keys():
         raise InputError(f"its members are not those that its {NAME} lists")

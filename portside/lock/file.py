@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from portside.errors import LockError
+from portside.explain import explain
 from portside.lock.models import FORMAT, Lock
 from portside.plan import changes
 from portside.recipe import Recipe
@@ -43,12 +44,14 @@ def read_lock(path: Path) -> Lock | None:
         value = json.loads(data)
     except ValueError as error:
         raise LockError(f"{path} is damaged: {error}", remedy) from None
-    if isinstance(value, dict) and value.get("format") != FORMAT:
-        raise LockError(f"{path} has form {value.get('format')!r}, this Portside reads form {FORMAT}", remedy)
+    if isinstance(value, dict) and "format" not in value:
+        raise LockError(f"{path} is no lock: it does not say which form it has", remedy)
+    if isinstance(value, dict) and value["format"] != FORMAT:
+        raise LockError(f"{path} has the form {value['format']}, this Portside reads form {FORMAT}", remedy)
     try:
         return Lock.model_validate(value)
     except ValidationError as error:
-        lines = [f"  {'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()[:5]]
+        lines = [f"  {line}" for line in explain(error, Lock, {})[:5]]
         raise LockError("\n".join([f"{path} is not a lock:", *lines]), remedy) from None
 
 

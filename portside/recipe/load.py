@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import ValidationError
 
 from portside.canonical import digest_of
 from portside.errors import RecipeError
-from portside.recipe.models import LAYERS, NAME, File, RecipeModel
-from portside.recipe.source import Location, Place, read_yaml
+from portside.explain import Location, Place, explain, found
+from portside.recipe.kinds import NAME
+from portside.recipe.models import File, RecipeModel
+from portside.recipe.source import read_yaml
 from portside.recipe.stages import Stage, make_stages
 from portside.tree import Tree, file_entry
 
@@ -111,7 +113,7 @@ def load_recipe(root: Path, name: str) -> Recipe:
         model = RecipeModel.model_validate(values)
     except ValidationError as error:
         raise RecipeError(
-            "\n".join(_describe(path, places, e) for e in error.errors()), "docs/recipe.md describes every key."
+            "\n".join(explain(error, RecipeModel, places, Place(path, 1))), "docs/recipe.md describes every key."
         ) from None
     folders = tuple(root / "recipes" / link.name for link in reversed(chain))
     # What stands on another base shares no layer with it: such a recipe is the lowest that counts.
@@ -119,7 +121,7 @@ def load_recipe(root: Path, name: str) -> Recipe:
     stages = make_stages(path, [(link.name, link.values.get("env", {})) for link in chain[lowest:]])
     recipe = Recipe(name, model, path, folders, f"/workspace/{chain[0].name}", stages)
     _check_files(recipe, places)
-    _check_accelerator(recipe, places)
+    _check_names(recipe, places)
     return recipe
 
 
@@ -137,27 +139,35 @@ def _merged(root: Path, name: str, seen: tuple[str, ...]) -> tuple[_Link, ...]:
     """The chain that ends with the recipe `name`, lowest first; each link has the values of those below merged in."""
     path = root / "recipes" / f"{name}.yaml"
     if not path.is_file():
-        known = find_recipes(root)
-        close = get_close_matches(name, known, 1)
-        hint = f"Did you mean '{close[0]}'? " if close else ""
-        raise RecipeError(
-            f"no recipe '{name}': {path} is missing", f"{hint}Known recipes: {', '.join(known) or 'none'}."
-        )
+        raise RecipeError(f"no recipe '{name}': {path} is missing", _known(root, name))
     values, places = read_yaml(path)
     parent = values.get("extends")
     if parent is None:
         return (_Link(name, values, places, own_base=True),)
     if not isinstance(parent, str) or not NAME.fullmatch(parent):
-        raise RecipeError(f"{places[('extends',)]}: extends: expected the name of a recipe")
+        raise RecipeError(
+            f"{places[('extends',)]}: extends: expected the name of a recipe, found {found(parent)}",
+            _known(root, str(parent)),
+        )
     if parent in (*seen, name):
         raise RecipeError(
-            f"{places[('extends',)]}: '{name}' extends itself, by way of {' -> '.join([*seen, name, parent])}"
+            f"{places[('extends',)]}: extends: '{parent}' extends itself: {' -> '.join([*seen, name, parent])}",
+            "Take `extends` out of one of them.",
         )
+    if not (root / "recipes" / f"{parent}.yaml").is_file():
+        raise RecipeError(f"{places[('extends',)]}: extends: no recipe '{parent}'", _known(root, parent))
     chain = _merged(root, parent, (*seen, name))
     merged: dict[str, Any] = {}
     merged_places = dict(chain[-1].places)
     _merge(chain[-1].values, values, places, (), merged, merged_places)
     return (*chain, _Link(name, merged, merged_places, own_base="base" in values))
+
+
+def _known(root: Path, wanted: str) -> str:
+    known = find_recipes(root)
+    close = get_close_matches(wanted, known, 1)
+    hint = f"Did you mean '{close[0]}'? " if close else ""
+    return f"{hint}Known recipes: {', '.join(known) or 'none'}."
 
 
 def _merge(
@@ -195,70 +205,51 @@ def _shifted(location: Location, by: int) -> Location:
     return (location[0] + by, *location[1:]) if location and isinstance(location[0], int) else location
 
 
-def _describe(path: Path, places: dict[Location, Place], error: Any) -> str:
-    """One validation error as `file:line: key: what was expected`."""
-    location = tuple(error["loc"])
-    shown: list[str | int] = []
-    place = places.get((), Place(path, 1))
-    for end in range(1, len(location) + 1):
-        # Union members and alias names stand in pydantic's locations too; only what the file has is shown.
-        candidate = (*shown, location[end - 1])
-        if candidate in places:
-            shown = list(candidate)
-            place = places[candidate]
-    key = ".".join(str(part) for part in shown)
-    if error["type"] in ("missing", "extra_forbidden") and location and location[-1] not in shown[-1:]:
-        key = ".".join(filter(None, [key, str(location[-1])]))
-    message = {
-        "extra_forbidden": "no such key here",
-        "missing": "this key is missing",
-    }.get(error["type"], error["msg"].removeprefix("Value error, "))
-    if error["type"] == "extra_forbidden":
-        message += _near(location)
-    value = error["input"]
-    if error["type"] not in ("missing", "extra_forbidden") and isinstance(value, str | int | float | bool):
-        message += f", not {value!r}"
-        if error["type"] == "string_type":
-            message += " (quote it)"
-    return f"{place}: {key}: {message}" if key else f"{place}: {message}"
-
-
-def _near(location: Location) -> str:
-    model: Any = RecipeModel
-    for part in location[:-1]:
-        field = getattr(model, "model_fields", {}).get(part)
-        model = field.annotation if field else None
-        model = next((kind for kind in get_args(model) if hasattr(kind, "model_fields")), model)  # X | None
-    names = [f.alias or n for n, f in getattr(model, "model_fields", {}).items()]
-    close = get_close_matches(str(location[-1]), names, 1)
-    if close:
-        return f"; did you mean '{close[0]}'?"
-    return f"; expected one of {', '.join(names)}" if names else ""
-
-
-def _check_accelerator(recipe: Recipe, places: dict[Location, Place]) -> None:
+def _check_names(recipe: Recipe, places: dict[Location, Place]) -> None:
+    """The accelerator and the ruleset are among those that Portside has."""
     from portside.accelerators.load import accelerator_names
 
-    known = accelerator_names()
-    name = recipe.model.accelerator.name
-    if name not in known:
-        place = places.get(("accelerator", "name"), recipe.path)
-        raise RecipeError(
-            f"{place}: accelerator.name: no accelerator '{name}'",
-            f"Known: {', '.join(known)}; docs/accelerators.md says how to add one.",
-        )
+    model = recipe.model
+    name = model.accelerator.name
+    _check_name(name, accelerator_names(), "accelerator", ("accelerator", "name"), recipe, places)
+    if model.migration is not None:
+        from portside.migrate.rulesets import names
+
+        _check_name(model.migration.ruleset, names(), "ruleset", ("migration", "ruleset"), recipe, places)
+
+
+def _check_name(
+    name: str, known: Sequence[str], what: str, key: Location, recipe: Recipe, places: dict[Location, Place]
+) -> None:
+    if name in known:
+        return
+    close = get_close_matches(name, known, 1)
+    hint = f"Did you mean '{close[0]}'? " if close else ""
+    raise RecipeError(
+        f"{places.get(key, recipe.path)}: {'.'.join(map(str, key))}: no {what} '{name}'",
+        f"{hint}Known: {', '.join(known)}; docs/{what}s.md says how to add one.",
+    )
 
 
 def _check_files(recipe: Recipe, places: dict[Location, Place]) -> None:
-    named = [*recipe.model.env.files, *recipe.model.files]
-    for file in named:
-        recipe.file(file.source)
-    for layer in LAYERS:
-        for check in recipe.model.checks_of(layer):
-            recipe.file(check)
-    targets = [file.to for file in named]
-    for target in targets:
-        if targets.count(target) > 1:
-            raise RecipeError(
-                f"{places.get(('files',), recipe.path)}: two files go to {target}", "Keep one of the two."
-            )
+    """The files that the recipe names are there, and no two go to one place."""
+    model = recipe.model
+    named: list[tuple[Location, File]] = [(("env", "files", n), file) for n, file in enumerate(model.env.files)]
+    named += [(("files", n), file) for n, file in enumerate(model.files)]
+    wanted = [((*at, "from"), file.source) for at, file in named]
+    for number, check in enumerate(model.checks):
+        at: Location = ("checks", number)
+        wanted.append((at, check) if isinstance(check, str) else ((*at, "file"), check.file))
+    for at, source in wanted:
+        try:
+            recipe.file(source)
+        except RecipeError as error:
+            problem = error.problem.removeprefix(f"{recipe.path}: ")
+            key = ".".join(map(str, at))
+            raise RecipeError(f"{places.get(at, recipe.path)}: {key}: {problem}", error.solution) from None
+    targets: set[str] = set()
+    for at, file in named:
+        if file.to in targets:
+            place = places.get((*at, "to"), recipe.path)
+            raise RecipeError(f"{place}: two files go to {file.to}", "Keep one of the two.")
+        targets.add(file.to)

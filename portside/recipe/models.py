@@ -1,98 +1,41 @@
 """The recipe format, defined only here: parsing, errors, the JSON schema and docs/recipe.md come from these models."""
 
-import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Tag, model_validator
 
 from portside.patches.models import Step
+from portside.recipe.kinds import (
+    Absolute,
+    Commit,
+    DebianPackage,
+    Description,
+    Exact,
+    FileMode,
+    FileName,
+    GitUrl,
+    Name,
+    Plain,
+    Port,
+    PythonVersion,
+    RecipeName,
+    Relative,
+    Repository,
+    Requirement,
+    Sha256,
+    ShellLine,
+    Size,
+    Suite,
+    Url,
+    Variable,
+    VersionRange,
+    WheelName,
+    WheelPlatform,
+    WrongAtError,
+    one_of,
+)
 
 LAYERS = ("env", "sources", "migrated", "weights")
-NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-
-
-def _relative(value: str) -> str:
-    if value.startswith("/") or any(part in ("", ".", "..") for part in value.split("/")):
-        raise ValueError("expected a path below the folder, without '..', '.' or a leading '/'")
-    return _plain(value)
-
-
-def _absolute(value: str) -> str:
-    if not value.startswith("/"):
-        raise ValueError("expected an absolute path in the image")
-    _relative(value[1:])
-    return value
-
-
-def _plain(value: str) -> str:
-    if re.search(r"[\x00-\x1f\x7f\"'\\$`]", value):
-        raise ValueError("expected no quotes, backslashes, '$', line breaks or control characters")
-    return value
-
-
-def _shell_line(value: str) -> str:
-    if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value) or value.rstrip().endswith("\\") or "<<" in value:
-        raise ValueError("expected one shell line: no line breaks, no trailing backslash, no here-documents")
-    if not value.strip():
-        raise ValueError("expected a command")
-    return value
-
-
-def _requirement(value: str) -> str:
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    try:
-        if Requirement(value).url:
-            raise ValueError("expected a name with a version range, not a URL")
-    except InvalidRequirement as error:
-        raise ValueError(f"expected a requirement such as 'numpy>=1.24,<2': {error}") from None
-    return value
-
-
-def _exact(value: str) -> str:
-    from packaging.requirements import Requirement
-
-    specifiers = list(Requirement(_requirement(value)).specifier)
-    if len(specifiers) != 1 or specifiers[0].operator != "==" or "*" in specifiers[0].version:
-        raise ValueError("expected one exact version, such as 'transformers==4.27.4'")
-    return value
-
-
-def _wheel(value: str) -> str:
-    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
-    try:
-        parse_wheel_filename(value)
-    except InvalidWheelFilename:
-        raise ValueError("expected the file name of a wheel, such as 'cndsp-0.8.0-py3-none-any.whl'") from None
-    return value
-
-
-def _version_range(value: str) -> str:
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-    try:
-        SpecifierSet(value)
-    except InvalidSpecifier:
-        raise ValueError("expected a version range such as '>=5.10.10'") from None
-    return value
-
-
-Relative = Annotated[str, AfterValidator(_relative)]
-Absolute = Annotated[str, AfterValidator(_absolute)]
-Plain = Annotated[str, AfterValidator(_plain)]
-ShellLine = Annotated[str, AfterValidator(_shell_line)]
-Requirement = Annotated[str, AfterValidator(_requirement)]
-Exact = Annotated[str, AfterValidator(_exact)]
-VersionRange = Annotated[str, AfterValidator(_version_range)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-DebianPackage = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+:~-]+)?$")]
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~%:-]*$")]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Size = Annotated[int, Field(ge=0, description="bytes")]
-Url = Annotated[str, Field(pattern=r"^https?://[^\s\"'\\$`]+$")]
-FileMode = Literal["0644", "0755"]
 
 
 class Model(BaseModel):
@@ -102,7 +45,7 @@ class Model(BaseModel):
 class Debian(Model):
     """A minimal Debian, made from the .debs of the suite's main archive."""
 
-    suite: Annotated[str, Field(pattern=r"^[a-z][a-z-]*$")] = Field(examples=["bookworm"])
+    suite: Suite = Field(examples=["bookworm"])
     architecture: Literal["amd64", "arm64"] = "amd64"
     include: tuple[DebianPackage, ...] = Field((), description="packages beyond the essential ones and apt")
 
@@ -131,7 +74,7 @@ class Base(Model):
     @model_validator(mode="after")
     def _one_of_them(self) -> "Base":
         if (self.debian is None) == (self.archive is None):
-            raise ValueError("expected one of debian and archive")
+            raise ValueError("expected either debian or archive")
         return self
 
     @property
@@ -153,16 +96,14 @@ class Accelerator(Model):
 class ManualWheel(Manual):
     """A wheel that a person brings."""
 
-    file: Annotated[str, AfterValidator(_wheel)]
+    file: WheelName
 
 
 class Python(Model):
     """Python packages, installed as locked wheels with the interpreter of the image."""
 
-    version: Annotated[str, Field(pattern=r"^3\.[0-9]+$")] = Field(
-        description="version of the image's interpreter; quote it", examples=["3.11"]
-    )
-    platform: Annotated[str, Field(pattern=r"^(x86_64|aarch64)-manylinux[0-9_]+$")] = Field(
+    version: PythonVersion = Field(description="version of the image's interpreter; quote it", examples=["3.11"])
+    platform: WheelPlatform = Field(
         "x86_64-manylinux_2_28", description="the newest platform whose wheels the image can load"
     )
     requirements: tuple[Requirement, ...] = Field((), examples=[["numpy>=1.24,<2"]])
@@ -219,11 +160,24 @@ class SdistSource(Model):
 class GitSource(Model):
     """One commit of a git repository."""
 
-    git: Annotated[str, Field(pattern=r"^(https://|ssh://|git@|file://)[^\s\"'\\$`]+$")]
-    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$", description="the full name of the commit")]
+    git: GitUrl
+    commit: Commit = Field(description="the full name of the commit")
 
 
 Source = SdistSource | GitSource
+
+
+def _source_kind(value: Any) -> str | None:
+    if isinstance(value, Model):
+        return "git" if isinstance(value, GitSource) else "sdist"
+    kinds = [kind for kind in ("sdist", "git") if isinstance(value, dict) and kind in value]
+    return kinds[0] if len(kinds) == 1 else None
+
+
+AnySource = Annotated[
+    Annotated[SdistSource, Tag("sdist")] | Annotated[GitSource, Tag("git")],
+    one_of(_source_kind, "a mapping with either sdist, or git and commit"),
+]
 
 
 class Migration(Model):
@@ -275,6 +229,18 @@ Weights = WheelWeights | FileWeights
 """Weights lie at /workspace/RECIPE/weights/NAME in the image."""
 
 
+def _weights_kind(value: Any) -> str | None:
+    if isinstance(value, Model):
+        return "wheel" if isinstance(value, WheelWeights) else "files"
+    return next((kind for kind in ("wheel", "files") if isinstance(value, dict) and kind in value), None)
+
+
+AnyWeights = Annotated[
+    Annotated[WheelWeights, Tag("wheel")] | Annotated[FileWeights, Tag("files")],
+    one_of(_weights_kind, "a mapping with files (one by one), or with wheel and files (out of a wheel)"),
+]
+
+
 class Data(Manual):
     """A data set that a run target reads: a tar archive, unpacked and mounted read-only, no part of the image."""
 
@@ -289,12 +255,12 @@ class Target(Model):
     command: ShellLine
     env: dict[Variable, Plain] = Field({}, description="environment variables of this target's containers")
     workdir: Absolute | None = Field(None, description="default: the run's workdir")
-    ports: dict[Name, Annotated[int, Field(ge=1, le=65535)]] = Field(
+    ports: dict[Name, Port] = Field(
         {},
         description="names for the ports that the command listens on, reachable from the host's loopback",
         examples=[{"web": 7860}],
     )
-    devices: Annotated[int, Field(ge=0)] | None = Field(
+    devices: Annotated[int, Field(ge=0, strict=True)] | None = Field(
         None, description="cards that it needs; default: one, where the host has one"
     )
     network: Literal["none", "bridge", "host"] | None = Field(None, description="default: bridge with ports, else none")
@@ -303,7 +269,7 @@ class Target(Model):
     @model_validator(mode="after")
     def _ports_need_a_network(self) -> "Target":
         if self.ports and self.network == "none":
-            raise ValueError("ports cannot be reached with network 'none'")
+            raise WrongAtError("ports cannot be reached with network 'none'", "network")
         return self
 
 
@@ -323,11 +289,21 @@ class LayerCheck(Model):
     layer: Literal["env", "sources", "migrated", "weights"] = "weights"
 
 
+def _check_kind(value: Any) -> str | None:
+    return "path" if isinstance(value, str) else "mapping" if isinstance(value, dict | LayerCheck) else None
+
+
+Check = Annotated[
+    Annotated[Relative, Tag("path")] | Annotated[LayerCheck, Tag("mapping")],
+    one_of(_check_kind, "a path, or a mapping with file and layer"),
+]
+
+
 class RecipeModel(Model):
     """A recipe: `recipes/NAME.yaml`, with its files in `recipes/NAME/`."""
 
-    description: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\"'\\$`]+$")]
-    extends: Annotated[str, Field(pattern=NAME.pattern)] | None = Field(
+    description: Description
+    extends: RecipeName | None = Field(
         None,
         description="another recipe that this one builds on: mappings are merged, lists are appended to its lists, "
         "everything else, and `base`, replaces what it says, and `null` drops it",
@@ -335,7 +311,7 @@ class RecipeModel(Model):
     base: Base
     accelerator: Accelerator
     env: Env = Env()
-    sources: dict[Name, Source] = {}
+    sources: dict[Name, AnySource] = {}
     migration: Migration | None = None
     patches: tuple[Step, ...] = Field((), description="ordered steps on the migrated trees; see patches.md")
     files: tuple[MigratedFile, ...] = Field((), description="files of the recipe's folder, for the workspace")
@@ -344,16 +320,16 @@ class RecipeModel(Model):
         description="commands run in the workspace of the migrated layer, without a network",
         examples=[["pip install -e x"]],
     )
-    weights: dict[Name, Weights] = {}
+    weights: dict[Name, AnyWeights] = {}
     data: dict[Name, Data] = {}
     run: Run = Run()
-    registry: Annotated[str, Field(pattern=r"^(https?://)?[^\s/\"'\\$`]+/[^\s\"'\\$`]+$")] | None = Field(
+    registry: Repository | None = Field(
         None,
         description="where `push` and `pull` find a tag, and where `build` looks for layers after the registries of "
         "portside.toml",
         examples=["registry.example:5000/models"],
     )
-    checks: tuple[Relative | LayerCheck, ...] = Field(
+    checks: tuple[Check, ...] = Field(
         (),
         description="pytest files of the recipe's folder, run by `invoke check`; one that is a path alone runs against "
         "the finished image",
@@ -362,15 +338,21 @@ class RecipeModel(Model):
     @model_validator(mode="after")
     def _names_agree(self) -> "RecipeModel":
         if self.migration is None and self.patches:
-            raise ValueError("patches change migrated trees, and there is no migration")
-        for source in self.migration.sources if self.migration else ():
+            raise WrongAtError("patches change migrated trees, and there is no migration", "patches")
+        for number, source in enumerate(self.migration.sources if self.migration else ()):
             if source not in self.sources:
-                raise ValueError(f"migration.sources names '{source}', which is not among the sources")
+                known = ", ".join(self.sources) or "none"
+                raise WrongAtError(f"'{source}' is not among the sources ({known})", "migration", "sources", number)
         if self.base.archive and self.env.debian:
-            raise ValueError("env.debian needs a base of Debian: nobody knows which packages a vendor's image has")
+            raise WrongAtError(
+                "needs a base of Debian: nobody knows which packages a vendor's image has", "env", "debian"
+            )
         for name, target in self.run.targets.items():
             if unknown := sorted(set(target.data) - self.data.keys()):
-                raise ValueError(f"run.targets.{name} names {', '.join(unknown)}, which is not among data")
+                known = ", ".join(self.data) or "none"
+                raise WrongAtError(
+                    f"{', '.join(unknown)} is not among the data sets ({known})", "run", "targets", name, "data"
+                )
         return self
 
     def checks_of(self, layer: str) -> list[str]:

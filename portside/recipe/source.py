@@ -1,27 +1,16 @@
 """YAML with places: plain values and, for every key and item, the file and line where it stands."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from portside.errors import RecipeError
+from portside.explain import Location, Place
 
-Location = tuple[str | int, ...]
-"""Keys and indexes from the document's root to a value."""
-
+_YAML = "Look at that line and the one above: indentation, brackets, quotes, and `: ` inside of text without quotes."
 MAX_NODES = 100_000
 """Values in one document, aliases counted where they are used: a guard against documents that explode."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    file: Path
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
 
 
 def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Location, Place]]:
@@ -30,23 +19,38 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Location, Place]]:
     Only plain data is made; a key that stands twice is an error, since one of the two would be lost.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise RecipeError(f"{path}: not UTF-8 text") from None
+        data = path.read_bytes()
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise RecipeError(
+            f"{path}:{line}: expected text in UTF-8, found the byte 0x{data[error.start]:02x}",
+            f"Save it as UTF-8, or convert it: iconv -f latin1 -t utf-8 {path}",
+        ) from None
     except OSError as error:
-        raise RecipeError(f"{path} cannot be read: {error.strerror}") from None
+        raise RecipeError(f"{path} cannot be read: {error.strerror}", "Look at its rights: ls -l") from None
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
     try:
         node = loader.get_single_node()
         if not isinstance(node, yaml.MappingNode):
-            raise RecipeError(f"{path}:1: expected a mapping of keys to values")
+            raise RecipeError(
+                f"{path}:1: expected a mapping of keys to values", "Begin with `description: …`; see docs/recipe.md."
+            )
         places: dict[Location, Place] = {}
         value = _Reader(path, loader, places).value(node, ())
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise RecipeError(f"{path}:{line}: not valid YAML: {error.problem or error.context}") from None
-    except (yaml.YAMLError, RecursionError) as error:
-        raise RecipeError(f"{path}: not valid YAML: {error}") from None
+        problem = " ".join(filter(None, [error.context, error.problem]))
+        raise RecipeError(f"{path}:{line}: not valid YAML: {problem}", _YAML) from None
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        raise RecipeError(
+            f"{path}:{line}: not valid YAML: the character {chr(error.character)!r} is not allowed", _YAML
+        ) from None
+    except RecursionError:
+        raise RecipeError(f"{path}: nested too deeply, or an alias inside of what it stands for", _YAML) from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise RecipeError(f"{path}: not valid YAML: {error}", _YAML) from None
     finally:
         loader.dispose()
     assert isinstance(value, dict)
@@ -65,7 +69,9 @@ class _Reader:
         self._places.setdefault(at, place)
         self._count += 1
         if self._count > MAX_NODES:
-            raise RecipeError(f"{place}: more than {MAX_NODES} values; are aliases nested?")
+            raise RecipeError(
+                f"{place}: more than {MAX_NODES} values; are aliases nested?", "Write the values out, without aliases."
+            )
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, at)
         if isinstance(node, yaml.SequenceNode):
@@ -78,7 +84,9 @@ class _Reader:
             place = Place(self._path, key_node.start_mark.line + 1)
             key = self._loader.construct_object(key_node) if isinstance(key_node, yaml.ScalarNode) else None
             if not isinstance(key, str):
-                raise RecipeError(f"{place}: expected a name as key; quote it if it looks like a number or a date")
+                raise RecipeError(
+                    f"{place}: expected a name as key", "Quote it if it looks like a number, a date or yes and no."
+                )
             if key in result:
                 raise RecipeError(f"{place}: the key '{key}' stands twice", "Keep one of the two.")
             here = (*at, key)

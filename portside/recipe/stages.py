@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from portside.errors import RecipeError
+from portside.explain import explain
 from portside.recipe.models import Env, EnvFile, Python
 
 
@@ -42,9 +43,9 @@ def make_stages(path: Path, envs: Sequence[tuple[str, Any]]) -> tuple[Stage, ...
 def _validated(path: Path, name: str, values: Any) -> Env:
     try:
         return Env.model_validate(values)
-    except ValidationError:
+    except ValidationError as error:
         raise RecipeError(
-            f"{path}: the env of '{name}', which it extends, is not complete",
+            "\n".join([f"{path}: the env of '{name}', which it extends, is not complete:", *explain(error, Env, {})]),
             f"Correct recipes/{name}.yaml: its packages become a layer of their own.",
         ) from None
 

@@ -62,6 +62,8 @@ def deb_of(stanza: Stanza) -> Deb:
     """
     from pydantic import ValidationError
 
+    from portside.explain import explain
+
     try:
         deb = Deb(
             name=stanza["Package"],
@@ -72,7 +74,7 @@ def deb_of(stanza: Stanza) -> Deb:
             sha256=stanza["SHA256"],
         )
     except ValidationError as error:
-        problem = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())
+        problem = "; ".join(explain(error, Deb, {}))
         raise InputError(f"the index's stanza of {stanza['Package']} cannot be used: {problem}") from None
     except (KeyError, ValueError) as error:
         raise InputError(f"the index's stanza of {stanza.get('Package')} cannot be used: {error}") from None

@@ -62,7 +62,10 @@ def test_a_good_recipe_loads(tmp_path: Path) -> None:
         (GOOD + "checks: [{file: ../a.py}]\n", ["r.yaml:7", "checks.0.file", "'..'"]),
         (GOOD + "sources: {x: {git: https://h/x, commit: main}}\n", ["r.yaml:7", "sources.x.commit"]),
         (GOOD + "sources: {x: {sdist: 'x>=1'}}\n", ["sources.x.sdist", "one exact version"]),
-        (GOOD + "migration: {ruleset: mlu, sources: [x]}\n", ["'x'", "not among the sources"]),
+        (
+            GOOD + "migration: {ruleset: mlu, sources: [x]}\n",
+            ["r.yaml:7: migration.sources.0: 'x' is not among the sources (none)"],
+        ),
         (GOOD + "description: again\n", ["r.yaml:7", "'description' stands twice"]),
         (GOOD + "accelerator: [\n", ["r.yaml", "not valid YAML"]),
         ("- a\n- b\n", ["r.yaml:1", "expected a mapping"]),

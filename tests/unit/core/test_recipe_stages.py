@@ -82,8 +82,8 @@ def test_a_lower_env_must_stand_by_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("base", "expected"),
     [
-        ("{}", "expected one of debian and archive"),
-        ("{debian: {suite: bookworm}, archive: {file: a.tar, origin: b}}", "expected one of debian and archive"),
+        ("{}", "expected either debian or archive"),
+        ("{debian: {suite: bookworm}, archive: {file: a.tar, origin: b}}", "expected either debian or archive"),
         ("{archive: {file: ../a.tar, origin: b}}", "base.archive.file"),
         ("{archive: {file: a.tar}}", "base.archive.origin: this key is missing"),
     ],
@@ -95,7 +95,7 @@ def test_bases_that_cannot_be_used(tmp_path: Path, base: str, expected: str) -> 
 
 
 def test_nobody_knows_the_packages_of_a_vendors_image(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"env\.debian needs a base of Debian"):
+    with pytest.raises(RecipeError, match=r":6: env\.debian: needs a base of Debian"):
         load(tmp_path, "base: {archive: {file: a.tar, origin: b}}")
 
 
@@ -103,7 +103,10 @@ def test_nobody_knows_the_packages_of_a_vendors_image(tmp_path: Path) -> None:
     ("text", "expected"),
     [
         ("env: {python: {manual: [{file: cndsp.tar, origin: a}]}}", "expected the file name of a wheel"),
-        ("run: {targets: {t: {description: d, command: c, data: [x]}}}", "names x, which is not among data"),
+        (
+            "run: {targets: {t: {description: d, command: c, data: [x]}}}",
+            ":3: run.targets.t.data: x is not among the data sets (none)",
+        ),
         ("data: {x: {file: x.tar, origin: a, to: /x}}", "data.x.to: expected a path below the folder"),
     ],
 )

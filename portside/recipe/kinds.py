@@ -1,0 +1,180 @@
+"""The kinds of values that recipes are made of; what each expects is said in words, for people who wrote another."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Discriminator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Text that a pattern (of Python and of JSON schema alike) matches as a whole; expected: the same in words."""
+
+    pattern: str
+    expected: str
+
+    def _check(self, value: str) -> str:
+        if not re.fullmatch(self.pattern, value):
+            raise ValueError(f"expected {self.expected}")
+        return value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        return handler.generate_schema(Annotated[str, AfterValidator(self._check)])
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "pattern": self.pattern}
+
+
+class WrongAtError(ValueError):
+    """A mistake that only shows when several keys are seen together.
+
+    at: the keys, below those of the model that noticed it, that lead to the one which a person would correct.
+    """
+
+    def __init__(self, problem: str, *at: str | int) -> None:
+        super().__init__(problem)
+        self.at = at
+
+
+def one_of(choose: Callable[[Any], str | None], expected: str) -> Discriminator:
+    """Which of several tagged kinds a value is meant to be, so that its mistakes are told of that kind alone.
+
+    choose: gives the tag, or None for a value that is none of them. expected: what would be, in words.
+    """
+    return Discriminator(choose, custom_error_type="one_of", custom_error_message=f"expected {expected}")
+
+
+def _relative(value: str) -> str:
+    if value.startswith("/") or any(part in ("", ".", "..") for part in value.split("/")):
+        raise ValueError("expected a path below the folder, without '..', '.' or a leading '/'")
+    return _plain(value)
+
+
+def _absolute(value: str) -> str:
+    if not value.startswith("/"):
+        raise ValueError("expected an absolute path in the image")
+    _relative(value[1:])
+    return value
+
+
+def _plain(value: str) -> str:
+    if re.search(r"[\x00-\x1f\x7f\"'\\$`]", value):
+        raise ValueError("expected no quotes, backslashes, '$', line breaks or control characters")
+    return value
+
+
+def _shell_line(value: str) -> str:
+    if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value) or value.rstrip().endswith("\\") or "<<" in value:
+        raise ValueError("expected one shell line: no line breaks, no trailing backslash, no here-documents")
+    if not value.strip():
+        raise ValueError("expected a command")
+    return value
+
+
+def _requirement(value: str) -> str:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        if Requirement(value).url:
+            raise ValueError("expected a name with a version range, not a URL")
+    except InvalidRequirement:
+        raise ValueError("expected a requirement such as 'numpy>=1.24,<2'") from None
+    return value
+
+
+def _exact(value: str) -> str:
+    from packaging.requirements import Requirement
+
+    specifiers = list(Requirement(_requirement(value)).specifier)
+    if len(specifiers) != 1 or specifiers[0].operator != "==" or "*" in specifiers[0].version:
+        raise ValueError("expected one exact version, such as 'transformers==4.27.4'")
+    return value
+
+
+def _wheel(value: str) -> str:
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+    try:
+        parse_wheel_filename(value)
+    except InvalidWheelFilename:
+        raise ValueError("expected the file name of a wheel, such as 'cndsp-0.8.0-py3-none-any.whl'") from None
+    return value
+
+
+def _version_range(value: str) -> str:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        SpecifierSet(value)
+    except InvalidSpecifier:
+        raise ValueError("expected a version range such as '>=5.10.10'") from None
+    return value
+
+
+Relative = Annotated[str, AfterValidator(_relative)]
+Absolute = Annotated[str, AfterValidator(_absolute)]
+Plain = Annotated[str, AfterValidator(_plain)]
+ShellLine = Annotated[str, AfterValidator(_shell_line)]
+Requirement = Annotated[str, AfterValidator(_requirement)]
+Exact = Annotated[str, AfterValidator(_exact)]
+WheelName = Annotated[str, AfterValidator(_wheel)]
+VersionRange = Annotated[str, AfterValidator(_version_range)]
+RecipeName = Annotated[
+    str, Matching(f"^{NAME.pattern}$", "a recipe's name: lower-case letters and digits, with single '-' between them")
+]
+Name = Annotated[
+    str,
+    Matching(r"^[A-Za-z0-9][A-Za-z0-9._-]*$", "a name of letters, digits, '.', '_' and '-', without blanks or slashes"),
+]
+Variable = Annotated[
+    str, Matching(r"^[A-Za-z_][A-Za-z0-9_]*$", "a variable's name of letters, digits and '_', no digit first")
+]
+DebianPackage = Annotated[
+    str,
+    Matching(
+        r"^[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+:~-]+)?$",
+        "the name of a Debian package, with =VERSION behind it if only that will do, such as 'python3-pip'",
+    ),
+]
+FileName = Annotated[
+    str,
+    Matching(
+        r"^[A-Za-z0-9][A-Za-z0-9._+~%:-]*$",
+        "the name of a file, without folders and blanks, such as 'image-1.0.tar.gz'",
+    ),
+]
+Suite = Annotated[str, Matching(r"^[a-z][a-z-]*$", "the code name of a Debian release, such as 'bookworm'")]
+PythonVersion = Annotated[str, Matching(r"^3\.[0-9]+$", "a version of Python 3 without a patch level, such as '3.11'")]
+WheelPlatform = Annotated[
+    str,
+    Matching(r"^(x86_64|aarch64)-manylinux[0-9_]+$", "a platform such as 'x86_64-manylinux_2_28'"),
+]
+Sha256 = Annotated[str, Matching(r"^[0-9a-f]{64}$", "a sha256: 64 hex digits in lower case")]
+Commit = Annotated[str, Matching(r"^[0-9a-f]{40}$", "the full name of a commit: 40 hex digits, no branch and no tag")]
+Size = Annotated[int, Field(ge=0, strict=True, description="bytes")]
+Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
+Url = Annotated[str, Matching(r"^https?://[^\s\"'\\$`]+$", "a URL that begins with https:// or http://")]
+GitUrl = Annotated[
+    str,
+    Matching(
+        r"^(https://|ssh://|git@|file://)[^\s\"'\\$`]+$",
+        "the URL of a git repository: it begins with https://, ssh://, git@ or file://",
+    ),
+]
+Repository = Annotated[
+    str,
+    Matching(
+        r"^(https?://)?[^\s/\"'\\$`]+/[^\s\"'\\$`]+$", "HOST[:PORT]/REPOSITORY, such as 'registry.example:5000/models'"
+    ),
+]
+Description = Annotated[
+    str,
+    Matching(
+        r"^[^\x00-\x1f\"'\\$`]{1,200}$", "one line of up to 200 characters, without quotes, backslashes, '$' and '`'"
+    ),
+]
+FileMode = Literal["0644", "0755"]

@@ -1,0 +1,82 @@
+"""portside.toml: what counts, and what a person reads who made a mistake in it."""
+
+from pathlib import Path
+
+import pytest
+
+from portside.config import load_config
+from portside.errors import RecipeError
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("PORTSIDE_HOME", raising=False)
+    monkeypatch.delenv("PORTSIDE_ENGINE", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def write(root: Path, text: str) -> None:
+    (root / "portside.toml").write_text(text, encoding="utf-8")
+
+
+def test_defaults(tmp_path: Path) -> None:
+    config = load_config(tmp_path)
+    assert config.home == tmp_path / "nobody" / ".local" / "share" / "portside"
+    assert (config.engine, config.folders, config.registries) == (None, (), ())
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, 'home = "~/store"\nengine = "docker"\nfolders = ["/a"]\n[mirrors]\ndebian = ["https://m/d"]\n')
+    config = load_config(tmp_path)
+    assert config.home == tmp_path / "nobody" / "store"
+    assert (config.engine, config.folders, config.mirrors.debian) == ("docker", (Path("/a"),), ("https://m/d",))
+    monkeypatch.setenv("PORTSIDE_HOME", "here")
+    monkeypatch.setenv("PORTSIDE_ENGINE", "podman")
+    config = load_config(tmp_path)
+    assert (config.home, config.engine) == (Path.cwd() / "here", "podman")
+
+
+def test_the_persons_own_file_counts_where_the_project_has_none(tmp_path: Path) -> None:
+    own = tmp_path / "nobody" / ".config" / "portside"
+    own.mkdir(parents=True)
+    write(own, 'engine = "podman"\n')
+    assert load_config(tmp_path).engine == "podman"
+    write(tmp_path, 'engine = "docker"\n')
+    assert load_config(tmp_path).engine == "docker"
+
+
+MISTAKES = [
+    ("home = 3\n", ":1: home: expected a path, found the number 3"),
+    (
+        'engine = "docker"\nhome = "store"\n',
+        ":2: home: expected an absolute path, or one that begins with ~, found 'store'",
+    ),
+    ('folders = "/a"\n', ":1: folders: expected a list, found '/a'; write it as a list: [/a]"),
+    ('folders = ["/a", "b"]\n', ":1: folders.1: expected an absolute path, or one that begins with ~, found 'b'"),
+    ("\nengine = true\n", ":2: engine: expected text, found true; quote it: it is taken for something else than text"),
+    ('enigne = "docker"\n', ":1: enigne: no such key here; did you mean 'engine'?"),
+    ('mirrors = "https://m"\n', ":1: mirrors: expected a mapping of keys to values, found 'https://m'"),
+    ('[mirrors]\ndebain = ["https://m"]\n', ":2: mirrors.debain: no such key here; did you mean 'debian'?"),
+    ('[mirrors]\ngit = {"https://a/" = 1}\n', ":2: mirrors.git.https://a/: expected text, found the number 1"),
+    ("home = \n", ": not valid TOML: Invalid value (at line 1, column 8)"),
+]
+
+
+@pytest.mark.parametrize("home", ["", "/somewhere"])
+@pytest.mark.parametrize(("text", "expected"), MISTAKES)
+def test_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: str, home: str) -> None:
+    """A file that is wrong is wrong, whatever the environment would replace."""
+    monkeypatch.setenv("PORTSIDE_HOME", home)
+    write(tmp_path, text)
+    with pytest.raises(RecipeError) as caught:
+        load_config(tmp_path)
+    assert caught.value.problem.startswith(f"{tmp_path}/portside.toml{expected}"), caught.value.problem
+    assert caught.value.solution == "docs/configuration.md describes every key."
+
+
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "portside.toml").write_bytes(b'engine = "d\xe9"\n')
+    with pytest.raises(RecipeError, match=r"portside\.toml: expected text in UTF-8"):
+        load_config(tmp_path)

@@ -33,8 +33,9 @@ def main() -> None:
         for module, name in LATER_THAN_1_9:
             if hasattr(module, name):
                 delattr(module, name)
-    print(f"torch {torch.__version__} on {options.device}")
-    generate(make(options.model, options.model_class, options.device), options.device)
+    model = make(options.model, options.model_class, options.device)
+    print(f"{type(model).__module__}.{type(model).__name__}, torch {torch.__version__} on {options.device}")
+    generate(model, options.device)
     if options.train:
         train(make(options.model, options.model_class, options.device, pre_seq_len=8), options.device)
 

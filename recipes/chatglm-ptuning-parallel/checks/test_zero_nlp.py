@@ -45,3 +45,4 @@ def test_the_model_class_computes_and_learns(host: Any, expected: dict[str, Any]
         folder = f"{expected['workspace']}/{FOLDER}"
         done = host.run(f"cd {folder} && python3 ../../port_check.py {chosen} ../../model")
         assert done.rc == 0, done.stdout + done.stderr
+        assert done.stdout.startswith("thuglm.modeling_chatglm.ChatGLMForConditionalGeneration, ")

@@ -1,4 +1,4 @@
-"""What of the store no lock of the project needs any more: found first, removed only then."""
+"""What of the store no lock of any checkout that uses it needs any more: found first, removed only then."""
 
 import fcntl
 import hashlib
@@ -49,14 +49,16 @@ class _Needed:
 def find_garbage(project: Project, days: int = DAYS) -> tuple[list[Garbage], list[str]]:
     """What may go: files and folders, and names of images in the layout.
 
-    Kept is what the locks of the project name, what their recipes' last builds gave, and whatever was written within
-    the last hour; partial transfers, logs and refused bytes are kept for `days`.
-    Raises PortsideError as long as a recipe or lock cannot be read: what it needs is not known then.
+    Kept is what the locks of this and of every other checkout that has used the store name, what their recipes' last
+    builds gave, and whatever was written within the last hour; partial transfers, logs and refused bytes are kept for
+    `days`. Raises PortsideError as long as a recipe or lock cannot be read: what it needs is not known then.
     """
     store = project.store
     needed = _Needed()
-    for name in find_recipes(project.root):
-        _need(project, name, needed)
+    checkouts = store.checkouts()
+    for root in dict.fromkeys([project.root.resolve(), *checkouts.values()]):
+        for name in find_recipes(root):
+            _need(Project(root), name, store, needed)
     names = [ref for ref in store.layout.refs() if ref.partition(":")[0] not in needed.recipes]
     for ref in store.layout.refs():
         if ref not in names:
@@ -71,6 +73,7 @@ def find_garbage(project: Project, days: int = DAYS) -> tuple[list[Garbage], lis
         *_unneeded(store.home / "index", "index", needed.chains),
         *_unneeded(store.git, "source", needed.mirrors),
         *_unneeded(store.home / "data", "data set", needed.hashes),
+        *_unneeded(store.home / "checkouts", "checkout", [n for n, root in checkouts.items() if find_recipes(root)]),
     ]
     young = [item for item in found if now - item.path.stat().st_mtime < YOUNG]
     old = [
@@ -94,7 +97,7 @@ def remove(store: Store, garbage: Sequence[Garbage], names: Sequence[str]) -> No
                 item.path.unlink()
 
 
-def _need(project: Project, name: str, needed: _Needed) -> None:
+def _need(project: Project, name: str, store: Store, needed: _Needed) -> None:
     needed.recipes.add(name)
     try:
         recipe = project.recipe(name)
@@ -105,24 +108,25 @@ def _need(project: Project, name: str, needed: _Needed) -> None:
         parts = [] if differences(recipe, lock) else plan(recipe, lock).parts()
     except PortsideError as error:
         raise StoreError(
-            f"what {name} needs cannot be known: {error.problem}", "Correct it, or lock it again; then clean."
+            f"what {project.root}/recipes/{name}.yaml needs cannot be known: {error.problem}",
+            "Correct it, or lock it again there; then clean.",
         ) from None
     dumped = lock.model_dump(mode="json")
     needed.hashes |= set(_hashes(dumped))
     for source in lock.sources.values():
         if source.kind == "git":
             needed.mirrors.add(hashlib.sha256(source.url.encode("utf-8", "surrogateescape")).hexdigest())
-    last: dict[str, Any] = project.store.record("built", name) or {}
+    last: dict[str, Any] = store.record("built", name) or {}
     needed.keys |= {part.key for part in parts} | {digest_of(manifest) for manifest in last.values()}
     diff_ids = []
     for part in parts:
-        record = part.manifest if part.kind == "base" else project.store.record("keys", part.key)
+        record = part.manifest if part.kind == "base" else store.record("keys", part.key)
         if record is None or record.get("diff_id") is None:
             break
         diff_ids.append(record["diff_id"])
     needed.chains |= set(chain_ids(diff_ids))
     for key in needed.keys:
-        needed.hashes |= set(_hashes(project.store.record("keys", key)))
+        needed.hashes |= set(_hashes(store.record("keys", key)))
 
 
 def _need_image(store: Store, ref: str, needed: _Needed) -> None:

@@ -127,15 +127,21 @@ def save(c: Context, recipe: str, output: str, layer: str = "weights", force: bo
     }
 )
 def clean(c: Context, yes: bool = False, days: str = "7", json: bool = False) -> None:
-    """What of the store no lock of this project needs: first listed, with --yes removed.
+    """What of the store no lock of any checkout needs: first listed, with --yes removed.
+
+    A checkout is a folder with recipes that has used this store; its needs count as long as it is there.
 
     Example: invoke clean --yes
     """
     from portside.clean import find_garbage, remove
     from portside.progress import human_bytes, say
+    from portside.recipe import find_recipes
 
     p = project()
     garbage, names = find_garbage(p, number(days, "days"))
+    kept = [str(root) for root in p.store.checkouts().values() if find_recipes(root)]
+    for root in kept:
+        say(f"kept: what the recipes in {root} need")
     for name in names:
         say(f"image            {name}")
     for item in garbage:
@@ -146,7 +152,7 @@ def clean(c: Context, yes: bool = False, days: str = "7", json: bool = False) ->
     say(f"{total} removed" if yes else f"{total} would be removed by: invoke clean --yes")
     if json:
         rows = [{"kind": item.kind, "path": str(item.path), "bytes": item.size} for item in garbage]
-        show({"removed": yes, "images": names, "files": rows})
+        show({"removed": yes, "checkouts": kept, "images": names, "files": rows})
 
 
 @portside_task(

@@ -34,7 +34,9 @@ class Project:
 
     @cached_property
     def store(self) -> Store:
-        return Store(self.config.home)
+        store = Store(self.config.home)
+        store.note_checkout(self.root)
+        return store
 
     def recipe(self, name: str) -> Recipe:
         return load_recipe(self.root, name)

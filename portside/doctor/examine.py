@@ -7,7 +7,7 @@ from portside.config import Config
 from portside.doctor.devices import examine_devices
 from portside.doctor.findings import Finding
 from portside.doctor.inputs import Inventory, examine_inputs, take_inventory
-from portside.doctor.machine import examine_disks, examine_engine, examine_memory, examine_system
+from portside.doctor.machine import examine_clock, examine_disks, examine_engine, examine_memory, examine_system
 from portside.doctor.registries import examine_registries
 from portside.engines import Engine
 from portside.errors import PortsideError
@@ -33,6 +33,8 @@ def examine(
     findings = [examine_system(host, lock)]
     found, engine = examine_engine(open_engine)
     findings.append(found)
+    if engine is not None and lock is not None:
+        findings.append(examine_clock(engine, lock))
     inventory = take_inventory(recipe, lock, config) if recipe and lock else Inventory((), (), 0)
     to_fetch = sum(file.size or 0 for file in inventory.missing)
     everything = sum(file.size or 0 for file in inventory.files)

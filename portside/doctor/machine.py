@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
 from portside.accelerators import Host
@@ -42,6 +43,32 @@ def examine_engine(open_engine: Callable[[], Engine]) -> tuple[Finding, Engine |
         return Finding("ok", "engine", engine.describe()), engine
     except EngineError as error:
         return Finding("problem", "engine", error.problem, error.solution), None
+
+
+def examine_clock(engine: Engine, lock: Lock) -> Finding:
+    """Whether the engine's machine lives after the lock's inputs were made.
+
+    A build takes times later than the epoch back to it; earlier ones stay, as would those of a clock that is behind.
+    """
+    try:
+        now = engine.clock()
+    except EngineError as error:
+        return Finding("problem", "clock", error.problem, error.solution)
+    if now is None:
+        return Finding("ok", "clock", "the engine does not tell it, so not looked at")
+    if now >= lock.epoch:
+        return Finding("ok", "clock", f"the engine's says {_date(now)}")
+    return Finding(
+        "warning",
+        "clock",
+        f"the engine's says {_date(now)}, and the recipe's newest input is of {_date(lock.epoch)}: files that a build "
+        "writes there get other times than everywhere else, and layers other diff IDs",
+        "Set the clock of the machine that the engine runs on: timedatectl set-ntp true",
+    )
+
+
+def _date(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def examine_disks(config: Config, engine: Engine | None, to_fetch: int, image: int) -> Iterator[Finding]:

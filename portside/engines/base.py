@@ -128,6 +128,9 @@ class Engine(Protocol):
     def free_bytes(self) -> int | None:
         """Free bytes where the engine keeps its data; None if that is another machine."""
 
+    def clock(self) -> int | None:
+        """What the clock of the engine's machine says, seconds since 1970; None if the engine does not tell."""
+
     def image_id(self, ref: str) -> str | None:
         """The config digest (64 hex digits) of a local image, None if there is no such image."""
 

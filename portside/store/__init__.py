@@ -1,17 +1,20 @@
 """The store: everything that Portside keeps on this machine, by content (PORTSIDE_HOME)."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from portside.canonical import digest_of
+from portside.errors import StoreError
 from portside.store import files
 from portside.store.inputs import Inputs
 from portside.store.layout import Layout
 
 
 class Store:
-    """`inputs/` verified inputs, `git/` bare mirrors, `oci/` an OCI image layout, `keys/` what a key gave.
+    """`inputs/` verified inputs, `git/` bare mirrors, `oci/` an OCI image layout, `keys/` what a key gave,
+    `checkouts/` the folders with recipes that use it.
 
     Every file appears under its final name only when it is complete; see `files`.
     """
@@ -37,6 +40,19 @@ class Store:
     def keep(self, kind: str, name: str, value: Any) -> None:
         """Keep a small JSON value under `kind/name.json`."""
         files.write_json(self.home, self.home / kind / f"{name}.json", value)
+
+    def note_checkout(self, root: Path) -> None:
+        """Remember a folder with recipes that uses this store: `clean` keeps what its locks need."""
+        place = str(root.resolve())
+        name = digest_of(place)[:16]
+        if not (self.home / "checkouts" / f"{name}.json").exists():
+            with suppress(StoreError):  # who may only read a store cannot lose anything in it either
+                self.keep("checkouts", name, {"root": place})
+
+    def checkouts(self) -> dict[str, Path]:
+        """The folders that have used this store, by the names of their records; they may be gone by now."""
+        names = sorted(path.stem for path in (self.home / "checkouts").glob("*.json"))
+        return {name: Path(self.record("checkouts", name)["root"]) for name in names}
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:

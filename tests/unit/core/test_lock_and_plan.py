@@ -160,9 +160,26 @@ def test_an_empty_store_has_to_build_everything(recipe: Recipe, lock: Lock, tmp_
 
 
 def test_changes_are_named() -> None:
-    old = {"a": 1, "b": {"c": 2, "d": 3}, "gone": 0}
-    new = {"a": 1, "b": {"c": 9, "d": 3}, "new": 0}
-    assert changes(old, new) == ["b.c: changed", "gone: gone", "new: new"]
+    old = {"a": 1, "b": {"c": "x==1", "d": 3}, "gone": 0}
+    new = {"a": 1, "b": {"c": "x==2", "d": 3}, "new": "y"}
+    assert changes(old, new) == ["b.c: 'x==1' -> 'x==2'", "gone: gone (0)", "new: new ('y')"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (None, 5, "nothing -> 5"),
+        (False, True, "false -> true"),
+        ("a" * 64, "b" * 64, "changed"),
+        ("RUN a\nRUN b", "RUN a", "changed"),
+        (["numpy>=1.24", "x"], ["x", "numpy>=1.25"], "+ 'numpy>=1.25', - 'numpy>=1.24'"),
+        (["a", "b"], ["b", "a"], "in another order"),
+        (["a" * 64], ["b"], "changed"),
+        ([{"path": "a", "size": 1}], [{"path": "a", "size": 2}], None),
+    ],
+)
+def test_changes_show_what_a_person_can_compare(old: object, new: object, expected: str | None) -> None:
+    assert changes({"k": old}, {"k": new}) == ["k.0.size: 1 -> 2" if expected is None else f"k: {expected}"]
 
 
 def test_expected_bytes_come_from_the_lock(recipe: Recipe, lock: Lock) -> None:

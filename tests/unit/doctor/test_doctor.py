@@ -26,8 +26,12 @@ ICE = b"a small model file"
 
 
 class FakeEngine:
-    def __init__(self, free: int | None = 1 << 40) -> None:
+    def __init__(self, free: int | None = 1 << 40, now: int | None = 2_000_000_000) -> None:
         self.free = free
+        self.now = now
+
+    def clock(self) -> int | None:
+        return self.now
 
     def describe(self) -> str:
         return "Docker 20.10.24, overlay2, BuildKit through /usr/bin/docker"
@@ -352,3 +356,16 @@ def test_for_people_and_as_json() -> None:
         "remedy": "invoke fetch",
     }
     assert exit_code(findings[:2]) == 0
+
+
+def test_an_engine_whose_clock_is_behind_the_inputs(tmp_path: Path) -> None:
+    lock = glm_lock().model_copy(update={"epoch": 1_700_000_000})
+    host = sixteen(tmp_path / "host")
+    found = one(doctor(host, tmp_path / "home", glm(), lock, engine=FakeEngine(now=1_600_000_000)), "clock")
+    assert found.status == "warning"
+    assert "2020-09-13 12:26 UTC" in found.text and "2023-11-14 22:13 UTC" in found.text
+    assert found.remedy is not None and "timedatectl" in found.remedy
+    assert one(doctor(host, tmp_path / "home", glm(), lock), "clock").status == "ok"
+    unknown = one(doctor(host, tmp_path / "home", glm(), lock, engine=FakeEngine(now=None)), "clock")
+    assert (unknown.status, unknown.text) == ("ok", "the engine does not tell it, so not looked at")
+    assert about(doctor(host, tmp_path / "home", glm(), None), "clock") == []

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from portside.engines import open_engine
+from portside.engines.docker import clock_of
 from portside.engines.endpoint import DEFAULT_HOST, Endpoint, find_endpoint
 from portside.errors import EngineError
 
@@ -131,3 +132,17 @@ def test_a_daemon_behind_ssh_is_refused_with_the_command_that_forwards_it(host: 
     assert caught.value.solution is not None
     assert f"/var/run/docker.sock {target};" in caught.value.solution
     assert "DOCKER_HOST=unix:///" in caught.value.solution
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("2026-11-23T22:52:03.67803125Z", 1795474323),
+        ("2026-11-23T23:52:03+01:00", 1795474323),
+        ("", None),
+        ("yesterday", None),
+    ],
+)
+def test_the_daemons_clock(said: str, expected: int | None) -> None:
+    assert clock_of({"SystemTime": said}) == expected
+    assert clock_of({}) is None

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -156,5 +157,38 @@ def test_a_recipe_that_is_to_be_locked_again_keeps_its_last_build(built: Machine
 
 def test_nothing_is_removed_as_long_as_a_lock_cannot_be_read(built: Machine) -> None:
     load_recipe(built.small.root, "small").lock_path.write_text("{")
-    with pytest.raises(StoreError, match="what small needs cannot be known"):
+    with pytest.raises(StoreError, match=r"what .*/recipes/small\.yaml needs cannot be known"):
+        garbage(built)
+
+
+@pytest.fixture
+def other(built: Machine, tmp_path: Path) -> Path:
+    """Another checkout that uses the same store, with a recipe and a lock of its own."""
+    root = tmp_path / "other"
+    shutil.copytree(built.small.root, root)
+    lock = built.plan.lock.model_copy(update={"base": built.plan.lock.base.model_copy(update={"diff_id": "e" * 64})})
+    (root / "recipes" / "small.lock").write_text(dump_lock(lock))
+    base = built.store.layout.blob("e" * 64)
+    base.write_bytes(b"the other's base")
+    age(base)
+    return root
+
+
+def test_what_another_checkout_needs_is_kept_as_long_as_it_is_there(built: Machine, other: Path) -> None:
+    base = f"oci/blobs/sha256/{'e' * 64}"
+    assert garbage(built)[0] == [base], "nobody knows of the other one yet"
+    assert other in Project(other).store.checkouts().values()
+    assert garbage(built) == ([], [])
+    shutil.rmtree(other)
+    age(built.home / "checkouts")
+    found, _ = garbage(built)
+    assert base in found and len([path for path in found if path.startswith("checkouts/")]) == 1
+    clean(built)
+    assert other not in built.store.checkouts().values()
+
+
+def test_another_checkout_that_cannot_be_read_stops_it(built: Machine, other: Path) -> None:
+    _ = Project(other).store
+    (other / "recipes" / "small.yaml").write_text("description: [")
+    with pytest.raises(StoreError, match=rf"what {other}/recipes/small\.yaml needs cannot be known"):
         garbage(built)

@@ -12,22 +12,27 @@ from portside.patches.document import Document, Place, readable
 from portside.patches.explain import Candidate, no_file, wrong_count
 from portside.patches.files import Outcome, recipe_file, recipe_file_mode
 from portside.patches.globs import closest_paths, glob_pattern
+from portside.patches.lines import Lines
 from portside.patches.models import CommentOut, Copy, Define, Delete, Diff, Replace, SetLine, Step, TextStep
 from portside.patches.python import compile_problem
 from portside.patches.text import explain, find_places
 from portside.patches.workspace import FileEdit, Workspace
 from portside.tree import Tree
 
-VERSION = 1
-"""Of what steps mean: a new number is a new digest, and so a new key, for every layer with patches."""
+VERSION = 2
+"""Of what steps mean and report: a new number is a new digest, and so a new key, for every layer with patches."""
 
 
 @dataclass(frozen=True)
 class Patched:
-    """A patched tree, and every change in the order of steps, then of paths (a diff's: of the diff), then of lines."""
+    """A patched tree, and every change in the order of steps, then of paths (a diff's: of the diff), then of lines.
+
+    lines: where lines of the tree before all steps stand now.
+    """
 
     tree: Tree
     changes: tuple[Change, ...]
+    lines: Lines
 
 
 def apply(tree: Tree, steps: Sequence[Step], files: Tree) -> Patched:
@@ -38,14 +43,16 @@ def apply(tree: Tree, steps: Sequence[Step], files: Tree) -> Patched:
     """
     workspace = Workspace(tree)
     changes: list[Change] = []
+    lines = Lines()
     for number, step in enumerate(steps, 1):
         where = Where(number, step.title)
         edits, made = _KINDS[step.kind](step, workspace, files, where)
         for edit in edits:
             _check_compiles(workspace, edit, where)
         workspace.commit(edits)
+        lines.add(edits, made)
         changes += made
-    return Patched(workspace.tree, tuple(changes))
+    return Patched(workspace.tree, lines.placed(changes), lines)
 
 
 def used_files(steps: Sequence[Step]) -> tuple[str, ...]:
@@ -88,7 +95,8 @@ def _text(step: TextStep, workspace: Workspace, files: Tree, where: Where) -> Ou
             ) from None
         for place in places:
             before, after = document.whole_lines(place)
-            changes.append(where.change(document.path, document.line_of(place.start), before, after))
+            line, spans = document.line_of(place.start), (document.span(place),)
+            changes.append(where.change(document.path, line, before, after, spans=spans))
     return edits, changes
 
 

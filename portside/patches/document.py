@@ -13,18 +13,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from portside.patches.changes import Span
+
 _STATELESS = ("big5", "cp", "euc_", "gb", "iso8859", "koi8", "shift_jis")
 """Beginnings of the names of codecs in which a character has the same bytes wherever it stands."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A range of a document's text and what it becomes; `note` is for the reports."""
+    """A range of a document's text and what it becomes."""
 
     start: int
     end: int
     text: str
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,13 @@ class Document:
     def line_range(self, first: int, last: int, text: str) -> Place:
         """The lines `first` to `last` (from 1, inclusive), without the last one's end, become `text`."""
         return Place(self.starts[first - 1], self.starts[last - 1] + len(self.lines[last - 1]), text)
+
+    def span(self, place: Place) -> Span:
+        """The lines that a place replaces; what is put in front of a line replaces none."""
+        line = self.line_of(place.start)
+        in_front = place.start == place.end and place.start in self.starts[line - 1 : line]
+        count = 0 if in_front else self.text.count("\n", place.start, place.end) + 1
+        return Span(line, count, place.text.count("\n") + (not in_front))
 
     def whole_lines(self, place: Place) -> tuple[str, str]:
         """The lines that a place touches, before and after this place alone has changed."""

@@ -153,7 +153,7 @@ def _diff_file(
         before, after = (
             part.decode("utf-8", "backslashreplace").removesuffix("\n") for part in (hunk.before, hunk.after)
         )
-        changes.append(where.change(target, hunk.line, before, after, note))
+        changes.append(where.change(target, hunk.line, before, after, note, hunk.spans))
     return edits, changes
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from portside.patches.changes import Span
 from portside.patches.unified import Hunk
 
 Key = tuple[bytes, bool]
@@ -11,12 +12,14 @@ Key = tuple[bytes, bool]
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """Where a hunk went. line: of its first change, from 1, in the old file. offset: found minus stated line."""
+    """Where a hunk went. line: of its first change, from 1, in the old file. offset: found minus stated line.
+    spans: the lines that it replaced, without those of its context."""
 
     line: int
     offset: int
     before: bytes
     after: bytes
+    spans: tuple[Span, ...]
 
 
 class NoPlace(Exception):
@@ -50,13 +53,19 @@ def apply_hunks(data: bytes, hunks: Sequence[Hunk]) -> tuple[bytes, list[Applied
         out += lines[done:start]
         position = start
         first, before, after = None, [], []
+        spans: list[Span] = []
+        together = False
         old = hunk.old()
         as_written = [_key(line, exact=True) for line in lines[start : start + len(old)]] == old
         for sign, text, ended in hunk.lines:
             if sign == b" ":
                 out.append(lines[position])
                 position += 1
+                together = False
                 continue
+            span = spans.pop() if together else Span(position + 1, 0, 0)
+            spans.append(Span(span.line, span.old + (sign == b"-"), span.new + (sign == b"+")))
+            together = True
             first = position if first is None else first
             if sign == b"-":
                 before.append(lines[position])
@@ -67,7 +76,7 @@ def apply_hunks(data: bytes, hunks: Sequence[Hunk]) -> tuple[bytes, list[Applied
                 out.append(after[-1])
         offset = start - _stated(hunk)
         moved = moved or offset != 0
-        applied.append(Applied((first or 0) + 1, offset, b"".join(before), b"".join(after)))
+        applied.append(Applied((first or 0) + 1, offset, b"".join(before), b"".join(after), tuple(spans)))
         done = position
     return b"".join(out + lines[done:]), applied
 

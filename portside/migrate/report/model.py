@@ -1,8 +1,8 @@
 """What a migration (and the patches after it) did to a tree, place by place."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 SCHEMA_VERSION = 1
@@ -115,20 +115,30 @@ class Report:
             if hit.cls == "unsupported" and hit.name not in accepted and hit.rule not in accepted
         ]
 
+    def follow(self, line_now: Callable[[str, int], int]) -> None:
+        """Correct every hit's line in the result. line_now: path, line as migrated -> line after all patches."""
+        for path, file in self.files.items():
+            file.hits = [replace(hit, new_line=line_now(path, hit.new_line)) for hit in file.hits]
+
     def add_patches(self, path: str, hits: Iterable["PatchHit"]) -> None:
         """Put what patch steps did to `path` beside the migration's hits."""
         file = self.files.setdefault(path, FileReport(path, "edited"))
         file.state = "edited"
         for hit in hits:
-            file.hits.append(Hit("patched", hit.step, hit.line, 0, hit.step, hit.before, hit.after, new_line=hit.line))
+            shown = (hit.step, hit.before, hit.after, hit.new_line, hit.note)
+            file.hits.append(Hit("patched", hit.step, hit.line, 0, *shown))
             self.rules.setdefault(hit.step, RuleInfo(f"patch step {hit.step}"))
 
 
 @dataclass(frozen=True, slots=True)
 class PatchHit:
-    """One place that a patch step changed; line: from 1, in the file as the steps before left it (0: whole file)."""
+    """One place that a patch step changed. line: from 1, in the file as the steps before left it (0: whole file).
+    new_line: in the result; 0 for the whole file, and where a later step took it away. note: what the lines do not
+    say: that a file was copied or deleted, how far a hunk was moved."""
 
     step: str
     line: int
     before: str
     after: str
+    new_line: int = 0
+    note: str = ""

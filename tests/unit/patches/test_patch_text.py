@@ -34,9 +34,9 @@ def test_replace_changes_every_match_in_every_file_and_reports_it() -> None:
         "other.py": b"f(4)\n",
     }
     assert done.changes == (
-        Change(1, "g", "m/a.py", 1, "x = f(1) + f(2)", "x = g(1) + f(2)"),
-        Change(1, "g", "m/a.py", 1, "x = f(1) + f(2)", "x = f(1) + g(2)"),
-        Change(1, "g", "m/b/c.py", 2, "f(3)", "g(3)"),
+        Change(1, "g", "m/a.py", 1, "x = f(1) + f(2)", "x = g(1) + f(2)", new_line=1),
+        Change(1, "g", "m/a.py", 1, "x = f(1) + f(2)", "x = f(1) + g(2)", new_line=1),
+        Change(1, "g", "m/b/c.py", 2, "f(3)", "g(3)", new_line=2),
     )
 
 

@@ -122,6 +122,8 @@ def load_recipe(root: Path, name: str) -> Recipe:
     recipe = Recipe(name, model, path, folders, f"/workspace/{chain[0].name}", stages)
     _check_files(recipe, places)
     _check_names(recipe, places)
+    _check_patch_files(recipe, places)
+    _check_migration(recipe, places)
     return recipe
 
 
@@ -253,3 +255,50 @@ def _check_files(recipe: Recipe, places: dict[Location, Place]) -> None:
             place = places.get((*at, "to"), recipe.path)
             raise RecipeError(f"{place}: two files go to {file.to}", "Keep one of the two.")
         targets.add(file.to)
+
+
+def _check_patch_files(recipe: Recipe, places: dict[Location, Place]) -> None:
+    """Raise RecipeError that lists every file of the recipe's folder that a patch step needs and that is not there."""
+    if not recipe.model.patches:
+        return
+    from portside.patches.apply import used_files
+
+    missing = []
+    for number, step in enumerate(recipe.model.patches):
+        for path in used_files([step]):
+            found = next((f / path for f in recipe.folders if (f / path).is_symlink() or (f / path).exists()), None)
+            if found is not None and found.is_file() and not found.is_symlink():
+                continue
+            what = "no file" if found is None else "no plain file"
+            location = ("patches", number, step.kind)
+            missing.append(f"{places.get(location, recipe.path)}: patches.{number}.{step.kind}: {what} {path}")
+    if missing:
+        folders = " or ".join(str(folder) for folder in recipe.folders)
+        raise RecipeError("\n".join(missing), f"Put it into {folders}, or correct the recipe.")
+
+
+def _check_migration(recipe: Recipe, places: dict[Location, Place]) -> None:
+    """Raise RecipeError where the ruleset cannot do what the recipe's mode needs of it."""
+    migration = recipe.model.migration
+    if migration is None or migration.mode == "precise":
+        return
+    from portside.migrate.rulesets import load
+
+    ruleset = load(migration.ruleset, migration.extend)
+    converter = ruleset.converter
+    place = places.get(("migration", "mode"), recipe.path)
+    if migration.mode == "vendor" and ruleset.vendor is None:
+        raise RecipeError(
+            f"{place}: migration.mode: the ruleset {ruleset.name} has no vendor mode", "Use precise mode."
+        )
+    if migration.mode == "image" and converter is None:
+        raise RecipeError(
+            f"{place}: migration.mode: the ruleset {ruleset.name} has no converter",
+            "Use precise mode, or a ruleset with `converter` (docs/rulesets.md).",
+        )
+    if migration.mode == "image" and migration.strict and converter is not None and converter.strict is None:
+        place = places.get(("migration", "strict"), recipe.path)
+        raise RecipeError(
+            f"{place}: migration.strict: the converter of the ruleset {ruleset.name} has no such option",
+            "Leave it out.",
+        )

@@ -92,7 +92,7 @@ def render(c: Context, recipe: str, output: str | None = None) -> None:
     from portside.fetch import fetch as fetch_all
     from portside.manual import missing_text
     from portside.progress import live, say
-    from portside.render import check_output
+    from portside.render import check_converted, check_output
     from portside.render import render as render_to
 
     p = project()
@@ -100,6 +100,7 @@ def render(c: Context, recipe: str, output: str | None = None) -> None:
     folder = Path(output) if output else ROOT / "build" / recipe
     check_output(folder)
     plan_, lacking = p.plan_to_render(loaded)
+    check_converted(plan_, p.store)
     with live():
         fetch_all(plan_, p.fetcher(offline=False, lenient=True))
     render_to(plan_, p.store, folder)
@@ -291,6 +292,11 @@ def migrate(
     from portside.migrate.rulesets import load as load_ruleset
     from portside.overview import migration_lines
 
+    if mode == "image":
+        raise RecipeError(
+            "image mode runs the converter of a base image, so a recipe has to say which",
+            "Set migration.mode to image in a recipe; here the modes are precise and vendor.",
+        )
     if mode not in ("precise", "vendor"):
         raise RecipeError(f"no mode '{mode}'", "The modes are precise and vendor.")
     report = migrate_folder(

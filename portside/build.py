@@ -22,7 +22,7 @@ from portside.layers.layer import Layer
 from portside.layers.raw import read
 from portside.layers.writer import write_layer
 from portside.parallel import run_all, thread_pool
-from portside.plan import LayerPlan, Part, Plan, blob_of, expected_bytes, stage_of
+from portside.plan import CONVERTED, LayerPlan, Part, Plan, blob_of, expected_bytes, stage_of
 from portside.progress import human_bytes, live, say, step, transfer
 from portside.recipe.models import LAYERS
 from portside.store import Store, files
@@ -256,15 +256,20 @@ class _Builder:
 
     def make(self, missing: Sequence[Part], fetcher: Fetcher) -> None:
         """Data parts beside each other and beside the run parts, which follow each other."""
+        unmade = {part.key for part in missing}
         with thread_pool(max(2, os.cpu_count() or 1)) as pool:
             jobs = {
-                part.key: pool.submit(self._bring_and_make, part, fetcher) for part in missing if part.kind != "run"
+                part.key: pool.submit(self._bring_and_make, part, fetcher)
+                for part in missing
+                if part.kind != "run" and part.after not in unmade
             }
             for part in missing:
                 if part.kind == "run":
                     run_all(fetcher.jobs(part, self._plan), JOBS)
                     self._wait(jobs, self._below(part))
                     self._run(part)
+                elif part.key not in jobs:
+                    jobs[part.key] = pool.submit(self._bring_and_make, part, fetcher)
             self._wait(jobs, missing)
 
     def _below(self, part: Part) -> list[Part]:
@@ -290,7 +295,7 @@ class _Builder:
 
     def _data(self, part: Part) -> None:
         with step(f"{part.layer}/{part.name}"), self._store.workspace() as folder, Spool(folder) as spool:
-            self._keep(part, data.part_layer(self._plan, part, self._store, spool))
+            self._keep(part, data.part_layer(self._plan, part, self._store, spool, self.blobs))
 
     def _keep(self, part: Part, layer: Layer) -> None:
         with self._store.layout.new_blob() as new:
@@ -315,6 +320,8 @@ class _Builder:
                 packages = self._plan.lock.env.of(stage_of(self._plan.recipe, part.name).recipe)
                 assert packages is not None, part.name
                 self._put_context(data.env_context(packages, self._store), context / "env" / packages.recipe)
+            elif part.name == CONVERTED:
+                self._put_context(data.converter_context(), context / "converter")
             dockerfile = folder / "Dockerfile"
             dockerfile.write_text(f"FROM {parent_tag}\n{part.manifest['instructions']}", encoding="utf-8")
             lines: list[str] = []

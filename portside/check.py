@@ -16,8 +16,9 @@ from portside.engines import Engine, RunSpec
 from portside.errors import CheckError, EngineError
 from portside.image import command, environment, image_name, labels, workdir
 from portside.inputs.spool import Spool
+from portside.layers.index import Index
 from portside.layers.writer import read_layer
-from portside.plan import Plan, blob_of
+from portside.plan import CONVERTED, Plan, blob_of
 from portside.progress import say
 from portside.store import Store
 from portside.tree import Entry
@@ -134,13 +135,10 @@ def expectations(plan: Plan, store: Store, name: str) -> dict[str, Any]:
 
 def _migrated(plan: Plan, store: Store) -> dict[str, Any]:
     """The trees as they were written to the layer, before the install steps added to them."""
-    rows: list[list[Any]] = []
-    for part in plan.layer("migrated").parts:
-        blob = blob_of(part, store)
-        if part.kind == "data" and blob is not None:
-            below = plan.recipe.workspace.lstrip("/") + "/"
-            entries = read_layer(store.layout.blob(blob.digest)).entries
-            rows = [_row(entry, below) for entry in entries if entry.path.startswith(below)]
+    below = plan.recipe.workspace.lstrip("/") + "/"
+    parts = [part for part in plan.layer("migrated").parts if part.kind == "data" or part.name == CONVERTED]
+    written = Index.of(read_layer(store.layout.blob(blob.digest)) for p in parts if (blob := blob_of(p, store)))
+    rows = [_row(entry, below) for entry in written if entry.path.startswith(below)]
     migration = plan.recipe.model.migration
     if migration is None:
         return {"rows": rows, "migration": None}

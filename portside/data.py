@@ -5,23 +5,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from portside.errors import RECIPE, LockError, MigrationError
+from portside.errors import RECIPE, LockError
 from portside.inputs import archives, git
 from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
+from portside.layers.writer import read_layer
 from portside.lock.models import Lock, LockedSource, LockedWeights, PackageSet, is_large
+from portside.migrated import Over, converted_tree, migrated_tree, over
 from portside.plan import stage_of
 from portside.recipe import Recipe
 from portside.store import Store
+from portside.store.layout import Blob
 from portside.tree import Content, Entry, Tree, file_entry
 
 if TYPE_CHECKING:
-    from portside.migrate.report import Report
     from portside.plan import Part, Plan
-
-REPORT = "migration"
-"""The folder of the workspace that holds report.json, report.md and report.html."""
 
 
 def source_tree(source: LockedSource, store: Store, spool: Spool) -> Tree:
@@ -30,64 +29,6 @@ def source_tree(source: LockedSource, store: Store, spool: Spool) -> Tree:
         place = store.inputs.require(source.sdist.sha256, source.sdist.file)
         return archives.sdist_tree(place.path, spool, source.sdist.file)
     return git.tree(source, store, spool)
-
-
-def migrated_tree(recipe: Recipe, sources: Mapping[str, Tree]) -> Tree:
-    """The migrated and patched sources, their reports and the recipe's files; paths relative to the workspace.
-
-    sources: by name, at least those that the recipe migrates. Raises MigrationError.
-    """
-    model = recipe.model
-    result = Tree()
-    if model.migration is not None:
-        result = _migrate_and_patch(recipe, sources)
-    for entry in recipe.file_tree(model.files):
-        result.put(entry)
-    return result
-
-
-def _migrate_and_patch(recipe: Recipe, sources: Mapping[str, Tree]) -> Tree:
-    from portside.migrate import migrate
-    from portside.migrate.report import to_html, to_json, to_markdown
-    from portside.migrate.report.model import PatchHit
-    from portside.migrate.rulesets import load
-    from portside.patches.apply import apply
-
-    migration = recipe.model.migration
-    assert migration is not None
-    ruleset = load(migration.ruleset, migration.extend)
-    together = Tree()
-    for name in sorted(migration.sources):
-        for entry in sources[name].at(f"{name}{ruleset.suffix}"):
-            together.put(entry)
-    migrated = migrate(together, ruleset, migration.mode, strict=migration.strict)
-    patched = apply(migrated.tree, recipe.model.patches, recipe.folder_tree())
-    report = migrated.report
-    if open_hits := report.unaccepted(migration.accept):
-        # A patch may have taken care of them, so what counts is what the patched files still have.
-        suspects = Tree(patched.tree[path] for path in {path for path, _ in open_hits} if path in patched.tree)
-        _stop_at(migrate(suspects, ruleset, migration.mode, strict=migration.strict).report, recipe)
-    for change in patched.changes:
-        hit = PatchHit(change.name, change.line, change.before, change.after)
-        report.add_patches(change.path, [hit])
-    html = to_html(report, together, patched.tree)
-    reports = {"report.json": to_json(report), "report.md": to_markdown(report), "report.html": html}
-    for name, content in reports.items():
-        patched.tree.put(file_entry(f"{REPORT}/{name}", content))
-    return patched.tree
-
-
-def _stop_at(report: "Report", recipe: Recipe) -> None:
-    """Raise MigrationError for what the accelerator does not support, unless the recipe accepts it with a reason."""
-    migration = recipe.model.migration
-    assert migration is not None
-    if open_hits := report.unaccepted(migration.accept):
-        shown = [f"  {path}:{hit.line}: {hit.name}: {hit.note}" for path, hit in open_hits[:20]]
-        more = [f"  and {len(open_hits) - 20} more"] if len(open_hits) > 20 else []
-        raise MigrationError(
-            "\n".join([f"{len(open_hits)} places use what {migration.ruleset} does not support:", *shown, *more]),
-            "Patch them, or accept each by its name with a reason: migration.accept in the recipe.",
-        )
 
 
 def weights_tree(weights: LockedWeights, store: Store) -> Tree:
@@ -125,10 +66,43 @@ def env_context(packages: PackageSet, store: Store) -> Tree:
     return tree
 
 
-def part_layer(plan: "Plan", part: "Part", store: Store, spool: Spool) -> Layer:
-    """The layer of one data part. What has no time of its own, as files that we write, gets the part's epoch."""
+CONVERTER = "run_converter.py"
+
+
+def converter_context() -> Tree:
+    """What the RUN of image mode sees at its bind mount: the program that runs the image's converter."""
+    path = Path(__file__).parent / "migrate" / CONVERTER
+    return Tree([file_entry(CONVERTER, path.read_bytes())])
+
+
+def part_layer(plan: "Plan", part: "Part", store: Store, spool: Spool, blobs: Mapping[str, Blob]) -> Layer:
+    """The layer of one data part. What has no time of its own, as files that we write, gets the part's epoch.
+
+    blobs: of other parts, by key; what is made from a run part's result needs that one's.
+    """
+    if part.after is not None:
+        converted = read_layer(store.layout.blob(blobs[part.after].digest))
+        made = over_converted(plan, converted, store, spool)
+        workspace = plan.recipe.workspace.lstrip("/")
+        layer = data_layer(_timed(made.tree.at(workspace), part.epoch), part.epoch)
+        return replace(layer, whiteouts=tuple(f"{workspace}/{path}" for path in made.removed))
     tree = _part_tree(plan.recipe, plan.lock, part.layer, part.name, store, spool)
-    return data_layer(Tree(entry if entry.mtime else replace(entry, mtime=part.epoch) for entry in tree), part.epoch)
+    return data_layer(_timed(tree, part.epoch), part.epoch)
+
+
+def over_converted(plan: "Plan", converted: Layer, store: Store, spool: Spool) -> Over:
+    """What lies over the result of the image's converter in the migrated layer; paths relative to the workspace."""
+    below = converted_tree(plan.recipe, converted)
+    return over(migrated_tree(plan.recipe, _migrated_sources(plan.recipe, plan.lock, store, spool), below), below)
+
+
+def _timed(tree: Tree, epoch: int) -> Tree:
+    return Tree(entry if entry.mtime else replace(entry, mtime=epoch) for entry in tree)
+
+
+def _migrated_sources(recipe: Recipe, lock: Lock, store: Store, spool: Spool) -> dict[str, Tree]:
+    migration = recipe.model.migration
+    return {name: source_tree(lock.sources[name], store, spool) for name in (migration.sources if migration else ())}
 
 
 def _part_tree(recipe: Recipe, lock: Lock, layer: str, name: str, store: Store, spool: Spool) -> Tree:
@@ -139,10 +113,7 @@ def _part_tree(recipe: Recipe, lock: Lock, layer: str, name: str, store: Store, 
     if layer == "sources":
         return source_tree(lock.sources[name], store, spool).at(f"{workspace}/{name}")
     if layer == "migrated":
-        migration = recipe.model.migration
-        wanted = migration.sources if migration else ()
-        sources = {wanted_name: source_tree(lock.sources[wanted_name], store, spool) for wanted_name in wanted}
-        return migrated_tree(recipe, sources).at(workspace)
+        return migrated_tree(recipe, _migrated_sources(recipe, lock, store, spool)).at(workspace)
     weights_name, _, path = name.partition("/")
     weights = lock.weights[weights_name]
     chosen = [file for file in weights.files if (file.path == path if path else not is_large(file.size))]

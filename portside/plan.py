@@ -18,6 +18,9 @@ from portside.store import Store
 from portside.store.layout import Blob
 from portside.variables import variables
 
+CONVERTED = "converted"
+"""The name of the part that the converter of the image makes, in image mode."""
+
 PartKind = Literal["base", "run", "data", "frame"]
 
 
@@ -39,6 +42,12 @@ class Part:
     @cached_property
     def key(self) -> str:
         return digest_of(self.manifest)
+
+    @property
+    def after(self) -> str | None:
+        """The key of the run part whose result a data part is made from, if there is one."""
+        made_from: str | None = self.manifest.get("converted")
+        return made_from
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,7 @@ def plan(recipe: Recipe, lock: Lock) -> Plan:
     model = recipe.model
     env = _env_parts(recipe, lock)
     sources = [_source_part(name, source, f"{workspace}/{name}") for name, source in sorted(lock.sources.items())]
-    migrated = _migrated_parts(recipe, lock, workspace)
+    migrated = _migrated_parts(recipe, lock, workspace, [*env, *sources])
     if model.install:
         parts = [*env, *sources, *migrated]
         epoch = max(part.epoch for part in parts)
@@ -169,7 +178,7 @@ def _identity(source: LockedSource) -> dict[str, str]:
     return {"commit": source.commit, "tree": source.tree}
 
 
-def _migrated_parts(recipe: Recipe, lock: Lock, workspace: str) -> list[Part]:
+def _migrated_parts(recipe: Recipe, lock: Lock, workspace: str, below: Sequence[Part]) -> list[Part]:
     model = recipe.model
     named = [*model.files]
     if model.migration is None and not named:
@@ -177,6 +186,7 @@ def _migrated_parts(recipe: Recipe, lock: Lock, workspace: str) -> list[Part]:
     files = {entry.path: [oct(entry.mode), entry.sha256] for entry in recipe.file_tree(named)}
     manifest: dict[str, Any] = {"format": FORMAT, "at": workspace, "files": files}
     epoch = max(lock.base.epoch, lock.env.epoch)
+    converted: list[Part] = []
     if model.migration is not None:
         from portside.migrate.rulesets import load
         from portside.patches.apply import digest as patches_digest
@@ -193,8 +203,28 @@ def _migrated_parts(recipe: Recipe, lock: Lock, workspace: str) -> list[Part]:
             "sources": chosen,
             "patches": patches_digest(model.patches, recipe.folder_tree()),
         }
+        if migration.mode == "image":
+            converted = [_converted_part(recipe, lock, below)]
+            manifest["converted"] = converted[0].key
     manifest["epoch"] = epoch
-    return [Part("migrated", "trees", "data", epoch, manifest)]
+    return [*converted, Part("migrated", "trees", "data", epoch, manifest)]
+
+
+def converted_part(plan: Plan) -> Part | None:
+    """The part that the image's converter makes, in image mode."""
+    return next((part for part in plan.layer("migrated").parts if part.name == CONVERTED), None)
+
+
+def _converted_part(recipe: Recipe, lock: Lock, below: Sequence[Part]) -> Part:
+    """The run of the converter that lies in the image, on everything below."""
+    from portside.data import converter_context
+    from portside.render import convert_instructions
+
+    epoch = max(part.epoch for part in below)
+    environment = variables(lock.base, recipe.model.env.path, recipe.model.env.variables)
+    programs: dict[str, str | None] = {entry.path: entry.sha256 for entry in converter_context()}
+    instructions = convert_instructions(recipe, epoch)
+    return _run_part("migrated", CONVERTED, epoch, below, instructions, environment, programs)
 
 
 def _weights_parts(lock: Lock, workspace: str) -> list[Part]:

@@ -2,18 +2,22 @@
 
 import json
 import re
+import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from portside import data
-from portside.errors import RecipeError
+from portside.errors import BuildError, RecipeError
 from portside.image import command, labels, workdir
 from portside.inputs.spool import Spool
+from portside.layers.layer import Layer
+from portside.layers.writer import read_layer
 from portside.lock.models import LockedWeights, PackageSet
-from portside.plan import Plan
+from portside.migrated import migrated_tree
+from portside.plan import Plan, blob_of, converted_part
 from portside.recipe import Recipe
 from portside.store import Store
 from portside.tree import Tree
@@ -32,6 +36,7 @@ def _template() -> Any:
         loader=loader, undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
     )
     environment.filters["quoted"] = _quoted
+    environment.filters["shell"] = shlex.quote
     return environment.get_template(TEMPLATE.name)
 
 
@@ -50,8 +55,24 @@ def install_instructions(recipe: Recipe, epoch: int) -> str:
     return str(_template().module.install(recipe, epoch))
 
 
-def dockerfile(plan: Plan) -> str:
-    """The whole Dockerfile of a recipe, from an empty image to the finished one."""
+def convert_instructions(recipe: Recipe, epoch: int) -> str:
+    """What is executed for image mode, as Dockerfile text without FROM. Raises RecipeError without a converter."""
+    from portside.migrate.image import converter_of
+    from portside.migrate.rulesets import load
+
+    migration = recipe.model.migration
+    assert migration is not None
+    ruleset = load(migration.ruleset, migration.extend)
+    converter = converter_of(ruleset)
+    path = migration.converter or converter.path
+    return str(_template().module.convert(recipe, converter, path, ruleset.suffix, epoch))
+
+
+def dockerfile(plan: Plan, gone: Sequence[str] = ()) -> str:
+    """The whole Dockerfile of a recipe, from an empty image to the finished one.
+
+    gone: in image mode, what the patches remove from the converter's result; paths relative to the workspace.
+    """
     recipe, lock = plan.recipe, plan.lock
     migrated = plan.layer("migrated").parts
     return str(
@@ -59,6 +80,7 @@ def dockerfile(plan: Plan) -> str:
             recipe=recipe,
             lock=lock,
             stages=list(_stages(plan)),
+            converted=_converted(plan, gone),
             has={"migrated": any(p.kind == "data" for p in migrated)},
             install_epoch=migrated[-1].epoch if migrated else 0,
             workdir=workdir(plan, "weights"),
@@ -66,6 +88,15 @@ def dockerfile(plan: Plan) -> str:
             command=json.dumps(command(plan)),
         )
     )
+
+
+def _converted(plan: Plan, gone: Sequence[str]) -> dict[str, str] | None:
+    part = converted_part(plan)
+    if part is None:
+        return None
+    # The form without a shell: a name may hold anything.
+    remove = json.dumps(["rm", "-r", "-f", "--", *(f"{plan.recipe.workspace}/{path}" for path in gone)])
+    return {"instructions": part.manifest["instructions"], "gone": remove if gone else ""}
 
 
 def _stages(plan: Plan) -> Iterator[dict[str, Any]]:
@@ -106,16 +137,35 @@ def check_output(output: Path) -> None:
         raise RecipeError(f"{output} is not an empty folder", "Name a new one: nothing is overwritten.")
 
 
+def check_converted(plan: Plan, store: Store) -> Layer | None:
+    """The layer with the result of the image's converter, None where the recipe uses none.
+
+    Raises BuildError where the converter has not run yet: the patches are for its result.
+    """
+    part = converted_part(plan)
+    if part is None:
+        return None
+    blob = blob_of(part, store)
+    if blob is None:
+        name = plan.recipe.name
+        raise BuildError(
+            f"{name} uses the converter of its base image, and that has not run yet: nobody knows what it gives",
+            f"Build once, then render: invoke build --recipe {name} --layer migrated",
+        )
+    return read_layer(store.layout.blob(blob.digest))
+
+
 def render(plan: Plan, store: Store, output: Path) -> None:
     """Write Dockerfile and contexts to `output`, a folder that is new or empty.
 
     All inputs must be in the store, but those that a person brings: without them the contexts are not complete.
-    Raises RecipeError for a folder that holds something, InputError for an input that is missing.
+    Raises RecipeError for a folder that holds something, InputError for an input that is missing, BuildError where
+    the image's converter has not run yet.
     """
     check_output(output)
+    converted = check_converted(plan, store)
     recipe, lock = plan.recipe, plan.lock
     output.mkdir(parents=True, exist_ok=True)
-    (output / "Dockerfile").write_text(dockerfile(plan), encoding="utf-8")
     if lock.base.kind == "debian":
         shutil.copyfile(store.layout.blob(lock.base.diff_id), output / "base.tar")
     with store.workspace() as folder, Spool(folder) as spool:
@@ -125,7 +175,14 @@ def render(plan: Plan, store: Store, output: Path) -> None:
         }
         sources = {name: data.source_tree(source, store, spool) for name, source in sorted(lock.sources.items())}
         contexts |= {f"sources/{name}": tree for name, tree in sources.items()}
-        contexts["migrated"] = data.migrated_tree(recipe, sources)
+        gone: tuple[str, ...] = ()
+        if converted is None:
+            contexts["migrated"] = migrated_tree(recipe, sources)
+        else:
+            made = data.over_converted(plan, converted, store, spool)
+            contexts |= {"migrated": made.tree, "converter": data.converter_context()}
+            gone = (*made.removed, *made.replaced)
+        (output / "Dockerfile").write_text(dockerfile(plan, gone), encoding="utf-8")
         contexts |= {f"env-files/{stage.recipe}": recipe.file_tree(stage.files) for stage in recipe.stages}
         contexts |= {
             f"weights/{name}": data.weights_tree(_present_weights(weights, store), store)

@@ -184,10 +184,17 @@ class Migration(Model):
     """Rewriting CUDA code for the accelerator. The result stands beside the source, with the ruleset's suffix."""
 
     ruleset: Name = Field(examples=["mlu"])
-    mode: Literal["precise", "vendor"] = Field(
-        "precise", description="precise: token and import aware; vendor: as torch_gpu2mlu.py, line by line"
+    mode: Literal["precise", "vendor", "image"] = Field(
+        "precise",
+        description="precise: token and import aware; vendor: as torch_gpu2mlu.py, line by line; image: by the "
+        "converter that lies in the base image",
     )
-    strict: bool = Field(False, description="vendor mode's -s: also CUDA, gpu and GPU")
+    strict: bool = Field(False, description="the vendor's -s, in vendor and image mode: also CUDA, gpu and GPU")
+    converter: Absolute | None = Field(
+        None,
+        description="for image mode: where the converter lies in the image; default: where the ruleset says",
+        examples=["/torch/src/catch/tools/torch_gpu2mlu.py"],
+    )
     sources: tuple[Name, ...] = Field(min_length=1, description="the sources to migrate")
     extend: dict[str, Any] = Field(
         {}, description="changes to the ruleset: `framework`, `suffix`, `add` (rules), `remove` (ids); see rulesets.md"
@@ -198,6 +205,14 @@ class Migration(Model):
         "any other stops the build",
         examples=[{"torch.cuda.ipc_collect": "only called where several processes share a card"}],
     )
+
+    @model_validator(mode="after")
+    def _modes_agree(self) -> "Migration":
+        if self.converter is not None and self.mode != "image":
+            raise ValueError(f"`converter` is for mode 'image', and the mode is '{self.mode}'")
+        if self.strict and self.mode == "precise":
+            raise ValueError("`strict` is for the modes 'vendor' and 'image'")
+        return self
 
 
 class WheelWeights(Model):

@@ -65,7 +65,7 @@ def _base(part: Part, plan: Plan, store: Store) -> str:
 def _weights(part: Part, plan: Plan, store: Store, expected: dict[str, str]) -> str:
     """The part's diff ID; its blob is written only where it is not the expected one: weights are large."""
     with step(f"{part.layer}/{part.name}"), store.workspace() as folder, Spool(folder) as spool:
-        layer = part_layer(plan, part, store, spool)
+        layer = part_layer(plan, part, store, spool, {})
         written = write_layer(layer, None)
         if written.diff_id != expected.get(part.key):
             with store.layout.new_blob() as new:

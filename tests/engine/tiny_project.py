@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,9 +49,21 @@ Version: 1.0-1
 """
 
 
-def tiny_base(store: Store) -> Blob:
-    """Put the base layer into the store: a shell, a few programs, the usual folders, dpkg's status with one package."""
-    entries = [file_entry(path, data, 0o755) for path, data in programs(MORE_PROGRAMS).items()]
+def tiny_base(
+    store: Store, names: Sequence[str] = MORE_PROGRAMS, more: Mapping[str, bytes | str] | None = None
+) -> Blob:
+    """Put the base layer into the store: a shell, a few programs, the usual folders, dpkg's status with one package.
+
+    more: further files; a value that is text is where a symbolic link leads, a name that ends with / is a folder.
+    """
+    entries = [file_entry(path, data, 0o755) for path, data in programs(names).items()]
+    for path, data in (more or {}).items():
+        if path.endswith("/"):
+            entries.append(Entry(path.rstrip("/"), "dir", 0o755))
+        elif isinstance(data, str):
+            entries.append(Entry(path, "symlink", 0o777, link=data))
+        else:
+            entries.append(file_entry(path, data, 0o755))
     entries += [Entry("tmp", "dir", 0o1777), Entry("etc", "dir", 0o755), Entry("usr/bin", "dir", 0o755)]
     entries += [file_entry("var/lib/dpkg/status", STATUS), file_entry("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")]
     with store.layout.new_blob() as blob:
@@ -104,6 +116,8 @@ class TinyProject:
     machine: Machine
     suffix: str = field(default_factory=lambda: f"{os.getpid()}x{os.urandom(3).hex()}")
     names: list[str] = field(default_factory=list)
+    programs: tuple[str, ...] = MORE_PROGRAMS
+    base_files: Mapping[str, bytes | str] = field(default_factory=dict)
 
     @property
     def store(self) -> Store:
@@ -180,7 +194,7 @@ class TinyProject:
 
     def _lock(self, name: str, sources: Mapping[str, LockedSource], weights: Mapping[str, LockedWeights]) -> None:
         recipe = load_recipe(self.machine.checkout, name)
-        blob = tiny_base(self.store)
+        blob = tiny_base(self.store, self.programs, self.base_files)
         base = DebianBase(
             suite="tiny",
             architecture="amd64",

@@ -31,9 +31,9 @@ def vendor_archive(target: Path, reference: str) -> None:
     system: dict[str, bytes | str] = dict(programs(PROGRAMS))
     system |= {"etc/passwd": b"root:x:0:0:root:/root:/bin/sh\n", "etc/group": b"root:x:0:\n", "etc/motd": b"gone\n"}
     system |= {"var/lib/dpkg/status": b"", **dict.fromkeys(("dev/", "proc/", "run/", "sys/", "tmp/"), b"")}
-    system |= _python()
+    system |= python_files()
     site = f"{VENV}/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
-    home = f"/{_prefix()}/bin"
+    home = python_folder()
     environment: dict[str, bytes | str] = {
         f"{VENV}/pyvenv.cfg": f"home = {home}\ninclude-system-site-packages = false\n".encode(),
         f"{VENV}/bin/python3": f"{home}/python3",
@@ -83,15 +83,16 @@ def _layer(files: Mapping[str, bytes | str], mode: int = 0o755) -> bytes:
     return out.getvalue()
 
 
-def _prefix() -> str:
-    return sys.base_prefix.lstrip("/")
+def python_folder() -> str:
+    """Where `python_files` puts the interpreter."""
+    return f"{sys.base_prefix}/bin"
 
 
-def _python() -> dict[str, bytes | str]:
+def python_files() -> dict[str, bytes | str]:
     """The interpreter that runs the tests, at its own place, with its standard library."""
     program = Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
     found: dict[str, bytes | str] = {str(program).lstrip("/"): program.read_bytes()}
-    found[f"{_prefix()}/bin/python3"] = program.name
+    found[f"{python_folder()}/python3".lstrip("/")] = program.name
     library = Path(sysconfig.get_path("stdlib"))
     for folder, names, files in os.walk(library):
         names[:] = [name for name in names if name not in SKIP and not name.startswith("config-")]

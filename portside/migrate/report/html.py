@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from portside.migrate.report.diff import Row, rows, split_lines
-from portside.migrate.report.markdown import HEADINGS
+from portside.migrate.report.markdown import HEADINGS, compared
 from portside.migrate.report.model import CLASSES, FileReport, Hit, Report, RuleInfo
 from portside.tree import Tree
 
@@ -249,10 +249,11 @@ def _notes(hits: list[Hit], rules: dict[str, RuleInfo]) -> str:
 def _comparison(report: Report) -> str:
     if not report.comparison:
         return ""
+    heading, theirs, ours = compared(report)
     out = [
-        '<details class="comparison" id="comparison"><summary><h2>Differences to the vendor\'s converter</h2>'
+        f'<details class="comparison" id="comparison"><summary><h2>{heading}</h2>'
         f"<b>{len(report.comparison)}</b></summary><table><thead><tr><th>Place</th><th>Class</th><th>Rule</th>"
-        "<th>Vendor</th><th>Here</th></tr></thead><tbody>"
+        f"<th>{theirs}</th><th>{ours}</th></tr></thead><tbody>"
     ]
     for item in report.comparison:
         out.append(

@@ -69,10 +69,17 @@ def _line(hit: Hit) -> str:
     return f"- {place} {hit.cls} ({hit.rule}): {what}" + (f". {hit.note}" if hit.note else "")
 
 
+def compared(report: Report) -> tuple[str, str, str]:
+    """What the report's comparison is called, and either side of it."""
+    if report.mode == "image":
+        return "Differences between the image's converter and precise mode", "Converter", "Precise mode"
+    return "Differences to the vendor's converter", "Vendor", "Here"
+
+
 def _comparison(report: Report) -> list[str]:
     if not report.comparison:
         return []
-    lines = ["## Differences to the vendor's converter", ""]
+    lines = [f"## {compared(report)[0]}", ""]
     for item in report.comparison:
         lines.append(
             f"- {_code(f'{item.path}:{item.line}')} {item.cls} ({item.rule}): {_code(item.vendor)} / {_code(item.ours)}"

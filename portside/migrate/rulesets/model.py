@@ -39,6 +39,32 @@ class Vendor:
     strict: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True)
+class Converter:
+    """The vendor's converter, a Python program that lies in the vendor's images: how it is called, what it leaves.
+
+    path: where it lies. input: the option before the folder to convert. strict: its option for more replacements.
+    suffix: what it appends to the folder's name for the result. report: the file that it writes into the result, a
+    table with `| NUMBER | PATH:LINE | …` in each row.
+    """
+
+    path: str
+    input: str
+    suffix: str
+    report: str
+    strict: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.path.startswith("/") or re.search(r"[\x00-\x1f\x7f\"'\\$`]|//|/\.{0,2}(/|$)", self.path):
+            raise ValueError(f"path: {self.path!r} is not an absolute path in the image")
+        for key, value in (("suffix", self.suffix), ("report", self.report)):
+            if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", value):
+                raise ValueError(f"{key}: {value!r} is not a plain name")
+        for key, option in (("input", self.input), ("strict", self.strict)):
+            if option is not None and not re.fullmatch(r"--?[A-Za-z0-9-]+", option):
+                raise ValueError(f"{key}: {option!r} is not an option such as -i")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """id: appears in reports. title: one line. why: the reason. advice: what a person can do.
@@ -219,6 +245,7 @@ class Ruleset:
     """suffix: appended to the name of a migrated tree. module: imported where the device is used, if there is
     one; namespace: where it puts the device's functions. words: what is looked for besides, so that every
     occurrence is accounted for. framework: the version whose rules count, one of `frameworks` (version -> what it is).
+    vendor: for vendor mode. converter: for image mode.
     """
 
     name: str
@@ -230,6 +257,7 @@ class Ruleset:
     frameworks: dict[str, str]
     words: tuple[str, ...]
     vendor: Vendor | None = None
+    converter: Converter | None = None
     rules: tuple[Rule, ...]
 
     def __post_init__(self) -> None:
@@ -243,8 +271,12 @@ class Ruleset:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 (hex) over everything that decides what a migration with this ruleset gives."""
-        return digest_of({"migrator": MIGRATOR_VERSION, "ruleset": dataclasses.asdict(self)})
+        """sha256 (hex) over everything that decides what a migration with this ruleset gives.
+
+        What a converter gives depends on the image that it lies in: the key of its run says that.
+        """
+        rules = {key: value for key, value in dataclasses.asdict(self).items() if key != "converter"}
+        return digest_of({"migrator": MIGRATOR_VERSION, "ruleset": rules})
 
     def active(self) -> list[Rule]:
         """The rules for the chosen framework, in the file's order."""

@@ -81,8 +81,8 @@ def part_layer(plan: "Plan", part: "Part", store: Store, spool: Spool, blobs: Ma
     blobs: of other parts, by key; what is made from a run part's result needs that one's.
     """
     if part.after is not None:
-        converted = read_layer(store.layout.blob(blobs[part.after].digest))
-        made = over_converted(plan, converted, store, spool)
+        store.layout.check(blobs[part.after])
+        made = over_converted(plan, read_layer(store.layout.blob(blobs[part.after].digest)), store, spool)
         workspace = plan.recipe.workspace.lstrip("/")
         layer = data_layer(_timed(made.tree.at(workspace), part.epoch), part.epoch)
         return replace(layer, whiteouts=tuple(f"{workspace}/{path}" for path in made.removed))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from portside import data
-from portside.errors import BuildError, RecipeError
+from portside.errors import RECIPE, BuildError, RecipeError
 from portside.image import command, labels, workdir
 from portside.inputs.spool import Spool
 from portside.layers.layer import Layer
@@ -147,11 +147,11 @@ def check_converted(plan: Plan, store: Store) -> Layer | None:
         return None
     blob = blob_of(part, store)
     if blob is None:
-        name = plan.recipe.name
         raise BuildError(
-            f"{name} uses the converter of its base image, and that has not run yet: nobody knows what it gives",
-            f"Build once, then render: invoke build --recipe {name} --layer migrated",
+            f"{plan.recipe.name} uses the converter of its base image, and that has not run yet",
+            f"Build once, then render: invoke build --recipe {RECIPE} --layer migrated",
         )
+    store.layout.check(blob)
     return read_layer(store.layout.blob(blob.digest))
 
 

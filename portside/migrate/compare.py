@@ -25,7 +25,7 @@ def compare(source: Tree, other: Tree, ours: Tree, report: Report) -> list[Diffe
     out: list[Difference] = []
     for entry in source.files():
         theirs, mine = other.get(entry.path), ours.get(entry.path)
-        if entry.path.endswith(".py") and theirs is not None and mine is not None:
+        if entry.path.endswith(".py") and theirs is not None and theirs.kind == "file" and mine is not None:
             out += _file(entry, theirs, mine, report.files.get(entry.path))
     report.rules.update({item.rule: _INFO[item.rule] for item in out if item.rule in _INFO})
     report.comparison = out
@@ -71,7 +71,7 @@ def _difference(
 ) -> Difference:
     found = sorted(hits.get(line or 1) or hits.get(0, []), key=lambda hit: _ORDER.index(hit.cls))
     cls, rule = (found[0].cls, found[0].rule) if found else ("needs-person", UNACCOUNTED)
-    if not found and vendor is not None and vendor[0] == _ABOVE and ours is None:
+    if not found and vendor is not None and vendor[:1] == (_ABOVE,) and ours is None:
         cls, rule = _import_elsewhere(hits)
     return Difference(path, line, cls, rule, _shown(vendor), _shown(ours))
 

@@ -71,11 +71,11 @@ class Document:
         return Place(self.starts[first - 1], self.starts[last - 1] + len(self.lines[last - 1]), text)
 
     def span(self, place: Place) -> Span:
-        """The lines that a place replaces; what is put in front of a line replaces none."""
-        line = self.line_of(place.start)
-        in_front = place.start == place.end and place.start in self.starts[line - 1 : line]
-        count = 0 if in_front else self.text.count("\n", place.start, place.end) + 1
-        return Span(line, count, place.text.count("\n") + (not in_front))
+        """The lines that a place replaces; not the line that only starts where the place ends, if it stays."""
+        starts = [position == 0 or self.text[position - 1] == "\n" for position in (place.start, place.end)]
+        whole = starts[1] and (place.text.endswith("\n") or (not place.text and starts[0]))
+        old, new = self.text.count("\n", place.start, place.end), place.text.count("\n")
+        return Span(self.line_of(place.start), old + (not whole), new + (not whole))
 
     def whole_lines(self, place: Place) -> tuple[str, str]:
         """The lines that a place touches, before and after this place alone has changed."""

@@ -62,24 +62,29 @@ _WORD = re.compile(r"\w+")
 
 
 def _align(old: list[str], new: list[str]) -> list[tuple[bool, bool]]:
-    """The cheapest way through both: a pair costs what it lacks in common words, a line alone costs 1."""
+    """The cheapest way through both: a pair costs what it lacks in common words, a line alone costs 1.
+    Two lines without a common word are a pair rather than two alone: converters change lines where they stand."""
     words = [frozenset(_WORD.findall(line)) for line in old], [frozenset(_WORD.findall(line)) for line in new]
+
+    def pair(row: int, column: int) -> float:
+        return 0.0 if old[row] == new[column] else 2.0 - 1.9 * _likeness(words[0][row], words[1][column])
+
     costs = [[float(column) for column in range(len(new) + 1)]]
-    for row, line in enumerate(old):
+    for row in range(len(old)):
         costs.append([row + 1.0])
-        for column, other in enumerate(new):
-            pair = 0.0 if line == other else 2.0 - 1.9 * _likeness(words[0][row], words[1][column])
-            costs[-1].append(min(costs[row][column] + pair, costs[row][column + 1] + 1, costs[-1][column] + 1))
+        for column in range(len(new)):
+            together = costs[row][column] + pair(row, column)
+            costs[-1].append(min(together, costs[row][column + 1] + 1, costs[-1][column] + 1))
     out: list[tuple[bool, bool]] = []
     row, column = len(old), len(new)
     while row or column:
         here = costs[row][column]
-        if row and here == costs[row - 1][column] + 1:
-            step = (True, False)
-        elif column and here == costs[row][column - 1] + 1:
-            step = (False, True)
-        else:
+        if row and column and here == costs[row - 1][column - 1] + pair(row - 1, column - 1):
             step = (True, True)
+        elif row and here == costs[row - 1][column] + 1:
+            step = (True, False)
+        else:
+            step = (False, True)
         out.append(step)
         row, column = row - step[0], column - step[1]
     return out[::-1]

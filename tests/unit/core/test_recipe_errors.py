@@ -82,6 +82,80 @@ def test_mistakes(tmp_path: Path, text: str, expected: list[str]) -> None:
         assert piece in message, message
 
 
+PORTED = GOOD + "sources: {x: {sdist: x==1}}\nmigration: {ruleset: mlu, sources: [x]}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("patches:\n- {replace: a, wiht: b, files: c, count: 1}\n", ["r.yaml:10: patches.0.wiht", "mean 'with'?"]),
+        ("patches:\n- {delete: a, cuont: 1}\n", ["r.yaml:10: patches.0.cuont", "did you mean 'count'?"]),
+        (
+            "patches: [{comment-out: {first: a, lats: b}, files: c, count: 1}]\n",
+            ["patches.0.comment-out.lats", "did you mean 'last'?"],
+        ),
+        ("files: [{from: a, too: b}]\n", ["r.yaml:9: files.0.too", "did you mean 'to'?"]),
+        ("run: {targets: {t: {comand: x, description: y}}}\n", ["run.targets.t.comand", "mean 'command'?"]),
+        ("weights: {w: {files: [{paht: x}]}}\n", ["weights.w.files.0.paht", "did you mean 'path'?"]),
+    ],
+)
+def test_keys_of_items_are_suggested_too(tmp_path: Path, text: str, expected: list[str]) -> None:
+    message = problem(tmp_path, PORTED + text)
+    for piece in expected:
+        assert piece in message, message
+
+
+def test_missing_files_of_patches_are_told_at_once(tmp_path: Path) -> None:
+    """All of them, each with its line and key, when the recipe is loaded."""
+    text = PORTED + "patches:\n- {delete: a, count: 1}\n- {copy: new.sh, to: x_mlu/new.sh}\n"
+    text += "- {diff: fix.patch, count: 1}\n- {copy: there, to: x_mlu/there}\n- {copy: link, to: x_mlu/link}\n"
+    folder = tmp_path / "recipes" / "r"
+    folder.mkdir(parents=True)
+    (folder / "there").write_text("x")
+    (folder / "link").symlink_to("there")
+    message = problem(tmp_path, text)
+    assert "r.yaml:11: patches.1.copy: no file new.sh\n" in message
+    assert "r.yaml:12: patches.2.diff: no file fix.patch\n" in message
+    assert "r.yaml:14: patches.4.copy: no plain file link\n" in message
+    assert "there\n" not in message
+    assert f"Put it into {folder}" in message
+
+
+def test_a_patch_uses_a_file_of_the_recipe_that_is_extended(tmp_path: Path) -> None:
+    write(tmp_path, PORTED, "parent")
+    write(tmp_path, "extends: parent\npatches: [{copy: f, to: x_mlu/f}]\n", "child")
+    with pytest.raises(RecipeError, match=r"child\.yaml:2: patches\.0\.copy: no file f"):
+        load_recipe(tmp_path, "child")
+    (tmp_path / "recipes" / "parent" / "f").write_text("x")
+    assert load_recipe(tmp_path, "child").model.patches
+
+
+@pytest.mark.parametrize(
+    ("migration", "expected"),
+    [
+        ("mode: image, ruleset: npu", ["r.yaml:10: migration.mode", "the ruleset npu has no converter"]),
+        ("mode: vendor, ruleset: cpu", ["r.yaml:10: migration.mode", "the ruleset cpu has no vendor mode"]),
+        ("converter: /a/b.py, ruleset: mlu", ["r.yaml:9: migration", "`converter` is for mode 'image'", "'precise'"]),
+        ("strict: true, ruleset: mlu", ["r.yaml:9: migration", "`strict` is for the modes 'vendor' and 'image'"]),
+        ("mode: image, converter: a/b.py, ruleset: mlu", ["migration.converter", "expected an absolute path"]),
+        ("mode: image, converter: '/a$b.py', ruleset: mlu", ["migration.converter", "no quotes"]),
+        ("mode: imgae, ruleset: mlu", ["r.yaml:10: migration.mode", "'precise', 'vendor' or 'image'"]),
+    ],
+)
+def test_modes_that_cannot_be(tmp_path: Path, migration: str, expected: list[str]) -> None:
+    text = GOOD + "sources: {x: {sdist: x==1}}\n\nmigration:\n  {" + migration + ", sources: [x]}\n"
+    message = problem(tmp_path, text)
+    for piece in expected:
+        assert piece in message, message
+
+
+def test_image_mode_loads(tmp_path: Path) -> None:
+    write(tmp_path, PORTED.replace("mlu,", "mlu, mode: image, strict: true,"))
+    migration = load_recipe(tmp_path, "r").model.migration
+    assert migration is not None
+    assert (migration.mode, migration.converter) == ("image", None)
+
+
 @pytest.mark.parametrize("name", ["../x", "a/b", "a.b", "", ".", "A", "-a", "a--b", "a\nb", "x" * 3 + "/"])
 def test_names_of_recipes(tmp_path: Path, name: str) -> None:
     with pytest.raises(RecipeError, match="not a recipe's name"):

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""How long a precise migration takes beside the vendor's converter, on the same tree, in the same run.
+"""How long `invoke migrate` (precise mode) takes beside the vendor's converter, on the same tree, in the same run.
 
     scripts/bench_migrate.py SOURCE VENDOR_TOOL [--rounds N] [--limit 1.0]
 
 SOURCE: a folder, for instance an unpacked transformers 4.27.4. VENDOR_TOOL: torch_gpu2mlu.py, as its repository has
-it. Both run as whole processes, in turns. The vendor's tool imports torch and torch_mlu; where they are not
+it. Both run as a person runs them, as whole processes, in turns: ours is `python -m invoke migrate`, with its three
+reports. The first round is not counted. The vendor's tool imports torch and torch_mlu; where they are not
 installed, empty modules stand in for them, which makes it faster than it is. Prints JSON; ends with 1 above the limit.
 """
 
@@ -12,6 +13,7 @@ import argparse
 import importlib.util
 import json
 import os
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -22,19 +24,14 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
 
-OURS = """
-import sys
-from pathlib import Path
-from portside.migrate import migrate_folder
-from portside.migrate.rulesets import load
-migrate_folder(Path(sys.argv[1]), load("mlu"), "precise", Path(sys.argv[2]))
-"""
-
 
 def seconds(command: list[str], environment: dict[str, str]) -> float:
     start = time.perf_counter()
-    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - start
+    done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    taken = time.perf_counter() - start
+    if done.returncode:
+        sys.exit(f"{shlex.join(command)} ended with {done.returncode}:\n{done.stderr}")
+    return taken
 
 
 def main() -> int:
@@ -55,9 +52,10 @@ def main() -> int:
         missing = [module for module in ("torch", "torch_mlu") if importlib.util.find_spec(module) is None]
         for module in missing:
             (stubs / f"{module}.py").touch()
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(stubs)])}
+        environment = {**os.environ, "PYTHONPATH": str(stubs)}
         vendor_command = [sys.executable, str(options.vendor_tool), "-i", str(source)]
-        our_command = [sys.executable, "-c", OURS, str(source), str(work / "ours")]
+        our_command = [sys.executable, "-m", "invoke", "--search-root", str(HERE), "migrate"]
+        our_command += ["--source", str(source), "--ruleset", "mlu", "--output", str(work / "ours")]
         for number in range(options.rounds + 1):
             for times, command, output in (
                 (vendor, vendor_command, work / "source_mlu"),
@@ -73,7 +71,7 @@ def main() -> int:
         "processors": len(os.sched_getaffinity(0)),
         "stand_ins": missing,
         "vendor_seconds": [round(value, 3) for value in vendor],
-        "precise_seconds": [round(value, 3) for value in ours],
+        "invoke_migrate_seconds": [round(value, 3) for value in ours],
         "ratio_of_medians": round(ratio, 3),
     }
     print(json.dumps(result, indent=2))

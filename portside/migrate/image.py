@@ -72,7 +72,8 @@ def _file(path: str, old: Entry | None, new: Entry | None, words: re.Pattern[str
     if old.kind != "file" or new.kind != "file":
         same = (old.kind, old.link) == (new.kind, new.link)
         return None if same else FileReport(path, "edited", reason=f"the {_word(old)} became a {_word(new)}")
-    reasons = [f"its mode {old.mode:04o} became {new.mode:04o}"] if old.mode != new.mode else []
+    # Of modes only the right to execute tells something: an sdist's others are those of whoever packed it.
+    reasons = [f"its mode {old.mode:04o} became {new.mode:04o}"] if (old.mode ^ new.mode) & 0o111 else []
     before, after = old.read(), new.read()
     looked_at = before != after or (path.endswith(".py") and words.search(after.decode("latin-1")))
     hits = _hits(before, after, words) if looked_at else []

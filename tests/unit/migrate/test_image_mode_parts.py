@@ -142,8 +142,15 @@ def test_edits_are_read_back_from_the_difference() -> None:
 
 def test_what_became_of_files_links_and_modes() -> None:
     link = Entry("link.py", "symlink", 0o777, link="crlf.py")
-    source = tree({"crlf.py": b"a\r\nb\r\n", "gone.txt": b"x\n", "blob": b"\0"}, file_entry("run.py", b"", 0o755), link)
-    result = tree({"crlf.py": b"a\nb\n", "run.py": b"", "link.py": b"a\nb\n", "new.txt": b"y\n", "blob": b"\0"})
+    source = tree(
+        {"crlf.py": b"a\r\nb\r\n", "gone.txt": b"x\n", "blob": b"\0"},
+        file_entry("run.py", b"", 0o755),
+        file_entry("g.py", b"", 0o664),
+        link,
+    )
+    result = tree(
+        {"crlf.py": b"a\nb\n", "run.py": b"", "g.py": b"", "link.py": b"a\nb\n", "new.txt": b"y\n", "blob": b"\0"}
+    )
     files = report_of(source, result)
     assert {path: file.reason for path, file in files.items()} == {
         "crlf.py": "only its line ends changed",

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from portside.migrate import migrate_folder
 from portside.migrate.rulesets import load
 
 MLU = load("mlu")
+ROOT = Path(__file__).parents[3]
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, bytes | str]]:
@@ -99,4 +102,14 @@ def test_sources_that_are_no_folder(tmp_path: Path) -> None:
 def test_strict_belongs_to_vendor_mode(source: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="strict is an option of vendor mode"):
         migrate_folder(source, MLU, "precise", tmp_path / "out", strict=True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_image_mode_is_for_recipes(tmp_path: Path) -> None:
+    """A folder has no base image: the task says so, and makes nothing."""
+    command = [sys.executable, "-m", "invoke", "migrate", "--source", str(tmp_path), "--output", str(tmp_path / "out")]
+    done = subprocess.run([*command, "--mode", "image"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "image mode runs the converter of a base image" in done.stderr
+    assert "Set migration.mode to image in a recipe" in done.stderr
     assert not (tmp_path / "out").exists()

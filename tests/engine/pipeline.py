@@ -1,11 +1,14 @@
 """Driving a project from outside, as a person does: `invoke` in a process of its own, with a store of its own."""
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,6 +78,32 @@ def docker(*arguments: str) -> str:
 
 def remove_images(refs: Sequence[str]) -> None:
     subprocess.run(["docker", "image", "rm", "--force", *refs], capture_output=True, check=False)
+
+
+@contextmanager
+def own_names(refs: Sequence[str]) -> Iterator[None]:
+    """Have these names of images for oneself: one run at a time on this machine, and what they named before comes back.
+
+    For a recipe that is tested under its own name. What a run that was killed had put aside is what comes back.
+    """
+    aside = {ref: f"portside-test-aside/{ref}" for ref in refs}
+    with (Path(tempfile.gettempdir()) / f"{refs[0].replace('/', '-').replace(':', '-')}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not any(has_image(kept) for kept in aside.values()):
+            for ref in filter(has_image, refs):
+                docker("tag", ref, aside[ref])
+        try:
+            yield
+        finally:
+            remove_images(refs)
+            for ref, kept in aside.items():
+                if has_image(kept):
+                    docker("tag", kept, ref)
+            remove_images([kept for kept in aside.values() if has_image(kept)])
+
+
+def has_image(ref: str) -> bool:
+    return bool(docker("images", "--quiet", ref).strip())
 
 
 def differing(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[str]:

@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pipeline import Machine, checkout, docker, remove_images, with_inputs_of
+from pipeline import Machine, checkout, docker, own_names, remove_images, with_inputs_of
 
 LAYERS = ["env", "sources", "migrated", "weights"]
 IMAGES = [f"portside/minilm:{name}" for name in (*LAYERS, "latest")]
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     root = tmp_path_factory.mktemp("first")
-    return Machine(checkout(root / "checkout"), root / "home")
+    with own_names(IMAGES):
+        yield Machine(checkout(root / "checkout"), root / "home")
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ piece, and a stream that grows out of all proportion (a bomb) is refused before 
 import io
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, Literal, cast, get_args
+from typing import Any, BinaryIO, Literal, Protocol, cast, get_args
 
 from portside.canonical import CHUNK
 from portside.errors import InputError, RecipeError
@@ -31,6 +31,12 @@ def check_compression(name: str) -> Compression:
     if name not in get_args(Compression):
         raise RecipeError(f"no compression '{name}'", f"The compressions are {', '.join(get_args(Compression))}.")
     return cast(Compression, name)
+
+
+class Source(Protocol):
+    """What can be read piece by piece."""
+
+    def read(self, size: int = ..., /) -> bytes: ...
 
 
 class Pieces(io.RawIOBase):
@@ -67,22 +73,27 @@ def detect(head: bytes) -> Compression:
     return "zstd" if head.startswith(ZSTD_MAGIC) else "none"
 
 
-def decompressed(source: BinaryIO, kind: Compression, name: str) -> Iterator[bytes]:
+def decompressed(source: Source, kind: Compression, name: str) -> Iterator[bytes]:
     """The uncompressed bytes of `source` in pieces of at most CHUNK bytes.
 
     Raises InputError, which says `name`, for a damaged stream and for a bomb. A zstd stream that was cut just ends:
     whoever reads it knows the digest, or reads a tar, which has an end of its own.
     """
     counted = _Counted(source)
-    readers: dict[Compression, Callable[[_Counted], Iterator[bytes]]]
-    readers = {"none": _plain, "gzip": _gunzip, "zstd": _unzstd}
     out = 0
+    for piece in inflated(counted, kind, name):
+        out += len(piece)
+        if out > BOMB_FROM and out > counted.count * BOMB_RATIO:
+            raise InputError(f"{name} unpacks to more than {BOMB_RATIO} times its size: a bomb, not an image")
+        yield piece
+
+
+def inflated(source: Source, kind: Compression, name: str) -> Iterator[bytes]:
+    """As `decompressed`, from a source that is trusted to hold no bomb: a layer of zeros is none."""
+    readers: dict[Compression, Callable[[Source], Iterator[bytes]]]
+    readers = {"none": _plain, "gzip": _gunzip, "zstd": _unzstd}
     try:
-        for piece in readers[kind](counted):
-            out += len(piece)
-            if out > BOMB_FROM and out > counted.count * BOMB_RATIO:
-                raise InputError(f"{name} unpacks to more than {BOMB_RATIO} times its size: a bomb, not an image")
-            yield piece
+        yield from readers[kind](source)
     except (zlib.error, EOFError) as error:
         raise InputError(f"{name} is damaged: {error}") from None
 
@@ -107,7 +118,7 @@ def compressed(source: BinaryIO, kind: Compression) -> Iterator[bytes]:
 class _Counted:
     """Counts the compressed bytes that were taken."""
 
-    def __init__(self, source: BinaryIO) -> None:
+    def __init__(self, source: Source) -> None:
         self.count = 0
         self._source = source
 
@@ -117,12 +128,12 @@ class _Counted:
         return data
 
 
-def _plain(source: BinaryIO | _Counted) -> Iterator[bytes]:
+def _plain(source: Source) -> Iterator[bytes]:
     while chunk := source.read(CHUNK):
         yield chunk
 
 
-def _gunzip(source: _Counted) -> Iterator[bytes]:
+def _gunzip(source: Source) -> Iterator[bytes]:
     """gzip members one after the other; zeros behind one are padding, as gzip itself takes them."""
     inflate: Any = None
     members = 0
@@ -143,7 +154,7 @@ def _gunzip(source: _Counted) -> Iterator[bytes]:
         raise EOFError("it ends too early")
 
 
-def _unzstd(source: _Counted) -> Iterator[bytes]:
+def _unzstd(source: Source) -> Iterator[bytes]:
     import zstandard
 
     decoder = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW)

@@ -114,8 +114,9 @@ def _is_json(path: Path) -> bool:
 def _from_file(name: str, path: Path, store: Store, stack: ExitStack) -> Side:
     folder = stack.enter_context(store.workspace())
     plain, digest = archive.uncompressed(path, folder)
-    found = archive.read_image(plain, folder)
+    found = archive.read_image(path, plain, folder)
     if found is None:
         return Side(name, "layer", digest, None, (LayerFile(digest, plain),))
-    layers = tuple(LayerFile(digest, file) for digest, file in found.layers)
-    return Side(name, "image", found.image_id, found.config, layers)
+    image, own = found
+    layers = tuple(LayerFile(blob.digest, own.layout.blob(blob.digest)) for blob in image.layers)
+    return Side(name, "image", image.image.image_id, json.loads(image.config), layers)

@@ -13,7 +13,6 @@ import re
 import shutil
 import tarfile
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -27,7 +26,7 @@ from portside.engines import archive, docker_cli, docker_layers, docker_run
 from portside.engines.base import Container, ExecResult, ImageToLoad, Output, RunSpec, Transfer
 from portside.engines.docker_sdk import connect, explained
 from portside.engines.endpoint import find_endpoint
-from portside.errors import EngineError
+from portside.errors import EngineError, InputError
 from portside.layers.raw import LayerSource
 from portside.oci import chain_ids
 
@@ -211,7 +210,7 @@ class DockerEngine:
             try:
                 with closing(self._api.get_image(image, chunk_size=CHUNK)) as stream:
                     yield stream
-            except (tarfile.TarError, zlib.error) as error:
+            except (tarfile.TarError, InputError) as error:
                 raise EngineError(f"what Docker saves of {image} cannot be read: {error}", "Try again.") from error
 
     def run(self, spec: RunSpec, output: Output) -> int:

@@ -1,21 +1,17 @@
 """The layer tars of an image in Docker: read in place where that is possible, else out of `docker save`."""
 
-import io
 import json
 import os
 import tarfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO
 
 from portside.canonical import CHUNK, copy_and_hash
-from portside.compression import Pieces
+from portside.compression import as_file, detect, inflated
 from portside.errors import EngineError
 from portside.layers.raw import OverlayLayer, TarLayer
 from portside.oci import chain_ids
-
-GZIP_MAGIC = b"\x1f\x8b"
 
 
 def overlay_folders(info: Mapping[str, Any], image: Mapping[str, Any], first: int) -> list[OverlayLayer] | None:
@@ -67,7 +63,7 @@ def spool_saved(stream: Iterator[bytes], diff_ids: Sequence[str], first: int, sp
             continue
         part = spool / "part"
         with part.open("wb") as target:
-            diff_id, _ = copy_and_hash(_uncompressed(content), target.write)
+            diff_id, _ = copy_and_hash(_uncompressed(content, member.name), target.write)
         if diff_id in wanted:
             found[diff_id] = TarLayer(part.rename(spool / f"{diff_id}.tar"))
             if wanted == set(found):
@@ -79,8 +75,7 @@ def spool_saved(stream: Iterator[bytes], diff_ids: Sequence[str], first: int, sp
 
 def saved_members(stream: Iterator[bytes]) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
     """The regular files of a tar that comes in pieces."""
-    source = cast(BinaryIO, io.BufferedReader(Pieces(stream), CHUNK))
-    with tarfile.open(fileobj=source, mode="r|", bufsize=CHUNK) as archive:
+    with tarfile.open(fileobj=as_file(stream), mode="r|", bufsize=CHUNK) as archive:
         for member in archive:
             if member.isreg():
                 content = archive.extractfile(member)
@@ -121,31 +116,13 @@ def layer_ids(image: Mapping[str, Any]) -> list[str]:
     return [layer.removeprefix("sha256:") for layer in (image.get("RootFS") or {}).get("Layers") or []]
 
 
-def _uncompressed(content: IO[bytes]) -> BinaryIO:
-    head = content.read(len(GZIP_MAGIC))
-    pieces = _chunks(head, content)
-    return cast(BinaryIO, Pieces(_gunzip(pieces) if head == GZIP_MAGIC else pieces))
+def _uncompressed(content: IO[bytes], name: str) -> BinaryIO:
+    head = content.read(4)
+    kind, source = detect(head), as_file(_chunks(head, content))
+    return source if kind == "none" else as_file(inflated(source, kind, name))
 
 
 def _chunks(head: bytes, rest: IO[bytes]) -> Iterator[bytes]:
     yield head
     while chunk := rest.read(CHUNK):
         yield chunk
-
-
-def _gunzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """gzip members one after the other (RFC 1952), in bounded pieces: a small blob may hold gigabytes."""
-    inflate = zlib.decompressobj(wbits=31)
-    for piece in pieces:
-        while True:
-            data = inflate.decompress(piece, CHUNK)
-            yield data
-            if inflate.eof:
-                piece = inflate.unused_data
-                inflate = zlib.decompressobj(wbits=31)
-                if not piece:
-                    break
-            elif len(data) < CHUNK:
-                break
-            else:
-                piece = inflate.unconsumed_tail

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from portside.canonical import canonical_json
 from portside.diff import ImageDiff, diff, open_side
@@ -220,7 +221,9 @@ def test_archives_are_images(store: Store, stack: ExitStack, tmp_path: Path) -> 
     plain = docker_archive(tmp_path / "d.tar", image, store)
     packed = tmp_path / "d.tar.gz"
     packed.write_bytes(gzip.compress(plain.read_bytes()))
-    for path in (plain, packed, oci_archive(tmp_path / "o.tar", image, store)):
+    packed_otherwise = tmp_path / "d.tar.zst"
+    packed_otherwise.write_bytes(zstandard.compress(plain.read_bytes()))
+    for path in (plain, packed, packed_otherwise, oci_archive(tmp_path / "o.tar", image, store)):
         side = open_side(str(path), store, stack)
         assert (side.kind, side.id) == ("image", image.image_id)
         made = diff(open_side("r:env", store, stack), side)
@@ -241,7 +244,7 @@ def test_an_archive_with_a_lying_manifest_is_refused(store: Store, stack: ExitSt
     for manifest in (b"[]", b"[1]", b'[{"Config": "c", "Layers": ["../x"]}]', b"not json"):
         with tarfile.open(path, "w") as archive:
             _add(archive, "manifest.json", manifest)
-        with pytest.raises(InputError, match="no readable image archive"):
+        with pytest.raises(InputError, match=r"x\.tar"):
             open_side(str(path), store, stack)
 
 

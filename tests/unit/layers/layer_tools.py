@@ -171,7 +171,9 @@ def change(old: Tree, new: Tree, opaque: Iterable[str] = (), everything: bool = 
     def hidden(path: str) -> bool:
         return any(not top or path.startswith(top + "/") for top in opaque)
 
-    listed = {path for path in after if everything or not same(path) or hidden(path)}
+    # A file that is made anew below an opaque folder brings its other links along, or it would be linked no more.
+    anew = {name for path in after if hidden(path) for name in (path, *group(after, path))}
+    listed = {path for path in after if everything or not same(path) or path in anew}
     result = Change(opaque=opaque)
     still = {"", *(path for path in after if after[path].kind == "dir")}
     gone = [path for path in before if path not in after and not hidden(path)]

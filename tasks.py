@@ -180,7 +180,7 @@ def check(c: Context, recipe: str, layer: str | None = None, engine: str | None 
         "command": "a shell line instead of the recipe's command; default without one: a shell",
         "devices": "cards: 0,1 or 0-3 or all or none; default: as many as the target needs",
         "mount": "HOST:CONTAINER or HOST:CONTAINER:ro; may be repeated",
-        "port": "HOST:CONTAINER; may be repeated",
+        "port": "HOST:CONTAINER, or NAME=HOST for a named port of the target; may be repeated",
         "env": "NAME=VALUE; may be repeated",
         "network": "none, bridge, host or a network's name; default: none, bridge where ports are published",
         "user": "a user of the image or UID[:GID]",

@@ -183,7 +183,8 @@ def stored_image(plan: Plan, store: Store, layer: str) -> Image:
         blob = blob_of(part, store)
         if blob is None:
             raise BuildError(
-                f"{plan.recipe.name}'s layer {part.layer} is not built", f"invoke build --recipe {plan.recipe.name}"
+                f"{plan.recipe.name}'s layer {part.layer} is not built",
+                f"Build it: invoke build --recipe {plan.recipe.name}",
             )
         blobs[part.key] = blob
     return make_image(plan, layer, blobs)

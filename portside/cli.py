@@ -10,6 +10,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -125,7 +126,7 @@ def show(value: Any) -> None:
 def number(text: str, option: str) -> int:
     """A count given on the command line. Raises RecipeError for anything else."""
     if not text.isdecimal():
-        raise RecipeError(f"--{option}: expected a number, not {text!r}", "0 and more are numbers here.")
+        raise RecipeError(f"--{option}: expected a number, not {text!r}", "Give 0 or more, in digits.")
     return int(text)
 
 
@@ -133,5 +134,7 @@ def check_layer(layer: str) -> str:
     from portside.recipe.models import LAYERS
 
     if layer not in LAYERS:
-        raise RecipeError(f"no layer '{layer}'", f"The layers are {', '.join(LAYERS)}.")
+        close = get_close_matches(layer, LAYERS, 1)
+        hint = f"Did you mean '{close[0]}'? " if close else ""
+        raise RecipeError(f"no layer '{layer}'", f"{hint}The layers are {', '.join(LAYERS)}.")
     return layer

@@ -43,6 +43,13 @@ _KINDS = {
 }
 
 
+_OTHERS = {
+    "string_pattern_mismatch": "expected text of another form",
+    "union_tag_not_found": "its kind is missing",
+    "union_tag_invalid": "there is no such kind",
+}
+
+
 def explain(
     error: ValidationError, model: type[BaseModel], places: Mapping[Location, Place], top: Place | None = None
 ) -> list[str]:
@@ -94,7 +101,7 @@ def in_words(item: Any, model: type[BaseModel] | None = None) -> str:
     if kind == "value_error":
         problem = str(context["error"])
     else:
-        problem = str(item["msg"]).replace("Input should be ", "expected ")
+        problem = _OTHERS.get(kind) or str(item["msg"]).replace("Input should be ", "expected ")
     scalar = isinstance(value, str | int | float | bool) or value is None
     return f"{problem}, found {found(value)}" if scalar and repr(value) not in problem else problem
 
@@ -168,7 +175,8 @@ def _options(annotation: Any) -> Iterator[tuple[str | None, Any]]:
         for argument in get_args(annotation):
             yield from _options(argument)
     else:
-        yield None, annotation
+        kind = _keys(annotation).get("kind")
+        yield (kind.default if kind is not None and isinstance(kind.default, str) else None), annotation
 
 
 def _inside(kind: Any, part: str | int) -> Any:

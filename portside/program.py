@@ -7,6 +7,7 @@ import inspect
 import re
 import sys
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import NoReturn
 
 from invoke.exceptions import ParseError
@@ -43,6 +44,7 @@ class Portside(Program):
     def parse_tasks(self) -> None:
         try:
             super().parse_tasks()
+            self._check_repeated()
         except ParseError as error:
             self._explain(error)
 
@@ -55,7 +57,7 @@ class Portside(Program):
     def _explain(self, error: ParseError) -> NoReturn:
         name = error.context.name if error.context else None
         if unknown := _UNKNOWN.fullmatch(str(error)):
-            self._unknown(unknown[2], name)
+            self._unknown(unknown[2], error.context)
         if name is not None and (flag := _NO_VALUE.match(str(error))):
             usage_error(f"{name}: --{flag[1]} needs a value", self._hint(name))
         if name is not None and (flag := _A_VALUE.match(str(error))):
@@ -64,14 +66,21 @@ class Portside(Program):
             usage_error(f"{name} needs {' and '.join(arg.names[0].upper() for arg in missing)}", self._hint(name))
         usage_error(str(error), self._hint(name))
 
-    def _unknown(self, word: str, task: str | None) -> NoReturn:
+    def _check_repeated(self) -> None:
+        """invoke takes a repeatable option without a value for one that was not given."""
+        repeated = {f"--{arg.name}" for task in self.tasks for arg in task.args.values() if arg.kind is list}
+        for word, following in pairwise([*self.core.unparsed, "--"]):
+            if word in repeated and following.startswith("--"):
+                usage_error(f"{word} needs a value", self._hint(self.tasks[-1].name))
+
+    def _unknown(self, word: str, context: ParserContext | None) -> NoReturn:
         tasks = sorted(self.parser.contexts)
-        if task is None:
+        task = context.name if context else None
+        if context is None or task is None:
             what = "option" if word.startswith("-") else "task"
             close = get_close_matches(word, tasks, 1)
             hint = f"Did you mean '{close[0]}'? " if close else ""
             usage_error(f"no {what} '{word}'", f"{hint}The tasks are {', '.join(tasks)}.")
-        context = self.parser.contexts[task]
         if word.startswith("-"):
             close = get_close_matches(word.partition("=")[0], context.flag_names(), 1)
             hint = f"Did you mean {close[0]}? " if close else ""
@@ -81,6 +90,8 @@ class Portside(Program):
         close = get_close_matches(word, tasks, 1)
         hint = f"Did you mean '{close[0]}'? " if close else ""
         if not close and "recipe" in context.args and word in find_recipes(ROOT):
+            if context.args["recipe"].value is not None:
+                usage_error(f"{task} takes one recipe: '{word}' is another", self._hint(task))
             hint = f"Did you mean --recipe {word}? "
         usage_error(f"{task} does not take '{word}', and no task has that name", hint + self._hint(task))
 

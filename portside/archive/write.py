@@ -108,4 +108,4 @@ def compression_of(name: str) -> Compression:
     for ending, kind in endings.items():
         if name.endswith(ending):
             return kind
-    raise RecipeError(f"{name} is no name of an archive", f"It ends in {', '.join(endings)}.")
+    raise RecipeError(f"{name} is no name of an archive", f"Let it end in {', '.join(endings)}.")

@@ -39,6 +39,8 @@ def read_lock(path: Path) -> Lock | None:
         data = path.read_bytes()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise LockError(f"{path} cannot be read: {error.strerror}", "Look at what it is, and at its rights.") from None
     remedy = f"Restore it, or make a new one: rm {path} && invoke lock --recipe {path.stem}"
     try:
         value = json.loads(data)

@@ -56,6 +56,27 @@ def test_a_lock_names_no_place(recipe: Recipe) -> None:
     assert "://" not in recipe.lock_path.read_text()
 
 
+def test_locks_that_cannot_be_used_are_told_in_words(recipe: Recipe, lock: Lock, tmp_path: Path) -> None:
+    path = tmp_path / "minilm.lock"
+    whole = dump_lock(lock)
+    first = lock.base.debs[0].sha256
+    for text, expected in (
+        ("{}", "is no lock: it does not say which form it has"),
+        ("null", "expected a mapping of keys to values, found nothing"),
+        (whole.replace('"format": 2', '"format": 9'), "has the form 9, this Portside reads form 2"),
+        (whole.replace(first, "X"), "base.debs.0.sha256: expected text of another form, found 'X'"),
+    ):
+        path.write_text(text)
+        with pytest.raises(LockError) as caught:
+            read_lock(path)
+        assert expected in caught.value.problem
+        assert caught.value.solution is not None and "invoke lock --recipe minilm" in caught.value.solution
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(LockError, match="cannot be read: Is a directory"):
+        read_lock(path)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [

@@ -289,8 +289,8 @@ def migrate(
     """
     from portside.errors import RecipeError
     from portside.migrate import migrate_folder
+    from portside.migrate.report import to_lines
     from portside.migrate.rulesets import load as load_ruleset
-    from portside.overview import migration_lines
 
     if mode == "image":
         raise RecipeError(
@@ -305,7 +305,7 @@ def migrate(
     if json:
         show({"output": output, "counts": report.counts()})
     else:
-        print("\n".join(migration_lines(report, Path(output))))
+        print("\n".join(to_lines(report, Path(output))))
 
 
 @portside_task(help={"recipe": f"{RECIPE}; default: only the machine", "engine": ENGINE, "json": JSON})

@@ -1,8 +1,7 @@
 """Reports for people and as JSON: recipes, plans, what changed in a lock."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from portside.errors import PortsideError
 from portside.lock.file import differences, read_lock
@@ -12,9 +11,6 @@ from portside.progress import human_bytes
 from portside.project import Project
 from portside.recipe import Recipe, find_recipes
 from portside.store import Store
-
-if TYPE_CHECKING:
-    from portside.migrate.report import Report
 
 
 def overview(project: Project) -> list[dict[str, Any]]:
@@ -149,16 +145,6 @@ def inspect_lines(report: dict[str, Any]) -> list[str]:
         )
         lines += [f"    {diff_id}" for diff_id in layer["diff_ids"]]
     return lines
-
-
-def migration_lines(report: "Report", output: Path) -> list[str]:
-    counts = report.counts()
-    lines = [
-        f"{counts['edits']} edits in {counts['files_edited']} of {counts['python_files']} Python files, "
-        f"{counts['kept']} places kept, {counts['unsupported']} unsupported, {counts['needs-person']} for a person"
-    ]
-    lines += [f"  unsupported: {path}:{hit.line}: {hit.name}" for path, hit in report.unaccepted({})]
-    return [*lines, f"Written to {output}; open {output / 'report.html'} to review it"]
 
 
 def lock_changes(old: Lock | None, new: Lock) -> list[str]:

@@ -1,7 +1,8 @@
-"""Reports of a migration: the model, and its three forms."""
+"""Reports of a migration: the model, and its forms."""
 
 from portside.migrate.report.data import to_data, to_json
 from portside.migrate.report.html import to_html
+from portside.migrate.report.lines import to_lines
 from portside.migrate.report.markdown import to_markdown
 from portside.migrate.report.model import Difference, FileReport, Hit, HitClass, PatchHit, Report, RuleInfo
 
@@ -16,5 +17,6 @@ __all__ = [
     "to_data",
     "to_html",
     "to_json",
+    "to_lines",
     "to_markdown",
 ]

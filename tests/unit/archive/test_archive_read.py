@@ -284,7 +284,7 @@ def test_a_shortened_archive(tmp_path: Path, store: Store, cut: int) -> None:
     assert blobs(store) == set()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_a_damaged_archive_is_the_same_image_or_an_error(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -280,7 +280,7 @@ def test_an_encrypted_member_is_refused(tmp_path: Path, spool: Spool) -> None:
         archives.sdist_tree(path, spool)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(position=st.integers(0, 10**6), value=st.integers(0, 255), compressed=st.booleans())
 def test_a_flipped_byte_gives_a_tree_or_a_clear_error(
     tmp_path: Path, position: int, value: int, compressed: bool

@@ -122,7 +122,7 @@ def test_a_tar_that_is_damaged_after_its_first_entry(tmp_path: Path) -> None:
             read(TarLayer(path))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(trees(("a", "é", "N" * 101)), st.randoms(use_true_random=False), st.integers(1, 6))
 def test_broken_bytes_give_clear_errors_only(
     tmp_path_factory: pytest.TempPathFactory, tree: Tree, dice: random.Random, errors: int
@@ -139,7 +139,7 @@ def test_broken_bytes_give_clear_errors_only(
     canonicalise([layer], Index.empty(), EPOCH)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(trees(("a", "b", "é")), st.data())
 def test_a_tar_without_its_end_marker_is_whole(
     tmp_path_factory: pytest.TempPathFactory, tree: Tree, data: st.DataObject

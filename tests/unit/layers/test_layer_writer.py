@@ -31,7 +31,7 @@ def extensions(data: bytes) -> list[dict[str, str]]:
     return [dict(member.pax_headers) for member in opened(data)]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(trees(("a", "b", "-x", "é", "\udcff", "N" * 99, "M" * 100, "new\nline")))
 def test_the_standard_library_reads_what_was_written(tree: Tree) -> None:
     written = data_layer(tree, EPOCH)

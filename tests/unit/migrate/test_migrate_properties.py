@@ -92,7 +92,7 @@ def tokens(text: str) -> list[tuple[int, str]]:
 ADDED = re.compile(r"(?m)^[ \t]*import torch_mlu\n|import torch_mlu; |; import torch_mlu")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(SEEDS, st.sampled_from(sorted(RULES)))
 def test_random_sources(seed: int, ruleset: str) -> None:
     source = source_of(seed)
@@ -108,7 +108,7 @@ def test_random_sources(seed: int, ruleset: str) -> None:
     assert [text for kind, text in tokens(new.decode()) if kind == tokenize.COMMENT] == comments
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(SEEDS)
 def test_tokens_outside_the_edits_are_kept(seed: int) -> None:
     """The source with exactly the report's hits put in is the result, apart from the imports that were added."""

@@ -187,7 +187,7 @@ def check(c: Context, recipe: str, layer: str | None = None, engine: str | None 
         "weights": "baked (in the image) or mount (read-only from the store, on the migrated layer's image)",
         "detach": "run in the background",
         "recreate": "remove a container of this name first",
-        "dry-run": "print the equivalent `docker run` and start nothing",
+        "dry-run": "print the equivalent `docker run` or `podman run` and start nothing",
         "engine": ENGINE,
     },
 )
@@ -321,7 +321,7 @@ def doctor(c: Context, recipe: str | None = None, engine: str | None = None, jso
     p = project()
     loaded = p.recipe(recipe) if recipe else None
     lock = read_lock(loaded.lock_path) if loaded else None
-    findings = examine(Host.here(), p.config, loaded, lock, lambda: p.engine(engine))
+    findings = examine(Host.here(), p.config, loaded, lock, lambda: p.engine_choice(engine))
     if json:
         show(to_json(findings))
     else:

@@ -144,7 +144,7 @@ def _need_space(plan: Plan, missing: Sequence[Part], store: Store, engine: Engin
     if free is not None and free < needed:
         raise EngineError(
             f"{human_bytes(needed)} are needed where the engine keeps its images, {human_bytes(free)} are free",
-            "Remove images that nobody needs: docker image prune",
+            f"Remove images that nobody needs: {engine.name} image prune",
         )
 
 
@@ -201,7 +201,10 @@ def load_images(plan: Plan, built: Sequence[Built], store: Store, engine: Engine
 
 
 def to_load(image: Image, store: Store, tags: Sequence[str]) -> ImageToLoad:
-    layers = tuple(ImageLayer(blob.digest, blob.size, partial(store.layout.open, blob)) for blob in image.layers)
+    layers = tuple(
+        ImageLayer(blob.digest, blob.size, partial(store.layout.open, blob), store.layout.blob(blob.digest))
+        for blob in image.layers
+    )
     return ImageToLoad(image.config, layers, tuple(tags))
 
 

@@ -64,14 +64,14 @@ def _check_layer(plan: Plan, store: Store, engine: Engine, name: str) -> tuple[i
     tests += [plan.recipe.file(check) for check in plan.recipe.model.checks_of(name)]
     with _container(plan, engine, name) as container, store.workspace() as folder:
         expected = folder / "expected.json"
-        expected.write_text(json.dumps(expectations(plan, store, name)), encoding="utf-8")
+        expected.write_text(json.dumps(expectations(plan, store, name) | {"engine": engine.name}), encoding="utf-8")
         # A pytest run of its own: neither this project's pytest settings nor a recipe's can mix in.
         options = {
             "--rootdir": root,
             "-c": os.devnull,
             "--confcutdir": TESTS,
             "-p": "conftest_layers",
-            "--hosts": f"docker://{container}",
+            "--hosts": f"{engine.name}://{container}",
             "--expected": expected,
         }
         argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = "name of a recipe: recipes/NAME.yaml"
 LAYER = "env, sources, migrated or weights"
-ENGINE = "the engine to use; default: PORTSIDE_ENGINE, portside.toml, docker"
+ENGINE = "docker or podman; default: PORTSIDE_ENGINE, portside.toml, docker, podman if no Docker answers"
 JSON = "print one JSON object on stdout and nothing else"
 
 

@@ -56,7 +56,9 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     home: Folder = Field(description="the store (PORTSIDE_HOME)")
-    engine: str | None = Field(None, description="the engine to use (PORTSIDE_ENGINE); docker if nothing is said")
+    engine: str | None = Field(
+        None, description="docker or podman (PORTSIDE_ENGINE); default: docker, or podman where no Docker answers"
+    )
     folders: tuple[Folder, ...] = Field((), description="folders with files already downloaded, looked into by name")
     registries: tuple[str, ...] = Field(
         (), description="HOST[:PORT]/REPOSITORY: asked for layers before they are built; http:// in front: without TLS"

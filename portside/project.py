@@ -18,7 +18,7 @@ from portside.recipe import Recipe, load_recipe
 from portside.store import Store, files
 
 if TYPE_CHECKING:
-    from portside.engines import Engine, Mount
+    from portside.engines import Choice, Engine, Mount
     from portside.fetch import Fetcher
 
 
@@ -42,9 +42,12 @@ class Project:
         return load_recipe(self.root, name)
 
     def engine(self, name: str | None = None) -> "Engine":
-        from portside.engines import open_engine
+        return self.engine_choice(name).engine
 
-        return open_engine(name or self.config.engine)
+    def engine_choice(self, name: str | None = None) -> "Choice":
+        from portside.engines import choose_engine
+
+        return choose_engine(name or self.config.engine)
 
     def fetcher(self, offline: bool, *, lenient: bool = False) -> "Fetcher":
         from portside.fetch import Fetcher

@@ -9,7 +9,7 @@ from portside.doctor.findings import Finding
 from portside.doctor.inputs import Inventory, examine_inputs, take_inventory
 from portside.doctor.machine import examine_clock, examine_disks, examine_engine, examine_memory, examine_system
 from portside.doctor.registries import examine_registries
-from portside.engines import Engine
+from portside.engines import Choice
 from portside.errors import PortsideError
 from portside.lock.file import check_lock
 from portside.lock.models import Lock
@@ -21,17 +21,17 @@ def examine(
     config: Config,
     recipe: Recipe | None,
     lock: Lock | None,
-    open_engine: Callable[[], Engine],
+    choose_engine: Callable[[], Choice],
     *,
     accelerator: Accelerator | None = None,
 ) -> list[Finding]:
     """Look at everything; nothing is changed, and no finding stops the next one.
 
-    recipe: None looks at the machine alone. lock: the recipe's, None where it has none. open_engine: opens the engine
+    recipe: None looks at the machine alone. lock: the recipe's, None where it has none. choose_engine: opens the engine
     or raises EngineError. accelerator: default: the recipe's.
     """
     findings = [examine_system(host, lock)]
-    found, engine = examine_engine(open_engine)
+    found, engine = examine_engine(choose_engine)
     findings.append(found)
     if engine is not None and lock is not None:
         findings.append(examine_clock(engine, lock))

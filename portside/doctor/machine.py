@@ -10,7 +10,7 @@ from pathlib import Path
 from portside.accelerators import Host
 from portside.config import Config
 from portside.doctor.findings import Finding, Status
-from portside.engines import Engine
+from portside.engines import Choice, Engine
 from portside.errors import EngineError
 from portside.lock.models import Lock
 from portside.progress import human_bytes
@@ -37,10 +37,10 @@ def examine_system(host: Host, lock: Lock | None) -> Finding:
     return Finding("ok", "system", text)
 
 
-def examine_engine(open_engine: Callable[[], Engine]) -> tuple[Finding, Engine | None]:
+def examine_engine(choose_engine: Callable[[], Choice]) -> tuple[Finding, Engine | None]:
     try:
-        engine = open_engine()
-        return Finding("ok", "engine", engine.describe()), engine
+        choice = choose_engine()
+        return Finding("ok", "engine", f"{choice.engine.describe()} ({choice.reason})"), choice.engine
     except EngineError as error:
         return Finding("problem", "engine", error.problem, error.solution), None
 

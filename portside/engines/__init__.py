@@ -1,7 +1,9 @@
 """Engines: what executes `RUN` and runs containers. To add one: a module, and a line in ENGINES and COMMAND_LINES."""
 
 import os
+import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from portside.engines import docker_run
 from portside.engines.base import (
@@ -19,6 +21,7 @@ from portside.errors import EngineError
 
 __all__ = [
     "ENGINES",
+    "Choice",
     "Container",
     "Engine",
     "ExecResult",
@@ -28,6 +31,7 @@ __all__ = [
     "Output",
     "RunSpec",
     "Transfer",
+    "choose_engine",
     "command_line",
     "open_engine",
 ]
@@ -39,29 +43,74 @@ def _docker() -> Engine:
     return DockerEngine()
 
 
-ENGINES: dict[str, Callable[[], Engine]] = {"docker": _docker}
-COMMAND_LINES: dict[str, Callable[[RunSpec], list[str]]] = {"docker": docker_run.as_command}
+def _podman() -> Engine:
+    from portside.engines.podman import PodmanEngine
+
+    return PodmanEngine()
+
+
+def _podman_line(spec: RunSpec) -> list[str]:
+    from portside.engines.podman_cli import as_command
+
+    return as_command(spec)
+
+
+ENGINES: dict[str, Callable[[], Engine]] = {"docker": _docker, "podman": _podman}
+COMMAND_LINES: dict[str, Callable[[RunSpec], list[str]]] = {"docker": docker_run.as_command, "podman": _podman_line}
 """For each of them what its `as_command` gives; no engine has to answer for that."""
 
 
-def open_engine(name: str | None = None) -> Engine:
-    """The engine of that name; without one, what PORTSIDE_ENGINE says, else Docker.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An engine, and why it is this one."""
 
+    engine: Engine
+    reason: str
+
+
+def open_engine(name: str | None = None) -> Engine:
+    """The engine of that name; without one, as `choose_engine` chooses. Raises EngineError as that does."""
+    return choose_engine(name).engine
+
+
+def choose_engine(name: str | None = None) -> Choice:
+    """The engine of that name; without one, what PORTSIDE_ENGINE says, else Docker, and Podman where no Docker answers.
+
+    Podman is no substitute for a daemon that somebody named in DOCKER_HOST or a context, nor for one that refuses.
     Raises EngineError if there is no such engine or it does not answer.
     """
-    return ENGINES[_name(name)]()
+    if named := _named(name):
+        return Choice(ENGINES[named](), "it was asked for")
+    from portside.engines.endpoint import NoDaemonError, is_chosen
+
+    try:
+        return Choice(_docker(), "Docker comes first where it answers")
+    except NoDaemonError as error:
+        if is_chosen(os.environ) or shutil.which("podman") is None:
+            raise
+        try:
+            return Choice(_podman(), "no Docker daemon answers")
+        except EngineError as other:
+            raise EngineError(f"{error.problem}; and {other.problem}", error.solution) from other
 
 
 def command_line(spec: RunSpec, name: str | None = None) -> list[str]:
     """The command line that starts a container with the engine of that name, which need not answer.
 
+    Without a name it is that of the engine that would be chosen, or Docker's where none answers.
     Raises EngineError if there is no such engine.
     """
-    return COMMAND_LINES[_name(name)](spec)
+    named = _named(name)
+    if named is None:
+        try:
+            named = choose_engine().engine.name
+        except EngineError:
+            named = "docker"
+    return COMMAND_LINES[named](spec)
 
 
-def _name(name: str | None) -> str:
-    name = name or os.environ.get("PORTSIDE_ENGINE") or "docker"
-    if name not in ENGINES:
+def _named(name: str | None) -> str | None:
+    name = name or os.environ.get("PORTSIDE_ENGINE") or None
+    if name is not None and name not in ENGINES:
         raise EngineError(f"there is no engine called {name!r}", f"Use one of: {', '.join(sorted(ENGINES))}.")
     return name

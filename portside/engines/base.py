@@ -21,11 +21,15 @@ Transfer = Callable[[str, int | None], AbstractContextManager[Advance]]
 
 @dataclass(frozen=True, slots=True)
 class ImageLayer:
-    """One uncompressed layer tar. diff_id: sha256 hex of the tar. size: its bytes. open: the tar from its start."""
+    """One uncompressed layer tar. diff_id: sha256 hex of the tar. size: its bytes. open: the tar from its start.
+
+    path: the file that is this tar, where there is one: some engines read it themselves.
+    """
 
     diff_id: str
     size: int
     open: Callable[[], BinaryIO] = field(compare=False, repr=False)
+    path: Path | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,10 @@ Output = Callable[[bytes, bytes], None]
 
 class Engine(Protocol):
     """Every method raises EngineError (with a solution) when the engine does not answer or fails."""
+
+    @property
+    def name(self) -> str:
+        """The engine's command, which is also what ENGINES calls it: `docker`."""
 
     def version(self) -> str:
         """The engine's own version, `20.10.24+dfsg1`."""

@@ -34,6 +34,8 @@ from portside.oci import chain_ids
 class DockerEngine:
     """The daemon that DOCKER_HOST or the Docker context names. Raises EngineError at once if it does not answer."""
 
+    name = "docker"
+
     def __init__(self) -> None:
         self._endpoint = find_endpoint(os.environ)
         self._version = self._endpoint.api_version()

@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import subprocess
 import tempfile
 from collections import deque
@@ -11,11 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from portside.engines.command import LAST_LINES, build_failed, indented, lines
 from portside.engines.endpoint import Endpoint, config_folder
-from portside.errors import BuildError, EngineError, PortsideError
-
-LAST_LINES = 30
-STOP_SECONDS = 5
+from portside.errors import EngineError, PortsideError
 
 _VERSION = re.compile(r"^Docker version (\d+)\.(\d+)")
 _STEP = re.compile(r"^#(\d+) (\[.+)$")
@@ -90,7 +87,7 @@ def build(cli: Cli, endpoint: Endpoint, request: BuildRequest, log: Callable[[st
         last: deque[str] = deque(maxlen=LAST_LINES)
         steps: dict[str, str] = {}
         failed: str | None = None
-        for line in _lines([str(cli.path), *request.arguments(id_file)], env):
+        for line in lines([str(cli.path), *request.arguments(id_file)], env):
             last.append(line)
             log(line)
             if step := _STEP.match(line):
@@ -103,49 +100,10 @@ def build(cli: Cli, endpoint: Endpoint, request: BuildRequest, log: Callable[[st
 
 
 def _failure(request: BuildRequest, instruction: str | None, last: list[str]) -> PortsideError:
-    text = "\n".join(f"    {line}" for line in last)
     if any(_UNREACHABLE.search(line) for line in last):
-        return EngineError(f"Docker stopped answering while {request.tag} was built:\n{text}", "Look at its log.")
-    where = f" at {instruction}" if instruction else ""
-    return BuildError(
-        f"{request.tag} could not be built{where}; the last lines of its output:\n{text}",
-        "The build has no network: everything a step needs must be an input of the recipe.",
-    )
-
-
-def _lines(command: list[str], environment: Mapping[str, str]) -> Iterator[str]:
-    """A command's output, line by line; stops the command if the reader leaves early."""
-    try:
-        child = subprocess.Popen(
-            command,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise EngineError(f"cannot run {command[0]}: {error}") from error
-    assert child.stdout is not None
-    with child.stdout:
-        try:
-            for raw in child.stdout:
-                yield raw.decode("utf-8", "replace").rstrip()
-            child.wait()
-        finally:
-            _stop(child)
-
-
-def _stop(child: "subprocess.Popen[bytes]") -> None:
-    """End a command and its plugins: first the way Ctrl-C does, so that it cancels the build, then by force."""
-    for sign in (signal.SIGINT, signal.SIGKILL):
-        if child.poll() is not None:
-            return
-        os.killpg(child.pid, sign)
-        try:
-            child.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
+        text = f"Docker stopped answering while {request.tag} was built:\n{indented(last)}"
+        return EngineError(text, "Look at its log.")
+    return build_failed(request.tag, instruction, last)
 
 
 @contextmanager

@@ -69,7 +69,7 @@ def spool_saved(stream: Iterator[bytes], diff_ids: Sequence[str], first: int, sp
             if wanted == set(found):
                 break
     if missing := sorted(wanted - set(found)):
-        raise EngineError(f"Docker did not give back layer {missing[0]} of the image it built")
+        raise EngineError(f"the engine did not give back layer {missing[0]} of the image it built")
     return [found[diff_id] for diff_id in diff_ids[first:]]
 
 

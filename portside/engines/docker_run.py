@@ -40,16 +40,21 @@ def create(api: Any, spec: RunSpec) -> str:
     return str(created["Id"])
 
 
-def as_command(spec: RunSpec) -> list[str]:
-    """The `docker run` command line that does the same."""
-    out = ["docker", "run"]
+def as_command(spec: RunSpec, program: Sequence[str] = ("docker", "run")) -> list[str]:
+    """The command line that does the same; program: its first words."""
+    out = list(program)
     if spec.detach:
         out.append("--detach")
     elif not spec.keep:
         out.append("--rm")
     if spec.terminal:
         out += ["--interactive", "--tty"]
-    out += ["--network", spec.network]
+    return [*out, *arguments(spec)]
+
+
+def arguments(spec: RunSpec) -> list[str]:
+    """The options of `run` and `create` that Docker and Podman share, the image and its command."""
+    out = ["--network", spec.network]
     if spec.name is not None:
         out += ["--name", spec.name]
     for name, value in sorted(spec.env.items()):
@@ -86,10 +91,16 @@ def as_command(spec: RunSpec) -> list[str]:
 
 
 def enter_command(
-    container: str, command: Sequence[str], *, terminal: bool, env: Mapping[str, str], workdir: str | None
+    container: str,
+    command: Sequence[str],
+    *,
+    terminal: bool,
+    env: Mapping[str, str],
+    workdir: str | None,
+    program: str = "docker",
 ) -> list[str]:
-    """The `docker exec` command line."""
-    out = ["docker", "exec"]
+    """The `docker exec` command line, or another program's."""
+    out = [program, "exec"]
     if terminal:
         out += ["--interactive", "--tty"]
     for name, value in sorted(env.items()):

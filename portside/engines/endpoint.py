@@ -17,6 +17,10 @@ CONNECT_SECONDS = 0.8
 PING_SECONDS = 10.0
 
 
+class NoDaemonError(EngineError):
+    """No Docker daemon can be reached at all, as opposed to one that refuses."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An HTTP status, the body, and the API version that the daemon speaks."""
@@ -136,19 +140,19 @@ def _by_ssh(host: str) -> EngineError:
     )
 
 
-def no_daemon(host: str, reason: str) -> EngineError:
+def no_daemon(host: str, reason: str) -> NoDaemonError:
     """The error for a daemon that cannot be reached at all."""
     if host == DEFAULT_HOST:
         solution = (
             "Start it with `scripts/start-engine` (as root; Debian and Ubuntu), with `systemctl start docker` where "
-            "it is installed as a service, or install Docker 20.10 or newer."
+            "it is installed as a service, or install Docker 20.10 or newer, or Podman 4.3 or newer."
         )
     else:
         solution = (
             "Start that daemon, or correct DOCKER_HOST or the Docker context; without them a local one is used, which "
             "`scripts/start-engine` starts."
         )
-    return EngineError(f"no Docker daemon answers at {host} ({reason})", solution)
+    return NoDaemonError(f"no Docker daemon answers at {host} ({reason})", solution)
 
 
 def find_endpoint(environment: Mapping[str, str]) -> Endpoint:
@@ -163,6 +167,11 @@ def find_endpoint(environment: Mapping[str, str]) -> Endpoint:
     if not name or name == "default":
         return Endpoint(DEFAULT_HOST)
     return _context(folder / "contexts", str(name))
+
+
+def is_chosen(environment: Mapping[str, str]) -> bool:
+    """Whether a person said which daemon to use, by a variable or a context."""
+    return find_endpoint(environment) != Endpoint(DEFAULT_HOST)
 
 
 def config_folder(environment: Mapping[str, str]) -> Path:

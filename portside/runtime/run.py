@@ -50,7 +50,7 @@ def print_command(spec: RunSpec, engine: str | None = None) -> None:
 def _start(engine: Engine, spec: RunSpec) -> int:
     if spec.detach:
         engine.start(spec)
-        say(f"Started in the background: docker logs --follow {spec.name}")
+        say(f"Started in the background: {engine.name} logs --follow {spec.name}")
         print(spec.name)
         return 0
     if spec.terminal:
@@ -70,7 +70,8 @@ def _enter(engine: Engine, spec: RunSpec, existing: Container, image: str) -> in
             f"the container {spec.name} has other devices, mounts, ports or rights than asked for now", remedy
         )
     if not existing.running and existing.labels[KEPT] != "shell":
-        raise EngineError(f"the container {spec.name} has ended; docker logs {spec.name} shows what it wrote", remedy)
+        seen = f"{engine.name} logs {spec.name} shows what it wrote"
+        raise EngineError(f"the container {spec.name} has ended; {seen}", remedy)
     if not existing.running:
         engine.resume(existing.id)
     say(f"Entering {spec.name}, which exists already")

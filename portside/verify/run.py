@@ -69,7 +69,7 @@ def verify(
             "root": str(project.root.absolute()),
             "recipe": recipe,
             "home": str(scratch.home),
-            "engine": engine or project.config.engine,
+            "engine": running.name,
             "conditions": conditions.as_json(),
             "expected": {key: blob.digest for key, blob in first.items()},
             "result": str(folder / "result.json"),

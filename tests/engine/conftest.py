@@ -1,7 +1,9 @@
-"""The engine that answers (DOCKER_HOST decides which), and a tiny base image in it."""
+"""The engines: the Docker that answers (DOCKER_HOST decides which), and Podman with a storage of its own."""
 
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tiny_images import Counted, Sandbox, image, layer, programs
@@ -10,8 +12,22 @@ from portside.engines import ImageToLoad, open_engine
 
 
 @pytest.fixture(scope="session")
-def sandbox() -> Iterator[Sandbox]:
-    box = Sandbox(open_engine(), f"portside-test/{os.getpid()}-{os.urandom(4).hex()}")
+def podman_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty storage for every podman command of this test run; the machine's own is not touched."""
+    folder = tmp_path_factory.mktemp("podman")
+    file = folder / "storage.conf"
+    file.write_text(f'[storage]\ndriver = "overlay"\ngraphroot = "{folder}/root"\nrunroot = "{folder}/run"\n')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CONTAINERS_STORAGE_CONF", str(file))
+        yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session", params=["docker", "podman"])
+def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    if request.param == "podman":
+        request.getfixturevalue("podman_storage")
+    box = Sandbox(open_engine(request.param), f"portside-test/{os.getpid()}-{os.urandom(4).hex()}")
     yield box
     for ref in box.engine.images(box.prefix):
         box.engine.remove_image(ref)

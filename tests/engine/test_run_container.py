@@ -195,20 +195,21 @@ import sys
 from portside.accelerators import load_accelerator
 from portside.engines import RunSpec, open_engine
 from portside.runtime import run_container
-image, name, settings = sys.argv[1:]
+engine, image, name, settings = sys.argv[1:]
 from portside.runtime.spec import SHELL
 spec = RunSpec(image, SHELL, name=name, terminal=True, keep=True,
                labels={"portside.settings": settings, "portside.kept": "shell"})
-sys.exit(run_container(open_engine(), spec))
+sys.exit(run_container(open_engine(engine), spec))
 """
 
 
-def in_a_terminal(spec: RunSpec, typed: str) -> tuple[int, str]:
+def in_a_terminal(engine: str, spec: RunSpec, typed: str) -> tuple[int, str]:
     """Run the spec's container from a terminal of its own, type something; gives exit code and screen."""
     child, screen = pty.fork()
     if child == 0:
         settings = spec.labels["portside.settings"]
-        os.execv(sys.executable, [sys.executable, "-c", IN_A_TERMINAL, spec.image, str(spec.name), settings])
+        arguments = [engine, spec.image, str(spec.name), settings]
+        os.execv(sys.executable, [sys.executable, "-c", IN_A_TERMINAL, *arguments])
     os.write(screen, typed.encode())
     seen = b""
     while True:
@@ -228,14 +229,14 @@ def test_a_shell_is_kept_and_entered_again(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     shell = make(host=Host(user="tester", terminal=True), devices="none")
-    code, seen = in_a_terminal(shell, "echo is $((6 * 7)) > /note; cat /note\nexit 3\n")
+    code, seen = in_a_terminal(sandbox.engine.name, shell, "echo is $((6 * 7)) > /note; cat /note\nexit 3\n")
     assert "is 42" in seen
     assert code == 3
     stopped = sandbox.engine.find_container(shell.name)
     assert stopped is not None
     assert not stopped.running
     assert output_of(sandbox, make("cat /note", devices="none"), capfd) == "is 42\n"
-    code, seen = in_a_terminal(shell, "cat /note\nexit 0\n")
+    code, seen = in_a_terminal(sandbox.engine.name, shell, "cat /note\nexit 0\n")
     assert "is 42" in seen
     assert code == 0
     with pytest.raises(EngineError, match="other devices"):

@@ -10,7 +10,7 @@ import testinfra
 @pytest.fixture(scope="module")
 def image(expected: dict[str, Any]) -> Any:
     here = testinfra.get_host("local://")
-    found = here.run("docker image inspect %s", expected["image"]["name"])
+    found = here.run("%s image inspect %s", expected["engine"], expected["image"]["name"])
     assert found.rc == 0, found.stderr
     return json.loads(found.stdout)[0]
 
@@ -39,6 +39,6 @@ def test_times_come_from_the_lock(image: Any, expected: dict[str, Any]) -> None:
 def test_history_has_one_entry_per_layer_blob(expected: dict[str, Any]) -> None:
     wanted = expected["image"]
     here = testinfra.get_host("local://")
-    found = here.run("docker history --no-trunc --format '{{.CreatedBy}}' %s", wanted["name"])
+    found = here.run("%s history --no-trunc --format '{{.CreatedBy}}' %s", expected["engine"], wanted["name"])
     assert found.stdout.splitlines() == wanted["history"][::-1]
     assert len(wanted["history"]) == len(wanted["diff_ids"])

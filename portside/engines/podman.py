@@ -1,0 +1,248 @@
+"""Podman, from 4.3 on, through its own command: docs/decisions.md says why not through its service.
+
+Podman's image ID is the config digest, whatever the manifest's type. Short names get `localhost/` in front there, which
+nobody outside this module sees.
+"""
+
+import json
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from portside import oci
+from portside.canonical import CHUNK, canonical_json, sha256_hex
+from portside.engines import docker_layers, docker_run, podman_build, podman_layers
+from portside.engines.base import Container, ExecResult, ImageToLoad, Output, RunSpec, Transfer
+from portside.engines.podman_cli import failed, find_podman, limits, runtime_options
+from portside.engines.podman_names import full_name, listed, short_name
+from portside.errors import EngineError
+from portside.layers.raw import LayerSource
+
+_NEVER_STARTED = ("created", "configured", "initialized")
+
+
+class PodmanEngine:
+    """The podman command on PATH and this user's storage. Raises EngineError at once if there is none that works."""
+
+    name = "podman"
+
+    def __init__(self) -> None:
+        self._podman = find_podman(os.environ)
+
+    @cached_property
+    def _info(self) -> dict[str, Any]:
+        return dict(json.loads(self._podman.call("describing itself", "info", "--format", "json")))
+
+    def version(self) -> str:
+        return self._podman.version
+
+    def describe(self) -> str:
+        host, store = self._info["host"], self._info["store"]
+        runtime = (runtime_options() or [host["ociRuntime"]["name"]])[-1]
+        rootless = ", rootless" if host["security"]["rootless"] else ""
+        return f"Podman {self.version()}, {store['graphDriverName']} at {store['graphRoot']}, {runtime}{rootless}"
+
+    def free_bytes(self) -> int | None:
+        try:
+            return shutil.disk_usage(self._info["store"]["graphRoot"]).free
+        except OSError:
+            return None
+
+    def _inspect(self, ref: str, template: str) -> str | None:
+        """A Go template about a local image, filled in; None if there is no such image."""
+        name = full_name(ref)
+        done = self._podman.result("image", "inspect", "--format", template, name)
+        if done.returncode == 0:
+            return done.stdout.decode().strip()
+        if self._podman.there("image", name):
+            raise failed(f"looking at the image {ref}", done.stderr)
+        return None
+
+    def image_id(self, ref: str) -> str | None:
+        return self._inspect(ref, "{{.Id}}")
+
+    def images(self, prefix: str) -> list[str]:
+        names = (short_name(name) for row in listed(self._podman, "images") for name in row.get("Names") or ())
+        return sorted({name for name in names if name.startswith(prefix)})
+
+    def _known_layers(self) -> list[list[str]]:
+        """The diff IDs of every local image. An image that goes meanwhile makes it empty: then nothing is known."""
+        names = sorted({str(row["Id"]) for row in listed(self._podman, "images", "--all")})
+        if not names:
+            return []
+        done = self._podman.result("image", "inspect", "--format", "{{json .RootFS.Layers}}", *names)
+        rows = done.stdout.decode().splitlines() if done.returncode == 0 else []
+        return [[layer.removeprefix("sha256:") for layer in json.loads(row) or ()] for row in rows]
+
+    def chains(self) -> set[str]:
+        return {chain for layers in self._known_layers() for chain in oci.chain_ids(layers)}
+
+    def load(self, image: ImageToLoad, progress: Transfer) -> int:
+        sent = 0
+        if self.image_id(image.image_id) is None:
+            sent = self._pull(image, progress)
+        if image.tags:
+            self.tag(image.image_id, image.tags)
+        for ref in image.tags:
+            if self.image_id(ref) != image.image_id:
+                raise EngineError(f"Podman says that {ref} is not the image that was just loaded", "Load it again.")
+        return sent
+
+    def _pull(self, image: ImageToLoad, progress: Transfer) -> int:
+        """Let Podman copy the image out of an OCI layout that stands on our blobs; it opens only those it lacks."""
+        known = {diff_id for layers in self._known_layers() for diff_id in layers}
+        total = sum({layer.diff_id: layer.size for layer in image.layers if layer.diff_id not in known}.values())
+        title = image.tags[0] if image.tags else image.image_id[:12]
+        with (
+            tempfile.TemporaryDirectory(prefix="portside-load-") as folder,
+            progress(f"loading {title} into Podman", total) as advance,
+        ):
+            # Podman names what it pulls from a folder after the folder as it was told, so this one needs a name
+            # that nobody else has, and no upper-case letters of the path to it.
+            layout = Path(folder, f"portside-load-{os.urandom(8).hex()}")
+            _write_layout(image, layout)
+            try:
+                done = self._podman.result("pull", "--quiet", f"oci:{layout.name}", cwd=layout.parent)
+            finally:
+                self._podman.result("untag", image.image_id, full_name(layout.name))
+            if done.returncode:
+                error = failed(f"loading {title}", done.stderr)
+                raise EngineError(error.problem, "Look at the free space where Podman keeps its data, and in /var/tmp.")
+            if self.image_id(image.image_id) is None:
+                raise EngineError(f"Podman loaded {title} as {done.stdout.decode().strip()}, not as {image.image_id}")
+            advance(total)
+        return total
+
+    def build(
+        self,
+        context: Path,
+        *,
+        dockerfile: Path,
+        target: str | None,
+        tag: str,
+        log: Callable[[str], None],
+        no_cache: bool = False,
+    ) -> str:
+        """Nothing is ever cached, whatever no_cache says."""
+        return podman_build.build(self._podman, podman_build.BuildRequest(context, dockerfile, target, tag), log)
+
+    @contextmanager
+    def new_layers(self, image: str, parent_layers: int) -> Iterator[list[LayerSource]]:
+        said = self._inspect(image, '{"GraphDriver":{{json .GraphDriver}},"RootFS":{{json .RootFS}}}')
+        if said is None:
+            raise EngineError(f"Podman has no image {image}", "Build it again.")
+        found = json.loads(said)
+        diff_ids = docker_layers.layer_ids(found)
+        folders = podman_layers.overlay_folders(self._info["store"], found, diff_ids, parent_layers)
+        if folders is not None:
+            yield list(folders)
+            return
+        with tempfile.TemporaryDirectory(prefix="portside-layers-") as spool:
+            layers: list[LayerSource] = []
+            if parent_layers < len(diff_ids):
+                try:
+                    with podman_layers.saved(self._podman, image) as stream:
+                        layers += docker_layers.spool_saved(stream, diff_ids, parent_layers, Path(spool))
+                except tarfile.TarError as error:
+                    raise EngineError(f"what Podman saves of {image} cannot be read: {error}", "Try again.") from error
+            yield layers
+
+    def _create(self, spec: RunSpec) -> str:
+        spec = replace(spec, ulimits=limits(spec))
+        options = ["--pull=never", "--http-proxy=false"]
+        words = [*runtime_options(), "create", *options, *docker_run.arguments(spec)]
+        return self._podman.call(f"making a container of {spec.image}", *words)
+
+    def run(self, spec: RunSpec, output: Output) -> int:
+        container = self._create(spec)
+        try:
+            _, said = self._podman.stream("start", "--attach", "--sig-proxy=false", container, output=output)
+            status = self._podman.call(
+                "looking at a container", "container", "inspect", "--format", "{{.State.Status}}", container
+            )
+            if status in _NEVER_STARTED:
+                raise failed(f"starting a container of {spec.image}", said)
+            return int(self._podman.call("waiting for a container", "wait", container))
+        finally:
+            self.remove_container(container)
+
+    def start(self, spec: RunSpec) -> str:
+        container = self._create(spec)
+        try:
+            self._podman.call(f"starting a container of {spec.image}", "start", container)
+        except BaseException:
+            self.remove_container(container)
+            raise
+        return container
+
+    def exec(self, container: str, command: Sequence[str], *, user: str | None = None) -> ExecResult:
+        who = [] if user is None else ["--user", user]
+        done = self._podman.result("exec", *who, container, *command)
+        # A command may end with these codes too, but only in a container that runs.
+        if done.returncode in (125, 255):
+            found = self.find_container(container)
+            if found is None or not found.running:
+                raise failed(f"running {command[0]} in a container", done.stderr)
+        return ExecResult(done.returncode, done.stdout, done.stderr)
+
+    def as_command(self, spec: RunSpec) -> list[str]:
+        program = ["podman", *runtime_options(), "run", "--pull=never", "--http-proxy=false"]
+        return docker_run.as_command(replace(spec, ulimits=limits(spec)), program)
+
+    def find_container(self, name: str) -> Container | None:
+        done = self._podman.result("container", "inspect", name)
+        if done.returncode:
+            if self._podman.there("container", name):
+                raise failed(f"looking at the container {name}", done.stderr)
+            return None
+        found = json.loads(done.stdout)[0]
+        labels = found["Config"].get("Labels") or {}
+        return Container(found["Id"], found["State"]["Running"], self.image_id(found["Image"]), labels)
+
+    def resume(self, container: str) -> None:
+        self._podman.call("starting a container again", "start", container)
+
+    def enter_command(
+        self, container: str, command: Sequence[str], *, terminal: bool, env: Mapping[str, str], workdir: str | None
+    ) -> list[str]:
+        return docker_run.enter_command(
+            container, command, terminal=terminal, env=env, workdir=workdir, program="podman"
+        )
+
+    def tag(self, image: str, refs: Sequence[str]) -> None:
+        self._podman.call(f"tagging {', '.join(refs)}", "tag", full_name(image), *map(full_name, refs))
+
+    def remove_image(self, ref: str) -> None:
+        if self._podman.there("image", full_name(ref)):
+            self._podman.call(f"removing the image {ref}", "image", "rm", "--no-prune", full_name(ref))
+
+    def remove_container(self, container: str) -> None:
+        self._podman.call("removing a container", "rm", "--force", "--ignore", "--time", "0", "--volumes", container)
+
+
+def _write_layout(image: ImageToLoad, layout: Path) -> None:
+    """An OCI image layout (OCI image-spec, image-layout.md) with one image; layers that are files are linked to."""
+    blobs = layout / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+    manifest = image.manifest()
+    descriptor = oci.descriptor(oci.MANIFEST, sha256_hex(manifest), len(manifest))
+    (layout / "oci-layout").write_bytes(oci.LAYOUT_FILE)
+    (layout / "index.json").write_bytes(
+        canonical_json({"schemaVersion": 2, "mediaType": oci.INDEX, "manifests": [descriptor]})
+    )
+    (blobs / sha256_hex(manifest)).write_bytes(manifest)
+    (blobs / image.image_id).write_bytes(image.config)
+    for layer in {layer.diff_id: layer for layer in image.layers}.values():
+        blob = blobs / layer.diff_id
+        if layer.path is not None:
+            blob.symlink_to(layer.path.absolute())
+        else:
+            with layer.open() as source, blob.open("wb") as target:
+                shutil.copyfileobj(source, target, CHUNK)

@@ -3,7 +3,10 @@
 import os
 import signal
 import subprocess
-from collections.abc import Generator, Mapping, Sequence
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 from portside.errors import BuildError, EngineError
 
@@ -12,10 +15,16 @@ LAST_LINES = 30
 """How much of a failed build's output its error repeats."""
 
 
-def lines(command: list[str], environment: Mapping[str, str], *, umask: int = -1) -> Generator[str, None, None]:
+def lines(
+    command: list[str],
+    environment: Mapping[str, str],
+    *,
+    umask: int = -1,
+    polite: signal.Signals = signal.SIGINT,
+) -> Generator[str, None, None]:
     """A command's output, line by line; stops the command if the reader leaves early. Raises EngineError.
 
-    umask: the command's own; -1 keeps this process's.
+    umask: the command's own; -1 keeps this process's. polite: the signal on which it ends what it has begun.
     """
     try:
         child = subprocess.Popen(
@@ -36,19 +45,64 @@ def lines(command: list[str], environment: Mapping[str, str], *, umask: int = -1
                 yield raw.decode("utf-8", "replace").rstrip()
             child.wait()
         finally:
-            stop(child)
+            stop(child, polite)
 
 
-def stop(child: "subprocess.Popen[bytes]") -> None:
-    """End a command that leads a session: first the way Ctrl-C does, so that it can clean up, then by force."""
-    for sign in (signal.SIGINT, signal.SIGKILL):
-        if child.poll() is not None:
-            return
-        os.killpg(child.pid, sign)
-        try:
-            child.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
+def stop(child: "subprocess.Popen[bytes]", polite: signal.Signals) -> None:
+    """End a command that leads a session: first by a signal on which it can clean up, then by force.
+
+    Processes that it started in its session may outlive it for a moment, and clean up too: they are waited for. Those
+    that it started in sessions of their own, as a container's are, end by force.
+    """
+    if child.poll() is not None:
+        return
+    with ExitStack() as stack:
+        family = [stack.enter_context(_process(pid)) for pid in _descendants(child.pid)]
+        for sign in (polite, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, sign)
+            deadline = time.monotonic() + STOP_SECONDS
+            while (child.poll() is None or _group_exists(child.pid)) and time.monotonic() < deadline:
+                time.sleep(0.02)
+        for handle in family:
+            with suppress(OSError):
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+
+
+@contextmanager
+def _process(pid: int) -> Iterator[int]:
+    """A handle of a process, which no later process of the same number can take over; -1 if it has gone."""
+    try:
+        handle = os.pidfd_open(pid)
+    except OSError:
+        yield -1
+        return
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _descendants(root: int) -> list[int]:
+    """All processes below a process, by what /proc says now."""
+    children: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            # The second field is the program's name in parentheses, with anything in it; the fourth is the parent.
+            parent = path.read_text(errors="replace").rpartition(")")[2].split()[1]
+            children.setdefault(int(parent), []).append(int(path.parent.name))
+    found = [root]
+    for pid in found:
+        found += children.get(pid, [])
+    return found[1:]
+
+
+def _group_exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def indented(last: Sequence[str]) -> str:

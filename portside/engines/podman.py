@@ -130,7 +130,7 @@ class PodmanEngine:
         log: Callable[[str], None],
         no_cache: bool = False,
     ) -> str:
-        """Nothing is ever cached, whatever no_cache says."""
+        """As if no_cache were always true: podman_build says why."""
         return podman_build.build(self._podman, podman_build.BuildRequest(context, dockerfile, target, tag), log)
 
     @contextmanager
@@ -221,7 +221,7 @@ class PodmanEngine:
 
     def remove_image(self, ref: str) -> None:
         if self._podman.there("image", full_name(ref)):
-            self._podman.call(f"removing the image {ref}", "image", "rm", "--no-prune", full_name(ref))
+            self._podman.call(f"removing the image {ref}", "image", "rm", full_name(ref))
 
     def remove_container(self, container: str) -> None:
         self._podman.call("removing a container", "rm", "--force", "--ignore", "--time", "0", "--volumes", container)

@@ -1,10 +1,12 @@
 """A build with `podman build`, which leaves nothing behind but the image.
 
-Without Podman's own cache (`--layers=false`): Portside has the layers it needs by their keys, and the cache would be
-an image without a name for every step. All steps are one new layer then, which is committed once.
+Every step becomes a layer, as in Docker: what a step does to hard links of earlier ones depends on it. Podman's cache
+is never used, because it takes a step for the same if its text is, whatever lies in the context that the step mounts.
+Of each step an image without a name stays; those go with the last one, or here when a build does not get so far.
 """
 
 import re
+import signal
 import tempfile
 from collections import deque
 from collections.abc import Callable
@@ -31,7 +33,16 @@ class BuildRequest:
     tag: str
 
     def arguments(self, id_file: Path) -> list[str]:
-        out = ["build", *runtime_options(), "--network", "none", "--layers=false", "--pull=never", "--http-proxy=false"]
+        out = [
+            "build",
+            *runtime_options(),
+            "--network",
+            "none",
+            "--layers",
+            "--no-cache",
+            "--pull=never",
+            "--http-proxy=false",
+        ]
         out += ["--iidfile", str(id_file), "--tag", self.tag, "--file", str(self.dockerfile)]
         if self.target is not None:
             out += ["--target", self.target]
@@ -49,12 +60,17 @@ def build(podman: Podman, request: BuildRequest, log: Callable[[str], None]) -> 
     """
     parents = request.parents()
     _remove_working(podman, parents)
+    podman.result("image", "rm", full_name(request.tag))  # of a build that went on when Portside was killed
+    before = {str(row["Id"]) for row in listed(podman, "images", "--all")}
     try:
         with tempfile.TemporaryDirectory() as scratch:
             id_file = Path(scratch, "id")
             last: deque[str] = deque(maxlen=LAST_LINES)
             step: str | None = None
-            with closing(lines(["podman", *request.arguments(id_file)], podman.environment, umask=0o022)) as output:
+            command = ["podman", *request.arguments(id_file)]
+            # On SIGINT it would leave the step's processes running.
+            output = lines(command, podman.environment, umask=0o022, polite=signal.SIGTERM)
+            with closing(output):
                 for line in output:
                     last.append(line)
                     log(line)
@@ -67,6 +83,7 @@ def build(podman: Podman, request: BuildRequest, log: Callable[[str], None]) -> 
         raise build_failed(request.tag, step, list(last))
     except BaseException:
         _remove_working(podman, parents)
+        _remove_steps(podman, parents, before)
         raise
 
 
@@ -79,3 +96,19 @@ def _remove_working(podman: Podman, parents: set[str]) -> None:
     ]
     if left:
         podman.call("removing what an interrupted build left", "rm", "--force", "--time", "0", *left)
+
+
+def _remove_steps(podman: Podman, parents: set[str], before: set[str]) -> None:
+    """Remove the images of single steps that were not there `before` and stand on these images."""
+    rows = listed(podman, "images", "--all")
+    below = {str(row["Id"]) for row in rows if parents & set(row.get("Names") or ())}
+    steps: list[str] = []
+    while found := [
+        str(row["Id"])
+        for row in rows
+        if row["ParentId"] in below and not row.get("Names") and row["Id"] not in before.union(steps)
+    ]:
+        steps += found
+        below = set(found)
+    for step in reversed(steps):  # the topmost first, which takes those below it along
+        podman.result("image", "rm", step)

@@ -166,3 +166,15 @@ def test_a_build_that_is_killed_again_and_again_arrives(killed: Machine, built: 
     killed.run("build", "--recipe", "minilm", "--offline")
     assert killed.json("inspect", "--recipe", "minilm") == built
     assert list((killed.home / "partial").iterdir()) == []
+
+
+def test_podman_gives_the_same_image(built: Any, machine: Machine, podman_storage: Path, tmp_path: Path) -> None:
+    home = with_inputs_of(machine.home, tmp_path / "home")
+    base = Path("oci", "blobs", "sha256", built["layers"][0]["diff_ids"][0].removeprefix("sha256:"))
+    (home / base.parent).mkdir(parents=True)
+    os.link(machine.home / base, home / base)  # both engines have the same base, which neither has a part in
+    other = Machine(machine.checkout, home, {"PORTSIDE_ENGINE": "podman"})
+    assert other.json("build", "--recipe", "minilm", "--offline") == built
+    assert other.run("check", "--recipe", "minilm", "--layer", "env").stderr.count(" passed") == 1
+    done = other.run("run-container", "--recipe", "minilm", "--command", 'python3 embed.py "A cat." "A kitten."')
+    assert 0.5 < float(done.stdout) < 1

@@ -239,3 +239,29 @@ def test_start_engine_explains_itself(machine: Machine) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Usage: scripts/start-engine")
     assert machine.run("--bogus", script="start-engine").returncode == 2
+
+
+def test_podman_is_used_where_docker_is_not_installed(machine: Machine) -> None:
+    machine.has("podman")
+    done = machine.run("check", "--recipe", "debian", FAKE_PING="1", PORTSIDE_ENGINE_ROOT="", FAKE_UID="1000")
+    assert (done.returncode, machine.calls("apt-get")) == (0, []), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("call", "installed", "changes"),
+    [
+        (("check", "--recipe", "debian"), (), {"FAKE_PODMAN": "3.4.4"}),
+        (("check", "--recipe", "debian"), (), {"PORTSIDE_ENGINE": "docker"}),
+        (("check", "--recipe", "debian", "--engine", "docker"), (), {}),
+        (("check", "--recipe", "debian"), ("docker", "dockerd"), {}),
+        (("test",), (), {}),
+    ],
+)
+def test_podman_is_no_substitute(
+    machine: Machine, call: tuple[str, ...], installed: tuple[str, ...], changes: dict[str, str]
+) -> None:
+    machine.has("podman", *installed)
+    done = machine.run(*call, FAKE_PING="1", PORTSIDE_ENGINE_ROOT="", FAKE_UID="1000", **changes)
+    assert done.returncode == 6
+    assert ("docker.io: the engine that executes" in done.stderr) == (not installed)
+    assert "scripts/start-engine" in done.stderr

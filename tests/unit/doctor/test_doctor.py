@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fake_hosts import add_mlu, add_mlu_driver, fake_host, put, sixteen
@@ -15,7 +15,7 @@ from runtime_recipes import TARGETS, make_recipe
 from portside.accelerators import Host
 from portside.config import Config
 from portside.doctor import Finding, examine, exit_code, to_json, to_lines
-from portside.engines import Engine
+from portside.engines import Choice, Engine
 from portside.errors import EngineError
 from portside.lock.models import Deb, DebianBase, Lock, LockedEnv, LockedWeights, WeightFile
 from portside.recipe import Recipe
@@ -40,13 +40,13 @@ class FakeEngine:
         return self.free
 
 
-def opener(engine: FakeEngine | EngineError) -> Callable[[], Engine]:
-    def open_engine() -> Any:
+def chooser(engine: FakeEngine | EngineError) -> Callable[[], Choice]:
+    def choose() -> Any:
         if isinstance(engine, EngineError):
             raise engine
-        return engine
+        return Choice(cast(Engine, engine), "no Docker daemon answers")
 
-    return open_engine
+    return choose
 
 
 def doctor(
@@ -60,7 +60,7 @@ def doctor(
     registries: tuple[str, ...] = (),
 ) -> list[Finding]:
     config = Config(home=home, folders=folders, registries=registries)
-    return examine(host, config, recipe, lock, opener(engine or FakeEngine()))
+    return examine(host, config, recipe, lock, chooser(engine or FakeEngine()))
 
 
 def about(findings: list[Finding], subject: str) -> list[Finding]:

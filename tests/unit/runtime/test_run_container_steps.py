@@ -26,6 +26,8 @@ BACKGROUND = dataclasses.replace(SPEC, detach=True, labels={"portside.settings":
 class FakeEngine:
     """Answers as an engine with one image and at most one container. calls: what was asked of it."""
 
+    name = "docker"
+
     def __init__(self, existing: Container | None = None, image: str | None = IMAGE, code: int = 0) -> None:
         self.existing = existing
         self.image = image

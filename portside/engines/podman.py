@@ -9,9 +9,9 @@ import os
 import shutil
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ from portside import oci
 from portside.canonical import CHUNK, canonical_json, sha256_hex
 from portside.engines import docker_layers, docker_run, podman_build, podman_layers
 from portside.engines.base import Container, ExecResult, ImageToLoad, Output, RunSpec, Transfer
-from portside.engines.podman_cli import failed, find_podman, limits, runtime_options
+from portside.engines.podman_cli import as_command, as_program, failed, find_podman, runtime_options, with_limits
 from portside.engines.podman_names import full_name, listed, short_name
-from portside.errors import EngineError
+from portside.errors import EngineError, InputError
 from portside.layers.raw import LayerSource
 
 _NEVER_STARTED = ("created", "configured", "initialized")
@@ -54,6 +54,9 @@ class PodmanEngine:
             return shutil.disk_usage(self._info["store"]["graphRoot"]).free
         except OSError:
             return None
+
+    def clock(self) -> int:
+        return int(time.time())  # it is this machine's
 
     def _inspect(self, ref: str, template: str) -> str | None:
         """A Go template about a local image, filled in; None if there is no such image."""
@@ -113,6 +116,7 @@ class PodmanEngine:
             finally:
                 self._podman.result("untag", image.image_id, full_name(layout.name))
             if done.returncode:
+                _look_for_damage(image)
                 error = failed(f"loading {title}", done.stderr)
                 raise EngineError(error.problem, "Look at the free space where Podman keeps its data, and in /var/tmp.")
             if self.image_id(image.image_id) is None:
@@ -150,14 +154,12 @@ class PodmanEngine:
                 try:
                     with podman_layers.saved(self._podman, image) as stream:
                         layers += docker_layers.spool_saved(stream, diff_ids, parent_layers, Path(spool))
-                except tarfile.TarError as error:
+                except (tarfile.TarError, InputError) as error:
                     raise EngineError(f"what Podman saves of {image} cannot be read: {error}", "Try again.") from error
             yield layers
 
     def _create(self, spec: RunSpec) -> str:
-        spec = replace(spec, ulimits=limits(spec))
-        options = ["--pull=never", "--http-proxy=false"]
-        words = [*runtime_options(), "create", *options, *docker_run.arguments(spec)]
+        words = [*as_program("create")[1:], *docker_run.arguments(with_limits(spec))]
         return self._podman.call(f"making a container of {spec.image}", *words)
 
     def run(self, spec: RunSpec, output: Output) -> int:
@@ -193,8 +195,7 @@ class PodmanEngine:
         return ExecResult(done.returncode, done.stdout, done.stderr)
 
     def as_command(self, spec: RunSpec) -> list[str]:
-        program = ["podman", *runtime_options(), "run", "--pull=never", "--http-proxy=false"]
-        return docker_run.as_command(replace(spec, ulimits=limits(spec)), program)
+        return as_command(spec)
 
     def find_container(self, name: str) -> Container | None:
         done = self._podman.result("container", "inspect", name)
@@ -225,6 +226,14 @@ class PodmanEngine:
 
     def remove_container(self, container: str) -> None:
         self._podman.call("removing a container", "rm", "--force", "--ignore", "--time", "0", "--volumes", container)
+
+
+def _look_for_damage(image: ImageToLoad) -> None:
+    """Read what Podman read: opening a layer of the store compares it with its digest, and raises if it is damaged."""
+    for layer in image.layers:
+        with layer.open() as stream:
+            while stream.read(CHUNK):
+                pass
 
 
 def _write_layout(image: ImageToLoad, layout: Path) -> None:

@@ -7,10 +7,11 @@ import selectors
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from portside.canonical import CHUNK
+from portside.engines import docker_run
 from portside.engines.base import Output, RunSpec
 from portside.errors import EngineError
 
@@ -129,6 +130,21 @@ def runtime_options() -> list[str]:
         hybrid = False
     places = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
     return ["--runtime", "runc"] if hybrid and shutil.which("runc", path=places) else []
+
+
+def as_program(command: str) -> list[str]:
+    """The first words of `podman run` or `podman create`: only local images, nothing of the person's proxies."""
+    return ["podman", *runtime_options(), command, "--pull=never", "--http-proxy=false"]
+
+
+def as_command(spec: RunSpec) -> list[str]:
+    """The `podman run` command line of a container."""
+    return docker_run.as_command(with_limits(spec), as_program("run"))
+
+
+def with_limits(spec: RunSpec) -> RunSpec:
+    """The spec with the limits that Podman has to be told on this machine."""
+    return replace(spec, ulimits=limits(spec))
 
 
 def limits(spec: RunSpec) -> dict[str, tuple[int, int]]:

@@ -154,7 +154,7 @@ def test_mounts(sandbox: Sandbox, make: Any, tmp_path: Path, capfd: pytest.Captu
 
 def test_the_dry_runs_line_does_the_same(sandbox: Sandbox, make: Any, capfd: pytest.CaptureFixture[str]) -> None:
     spec = make(RIGHTS + "; echo \"$STAND_IN_DEVICES '$HOME'\"; exit 4", devices="all", env=["HOME=/a b"])
-    print_command(spec)
+    print_command(spec, sandbox.engine.name)
     line = capfd.readouterr().out
     ours = output_of(sandbox, spec, capfd, 4)
     done = subprocess.run(shlex.split(line), capture_output=True, text=True)

@@ -244,8 +244,8 @@ def test_neither_docker_nor_a_podman_that_works(tmp_path: Path, monkeypatch: pyt
 def test_the_command_line_of_a_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", _podman(tmp_path, "")["PATH"])
     monkeypatch.delenv("CONTAINER_HOST", raising=False)
-    monkeypatch.setattr("portside.engines.podman.runtime_options", lambda: ["--runtime", "runc"])
-    monkeypatch.setattr("portside.engines.podman.limits", lambda spec: {"nofile": (1, 1)})
+    monkeypatch.setattr(podman_cli, "runtime_options", lambda: ["--runtime", "runc"])
+    monkeypatch.setattr(podman_cli, "limits", lambda spec: {"nofile": (1, 1)})
     engine = PodmanEngine()
     assert engine.as_command(RunSpec("portside/x:env", ("sh",), terminal=True)) == [
         *("podman", "--runtime", "runc", "run", "--pull=never", "--http-proxy=false", "--rm", "--interactive", "--tty"),

@@ -48,10 +48,6 @@ class Built:
     pulled: tuple[tuple[str, str], ...] = ()
 
 
-def layers_up_to(plan: Plan, last: str) -> list[LayerPlan]:
-    return [layer for layer in plan.layers if LAYERS.index(layer.name) <= LAYERS.index(last)]
-
-
 def build(
     plan: Plan,
     store: Store,
@@ -92,9 +88,8 @@ def _build(
     registries: Sequence[str],
 ) -> list[Built]:
     builder = _Builder(plan, store, engine, no_cache)
-    wanted = layers_up_to(plan, last)
-    parts = [part for layer in wanted for part in layer.parts]
-    missing = [part for part in parts if not builder.has(part)]
+    wanted = plan.up_to(last)
+    missing = [part for part in plan.parts(last) if not builder.has(part)]
     _need_space(plan, missing, store, engine)
     with live(), builder:
         pulled = {} if no_cache or not missing else pull_layers(plan, wanted, missing, store, registries)
@@ -179,7 +174,7 @@ def keep_images(
 def stored_image(plan: Plan, store: Store, layer: str) -> Image:
     """A layer's image as the store has it now. Raises BuildError where a part is not built."""
     blobs: dict[str, Blob] = {}
-    for part in (part for below in layers_up_to(plan, layer) for part in below.parts):
+    for part in plan.parts(layer):
         blob = blob_of(part, store)
         if blob is None:
             raise BuildError(

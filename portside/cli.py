@@ -10,14 +10,13 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from portside.errors import PortsideError, RecipeError
+from portside.errors import PortsideError, RecipeError, did_you_mean
 
 if TYPE_CHECKING:
     from portside.project import Project
@@ -134,7 +133,5 @@ def check_layer(layer: str) -> str:
     from portside.recipe.models import LAYERS
 
     if layer not in LAYERS:
-        close = get_close_matches(layer, LAYERS, 1)
-        hint = f"Did you mean '{close[0]}'? " if close else ""
-        raise RecipeError(f"no layer '{layer}'", f"{hint}The layers are {', '.join(LAYERS)}.")
+        raise RecipeError(f"no layer '{layer}'", f"{did_you_mean(layer, LAYERS)}The layers are {', '.join(LAYERS)}.")
     return layer

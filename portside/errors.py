@@ -4,6 +4,9 @@ An error says what is wrong (`problem`) and what to do about it (`solution`). No
 prints a traceback for a person; `invoke --debug` or PORTSIDE_DEBUG=1 shows it.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 RECIPE = "RECIPE"
 """Stands after `--recipe` in a solution where the code that raises serves many recipes; see `name_recipe`."""
 
@@ -87,3 +90,9 @@ class RegistryError(PortsideError):
     """A registry that does not answer, refuses, or has something other than what was asked for."""
 
     exit_code = 10
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The beginning of a solution: the known word that is most like this one, or nothing where none is like it."""
+    close = get_close_matches(word, list(known), 1)
+    return f"Did you mean '{close[0]}'? " if close else ""

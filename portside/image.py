@@ -6,7 +6,6 @@ from typing import Any
 
 from portside.canonical import canonical_json
 from portside.plan import Part, Plan
-from portside.recipe.models import LAYERS
 from portside.store.layout import Blob, Image
 from portside.variables import variables
 
@@ -38,8 +37,8 @@ def labels(plan: Plan, layer: str) -> dict[str, str]:
     }
     if model.accelerator.driver:
         values["portside.driver"] = model.accelerator.driver
-    for name in LAYERS[: LAYERS.index(layer) + 1]:
-        values[f"portside.key.{name}"] = plan.layer(name).key
+    for below in plan.up_to(layer):
+        values[f"portside.key.{below.name}"] = below.key
     return values
 
 
@@ -53,14 +52,9 @@ def workdir(plan: Plan, layer: str) -> str:
     return "/" if layer == "env" else plan.recipe.model.run.workdir or plan.recipe.workspace
 
 
-def parts_up_to(plan: Plan, layer: str) -> list[Part]:
-    """All parts of a layer's image, lowest first."""
-    return [part for name in LAYERS[: LAYERS.index(layer) + 1] for part in plan.layer(name).parts]
-
-
 def make_image(plan: Plan, layer: str, blobs: Mapping[str, Blob]) -> Image:
     """The image of `layer`: its own parts on top of everything below. blobs: by part key."""
-    return _image(plan, layer, parts_up_to(plan, layer), blobs, environment(plan))
+    return _image(plan, layer, plan.parts(layer), blobs, environment(plan))
 
 
 def parent_image(plan: Plan, part: Part, blobs: Mapping[str, Blob]) -> Image:

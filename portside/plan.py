@@ -70,8 +70,13 @@ class Plan:
     lock: Lock
     layers: tuple[LayerPlan, ...]
 
-    def parts(self) -> list[Part]:
-        return [part for layer in self.layers for part in layer.parts]
+    def up_to(self, last: str) -> tuple[LayerPlan, ...]:
+        """The layers of the image of the layer `last`, lowest first."""
+        return self.layers[: [layer.name for layer in self.layers].index(last) + 1]
+
+    def parts(self, last: str = "weights") -> list[Part]:
+        """All parts of the image of the layer `last`, lowest first."""
+        return [part for layer in self.up_to(last) for part in layer.parts]
 
     def layer(self, name: str) -> LayerPlan:
         return next(layer for layer in self.layers if layer.name == name)

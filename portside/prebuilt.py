@@ -6,7 +6,7 @@ from typing import Any
 from portside.canonical import copy_and_hash
 from portside.errors import InputError
 from portside.fetch import frame_layer
-from portside.image import make_image, parts_up_to
+from portside.image import make_image
 from portside.layers.writer import single_file_frame
 from portside.lock.models import Lock
 from portside.oci import diff_ids_of
@@ -23,7 +23,7 @@ def check_config(plan: Plan, layer: str, config: bytes) -> list[str]:
     for byte, the one that this plan gives with these diff IDs. Raises InputError that names what differs.
     """
     found = diff_ids_of(config)
-    parts = parts_up_to(plan, layer)
+    parts = plan.parts(layer)
     if len(found) != len(parts):
         raise InputError(f"it has {len(found)} layers, the lock's image has {len(parts)}")
     for part, diff_id in zip(parts, found, strict=True):

@@ -6,7 +6,6 @@ Options have long names only, what cannot be understood ends with exit code 2, a
 import inspect
 import re
 import sys
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import NoReturn
 
@@ -17,6 +16,7 @@ from invoke.program import Program
 from invoke.util import helpline
 
 from portside.cli import ROOT, closed, example, required, usage_error
+from portside.errors import did_you_mean
 
 _UNKNOWN = re.compile(r"No idea what (['\"])(.*)\1 is!", re.DOTALL)
 _NO_VALUE = re.compile(r"Flag <Argument: ([\w-]+).* needed value", re.DOTALL)
@@ -78,18 +78,14 @@ class Portside(Program):
         task = context.name if context else None
         if context is None or task is None:
             what = "option" if word.startswith("-") else "task"
-            close = get_close_matches(word, tasks, 1)
-            hint = f"Did you mean '{close[0]}'? " if close else ""
-            usage_error(f"no {what} '{word}'", f"{hint}The tasks are {', '.join(tasks)}.")
+            usage_error(f"no {what} '{word}'", f"{did_you_mean(word, tasks)}The tasks are {', '.join(tasks)}.")
         if word.startswith("-"):
-            close = get_close_matches(word.partition("=")[0], context.flag_names(), 1)
-            hint = f"Did you mean {close[0]}? " if close else ""
+            hint = did_you_mean(word.partition("=")[0], context.flag_names())
             usage_error(f"{task} has no option {word}", hint + self._hint(task))
         from portside.recipe import find_recipes
 
-        close = get_close_matches(word, tasks, 1)
-        hint = f"Did you mean '{close[0]}'? " if close else ""
-        if not close and "recipe" in context.args and word in find_recipes(ROOT):
+        hint = did_you_mean(word, tasks)
+        if not hint and "recipe" in context.args and word in find_recipes(ROOT):
             if context.args["recipe"].value is not None:
                 usage_error(f"{task} takes one recipe: '{word}' is another", self._hint(task))
             hint = f"Did you mean --recipe {word}? "

@@ -197,11 +197,11 @@ def image_report(made: Plan, store: Store, last: str = "weights") -> dict[str, A
 
     diff_ids and bytes are of a layer's own blobs; its image_id is of the image with everything below it.
     """
-    from portside.build import layers_up_to, stored_image
+    from portside.build import stored_image
 
     rows: list[dict[str, Any]] = []
     below = 0
-    for layer in layers_up_to(made, last):
+    for layer in made.up_to(last):
         image = stored_image(made, store, layer.name)
         own = image.layers[below:]
         below = len(image.layers)

@@ -1,12 +1,11 @@
 """From `accelerators/NAME.yaml` to a validated accelerator."""
 
-from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from portside.accelerators.models import Accelerator
-from portside.errors import RecipeError
+from portside.errors import RecipeError, did_you_mean
 from portside.explain import Place, explain
 from portside.recipe.source import read_yaml
 
@@ -22,11 +21,9 @@ def load_accelerator(name: str, folder: Path = FOLDER) -> Accelerator:
     """The accelerator of that name. Raises RecipeError that names file, line and key."""
     known = accelerator_names(folder)
     if name not in known:
-        close = get_close_matches(name, known, 1)
-        hint = f"Did you mean '{close[0]}'? " if close else ""
         raise RecipeError(
             f"no accelerator '{name}'",
-            f"{hint}Known: {', '.join(known)}. docs/accelerators.md says how to describe another.",
+            f"{did_you_mean(name, known)}Known: {', '.join(known)}. docs/accelerators.md says how to describe another.",
         )
     path = folder / f"{name}.yaml"
     values, places = read_yaml(path)

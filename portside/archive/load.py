@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from portside.archive.read import ArchiveImage, read_archive
-from portside.build import Built, keep_images, layers_up_to
+from portside.build import Built, keep_images
 from portside.errors import PortsideError
-from portside.image import image_name, parts_up_to
+from portside.image import image_name
 from portside.plan import Plan
 from portside.prebuilt import adopt, check_config
 from portside.progress import say
@@ -53,12 +53,12 @@ def _keep(found: ArchiveImage, path: Path, store: Store, plan_of: Callable[[str]
 
 def _adopt(found: ArchiveImage, plan: Plan, layer: str, store: Store) -> tuple[Built, ...]:
     check_config(plan, layer, found.config)
-    parts = parts_up_to(plan, layer)
+    parts = plan.parts(layer)
     blobs = {part.key: blob for part, blob in zip(parts, found.layers, strict=True)}
     for part in parts:
         adopt(part, blobs[part.key], plan, store)
     source = {part.key: "the archive" for part in parts}
-    return tuple(keep_images(plan, store, layers_up_to(plan, layer), parts, blobs, source))
+    return tuple(keep_images(plan, store, plan.up_to(layer), parts, blobs, source))
 
 
 def _labels(config: bytes) -> tuple[str | None, str]:

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from portside.canonical import digest_of
-from portside.errors import RecipeError
+from portside.errors import RecipeError, did_you_mean
 from portside.explain import Location, Place, explain, found
 from portside.recipe.kinds import NAME
 from portside.recipe.models import File, RecipeModel
@@ -83,10 +81,6 @@ class Recipe:
             **{f"weights.{name}": weights for name, weights in dump["weights"].items()},
             **{f"data.{name}": data for name, data in dump["data"].items()},
         }
-
-    def digest(self) -> str:
-        """A hash over everything the recipe says."""
-        return digest_of(self.model.model_dump(mode="json", by_alias=True))
 
 
 def find_recipes(root: Path) -> list[str]:
@@ -167,9 +161,7 @@ def _merged(root: Path, name: str, seen: tuple[str, ...]) -> tuple[_Link, ...]:
 
 def _known(root: Path, wanted: str) -> str:
     known = find_recipes(root)
-    close = get_close_matches(wanted, known, 1)
-    hint = f"Did you mean '{close[0]}'? " if close else ""
-    return f"{hint}Known recipes: {', '.join(known) or 'none'}."
+    return f"{did_you_mean(wanted, known)}Known recipes: {', '.join(known) or 'none'}."
 
 
 def _merge(
@@ -225,11 +217,9 @@ def _check_name(
 ) -> None:
     if name in known:
         return
-    close = get_close_matches(name, known, 1)
-    hint = f"Did you mean '{close[0]}'? " if close else ""
     raise RecipeError(
         f"{places.get(key, recipe.path)}: {'.'.join(map(str, key))}: no {what} '{name}'",
-        f"{hint}Known: {', '.join(known)}; docs/{what}s.md says how to add one.",
+        f"{did_you_mean(name, known)}Known: {', '.join(known)}; docs/{what}s.md says how to add one.",
     )
 
 

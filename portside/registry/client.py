@@ -109,11 +109,6 @@ class Client:
             raise RegistryError(f"{self.repository}:{tag} is damaged: its bytes are not {said}")
         return answer.body
 
-    def manifest_digest(self, tag: str) -> str | None:
-        """The digest (`sha256:…`) of a tag's manifest as the registry says it, or None where there is none."""
-        answer = self.ask("HEAD", f"manifests/{tag}", {"Accept": MANIFEST}, expect=(200, 404))
-        return answer.headers.get("Docker-Content-Digest") if answer.status == 200 else None
-
     def put_manifest(self, tag: str, data: bytes) -> bool:
         """Push a manifest; False where the registry lacks a blob that it names."""
         answer = self.ask("PUT", f"manifests/{tag}", {"Content-Type": MANIFEST}, data, expect=(201, 400, 404))

@@ -7,7 +7,6 @@ from functools import partial
 
 from portside.build import Built, keep_images
 from portside.errors import InputError, RegistryError
-from portside.image import parts_up_to
 from portside.parallel import run_all
 from portside.plan import Part, Plan
 from portside.prebuilt import adopt, check_config
@@ -44,8 +43,7 @@ def pull(plan: Plan, store: Store, reference: Reference) -> Pulled:
     An interrupted pull is continued. Raises RegistryError, InputError where the image or a blob is another than the
     lock says, and StoreError.
     """
-    last = plan.layers[-1].name
-    parts = parts_up_to(plan, last)
+    parts = plan.parts()
     received: list[str] = []
     with Client(reference.repository) as client:
         data = client.manifest(reference.tag)
@@ -57,7 +55,7 @@ def pull(plan: Plan, store: Store, reference: Reference) -> Pulled:
         with _naming(reference):
             digest, size, blobs = read_image_manifest(data)
             config = client.small_blob(digest, size)
-            diff_ids = check_config(plan, last, config)
+            diff_ids = check_config(plan, "weights", config)
             if [blob.diff_id for blob in blobs] != diff_ids:
                 raise RegistryError("its manifest lists other layers than its config")
             jobs = [

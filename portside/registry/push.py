@@ -10,7 +10,6 @@ from portside.build import stored_image
 from portside.canonical import sha256_hex
 from portside.compression import Compression, compressed
 from portside.errors import RECIPE, RegistryError
-from portside.image import parts_up_to
 from portside.parallel import run_all
 from portside.plan import LayerPlan, Part, Plan
 from portside.progress import transfer
@@ -88,7 +87,7 @@ class _Pushing:
         self._compression = compression
         home = client.repository
         self._others = [r.name for r in others if r.host == home.host and r.name != home.name]
-        parts = parts_up_to(plan, plan.layers[-1].name)
+        parts = plan.parts()
         self._local = {part.key: blob for part, blob in zip(parts, image.layers, strict=True)}
 
     def push(self, tag: str) -> str:

@@ -19,7 +19,7 @@ def recipes(c: Context, json: bool = False) -> None:
 
     Example: invoke recipes
     """
-    from portside.overview import overview, overview_lines
+    from portside.report.recipes import overview, overview_lines
 
     rows = overview(project())
     if json:
@@ -37,7 +37,7 @@ def lock(c: Context, recipe: str, update: list[str]) -> None:
 
     Example: invoke lock --recipe minilm --update numpy
     """
-    from portside.overview import lock_changes
+    from portside.lock.changes import lock_changes
     from portside.progress import say
 
     p = project()
@@ -70,7 +70,7 @@ def plan(c: Context, recipe: str, no_pull: bool = False, json: bool = False) -> 
 
     Example: invoke plan --recipe minilm
     """
-    from portside.overview import plan_lines, plan_report
+    from portside.report.plan import plan_lines, plan_report
 
     p = project()
     loaded = p.recipe(recipe)
@@ -138,7 +138,7 @@ def build(
     """
     from portside.build import build as build_all
     from portside.progress import say
-    from portside.project import image_report
+    from portside.report.image import image_report
 
     check_layer(layer)
     p = project()
@@ -253,8 +253,7 @@ def inspect(c: Context, recipe: str, json: bool = False) -> None:
 
     Example: invoke inspect --recipe minilm
     """
-    from portside.overview import inspect_lines
-    from portside.project import image_report
+    from portside.report.image import image_report, inspect_lines
 
     p = project()
     report = image_report(p.plan(p.recipe(recipe)), p.store)

@@ -1,20 +1,19 @@
-"""From a plan to layer blobs, images in the store, and images in the engine."""
+"""From a plan to layer blobs: what is missing is fetched, pulled, or built; `built` makes images of them."""
 
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from portside import data
+from portside.built import Built, keep_images, load_images, to_load
 from portside.canonical import digest_of
-from portside.engines import Engine, ImageLayer, ImageToLoad
-from portside.errors import BuildError, DamagedError, EngineError, PortsideError
+from portside.engines import Engine
+from portside.errors import DamagedError, EngineError, PortsideError
 from portside.fetch import JOBS, Fetcher
-from portside.image import image_name, make_image, parent_image
+from portside.image import parent_image
 from portside.inputs.spool import Spool
 from portside.layers.canonical import canonicalise
 from portside.layers.index import Index
@@ -24,28 +23,13 @@ from portside.layers.writer import write_layer
 from portside.parallel import run_all, thread_pool
 from portside.plan import CONVERTED, LayerPlan, Part, Plan, blob_of, expected_bytes, stage_of
 from portside.progress import human_bytes, live, say, step, transfer
-from portside.recipe.models import LAYERS
 from portside.store import Store, files
 from portside.store.indexes import image_index
-from portside.store.layout import Blob, Image
+from portside.store.layout import Blob
 from portside.tree import FileRange, Tree
 
 PutContext = Callable[[Tree, Path], None]
 """Writes a tree of store files to a new folder for the engine, which only reads it."""
-
-
-@dataclass(frozen=True)
-class Built:
-    """A layer after a build. image: with everything below it. size: bytes of the layer's own blobs.
-
-    fresh: names of the parts that were built now. pulled: names of those that came from registries, with the place.
-    """
-
-    plan: LayerPlan
-    image: Image
-    size: int
-    fresh: tuple[str, ...]
-    pulled: tuple[tuple[str, str], ...] = ()
 
 
 def build(
@@ -141,66 +125,6 @@ def _need_space(plan: Plan, missing: Sequence[Part], store: Store, engine: Engin
             f"{human_bytes(needed)} are needed where the engine keeps its images, {human_bytes(free)} are free",
             f"Remove images that nobody needs: {engine.name} image prune",
         )
-
-
-def keep_images(
-    plan: Plan,
-    store: Store,
-    wanted: Sequence[LayerPlan],
-    missing: Sequence[Part],
-    blobs: Mapping[str, Blob],
-    pulled: Mapping[str, str],
-) -> list[Built]:
-    """Give every layer's image its name in the store, and remember what was built for the next plan's reasons.
-
-    missing: the parts that were not there before. pulled: by part key, where those came from that were not built.
-    """
-    built = []
-    for layer in wanted:
-        image = make_image(plan, layer.name, blobs)
-        if missing or store.layout.image(f"{plan.recipe.name}:{layer.name}") != image:
-            store.layout.put_image(f"{plan.recipe.name}:{layer.name}", image)
-        own = sum(blobs[part.key].size for part in layer.parts)
-        fresh = tuple(part.name for part in layer.parts if part in missing and part.key not in pulled)
-        came = tuple((part.name, pulled[part.key]) for part in layer.parts if part.key in pulled)
-        built.append(Built(layer, image, own, fresh, came))
-    if missing:
-        before = store.record("built", plan.recipe.name) or {}
-        now = {f"{part.layer}/{part.name}": part.manifest for layer in wanted for part in layer.parts}
-        store.keep("built", plan.recipe.name, before | now)
-    return built
-
-
-def stored_image(plan: Plan, store: Store, layer: str) -> Image:
-    """A layer's image as the store has it now. Raises BuildError where a part is not built."""
-    blobs: dict[str, Blob] = {}
-    for part in plan.parts(layer):
-        blob = blob_of(part, store)
-        if blob is None:
-            raise BuildError(
-                f"{plan.recipe.name}'s layer {part.layer} is not built",
-                f"Build it: invoke build --recipe {plan.recipe.name}",
-            )
-        blobs[part.key] = blob
-    return make_image(plan, layer, blobs)
-
-
-def load_images(plan: Plan, built: Sequence[Built], store: Store, engine: Engine) -> None:
-    """Make the engine have every built image under its names; the topmost first, it brings the blobs of all."""
-    for layer in reversed(built):
-        tags = [image_name(plan.recipe.name, layer.plan.name)]
-        if layer.plan.name == LAYERS[-1]:
-            tags.append(image_name(plan.recipe.name, "latest"))
-        if any(engine.image_id(tag) != layer.image.image_id for tag in tags):
-            engine.load(to_load(layer.image, store, tags), transfer)
-
-
-def to_load(image: Image, store: Store, tags: Sequence[str]) -> ImageToLoad:
-    layers = tuple(
-        ImageLayer(blob.digest, blob.size, partial(store.layout.open, blob), store.layout.blob(blob.digest))
-        for blob in image.layers
-    )
-    return ImageToLoad(image.config, layers, tuple(tags))
 
 
 class _Builder:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from portside import data
-from portside.build import stored_image
+from portside.built import stored_image
 from portside.engines import Engine, RunSpec
 from portside.errors import CheckError, EngineError
 from portside.image import command, environment, image_name, labels, workdir

@@ -51,11 +51,11 @@ def pull(c: Context, recipe: str, tag: str | None = None, engine: str | None = N
 
     Example: invoke pull --recipe minilm --tag registry.example:5000/models:minilm
     """
-    from portside.build import load_images
+    from portside.built import load_images
     from portside.progress import human_bytes, live, say
-    from portside.project import image_report
     from portside.registry.pull import pull as pull_image
     from portside.registry.reference import parse_reference
+    from portside.report.image import image_report
 
     p = project()
     loaded = p.recipe(recipe)
@@ -77,7 +77,7 @@ def load(c: Context, archive: str, engine: str | None = None) -> None:
     Example: invoke load --archive minilm.tar.gz
     """
     from portside.archive.load import load_archive
-    from portside.build import to_load
+    from portside.built import to_load
     from portside.progress import live, say, transfer
 
     p = project()
@@ -103,7 +103,7 @@ def save(c: Context, recipe: str, output: str, layer: str = "weights", force: bo
     Example: invoke save --recipe minilm --output minilm.tar.gz
     """
     from portside.archive.write import check_output, compression_of, write_archive
-    from portside.build import stored_image
+    from portside.built import stored_image
     from portside.image import image_name
     from portside.progress import human_bytes, live, say
 

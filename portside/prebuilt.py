@@ -4,13 +4,14 @@ import json
 from typing import Any
 
 from portside.canonical import copy_and_hash
+from portside.changes import changes
 from portside.errors import InputError
 from portside.fetch import frame_layer
 from portside.image import make_image
 from portside.layers.writer import single_file_frame
 from portside.lock.models import Lock
 from portside.oci import diff_ids_of
-from portside.plan import Part, Plan, changes
+from portside.plan import Part, Plan
 from portside.store import Store
 from portside.store.layout import Blob
 from portside.tree import FileRange

@@ -4,10 +4,11 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from portside.config import Config, load_config
 from portside.errors import LockError, PortsideError
+from portside.lock.changes import lock_changes
 from portside.lock.file import check_lock, differences, dump_lock, read_lock
 from portside.lock.lower import complete, follow
 from portside.lock.models import Lock
@@ -108,8 +109,6 @@ class Project:
 
         A lock is whole by itself: what it says counts until somebody locks its recipe again.
         """
-        from portside.overview import lock_changes
-
         now = lock
         for below in self._lower_locks(recipe):
             now = follow(now, below)
@@ -190,28 +189,3 @@ class Project:
 
 def write_lock(recipe: Recipe, lock: Lock) -> None:
     files.write_text(recipe.lock_path, dump_lock(lock))
-
-
-def image_report(made: Plan, store: Store, last: str = "weights") -> dict[str, Any]:
-    """What `inspect --json` prints: the same on every machine that has built the same lock.
-
-    diff_ids and bytes are of a layer's own blobs; its image_id is of the image with everything below it.
-    """
-    from portside.build import stored_image
-
-    rows: list[dict[str, Any]] = []
-    below = 0
-    for layer in made.up_to(last):
-        image = stored_image(made, store, layer.name)
-        own = image.layers[below:]
-        below = len(image.layers)
-        rows.append(
-            {
-                "name": layer.name,
-                "key": layer.key,
-                "image_id": f"sha256:{image.image_id}",
-                "diff_ids": [f"sha256:{blob.digest}" for blob in own],
-                "bytes": sum(blob.size for blob in own),
-            }
-        )
-    return {"recipe": made.recipe.name, "image_id": rows[-1]["image_id"], "layers": rows}

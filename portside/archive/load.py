@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from portside.archive.read import ArchiveImage, read_archive
-from portside.build import Built, keep_images
+from portside.built import Built, keep_images
 from portside.errors import PortsideError
 from portside.image import image_name
 from portside.plan import Plan

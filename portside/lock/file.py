@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from portside.changes import changes
 from portside.errors import LockError
 from portside.explain import explain
 from portside.lock.models import FORMAT, Lock
-from portside.plan import changes
 from portside.recipe import Recipe
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from portside.build import Built, keep_images
+from portside.built import Built, keep_images
 from portside.errors import InputError, RegistryError
 from portside.parallel import run_all
 from portside.plan import Part, Plan

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from portside.build import stored_image
+from portside.built import stored_image
 from portside.canonical import sha256_hex
 from portside.compression import Compression, compressed
 from portside.errors import RECIPE, RegistryError

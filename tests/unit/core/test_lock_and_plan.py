@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from portside.changes import changes
 from portside.errors import LockError
 from portside.lock.file import check_lock, dump_lock, read_lock
 from portside.lock.models import Lock, LockedEnv
-from portside.plan import changes, expected_bytes, plan, states
+from portside.plan import expected_bytes, plan, states
 from portside.recipe import Recipe, load_recipe
 from portside.store import Store
 

@@ -8,8 +8,8 @@ import pytest
 
 from portside.lock.file import dump_lock, read_lock
 from portside.lock.models import ArchiveBase, ArchiveLayer, Lock
-from portside.overview import overview, overview_lines
 from portside.project import Project, write_lock
+from portside.report.recipes import overview, overview_lines
 
 ROOT = Path(__file__).parents[3]
 UPPER = ("chatglm-ptuning", "chatglm-ptuning-parallel", "chatglm-finetune")

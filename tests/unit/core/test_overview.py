@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from portside.overview import overview, overview_lines
 from portside.plan import plan
 from portside.project import Project
+from portside.report.recipes import overview, overview_lines
 
 ROOT = Path(__file__).parents[3]
 

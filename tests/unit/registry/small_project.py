@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from portside.build import Built, build
+from portside.build import build
+from portside.built import Built
 from portside.config import Config
 from portside.fetch import Fetcher
 from portside.layers.canonical import data_layer

@@ -12,7 +12,7 @@ from portside.config import Config
 from portside.errors import DamagedError, PortsideError
 from portside.fetch import Fetcher
 from portside.lock.file import dump_lock
-from portside.overview import plan_report
+from portside.report.plan import plan_report
 
 
 class Reading(NoEngine):

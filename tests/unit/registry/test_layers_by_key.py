@@ -9,9 +9,9 @@ from registry_server import RegistryServer, free_port
 from small_project import Machine, Small
 from test_push_pull import REPO, push_from, spoil
 
-from portside.overview import plan_lines, plan_report
 from portside.registry.layers import Registries
 from portside.registry.manifests import layer_tag
+from portside.report.plan import plan_lines, plan_report
 
 
 def repository(registry: RegistryServer) -> str:

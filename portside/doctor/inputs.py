@@ -46,7 +46,7 @@ def take_inventory(recipe: Recipe, lock: Lock, config: Config) -> Inventory:
     elif not Layout(config.home).has(base.diff_id):
         named += [LockedFile(f"{deb.name} {deb.version}", deb.size, deb.sha256) for deb in base.debs]
     named += [LockedFile(f"{deb.name} {deb.version}", deb.size, deb.sha256) for deb in lock.env.debs]
-    named += [LockedFile(w.file, w.size, w.sha256) for w in (lock.env.python.wheels if lock.env.python else ())]
+    named += _wheels(recipe, lock)
     for source in lock.sources.values():
         if source.kind == "sdist":
             named.append(LockedFile(source.sdist.file, source.sdist.size, source.sdist.sha256))
@@ -56,12 +56,21 @@ def take_inventory(recipe: Recipe, lock: Lock, config: Config) -> Inventory:
     return Inventory(tuple(named), missing, sum(file.size or 0 for file in weights))
 
 
+def _wheels(recipe: Recipe, lock: Lock) -> Iterator[LockedFile]:
+    origins = {wheel.file: wheel.origin for s in recipe.stages if s.python for wheel in s.python.manual}
+    for python in (packages.python for packages in lock.env.sets if packages.python is not None):
+        for wheel in python.wheels:
+            yield LockedFile(wheel.file, wheel.size, wheel.sha256)
+        for brought in python.manual:
+            yield LockedFile(brought.file, brought.size, brought.sha256, origins.get(brought.file, ""))
+
+
 def _weights(recipe: Recipe, lock: Lock) -> Iterator[LockedFile]:
     for name, locked in sorted(lock.weights.items()):
         if locked.wheel is not None:
             yield LockedFile(locked.wheel.file, locked.wheel.size, locked.wheel.sha256)
             continue
-        asked = recipe.model.weights[name]
+        asked = recipe.model.weights.get(name)  # none where the lock is of another version of the recipe
         origins = (
             {f.path: None if f.url else f.origin or "" for f in asked.files} if isinstance(asked, FileWeights) else {}
         )

@@ -1,6 +1,6 @@
 """What a lock says: exactly which bytes go into an image. `recipes/NAME.lock` is this as JSON, an input per line.
 
-A lock holds identity, never location: no host of a package index or of a mirror. See design.md.
+A lock holds identity, never location: no host of a package index or of a mirror (docs/configuration.md).
 """
 
 from typing import Annotated, Any, Literal

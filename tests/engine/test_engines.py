@@ -87,7 +87,7 @@ def _build(sandbox: Sandbox, folder: Path, text: str, name: str, log: list[str],
 
 
 def _content(source: LayerSource) -> dict[str, object]:
-    """All that matters of a layer; what the engines themselves disagree on (see design.md) is left out."""
+    """All that matters of a layer; what the engines themselves disagree on (docs/canonical-layer.md) is left out."""
     raw = read(source)
     out: dict[str, object] = {path: "gone" for path in raw.whiteouts | raw.opaque if path not in raw.entries}
     for path, entry in raw.entries.items():

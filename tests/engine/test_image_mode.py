@@ -91,7 +91,8 @@ PATCHES = [
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyProject]:
     made = tiny_project(tmp_path_factory.mktemp("image"))
-    site = sysconfig.get_path("purelib", vars={"base": python_folder().removesuffix("/bin")}).lstrip("/")
+    # Where a Python looks for other modules depends on who built it; where its own are, it always looks.
+    site = sysconfig.get_path("stdlib").lstrip("/")
     made.programs = (*PROGRAMS, "mv")
     made.base_files = {
         **python_files(),

@@ -208,12 +208,11 @@ def frame_layer(part: Part, sha256: str, size: int) -> Layer:
 
 def find_file(path: str, config: Config) -> tuple[str, int] | None:
     """sha256 and size of a file of this name in the configured folders, or None where none has it."""
-    for folder in config.folders:
-        found = folder / Path(path).name
-        if found.is_file():
-            with found.open("rb") as stream:
-                return copy_and_hash(stream)
-    return None
+    found = in_folder(Path(path).name, config)
+    if found is None:
+        return None
+    with found.open("rb") as stream:
+        return copy_and_hash(stream)
 
 
 def fetch(plan: Plan, fetcher: Fetcher) -> None:

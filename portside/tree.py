@@ -133,6 +133,15 @@ class Entry:
         with self.content.open() as stream:
             return stream.read()
 
+    def shown(self, attribute: str) -> str:
+        """One of its attributes as a person reads it: modes octal, the values of xattrs in hex."""
+        value = getattr(self, attribute)
+        if attribute == "mode":
+            return f"{value:04o}"
+        if attribute == "xattrs":
+            return " ".join(f"{name}={data.hex()}" for name, data in value)
+        return str(value)
+
 
 def file_entry(path: str, data: bytes, mode: int = 0o644, mtime: int = 0) -> Entry:
     """An entry for a file whose bytes are in memory."""

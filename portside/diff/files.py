@@ -118,16 +118,5 @@ def _complete(entries: Mapping[str, Entry], wanted: Iterable[str]) -> dict[str, 
 def _attributes(left: Entry, right: Entry, times: bool) -> dict[str, tuple[str, str]]:
     names = (*_ATTRIBUTES, "mtime") if times else _ATTRIBUTES
     return {
-        name: (_readable(left, name), _readable(right, name))
-        for name in names
-        if getattr(left, name) != getattr(right, name)
+        name: (left.shown(name), right.shown(name)) for name in names if getattr(left, name) != getattr(right, name)
     }
-
-
-def _readable(entry: Entry, attribute: str) -> str:
-    value = getattr(entry, attribute)
-    if attribute == "mode":
-        return f"{value:04o}"
-    if attribute == "xattrs":
-        return " ".join(f"{name}={data.hex()}" for name, data in value)
-    return str(value)

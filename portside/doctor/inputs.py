@@ -8,6 +8,7 @@ from portside.config import Config
 from portside.doctor.findings import Finding
 from portside.errors import PortsideError
 from portside.lock.models import Lock
+from portside.manual import in_folder
 from portside.progress import human_bytes
 from portside.recipe import Recipe
 from portside.recipe.models import FileWeights
@@ -16,7 +17,7 @@ from portside.store.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
-class LockedFile:
+class WantedFile:
     """One file that a lock names. origin: for a file that no download brings, where people get it ("" if unknown)."""
 
     name: str
@@ -29,8 +30,8 @@ class LockedFile:
 class Inventory:
     """files: everything that the lock names. missing: those of them that the store lacks. weights: bytes of weights."""
 
-    files: tuple[LockedFile, ...]
-    missing: tuple[LockedFile, ...]
+    files: tuple[WantedFile, ...]
+    missing: tuple[WantedFile, ...]
     weights: int
 
 
@@ -38,48 +39,48 @@ def take_inventory(recipe: Recipe, lock: Lock, config: Config) -> Inventory:
     """Look for every locked file; nothing is made or changed in the store."""
     inputs = Inputs(config.home)
     base = lock.base
-    named: list[LockedFile] = []
+    named: list[WantedFile] = []
     if base.kind == "archive":
         if not (base.layers and all(Layout(config.home).has(layer.diff_id) for layer in base.layers)):
             archive = recipe.model.base.archive
-            named.append(LockedFile(base.file, base.size, base.sha256, archive.origin if archive else ""))
+            named.append(WantedFile(base.file, base.size, base.sha256, archive.origin if archive else ""))
     elif not Layout(config.home).has(base.diff_id):
-        named += [LockedFile(f"{deb.name} {deb.version}", deb.size, deb.sha256) for deb in base.debs]
-    named += [LockedFile(f"{deb.name} {deb.version}", deb.size, deb.sha256) for deb in lock.env.debs]
+        named += [WantedFile(f"{deb.name} {deb.version}", deb.size, deb.sha256) for deb in base.debs]
+    named += [WantedFile(f"{deb.name} {deb.version}", deb.size, deb.sha256) for deb in lock.env.debs]
     named += _wheels(recipe, lock)
     for source in lock.sources.values():
         if source.kind == "sdist":
-            named.append(LockedFile(source.sdist.file, source.sdist.size, source.sdist.sha256))
+            named.append(WantedFile(source.sdist.file, source.sdist.size, source.sdist.sha256))
     weights = list(_weights(recipe, lock))
     named += weights
     missing = tuple(file for file in named if file.sha256 is None or inputs.locate(file.sha256) is None)
     return Inventory(tuple(named), missing, sum(file.size or 0 for file in weights))
 
 
-def _wheels(recipe: Recipe, lock: Lock) -> Iterator[LockedFile]:
+def _wheels(recipe: Recipe, lock: Lock) -> Iterator[WantedFile]:
     origins = {wheel.file: wheel.origin for s in recipe.stages if s.python for wheel in s.python.manual}
     for python in (packages.python for packages in lock.env.sets if packages.python is not None):
         for wheel in python.wheels:
-            yield LockedFile(wheel.file, wheel.size, wheel.sha256)
+            yield WantedFile(wheel.file, wheel.size, wheel.sha256)
         for brought in python.manual:
-            yield LockedFile(brought.file, brought.size, brought.sha256, origins.get(brought.file, ""))
+            yield WantedFile(brought.file, brought.size, brought.sha256, origins.get(brought.file, ""))
 
 
-def _weights(recipe: Recipe, lock: Lock) -> Iterator[LockedFile]:
+def _weights(recipe: Recipe, lock: Lock) -> Iterator[WantedFile]:
     for name, locked in sorted(lock.weights.items()):
         if locked.wheel is not None:
-            yield LockedFile(locked.wheel.file, locked.wheel.size, locked.wheel.sha256)
+            yield WantedFile(locked.wheel.file, locked.wheel.size, locked.wheel.sha256)
             continue
         asked = recipe.model.weights.get(name)  # none where the lock is of another version of the recipe
         origins = (
             {f.path: None if f.url else f.origin or "" for f in asked.files} if isinstance(asked, FileWeights) else {}
         )
         for file in locked.files:
-            yield LockedFile(Path(file.path).name, file.size, file.sha256, origins.get(file.path))
+            yield WantedFile(Path(file.path).name, file.size, file.sha256, origins.get(file.path))
 
 
 def examine_inputs(inventory: Inventory, recipe: Recipe, lock: Lock, config: Config) -> Iterator[Finding]:
-    brought = {file for file in inventory.missing if _in_folders(file, config)}
+    brought = {file for file in inventory.missing if in_folder(file.name, config)}
     fetchable = [file for file in inventory.missing if file.origin is None or file in brought]
     manual = [file for file in inventory.missing if file not in fetchable]
     git = list(_missing_commits(lock, config))
@@ -103,16 +104,12 @@ def examine_inputs(inventory: Inventory, recipe: Recipe, lock: Lock, config: Con
         )
 
 
-def _in_folders(file: LockedFile, config: Config) -> bool:
-    return any((folder / file.name).is_file() for folder in config.folders)
-
-
-def _describe(file: LockedFile) -> str:
+def _describe(file: WantedFile) -> str:
     size = human_bytes(file.size) if file.size is not None else "size unknown"
     return f"{file.name} is missing ({size}, sha256 {file.sha256 or 'unknown'})"
 
 
-def _where(file: LockedFile, recipe: Recipe, config: Config) -> str:
+def _where(file: WantedFile, recipe: Recipe, config: Config) -> str:
     origin = f" ({file.origin})" if file.origin else ""
     if config.folders:
         place = " or ".join(str(folder) for folder in config.folders)

@@ -137,14 +137,5 @@ def compare(left: Index, right: Index, *, times: bool = False) -> list[Differenc
             continue
         for name in attributes:
             if getattr(a, name) != getattr(b, name):
-                found.append(Difference(path, name, _readable(a, name), _readable(b, name)))
+                found.append(Difference(path, name, a.shown(name), b.shown(name)))
     return found
-
-
-def _readable(entry: Entry, attribute: str) -> str:
-    value = getattr(entry, attribute)
-    if attribute == "mode":
-        return f"{value:04o}"
-    if attribute == "xattrs":
-        return " ".join(f"{name}={data.hex()}" for name, data in value)
-    return str(value)

@@ -57,7 +57,7 @@ def push(
 ) -> Pushed:
     """Push a built image under its tag, and each of its layers under LAYER-KEY12.
 
-    compression: how layers travel that the registry does not have yet; weights never are compressed.
+    compression: how layers travel that the registry does not have yet; weights are never compressed.
     others: repositories that may have blobs; where they are of the same registry, it takes them over from there.
     Raises BuildError where something is not built, RegistryError, and InputError.
     """

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from portside.accelerators import Accelerator, Host, load_accelerator
 from portside.canonical import digest_of
 from portside.engines import Mount, RunSpec
-from portside.errors import RecipeError
+from portside.errors import RecipeError, did_you_mean
 from portside.image import image_name
 from portside.progress import say
 from portside.recipe import Recipe
@@ -59,9 +59,9 @@ def container_spec(
     command: a shell line; None: the target's, the recipe's, or a shell on the person's terminal.
     mounts, ports, env: as on the command line, see `mounts`. host: default: this machine.
     network: `none`, `bridge`, `host` or the name of a network; None: the target's, else bridge with ports, else none.
-    user: a user of the image, or UID[:GID]; None: the image's. weights: mounts that replace the weights layer (see
-    `weight_mounts`): the migrated layer's image is used. data: mounts of the target's
-    data sets (see `datasets`). accelerator: default: the recipe's, by its name.
+    user: a user of the image, or UID[:GID]; None: the image's.
+    weights: mounts that replace the weights layer (see `weight_mounts`); the migrated layer's image is used then.
+    data: mounts of the target's data sets (see `datasets`). accelerator: default: the recipe's, by its name.
     dry_run: what this host lacks is said with `warn` and taken as there, so that the command can be shown anywhere.
     Raises RecipeError or EngineError.
     """
@@ -137,7 +137,7 @@ def _target(recipe: Recipe, name: str | None) -> Target | None:
     targets = recipe.model.run.targets
     if name not in targets:
         known = f"It has {', '.join(sorted(targets))}." if targets else "It has none."
-        raise RecipeError(f"'{recipe.name}' has no target '{name}'", known)
+        raise RecipeError(f"'{recipe.name}' has no target '{name}'", did_you_mean(name, targets) + known)
     return targets[name]
 
 

@@ -127,7 +127,7 @@ def _from(node: ast.ImportFrom, module: str, lines: Lines, rules: Rules, out: Im
     known = report_module(module, at, rules)
     if known is not None:
         out.found.append(known)
-    judged = [(alias, _name(alias, module, at, known is not None, lines, rules, out)) for alias in node.names]
+    judged = [(alias, _name(alias, module, known is not None, lines, rules, out)) for alias in node.names]
     homes = {new.rpartition(".")[0] for _, new in judged}
     moves = [(alias, new) for alias, new in judged if new != f"{module}.{alias.name}"]
     home = homes.pop() if len(homes) == 1 else module
@@ -150,7 +150,7 @@ def _from(node: ast.ImportFrom, module: str, lines: Lines, rules: Rules, out: Im
         out.found.append(found)
 
 
-def _name(alias: ast.alias, module: str, at: int, reported: bool, lines: Lines, rules: Rules, out: Imports) -> str:
+def _name(alias: ast.alias, module: str, reported: bool, lines: Lines, rules: Rules, out: Imports) -> str:
     """The full new name of one imported name; what is not rewritten is reported here."""
     old = f"{module}.{alias.name}" if alias.name != "*" else module
     full = f"{module}.{alias.name}"

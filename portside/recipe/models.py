@@ -53,10 +53,10 @@ class Debian(Model):
 class Manual(Model):
     """A file that no download brings: a person puts it into a folder that portside.toml names."""
 
-    file: FileName
+    file: FileName = Field(description="its name in that folder")
     origin: Plain = Field(description="for people: where to get it")
     sha256: Sha256 | None = Field(None, description="unknown: the first file of that name is taken, and locked")
-    size: Size | None = None
+    size: Size | None = Field(None, description="bytes")
 
 
 class Archive(Manual):
@@ -96,7 +96,7 @@ class Accelerator(Model):
 class ManualWheel(Manual):
     """A wheel that a person brings."""
 
-    file: WheelName
+    file: WheelName = Field(description="its name in that folder")
 
 
 class Python(Model):
@@ -123,19 +123,19 @@ class File(Model):
 
     source: Relative = Field(alias="from", description="path below the recipe's folder")
     to: str
-    mode: FileMode = "0644"
+    mode: FileMode = Field("0644", description="its permissions in the image")
 
 
 class EnvFile(File):
     """A file of the recipe's folder, put at an absolute path."""
 
-    to: Absolute
+    to: Absolute = Field(description="its path in the image")
 
 
 class MigratedFile(File):
     """A file of the recipe's folder, put below the workspace."""
 
-    to: Relative
+    to: Relative = Field(description="its path below the workspace")
 
 
 class Env(Model):
@@ -146,7 +146,7 @@ class Env(Model):
 
     debian: tuple[DebianPackage, ...] = Field((), description="Debian packages; what they need comes along")
     python: Python | None = None
-    files: tuple[EnvFile, ...] = ()
+    files: tuple[EnvFile, ...] = Field((), description="files of the recipe's folder, such as settings")
     path: tuple[Absolute, ...] = Field((), description="folders in front of the base's PATH")
     variables: dict[Variable, Plain] = Field({}, description="environment variables of the image")
 
@@ -160,7 +160,7 @@ class SdistSource(Model):
 class GitSource(Model):
     """One commit of a git repository."""
 
-    git: GitUrl
+    git: GitUrl = Field(description="URL of the repository")
     commit: Commit = Field(description="the full name of the commit")
 
 
@@ -228,10 +228,10 @@ class WeightFile(Model):
     """One weight file by itself: from a URL, or from a folder that portside.toml names."""
 
     path: Relative = Field(description="below the folder of its weights; its last part is the file's name")
-    url: Url | None = None
+    url: Url | None = Field(None, description="where to download it; default: a person brings it")
     origin: Plain | None = Field(None, description="for people: where else to get it, or where at all without a URL")
-    sha256: Sha256 | None = None
-    size: Size | None = None
+    sha256: Sha256 | None = Field(None, description="unknown: the first file that comes is taken, and locked")
+    size: Size | None = Field(None, description="bytes")
 
 
 class FileWeights(Model):
@@ -241,7 +241,6 @@ class FileWeights(Model):
 
 
 Weights = WheelWeights | FileWeights
-"""Weights lie at /workspace/RECIPE/weights/NAME in the image."""
 
 
 def _weights_kind(value: Any) -> str | None:
@@ -266,8 +265,8 @@ class Data(Manual):
 class Target(Model):
     """One way to use the image: `run-container --target NAME`."""
 
-    description: Plain
-    command: ShellLine
+    description: Plain = Field(description="one line for people")
+    command: ShellLine = Field(description="a shell line")
     env: dict[Variable, Plain] = Field({}, description="environment variables of this target's containers")
     workdir: Absolute | None = Field(None, description="default: the run's workdir")
     ports: dict[Name, Port] = Field(
@@ -301,7 +300,9 @@ class LayerCheck(Model):
     not wait for what is built later, such as weights that nobody has brought yet."""
 
     file: Relative = Field(examples=["checks/test_port.py"])
-    layer: Literal["env", "sources", "migrated", "weights"] = "weights"
+    layer: Literal["env", "sources", "migrated", "weights"] = Field(
+        "weights", description="the layer in whose container it runs"
+    )
 
 
 def _check_kind(value: Any) -> str | None:
@@ -317,7 +318,7 @@ Check = Annotated[
 class RecipeModel(Model):
     """A recipe: `recipes/NAME.yaml`, with its files in `recipes/NAME/`."""
 
-    description: Description
+    description: Description = Field(description="one line for people: `invoke recipes` and the image's label show it")
     extends: RecipeName | None = Field(
         None,
         description="another recipe that this one builds on: mappings are merged, lists are appended to its lists, "
@@ -326,8 +327,8 @@ class RecipeModel(Model):
     base: Base
     accelerator: Accelerator
     env: Env = Env()
-    sources: dict[Name, AnySource] = {}
-    migration: Migration | None = None
+    sources: dict[Name, AnySource] = Field({}, description="upstream code, at /workspace/RECIPE/NAME in the image")
+    migration: Migration | None = Field(None, description="without it the sources stay as they are")
     patches: tuple[Step, ...] = Field((), description="ordered steps on the migrated trees; see patches.md")
     files: tuple[MigratedFile, ...] = Field((), description="files of the recipe's folder, for the workspace")
     install: tuple[ShellLine, ...] = Field(
@@ -335,8 +336,8 @@ class RecipeModel(Model):
         description="commands run in the workspace of the migrated layer, without a network",
         examples=[["pip install -e x"]],
     )
-    weights: dict[Name, AnyWeights] = {}
-    data: dict[Name, Data] = {}
+    weights: dict[Name, AnyWeights] = Field({}, description="at /workspace/RECIPE/weights/NAME in the image")
+    data: dict[Name, Data] = Field({}, description="data sets of run targets, no part of the image")
     run: Run = Run()
     registry: Repository | None = Field(
         None,

@@ -82,7 +82,8 @@ def _words(name: str) -> str:
 
 def _default(field: dict[str, Any]) -> str:
     value = field.get("default")
-    return "" if value in (None, [], {}) else f"`{json.dumps(value, ensure_ascii=False)}`"
+    # The defaults of a model of its own stand in that model's section.
+    return "" if value in (None, [], {}) or "$ref" in field else f"`{json.dumps(value, ensure_ascii=False)}`"
 
 
 def _kind(field: dict[str, Any]) -> str:

@@ -94,5 +94,5 @@ class RegistryError(PortsideError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The beginning of a solution: the known word that is most like this one, or nothing where none is like it."""
-    close = get_close_matches(word, list(known), 1)
+    close = get_close_matches(word, sorted(known), 1)
     return f"Did you mean '{close[0]}'? " if close else ""

@@ -95,7 +95,7 @@ class Portside(Program):
         if task is None:
             return "All tasks: invoke --list"
         shown = example(self.collection[task].__doc__)
-        return f"{f'Example: {shown}; all' if shown else 'All'} options: invoke help {task}"
+        return f"{f'Example: {shown}; all' if shown else 'All'} options: invoke --help {task}"
 
     def print_help(self) -> None:
         if not hasattr(self, "collection"):

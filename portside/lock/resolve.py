@@ -8,7 +8,7 @@ from typing import Any, Literal
 from portside.base import make_base
 from portside.canonical import copy_and_hash
 from portside.config import Config
-from portside.errors import RecipeError
+from portside.errors import RecipeError, did_you_mean
 from portside.fetch import JOBS, Fetcher, find_file
 from portside.inputs import archives, git, python
 from portside.inputs.debian.control import deb_date
@@ -75,7 +75,7 @@ def _check_update(recipe: Recipe, old: Lock | None, update: Update, below: Lock 
     if unknown := sorted(set(update) - known):
         raise RecipeError(
             f"the lock of {recipe.name} has no input named {', '.join(unknown)}",
-            "Name a package, a source, a set of weights, a data set, or `base`.",
+            f"{did_you_mean(unknown[0], known)}Name a package, a source, a set of weights, a data set, or `base`.",
         )
 
 

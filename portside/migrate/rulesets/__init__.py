@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from portside.errors import RecipeError
+from portside.errors import RecipeError, did_you_mean
 from portside.migrate.rulesets.check import Wrong, build
 from portside.migrate.rulesets.model import KINDS, Rule, Ruleset
 
@@ -29,7 +29,8 @@ def load(name_or_path: str, overrides: Mapping[str, Any] | None = None) -> Rules
     """
     is_path = name_or_path.endswith((".yaml", ".yml"))
     if not is_path and name_or_path not in names():
-        raise RecipeError(f"there is no ruleset named {name_or_path!r}", f"Choose one of {', '.join(names())}.")
+        hint = did_you_mean(name_or_path, names())
+        raise RecipeError(f"there is no ruleset named {name_or_path!r}", f"{hint}Choose one of {', '.join(names())}.")
     path = Path(name_or_path) if is_path else _HERE / f"{name_or_path}.yaml"
     shown = name_or_path if is_path else path.name
     data = _read(path, shown)

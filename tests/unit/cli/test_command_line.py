@@ -43,10 +43,10 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["build", "--foo"], ["build has no option --foo", "invoke build --recipe minilm", "invoke help build"]),
+        (["build", "--foo"], ["build has no option --foo", "invoke build --recipe minilm", "invoke --help build"]),
         (["build", "--recipe", "minilm", "--josn"], ["no option --josn", "Did you mean '--json'?"]),
         (["build", "--recipe=minilm", "--enigne=docker"], ["no option --enigne", "Did you mean '--engine'?"]),
-        (["build", "-q", "minilm"], ["build has no option -q", "invoke help build"]),
+        (["build", "-q", "minilm"], ["build has no option -q", "invoke --help build"]),
         (["build", "minilm"], ["does not take 'minilm'", "Did you mean --recipe minilm?"]),
         (["plan", "--recipe", "minilm", "--recipe", "chatglm"], ["plan takes one recipe: 'chatglm' is another"]),
         (["lock", "--recipe", "minilm", "--update"], ["--update needs a value", "--update numpy"]),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from portside.errors import RecipeError
 from portside.lock.file import dump_lock, read_lock
 from portside.lock.models import ArchiveBase, ArchiveLayer, Lock
 from portside.project import Project, write_lock
@@ -123,3 +124,18 @@ def test_a_file_that_a_lower_recipe_has_seen_is_known(project: Project) -> None:
     own = lock.model_copy(update={"base": seen(lock, sha256="d" * 64)})
     assert project.known(project.recipe("chatglm-finetune"), own) == own
     assert dump_lock(own) == dump_lock(project.known(project.recipe("chatglm-finetune"), own))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "update", "problem", "solution"),
+    [
+        ("minilm", "nmpy", "the lock of minilm has no input named nmpy", "Did you mean 'numpy'?"),
+        ("chatglm-ptuning", "numpy", "numpy comes from chatglm", "invoke lock --recipe chatglm --update numpy"),
+    ],
+)
+def test_updates_of_what_the_lock_does_not_have(
+    project: Project, recipe: str, update: str, problem: str, solution: str
+) -> None:
+    with pytest.raises(RecipeError, match=problem) as caught:
+        project.make_lock(project.recipe(recipe), [update])
+    assert solution in str(caught.value)

@@ -150,6 +150,8 @@ def test_errors_of_an_extension(overrides: dict[str, Any], message: str) -> None
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="there is no ruleset named 'gpu'"):
         load("gpu")
+    with pytest.raises(RecipeError, match="Did you mean 'mlu'"):
+        load("mlx")
     with pytest.raises(RecipeError, match="cannot be read"):
         load(str(tmp_path / "no.yaml"))
     (tmp_path / "bad.yaml").write_text("a: [")

@@ -27,10 +27,10 @@ def invoke(home: Path, *arguments: str) -> float:
     return time.monotonic() - start
 
 
-def plain_build(context: Path, tag: str) -> float:
+def plain_build(docker: str, context: Path, tag: str) -> float:
     start = time.monotonic()
     environment = {**os.environ, "DOCKER_BUILDKIT": "1"}
-    command = ["docker", "build", "--no-cache", "--network", "none", "--quiet", "--tag", tag, str(context)]
+    command = [docker, "build", "--no-cache", "--network", "none", "--quiet", "--tag", tag, str(context)]
     subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
     return time.monotonic() - start
 
@@ -53,8 +53,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     sys.path.insert(0, str(ROOT))
+    from portside.engines.docker_cli import find_cli
+    from portside.engines.endpoint import find_endpoint
     from portside.project import Project
 
+    # A `docker` earlier in PATH may lack BuildKit.
+    docker = str(find_cli(find_endpoint(os.environ), os.environ).path)
     project = Project(ROOT)
     base = project.lock(project.recipe(arguments.recipe)).base.diff_id
     tag = f"portside-bench/{arguments.recipe}:plain"
@@ -66,7 +70,7 @@ def main() -> None:
         for _ in range(arguments.rounds):
             forget(arguments.recipe, home, base)
             ours.append(invoke(home, "build", "--recipe", arguments.recipe, "--offline", "--no-cache"))
-            theirs.append(plain_build(context, tag))
+            theirs.append(plain_build(docker, context, tag))
             subprocess.run(["docker", "image", "rm", "--force", tag], capture_output=True, check=False)
     print(f"portside {[f'{t:.1f}' for t in ours]} s, docker build {[f'{t:.1f}' for t in theirs]} s")
     print(f"ratio of the best: {min(ours) / min(theirs):.2f}")

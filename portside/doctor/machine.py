@@ -19,6 +19,8 @@ LITTLE_DISK = 10 << 30
 """Bytes below which a disk gets a warning: a base image with its packages, and a copy of both in the engine."""
 LITTLE_MEMORY = 2 << 30
 """Bytes of available memory below which there is a warning; a build needs some hundred MB, a model more."""
+OVERLAYS = ("fuse-overlayfs", "overlay", "overlay2", "overlayfs")
+"""Storage drivers that copy a file up when a step changes it, as Docker and Podman call them."""
 
 _MACHINES = {"amd64": ("x86_64", "amd64"), "arm64": ("aarch64", "arm64")}
 
@@ -40,9 +42,17 @@ def examine_system(host: Host, lock: Lock | None) -> Finding:
 def examine_engine(choose_engine: Callable[[], Choice]) -> tuple[Finding, Engine | None]:
     try:
         choice = choose_engine()
-        return Finding("ok", "engine", f"{choice.engine.describe()} ({choice.reason})"), choice.engine
+        text = f"{choice.engine.describe()} ({choice.reason})"
+        driver = choice.engine.storage()
     except EngineError as error:
         return Finding("problem", "engine", error.problem, error.solution), None
+    if driver in OVERLAYS:
+        return Finding("ok", "engine", text), choice.engine
+    text += (
+        f"; with {driver}, a step that changes a file which an earlier step hard-linked changes its other names too, "
+        "and gives a layer another diff ID than overlay storage"
+    )
+    return Finding("warning", "engine", text, "Set overlay as the engine's storage driver."), choice.engine
 
 
 def examine_clock(engine: Engine, lock: Lock) -> Finding:

@@ -133,6 +133,9 @@ class Engine(Protocol):
     def describe(self) -> str:
         """One line for a person: engine, version, storage, how it builds."""
 
+    def storage(self) -> str:
+        """What the engine calls its storage driver: `overlay2`."""
+
     def free_bytes(self) -> int | None:
         """Free bytes where the engine keeps its data; None if that is another machine."""
 

@@ -88,7 +88,10 @@ class DockerEngine:
         except EngineError as error:
             builder = error.problem
         store = " (containerd image store)" if self._containerd_store else ""
-        return f"Docker {self.version()}, {self._info['Driver']}{store}, {builder}"
+        return f"Docker {self.version()}, {self.storage()}{store}, {builder}"
+
+    def storage(self) -> str:
+        return str(self._info["Driver"])
 
     def free_bytes(self) -> int | None:
         root = Path(self._info.get("DockerRootDir") or "")

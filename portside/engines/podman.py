@@ -47,7 +47,10 @@ class PodmanEngine:
         host, store = self._info["host"], self._info["store"]
         runtime = (runtime_options() or [host["ociRuntime"]["name"]])[-1]
         rootless = ", rootless" if host["security"]["rootless"] else ""
-        return f"Podman {self.version()}, {store['graphDriverName']} at {store['graphRoot']}, {runtime}{rootless}"
+        return f"Podman {self.version()}, {self.storage()} at {store['graphRoot']}, {runtime}{rootless}"
+
+    def storage(self) -> str:
+        return str(self._info["store"]["graphDriverName"])
 
     def free_bytes(self) -> int | None:
         try:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,10 @@ def podman_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An empty storage for every podman command of this test run; the machine's own is not touched."""
     folder = tmp_path_factory.mktemp("podman")
     file = folder / "storage.conf"
-    file.write_text(f'[storage]\ndriver = "overlay"\ngraphroot = "{folder}/root"\nrunroot = "{folder}/run"\n')
+    # Overlays do not stand on overlays, as in a container that has no volume for its files.
+    kind = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True).stdout.strip()
+    driver = "vfs" if kind == "overlayfs" else "overlay"
+    file.write_text(f'[storage]\ndriver = "{driver}"\ngraphroot = "{folder}/root"\nrunroot = "{folder}/run"\n')
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CONTAINERS_STORAGE_CONF", str(file))
         yield folder

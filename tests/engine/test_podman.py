@@ -22,9 +22,11 @@ from portside.layers.index import Index, compare
 from portside.layers.raw import TarLayer, read
 from portside.layers.writer import read_layer
 
+OF_ONE_NAME = " && chmod 4755 new/deep/file"
+"""What an overlay and other storage make differently of a file with two names: docs/reproducibility.md."""
 STEPS = (
     "cat code.py > copy && mkdir -p new/deep && echo one > new/deep/file && ln new/deep/file new/hard",
-    "ln -s deep/file new/soft && mkfifo new/fifo && chmod 4755 new/deep/file && rm /bin/perl",
+    f"ln -s deep/file new/soft && mkfifo new/fifo && rm /bin/perl{OF_ONE_NAME}",
     "mv /usr/bin /usr/elsewhere && mkdir /usr/bin && echo $HOME > /usr/bin/note && chmod 1777 /usr/bin",
 )
 
@@ -37,10 +39,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyProject]:
 
 
 @pytest.fixture(scope="module")
-def name(project: TinyProject) -> str:
+def name(project: TinyProject, podman_storage: Path) -> str:
+    overlay = podman("info", "--format", "{{.Store.GraphDriverName}}").strip() == "overlay"
     return project.add(
         "both",
-        install=STEPS,
+        install=STEPS if overlay else [step.replace(OF_ONE_NAME, "") for step in STEPS],
         files={"code.py": b"print(1)\n"},
         weights={"small.bin": b"small", "big.bin": bytes(1 << 20)},
     )
@@ -121,7 +124,7 @@ def test_a_damaged_layer_is_made_again(other: Machine, name: str, built: Any) ->
 
 def test_the_doctor_says_which_engine_it_is(other: Machine) -> None:
     line = next(line for line in other.run("doctor").stdout.splitlines() if " engine " in line)
-    assert "Podman" in line and line.endswith("(it was asked for)")
+    assert "Podman" in line and "(it was asked for)" in line
 
 
 def test_verify_builds_again_with_podman(other: Machine, name: str, built: Any) -> None:

@@ -26,15 +26,19 @@ ICE = b"a small model file"
 
 
 class FakeEngine:
-    def __init__(self, free: int | None = 1 << 40, now: int | None = 2_000_000_000) -> None:
+    def __init__(self, free: int | None = 1 << 40, now: int | None = 2_000_000_000, driver: str = "overlay2") -> None:
         self.free = free
         self.now = now
+        self.driver = driver
 
     def clock(self) -> int | None:
         return self.now
 
     def describe(self) -> str:
-        return "Docker 20.10.24, overlay2, BuildKit through /usr/bin/docker"
+        return f"Docker 20.10.24, {self.driver}, BuildKit through /usr/bin/docker"
+
+    def storage(self) -> str:
+        return self.driver
 
     def free_bytes(self) -> int | None:
         return self.free
@@ -356,6 +360,15 @@ def test_for_people_and_as_json() -> None:
         "remedy": "invoke fetch",
     }
     assert exit_code(findings[:2]) == 0
+
+
+@pytest.mark.parametrize(
+    ("driver", "status"), [("overlay2", "ok"), ("overlayfs", "ok"), ("vfs", "warning"), ("btrfs", "warning")]
+)
+def test_storage_that_keeps_hard_links(driver: str, status: str, tmp_path: Path) -> None:
+    found = one(doctor(sixteen(tmp_path / "host"), tmp_path / "home", engine=FakeEngine(driver=driver)), "engine")
+    assert found.status == status
+    assert (f"with {driver}, a step that changes" in found.text) == (status == "warning")
 
 
 def test_an_engine_whose_clock_is_behind_the_inputs(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def _import_elsewhere(hits: dict[int, list[Hit]]) -> tuple[HitClass, str]:
     return ("rewritten", "import-module") if placed else ("kept", NO_IMPORT)
 
 
-def _shown(texts: tuple[str, ...] | None) -> str:
+def _shown(texts: tuple[str, ...] | None) -> str | None:
     if texts is None:
-        return ""
+        return None
     return "\n".join(text for text in texts if text)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from portside.migrate.report.diff import Row, rows, split_lines
-from portside.migrate.report.markdown import HEADINGS, compared
+from portside.migrate.report.markdown import AS_IT_WAS, GONE, HEADINGS, compared
 from portside.migrate.report.model import CLASSES, FileReport, Hit, Report, RuleInfo
 from portside.tree import Tree
 
@@ -259,6 +259,10 @@ def _comparison(report: Report) -> str:
         out.append(
             f"<tr><td>{escape(item.path)}:{item.line}</td>"
             f'<td><span class="tag {item.cls}">{HEADINGS[item.cls]}</span></td><td>{escape(item.rule)}</td>'
-            f"<td><code>{escape(item.vendor)}</code></td><td><code>{escape(item.ours)}</code></td></tr>"
+            f"<td>{_side(item.vendor)}</td><td>{_side(item.ours)}</td></tr>"
         )
     return "".join([*out, "</tbody></table></details>"])
+
+
+def _side(text: str | None) -> str:
+    return AS_IT_WAS if text is None else f"<code>{escape(text)}</code>" if text else GONE

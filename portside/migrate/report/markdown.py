@@ -11,6 +11,8 @@ HEADINGS = {
     "needs-person": "Needs a person",
     "patched": "Patched",
 }
+AS_IT_WAS, GONE = "as it was", "gone"
+"""What stands for a line on the side of a comparison that did not change it, or took it away."""
 _FIRST = ("unsupported", "needs-person")
 
 
@@ -82,9 +84,13 @@ def _comparison(report: Report) -> list[str]:
     lines = [f"## {compared(report)[0]}", ""]
     for item in report.comparison:
         lines.append(
-            f"- {_code(f'{item.path}:{item.line}')} {item.cls} ({item.rule}): {_code(item.vendor)} / {_code(item.ours)}"
+            f"- {_code(f'{item.path}:{item.line}')} {item.cls} ({item.rule}): {_side(item.vendor)} / {_side(item.ours)}"
         )
     return [*lines, ""]
+
+
+def _side(text: str | None) -> str:
+    return AS_IT_WAS if text is None else _code(text) if text else GONE
 
 
 def _code(text: str) -> str:

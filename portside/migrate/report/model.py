@@ -59,14 +59,15 @@ class RuleInfo:
 @dataclass(frozen=True, slots=True)
 class Difference:
     """A line where another converter gives other text. line: in the source. cls, rule: of the hit that accounts
-    for it here. vendor, ours: the lines of either result, without white space around them."""
+    for it here. vendor, ours: the lines of either result, without white space around them; None where the line is as it
+    was, empty where it is gone."""
 
     path: str
     line: int
     cls: HitClass
     rule: str
-    vendor: str
-    ours: str
+    vendor: str | None
+    ours: str | None
 
 
 @dataclass(slots=True)

@@ -171,6 +171,7 @@ def test_the_comparison_with_precise_mode_says_why() -> None:
         (2, "kept", "path"),
         (4, "kept", "comment"),
     ]
+    assert "(comment): `# mlu` / as it was" in to_markdown(made.report).decode()
     assert {"path", "comment", "converter-edit", "converter-added"} <= set(made.report.rules)
     assert b"| Place" not in to_markdown(made.report)
     assert "between the image's converter and precise mode" in to_markdown(made.report).decode()

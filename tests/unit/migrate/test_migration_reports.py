@@ -150,7 +150,7 @@ def test_comparison_accounts_for_every_difference() -> None:
         ("d.py", 1, "kept", "no-import-needed"),
     ]
     assert to_data(report)["comparison"][0] == {
-        "path": "a.py", "line": 3, "cls": "kept", "rule": "comment", "vendor": "# mlu & <b>", "ours": "",
+        "path": "a.py", "line": 3, "cls": "kept", "rule": "comment", "vendor": "# mlu & <b>", "ours": None,
     }  # fmt: skip
     assert b"no-import-needed" in to_markdown(report)
     assert b'id="comparison"' in to_html(report, SOURCE, tree)

@@ -9,7 +9,6 @@ from portside.engines import docker_run
 from portside.engines.base import (
     Container,
     Engine,
-    ExecResult,
     ImageLayer,
     ImageToLoad,
     Mount,
@@ -24,7 +23,6 @@ __all__ = [
     "Choice",
     "Container",
     "Engine",
-    "ExecResult",
     "ImageLayer",
     "ImageToLoad",
     "Mount",

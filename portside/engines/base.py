@@ -107,15 +107,6 @@ class Container:
     labels: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class ExecResult:
-    """What a command in a container gave."""
-
-    exit_code: int
-    stdout: bytes
-    stderr: bytes
-
-
 Output = Callable[[bytes, bytes], None]
 """Called with each piece of a container's output: (stdout, stderr), one of them empty."""
 
@@ -180,9 +171,6 @@ class Engine(Protocol):
 
     def start(self, spec: RunSpec) -> str:
         """Start a container that stays; gives its ID."""
-
-    def exec(self, container: str, command: Sequence[str], *, user: str | None = None) -> ExecResult:
-        """Run a command in a running container."""
 
     def as_command(self, spec: RunSpec) -> list[str]:
         """The command line that does the same as `run` or `start`; the way to a container with a terminal."""

@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 from portside.canonical import CHUNK, sha256_hex
 from portside.engines import archive, docker_cli, docker_layers, docker_run
-from portside.engines.base import Container, ExecResult, ImageToLoad, Output, RunSpec, Transfer
+from portside.engines.base import Container, ImageToLoad, Output, RunSpec, Transfer
 from portside.engines.docker_sdk import connect, explained
 from portside.engines.endpoint import find_endpoint
 from portside.errors import EngineError, InputError
@@ -239,12 +239,6 @@ class DockerEngine:
                 self.remove_container(container)
                 raise
             return container
-
-    def exec(self, container: str, command: Sequence[str], *, user: str | None = None) -> ExecResult:
-        with explained(f"running {command[0]} in a container"):
-            created = self._api.exec_create(container, list(command), user=user or "")
-            stdout, stderr = self._api.exec_start(created["Id"], demux=True)
-            return ExecResult(self._api.exec_inspect(created["Id"])["ExitCode"], stdout or b"", stderr or b"")
 
     def as_command(self, spec: RunSpec) -> list[str]:
         return docker_run.as_command(spec)

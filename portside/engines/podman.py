@@ -19,7 +19,7 @@ from typing import Any
 from portside import oci
 from portside.canonical import CHUNK, canonical_json, sha256_hex
 from portside.engines import docker_layers, docker_run, podman_build, podman_layers
-from portside.engines.base import Container, ExecResult, ImageToLoad, Output, RunSpec, Transfer
+from portside.engines.base import Container, ImageToLoad, Output, RunSpec, Transfer
 from portside.engines.podman_cli import as_command, as_program, failed, find_podman, runtime_options, with_limits
 from portside.engines.podman_names import full_name, listed, short_name
 from portside.errors import EngineError, InputError
@@ -186,16 +186,6 @@ class PodmanEngine:
             self.remove_container(container)
             raise
         return container
-
-    def exec(self, container: str, command: Sequence[str], *, user: str | None = None) -> ExecResult:
-        who = [] if user is None else ["--user", user]
-        done = self._podman.result("exec", *who, container, *command)
-        # A command may end with these codes too, but only in a container that runs.
-        if done.returncode in (125, 255):
-            found = self.find_container(container)
-            if found is None or not found.running:
-                raise failed(f"running {command[0]} in a container", done.stderr)
-        return ExecResult(done.returncode, done.stdout, done.stderr)
 
     def as_command(self, spec: RunSpec) -> list[str]:
         return as_command(spec)

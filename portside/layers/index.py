@@ -4,7 +4,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from portside.canonical import canonical_json
 from portside.errors import StoreError
@@ -12,26 +12,6 @@ from portside.layers.layer import Layer, merge
 from portside.tree import Entry, encode_path
 
 _HEAD = ["portside index", 1]
-_SHARED = ("kind", "mode", "uid", "gid", "size", "sha256", "link", "xattrs")
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One attribute of one path that two indexes disagree on.
-
-    attribute: kind, mode, uid, gid, size, sha256, link, xattrs or mtime. left, right: its values as a person reads
-    them (modes octal); a path that one side lacks differs in `kind` and has None there.
-    """
-
-    path: str
-    attribute: str
-    left: str | None
-    right: str | None
-
-    def __str__(self) -> str:
-        if self.left is None or self.right is None:
-            return f"{self.path}: only on the {'left' if self.right is None else 'right'} ({self.left or self.right})"
-        return f"{self.path}: {self.attribute} {self.left or '-'} != {self.right or '-'}"
 
 
 class Index:
@@ -124,18 +104,3 @@ class Index:
             return index
         except (ValueError, TypeError, IndexError, EOFError, OSError, zlib.error) as error:
             raise StoreError(f"not an index of a file system: {error}", "Remove it; it is made again.") from error
-
-
-def compare(left: Index, right: Index, *, times: bool = False) -> list[Difference]:
-    """Every difference of two file systems, in the order of the paths' bytes; times only when asked for."""
-    attributes = (*_SHARED, "mtime") if times else _SHARED
-    found: list[Difference] = []
-    for path in sorted(left.entries.keys() | right.entries.keys(), key=encode_path):
-        a, b = left.get(path), right.get(path)
-        if a is None or b is None or a.kind != b.kind:
-            found.append(Difference(path, "kind", a.kind if a else None, b.kind if b else None))
-            continue
-        for name in attributes:
-            if getattr(a, name) != getattr(b, name):
-                found.append(Difference(path, name, a.shown(name), b.shown(name)))
-    return found

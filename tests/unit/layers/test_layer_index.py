@@ -1,14 +1,14 @@
-"""What an image's file system holds, and where two of them differ."""
+"""What an image's file system holds."""
 
 import gzip
 from pathlib import Path
 
 import pytest
-from layer_tools import CAPABILITY, EPOCH, XATTR, file, folder, hardlink, index_of, raw, symlink
+from layer_tools import CAPABILITY, EPOCH, XATTR, file, folder, hardlink, index_of, raw
 
 from portside.errors import StoreError
 from portside.layers.canonical import base_index, data_layer
-from portside.layers.index import Difference, Index, compare
+from portside.layers.index import Index
 from portside.layers.layer import Layer
 from portside.tree import Entry, Tree
 
@@ -40,53 +40,6 @@ def test_links_whose_file_goes_stay_together() -> None:
         ("b", "hardlink", "a"),
         ("c", "file", ""),
     ]
-
-
-def test_compare_names_every_attribute() -> None:
-    left = index_of(
-        file("mode", b"", 0o644),
-        file("owner", uid=1, gid=2),
-        file("data", b"1"),
-        symlink("link", "a"),
-        file("cap"),
-        file("kind"),
-        file("left"),
-        file("time", mtime=1),
-    )
-    right = index_of(
-        file("mode", b"", 0o4755),
-        file("owner", uid=3, gid=4),
-        file("data", b"2"),
-        symlink("link", "b"),
-        file("cap", xattrs=((XATTR, CAPABILITY),)),
-        folder("kind"),
-        file("right"),
-        file("time", mtime=2),
-    )
-    found = {(d.path, d.attribute): (d.left, d.right) for d in compare(left, right)}
-    assert list(found) == [
-        ("cap", "xattrs"),
-        ("data", "sha256"),
-        ("kind", "kind"),
-        ("left", "kind"),
-        ("link", "link"),
-        ("mode", "mode"),
-        ("owner", "uid"),
-        ("owner", "gid"),
-        ("right", "kind"),
-    ]
-    assert found["mode", "mode"] == ("0644", "4755")
-    assert found["left", "kind"] == ("file", None)
-    assert found["cap", "xattrs"] == ("", f"{XATTR}={CAPABILITY.hex()}")
-    times = [d for d in compare(left, right, times=True) if d.attribute == "mtime"]
-    assert times == [Difference("time", "mtime", "1", "2")]
-    assert compare(left, left, times=True) == []
-
-
-def test_differences_as_people_read_them() -> None:
-    assert str(Difference("a", "mode", "0644", "0755")) == "a: mode 0644 != 0755"
-    assert str(Difference("a", "kind", None, "file")) == "a: only on the right (file)"
-    assert str(Difference("a", "kind", "dir", None)) == "a: only on the left (dir)"
 
 
 def test_dump_is_the_same_for_the_same_index() -> None:

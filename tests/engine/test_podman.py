@@ -155,10 +155,10 @@ def saved_layers(folder: Path) -> Iterator[Path]:
 
 
 BUILD = """
-import pathlib, sys
+import functools, pathlib, sys
 from portside.engines import open_engine
-folder = pathlib.Path(sys.argv[1])
-open_engine("podman").build(folder, dockerfile=folder / "Dockerfile", target=None, tag=sys.argv[2], log=print)
+folder, show = pathlib.Path(sys.argv[1]), functools.partial(print, flush=True)
+open_engine("podman").build(folder, dockerfile=folder / "Dockerfile", target=None, tag=sys.argv[2], log=show)
 """
 
 

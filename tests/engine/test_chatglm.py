@@ -8,13 +8,11 @@ from typing import Any
 
 import pytest
 from chatglm_standins import ARCHIVE, RECIPES, Standins, wheel
+from file_systems import differences, of_build, of_plain_build
 from pipeline import Machine, checkout
 
 from portside.lock.file import read_lock
 from portside.lock.models import ArchiveBase
-from portside.store import Store
-from portside.store.indexes import image_index
-from portside.store.layout import Blob
 
 
 @pytest.fixture(scope="module")
@@ -110,28 +108,12 @@ def test_the_vendors_environment_stays(built: Any, machine: Machine, standins: S
 def test_a_plain_docker_build_gives_the_same_files(
     built: Any, machine: Machine, standins: Standins, root: Path
 ) -> None:
-    from portside.diff.files import Files, compare
-    from portside.engines import open_engine
-    from portside.layers.canonical import canonicalise
-    from portside.layers.index import Index
-    from portside.layers.raw import read
-
     loaded = subprocess.run(["docker", "load", "--quiet", "--input", root / "files" / ARCHIVE], capture_output=True)
     assert loaded.returncode == 0, loaded.stderr
     context = root / "plain"
     machine.run("render", "--recipe", standins.full("chatglm"), "--output", str(context))
-    tag = f"portside-test/chatglm:{standins.suffix}"
-    engine = open_engine()
-    try:
-        engine.build(context, dockerfile=context / "Dockerfile", target=None, tag=tag, log=lambda line: None)
-        with engine.new_layers(tag, 0) as sources:
-            plain = Index.of([canonicalise([read(source) for source in sources], Index.empty(), 0)])
-    finally:
-        engine.remove_image(tag)
-    diff_ids = [diff_id for layer in built["chatglm"]["layers"] for diff_id in layer["diff_ids"]]
-    blobs = [Blob(diff_id.removeprefix("sha256:"), 0) for diff_id in diff_ids]
-    ours = image_index(blobs, Store(machine.home), foreign=2)
-    assert compare(Files(ours.entries), Files(plain.entries)) == []
+    plain = of_plain_build(context, f"portside-test/chatglm:{standins.suffix}")
+    assert differences(of_build(machine.home, built["chatglm"], foreign=2), plain) == []
 
 
 def test_the_lock_below_moved(built: Any, machine: Machine, standins: Standins, root: Path) -> None:

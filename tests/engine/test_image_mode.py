@@ -7,15 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from file_systems import blobs_of, differences, of_build, of_plain_build
 from pipeline import Machine
 from tiny_project import TinyProject, remove, tiny_project
 from vendor_standin import PROGRAMS, python_files, python_folder
 
-from portside.layers.index import Index
 from portside.layers.writer import read_layer
-from portside.store import Store
-from portside.store.indexes import image_index
-from portside.store.layout import Blob
 from portside.tree import Entry
 
 PLACE = "torch/src/catch/tools/torch_gpu2mlu.py"
@@ -132,19 +129,11 @@ def built(before: str, project: TinyProject) -> Any:
     return project.machine.json("build", "--recipe", project.full("image"))
 
 
-def contents(machine: Machine, report: Any) -> Index:
-    return image_index(blobs(report), Store(machine.home))
-
-
-def blobs(report: Any) -> list[Blob]:
-    return [Blob(i.removeprefix("sha256:"), 0) for layer in report["layers"] for i in layer["diff_ids"]]
-
-
 def texts(project: TinyProject, report: Any, recipe: str = "image") -> dict[str, str]:
     """Every text of the workspace, by its path there."""
     found: dict[str, Entry] = {}
     below = f"workspace/{project.full(recipe)}/"
-    for blob in blobs(report)[1:]:
+    for blob in blobs_of(report)[1:]:
         layer = read_layer(project.store.layout.blob(blob.digest))
         for path in layer.whiteouts:
             found = {name: entry for name, entry in found.items() if not f"{name}/".startswith(f"{path}/")}
@@ -236,23 +225,10 @@ def test_an_image_without_the_converter(built: Any, project: TinyProject) -> Non
 
 
 def test_a_plain_docker_build_gives_the_same_files(built: Any, project: TinyProject) -> None:
-    from portside.diff.files import Files, compare
-    from portside.engines import open_engine
-    from portside.layers.canonical import canonicalise
-    from portside.layers.raw import read
-
     context = project.machine.home.parent / "plain"
     project.machine.run("render", "--recipe", project.full("image"), "--output", str(context))
-    tag = f"portside-test/image-mode:{os.getpid()}"
-    engine = open_engine()
-    try:
-        engine.build(context, dockerfile=context / "Dockerfile", target=None, tag=tag, log=lambda line: None)
-        with engine.new_layers(tag, 0) as sources:
-            plain = Index.of([canonicalise([read(source) for source in sources], Index.empty(), 0)])
-    finally:
-        engine.remove_image(tag)
-    ours = contents(project.machine, built)
-    assert compare(Files(ours.entries), Files(plain.entries)) == []
+    plain = of_plain_build(context, f"portside-test/image-mode:{os.getpid()}")
+    assert differences(of_build(project.machine.home, built), plain) == []
 
 
 def test_another_patch_does_not_run_the_converter_again(built: Any, project: TinyProject) -> None:

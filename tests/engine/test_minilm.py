@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from file_systems import differences, of_build, of_plain_build
 from pipeline import Machine, checkout, docker, own_names, remove_images, with_inputs_of
 
 LAYERS = ["env", "sources", "migrated", "weights"]
@@ -119,28 +120,9 @@ def test_one_character_rebuilds_one_layer(built: Any, machine: Machine, tmp_path
 
 
 def test_a_plain_docker_build_gives_the_same_files(built: Any, machine: Machine, tmp_path: Path) -> None:
-    from portside.diff.files import Files, compare
-    from portside.engines import open_engine
-    from portside.layers.canonical import canonicalise
-    from portside.layers.index import Index
-    from portside.layers.raw import read
-    from portside.layers.writer import read_layer
-
     machine.run("render", "--recipe", "minilm", "--output", str(tmp_path / "context"))
-    context = tmp_path / "context"
-    tag = f"portside-test/plain:{os.getpid()}"
-    engine = open_engine()
-    try:
-        # Nothing of ours takes part in this: `docker build --network none --tag TAG CONTEXT` with BuildKit.
-        engine.build(context, dockerfile=context / "Dockerfile", target=None, tag=tag, log=lambda line: None)
-        with engine.new_layers(tag, 0) as sources:
-            plain = Index.of([canonicalise([read(source) for source in sources], Index.empty(), 0)])
-    finally:
-        engine.remove_image(tag)
-    diff_ids = [diff_id for layer in built["layers"] for diff_id in layer["diff_ids"]]
-    blobs = machine.home / "oci" / "blobs" / "sha256"
-    ours = Index.of(read_layer(blobs / diff_id.removeprefix("sha256:")) for diff_id in diff_ids)
-    assert compare(Files(ours.entries), Files(plain.entries)) == []
+    plain = of_plain_build(tmp_path / "context", f"portside-test/plain:{os.getpid()}")
+    assert differences(of_build(machine.home, built), plain) == []
 
 
 @pytest.fixture

@@ -13,15 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from file_systems import differences, of_build, of_layers
 from pipeline import Machine
 from tiny_project import TinyProject, remove, tiny_project
 
-from portside.diff.files import Files, compare
 from portside.engines.podman_cli import runtime_options
-from portside.layers.canonical import canonicalise
-from portside.layers.index import Index
-from portside.layers.raw import TarLayer, read
-from portside.layers.writer import read_layer
+from portside.layers.raw import TarLayer
 
 OF_ONE_NAME = " && chmod 4755 new/deep/file"
 """What an overlay and other storage make differently of a file with two names: docs/reproducibility.md."""
@@ -139,13 +136,11 @@ def test_a_plain_podman_build_gives_the_same_files(other: Machine, name: str, bu
     podman(*runtime_options(), "build", "--network", "none", "--tag", tag, str(tmp_path / "context"))
     podman("save", "--format", "docker-dir", "--output", str(tmp_path / "image"), tag)
     podman("image", "rm", tag)
-    layers = list(saved_layers(tmp_path / "image"))
-    plain = Index.of([canonicalise([read(TarLayer(path)) for path in layers], Index.empty(), 0)])
-    blobs = other.home / "oci" / "blobs" / "sha256"
-    ours = Index.of(read_layer(blobs / diff_id[7:]) for row in built["layers"] for diff_id in row["diff_ids"])
+    plain = of_layers(TarLayer(path) for path in saved_layers(tmp_path / "image"))
     # A plain engine makes the folders that it mounts over where a base lacks them, as this one does.
     mounted = {(folder, (None, "dir")) for folder in ("dev", "proc", "run", "sys")}
-    assert {(c.path, c.kinds) for c in compare(Files(ours.entries), Files(plain.entries))} == mounted
+    found = differences(of_build(other.home, built), plain)
+    assert {(change.path, change.kinds) for change in found} == mounted
 
 
 def saved_layers(folder: Path) -> Iterator[Path]:

@@ -1,0 +1,48 @@
+"""The files of whole images: of those that Portside built, and of plain builds of what it rendered."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from portside.diff.files import FileChange, Files, compare
+from portside.engines import open_engine
+from portside.layers.canonical import canonicalise
+from portside.layers.index import Index
+from portside.layers.raw import LayerSource, TarLayer, read
+from portside.layers.writer import read_layer
+from portside.store import Store
+from portside.store.layout import Blob
+
+
+def blobs_of(report: Any) -> list[Blob]:
+    """The blobs that `build --json` names, bottom first."""
+    return [Blob(i.removeprefix("sha256:"), 0) for layer in report["layers"] for i in layer["diff_ids"]]
+
+
+def of_build(home: Path, report: Any, foreign: int = 0) -> Index:
+    """Read out of the blobs anew. foreign: how many of the lowest are layers of an image that somebody else made."""
+    layout = Store(home).layout
+    paths = [layout.blob(blob.digest) for blob in blobs_of(report)]
+    index = of_layers(TarLayer(path) for path in paths[:foreign])
+    for path in paths[foreign:]:
+        index = index.apply(read_layer(path))
+    return index
+
+
+def of_layers(sources: Iterable[LayerSource]) -> Index:
+    return Index.of([canonicalise([read(source) for source in sources], Index.empty(), 0)])
+
+
+def of_plain_build(context: Path, tag: str) -> Index:
+    """Of `docker build --network none --tag TAG CONTEXT` with BuildKit: nothing of ours takes part in it."""
+    engine = open_engine()
+    try:
+        engine.build(context, dockerfile=context / "Dockerfile", target=None, tag=tag, log=lambda line: None)
+        with engine.new_layers(tag, 0) as sources:
+            return of_layers(sources)
+    finally:
+        engine.remove_image(tag)
+
+
+def differences(left: Index, right: Index) -> list[FileChange]:
+    return compare(Files(left.entries), Files(right.entries))

@@ -10,7 +10,7 @@ from pathlib import Path
 from portside import data
 from portside.built import Built, keep_images, load_images, to_load
 from portside.canonical import digest_of
-from portside.engines import Engine
+from portside.engines import Engine, ImageToBuild
 from portside.errors import DamagedError, EngineError, PortsideError
 from portside.fetch import JOBS, Fetcher
 from portside.image import parent_image
@@ -256,7 +256,7 @@ class _Builder:
             self._temporary += [tag, parent_tag]
             try:
                 engine.load(to_load(parent, self._store, [parent_tag]), transfer)
-                engine.build(context, dockerfile=dockerfile, target=None, tag=tag, log=log, no_cache=self._no_cache)
+                engine.build(ImageToBuild(context, dockerfile, tag, self._no_cache), log)
                 with engine.new_layers(tag, len(parent.layers)) as sources:
                     layer = canonicalise([read(source) for source in sources], self._index(part), part.epoch)
                     self._keep(part, layer)

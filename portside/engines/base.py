@@ -54,6 +54,16 @@ class ImageToLoad:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageToBuild:
+    """A Dockerfile to execute. context: the folder it sees. tag: of the result. no_cache: execute every step anew."""
+
+    context: Path
+    dockerfile: Path
+    tag: str
+    no_cache: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Mount:
     """A file or folder of the engine's machine, seen at `target` in the container."""
 
@@ -148,16 +158,7 @@ class Engine(Protocol):
         Afterwards the engine's image is verified to be exactly this one.
         """
 
-    def build(
-        self,
-        context: Path,
-        *,
-        dockerfile: Path,
-        target: str | None,
-        tag: str,
-        log: Callable[[str], None],
-        no_cache: bool = False,
-    ) -> str:
+    def build(self, image: ImageToBuild, log: Callable[[str], None]) -> str:
         """Build with the network off; gives the engine's own ID of the image (`sha256:…`).
 
         log: called with every line of the build's output. Raises BuildError when a step of the Dockerfile fails.

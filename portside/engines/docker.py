@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 from portside.canonical import CHUNK, sha256_hex
 from portside.engines import archive, docker_cli, docker_layers, docker_run
-from portside.engines.base import Container, ImageToLoad, Output, RunSpec, Transfer
+from portside.engines.base import Container, ImageToBuild, ImageToLoad, Output, RunSpec, Transfer
 from portside.engines.docker_sdk import connect, explained
 from portside.engines.endpoint import find_endpoint
 from portside.errors import EngineError, InputError
@@ -178,18 +178,8 @@ class DockerEngine:
                 complaint = complaint or message.get("error", "") or (said if said.startswith("Error") else "")
         return complaint, total
 
-    def build(
-        self,
-        context: Path,
-        *,
-        dockerfile: Path,
-        target: str | None,
-        tag: str,
-        log: Callable[[str], None],
-        no_cache: bool = False,
-    ) -> str:
-        request = docker_cli.BuildRequest(context, dockerfile, target, tag, no_cache)
-        return docker_cli.build(self._cli, self._endpoint, request, log)
+    def build(self, image: ImageToBuild, log: Callable[[str], None]) -> str:
+        return docker_cli.build(self._cli, self._endpoint, image, log)
 
     @contextmanager
     def new_layers(self, image: str, parent_layers: int) -> Iterator[list[LayerSource]]:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from portside.engines.base import ImageToBuild
 from portside.engines.command import LAST_LINES, build_failed, indented, lines
 from portside.engines.endpoint import Endpoint, config_folder
 from portside.errors import EngineError, PortsideError
@@ -28,26 +29,6 @@ class Cli:
 
     path: Path
     how: str
-
-
-@dataclass(frozen=True, slots=True)
-class BuildRequest:
-    """What to build; fields as in `Engine.build`."""
-
-    context: Path
-    dockerfile: Path
-    target: str | None
-    tag: str
-    no_cache: bool
-
-    def arguments(self, id_file: Path) -> list[str]:
-        out = ["build", "--network", "none", "--progress", "plain", "--iidfile", str(id_file), "--tag", self.tag]
-        out += ["--file", str(self.dockerfile)]
-        if self.target is not None:
-            out += ["--target", self.target]
-        if self.no_cache:
-            out.append("--no-cache")
-        return [*out, str(self.context)]
 
 
 def find_cli(endpoint: Endpoint, environment: Mapping[str, str]) -> Cli:
@@ -77,7 +58,7 @@ def find_cli(endpoint: Endpoint, environment: Mapping[str, str]) -> Cli:
     )
 
 
-def build(cli: Cli, endpoint: Endpoint, request: BuildRequest, log: Callable[[str], None]) -> str:
+def build(cli: Cli, endpoint: Endpoint, image: ImageToBuild, log: Callable[[str], None]) -> str:
     """Run `docker build`; gives the image's ID (`sha256:…`). Raises BuildError or EngineError.
 
     An interruption stops the command, and with it the build, and goes on to the caller.
@@ -87,7 +68,7 @@ def build(cli: Cli, endpoint: Endpoint, request: BuildRequest, log: Callable[[st
         last: deque[str] = deque(maxlen=LAST_LINES)
         steps: dict[str, str] = {}
         failed: str | None = None
-        for line in lines([str(cli.path), *request.arguments(id_file)], env):
+        for line in lines([str(cli.path), *_arguments(image, id_file)], env):
             last.append(line)
             log(line)
             if step := _STEP.match(line):
@@ -95,15 +76,23 @@ def build(cli: Cli, endpoint: Endpoint, request: BuildRequest, log: Callable[[st
             elif failed is None and (error := _STEP_ERROR.match(line)):
                 failed = steps.get(error[1])
         if not id_file.exists():
-            raise _failure(request, failed, list(last))
+            raise _failure(image, failed, list(last))
         return id_file.read_text().strip()
 
 
-def _failure(request: BuildRequest, instruction: str | None, last: list[str]) -> PortsideError:
+def _arguments(image: ImageToBuild, id_file: Path) -> list[str]:
+    out = ["build", "--network", "none", "--progress", "plain", "--iidfile", str(id_file), "--tag", image.tag]
+    out += ["--file", str(image.dockerfile)]
+    if image.no_cache:
+        out.append("--no-cache")
+    return [*out, str(image.context)]
+
+
+def _failure(image: ImageToBuild, instruction: str | None, last: list[str]) -> PortsideError:
     if any(_UNREACHABLE.search(line) for line in last):
-        text = f"Docker stopped answering while {request.tag} was built:\n{indented(last)}"
+        text = f"Docker stopped answering while {image.tag} was built:\n{indented(last)}"
         return EngineError(text, "Look at its log.")
-    return build_failed(request.tag, instruction, last)
+    return build_failed(image.tag, instruction, last)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from typing import Any
 from portside import oci
 from portside.canonical import CHUNK, canonical_json, sha256_hex
 from portside.engines import docker_layers, docker_run, podman_build, podman_layers
-from portside.engines.base import Container, ImageToLoad, Output, RunSpec, Transfer
+from portside.engines.base import Container, ImageToBuild, ImageToLoad, Output, RunSpec, Transfer
 from portside.engines.podman_cli import as_command, as_program, failed, find_podman, runtime_options, with_limits
 from portside.engines.podman_names import full_name, listed, short_name
 from portside.errors import EngineError, InputError
@@ -127,18 +127,9 @@ class PodmanEngine:
             advance(total)
         return total
 
-    def build(
-        self,
-        context: Path,
-        *,
-        dockerfile: Path,
-        target: str | None,
-        tag: str,
-        log: Callable[[str], None],
-        no_cache: bool = False,
-    ) -> str:
+    def build(self, image: ImageToBuild, log: Callable[[str], None]) -> str:
         """As if no_cache were always true: podman_build says why."""
-        return podman_build.build(self._podman, podman_build.BuildRequest(context, dockerfile, target, tag), log)
+        return podman_build.build(self._podman, image, log)
 
     @contextmanager
     def new_layers(self, image: str, parent_layers: int) -> Iterator[list[LayerSource]]:

@@ -11,9 +11,9 @@ import tempfile
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
+from portside.engines.base import ImageToBuild
 from portside.engines.command import LAST_LINES, build_failed, indented, lines
 from portside.engines.podman_cli import Podman, runtime_options
 from portside.engines.podman_names import full_name, listed
@@ -23,51 +23,21 @@ _STEP = re.compile(r"^STEP \d+/\d+: (.+)$")
 _FROM = re.compile(r"^FROM\s+(?:--\S+\s+)*(\S+)", re.MULTILINE | re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class BuildRequest:
-    """What to build; fields as in `Engine.build`."""
-
-    context: Path
-    dockerfile: Path
-    target: str | None
-    tag: str
-
-    def arguments(self, id_file: Path) -> list[str]:
-        out = [
-            "build",
-            *runtime_options(),
-            "--network",
-            "none",
-            "--layers",
-            "--no-cache",
-            "--pull=never",
-            "--http-proxy=false",
-        ]
-        out += ["--iidfile", str(id_file), "--tag", self.tag, "--file", str(self.dockerfile)]
-        if self.target is not None:
-            out += ["--target", self.target]
-        return [*out, str(self.context)]
-
-    def parents(self) -> set[str]:
-        """The images that the Dockerfile names, as Podman writes them."""
-        return {full_name(name) for name in _FROM.findall(self.dockerfile.read_text(encoding="utf-8"))}
-
-
-def build(podman: Podman, request: BuildRequest, log: Callable[[str], None]) -> str:
+def build(podman: Podman, image: ImageToBuild, log: Callable[[str], None]) -> str:
     """Run `podman build`; gives the image's ID (`sha256:…`). Raises BuildError or EngineError.
 
     An interruption stops the command, and with it the build, and goes on to the caller.
     """
-    parents = request.parents()
+    parents = _parents(image)
     _remove_working(podman, parents)
-    podman.result("image", "rm", full_name(request.tag))  # of a build that went on when Portside was killed
+    podman.result("image", "rm", full_name(image.tag))  # of a build that went on when Portside was killed
     before = {str(row["Id"]) for row in listed(podman, "images", "--all")}
     try:
         with tempfile.TemporaryDirectory() as scratch:
             id_file = Path(scratch, "id")
             last: deque[str] = deque(maxlen=LAST_LINES)
             step: str | None = None
-            command = ["podman", *request.arguments(id_file)]
+            command = ["podman", *_arguments(image, id_file)]
             # On SIGINT it would leave the step's processes running.
             output = lines(command, podman.environment, umask=0o022, polite=signal.SIGTERM)
             with closing(output):
@@ -79,12 +49,31 @@ def build(podman: Podman, request: BuildRequest, log: Callable[[str], None]) -> 
             if id_file.exists():
                 return "sha256:" + id_file.read_text().strip().removeprefix("sha256:")
         if step is None:
-            raise EngineError(f"Podman did not begin to build {request.tag}:\n{indented(list(last))}")
-        raise build_failed(request.tag, step, list(last))
+            raise EngineError(f"Podman did not begin to build {image.tag}:\n{indented(list(last))}")
+        raise build_failed(image.tag, step, list(last))
     except BaseException:
         _remove_working(podman, parents)
         _remove_steps(podman, parents, before)
         raise
+
+
+def _arguments(image: ImageToBuild, id_file: Path) -> list[str]:
+    return [
+        "build",
+        *runtime_options(),
+        "--network=none",
+        "--layers",
+        "--no-cache",
+        "--pull=never",
+        "--http-proxy=false",
+        *("--iidfile", str(id_file), "--tag", image.tag, "--file", str(image.dockerfile)),
+        str(image.context),
+    ]
+
+
+def _parents(image: ImageToBuild) -> set[str]:
+    """The images that the Dockerfile names, as Podman writes them."""
+    return {full_name(name) for name in _FROM.findall(image.dockerfile.read_text(encoding="utf-8"))}
 
 
 def _remove_working(podman: Podman, parents: set[str]) -> None:

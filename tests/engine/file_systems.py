@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from portside.diff.files import FileChange, Files, compare
-from portside.engines import open_engine
+from portside.engines import ImageToBuild, open_engine
 from portside.layers.canonical import canonicalise
 from portside.layers.index import Index
 from portside.layers.raw import LayerSource, TarLayer, read
@@ -37,7 +37,7 @@ def of_plain_build(context: Path, tag: str) -> Index:
     """Of `docker build --network none --tag TAG CONTEXT` with BuildKit: nothing of ours takes part in it."""
     engine = open_engine()
     try:
-        engine.build(context, dockerfile=context / "Dockerfile", target=None, tag=tag, log=lambda line: None)
+        engine.build(ImageToBuild(context, context / "Dockerfile", tag), lambda line: None)
         with engine.new_layers(tag, 0) as sources:
             return of_layers(sources)
     finally:

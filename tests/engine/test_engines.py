@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tiny_images import LABEL, Collected, Counted, Sandbox, image, layer
 
-from portside.engines import ImageLayer, ImageToLoad, Mount, RunSpec, docker_layers, podman_layers
+from portside.engines import ImageLayer, ImageToBuild, ImageToLoad, Mount, RunSpec, docker_layers, podman_layers
 from portside.errors import BuildError, EngineError
 from portside.layers.raw import LayerSource, RawLayer, read
 from portside.oci import chain_ids
@@ -73,17 +73,10 @@ def test_a_layer_of_other_bytes_is_refused(sandbox: Sandbox) -> None:
 
 def _build(sandbox: Sandbox, folder: Path, text: str, name: str, log: list[str], no_cache: bool = False) -> str:
     dockerfile = folder / "Dockerfile"
-    dockerfile.write_text(f"FROM {sandbox.ref('base:latest')} AS one\n{text}\n")
+    dockerfile.write_text(f"FROM {sandbox.ref('base:latest')}\n{text}\n")
     (folder / "context").mkdir(exist_ok=True)
     (folder / "context" / "input").write_text("from the context")
-    return sandbox.engine.build(
-        folder / "context",
-        dockerfile=dockerfile,
-        target="one",
-        tag=sandbox.ref(name),
-        log=log.append,
-        no_cache=no_cache,
-    )
+    return sandbox.engine.build(ImageToBuild(folder / "context", dockerfile, sandbox.ref(name), no_cache), log.append)
 
 
 def _content(source: LayerSource) -> dict[str, object]:
@@ -164,13 +157,13 @@ def test_a_failing_step_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("base")
 def test_an_interrupted_build_leaves_no_process(sandbox: Sandbox, tmp_path: Path) -> None:
     program = (
-        "import pathlib, signal, sys; from portside.engines import open_engine\n"
+        "import pathlib, signal, sys; from portside.engines import ImageToBuild, open_engine\n"
         # A shell's background job, which this test run may be, hands down that SIGINT is ignored.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "context, tag, name = pathlib.Path(sys.argv[1]), *sys.argv[2:]\n"
         "log = lambda line: print(line, flush=True)\n"
         "file = context / 'Dockerfile'\n"
-        "open_engine(name).build(context, dockerfile=file, target=None, tag=tag, log=log, no_cache=True)\n"
+        "open_engine(name).build(ImageToBuild(context, file, tag, no_cache=True), log)\n"
     )
     text = f"FROM {sandbox.ref('base:latest')}\nRUN echo it-$((20 + 2))-runs && sleep 60\n"
     (tmp_path / "Dockerfile").write_text(text)

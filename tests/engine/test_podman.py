@@ -151,9 +151,9 @@ def saved_layers(folder: Path) -> Iterator[Path]:
 
 BUILD = """
 import functools, pathlib, sys
-from portside.engines import open_engine
+from portside.engines import ImageToBuild, open_engine
 folder, show = pathlib.Path(sys.argv[1]), functools.partial(print, flush=True)
-open_engine("podman").build(folder, dockerfile=folder / "Dockerfile", target=None, tag=sys.argv[2], log=show)
+open_engine("podman").build(ImageToBuild(folder, folder / "Dockerfile", sys.argv[2]), show)
 """
 
 

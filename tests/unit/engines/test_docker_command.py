@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from portside.engines import Mount, RunSpec
-from portside.engines.docker_cli import BuildRequest, Cli, build, find_cli
+from portside.engines import ImageToBuild, Mount, RunSpec
+from portside.engines.docker_cli import Cli, build, find_cli
 from portside.engines.docker_run import as_command, split_ref
 from portside.engines.endpoint import Endpoint
 from portside.errors import BuildError, EngineError
@@ -55,7 +55,7 @@ def test_no_command_can_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def _build(tmp_path: Path, script: str, log: list[str], no_cache: bool = False) -> str:
     cli = Cli(_command(tmp_path / "bin", script), "BuildKit")
-    request = BuildRequest(tmp_path, tmp_path / "Dockerfile", "env", "portside/x:env", no_cache)
+    request = ImageToBuild(tmp_path, tmp_path / "Dockerfile", "portside/x:env", no_cache)
     return build(cli, HERE, request, log.append)
 
 
@@ -73,7 +73,7 @@ def test_the_command_sees_nothing_of_the_person(tmp_path: Path, monkeypatch: pyt
     )
     assert _build(tmp_path, script, log, no_cache=True) == "sha256:1"
     assert log[0].startswith("build --network none --progress plain --iidfile ")
-    assert log[0].endswith(f"--tag portside/x:env --file {tmp_path}/Dockerfile --target env --no-cache {tmp_path}")
+    assert log[0].endswith(f"--tag portside/x:env --file {tmp_path}/Dockerfile --no-cache {tmp_path}")
     assert "docker-buildx" in log and "config.json" not in log
     names = {line.partition("=")[0] for line in log if "=" in line}
     assert {"DOCKER_HOST=unix:///here.sock", "DOCKER_BUILDKIT=1", "LC_ALL=C.UTF-8"} <= set(log)
@@ -101,7 +101,7 @@ def test_a_daemon_that_goes_away_is_no_fault_of_the_recipe(tmp_path: Path) -> No
 
 
 def test_a_command_that_cannot_be_run(tmp_path: Path) -> None:
-    request = BuildRequest(tmp_path, tmp_path / "Dockerfile", None, "portside/x:env", False)
+    request = ImageToBuild(tmp_path, tmp_path / "Dockerfile", "portside/x:env")
     with pytest.raises(EngineError, match="cannot run"):
         build(Cli(tmp_path / "none", "BuildKit"), HERE, request, print)
 

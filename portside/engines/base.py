@@ -128,9 +128,6 @@ class Engine(Protocol):
     def name(self) -> str:
         """The engine's command, which is also what ENGINES calls it: `docker`."""
 
-    def version(self) -> str:
-        """The engine's own version, `20.10.24+dfsg1`."""
-
     def describe(self) -> str:
         """One line for a person: engine, version, storage, how it builds."""
 
@@ -145,12 +142,6 @@ class Engine(Protocol):
 
     def image_id(self, ref: str) -> str | None:
         """The config digest (64 hex digits) of a local image, None if there is no such image."""
-
-    def images(self, prefix: str) -> list[str]:
-        """All references of local images that start with `prefix`, sorted."""
-
-    def chains(self) -> set[str]:
-        """Chain IDs (hex) of the layers that `load` need not send."""
 
     def load(self, image: ImageToLoad, progress: Transfer) -> int:
         """Make the image and its tags exist, sending only layers the engine lacks; gives the bytes sent.
@@ -186,9 +177,6 @@ class Engine(Protocol):
         self, container: str, command: Sequence[str], *, terminal: bool, env: Mapping[str, str], workdir: str | None
     ) -> list[str]:
         """The command line that runs a further command in a running container, its streams passed through."""
-
-    def tag(self, image: str, refs: Sequence[str]) -> None:
-        """Let every reference point to a local image (a reference or an engine's ID)."""
 
     def remove_image(self, ref: str) -> None:
         """Remove a reference, and the image with its last one; absent is fine."""

@@ -79,16 +79,13 @@ class DockerEngine:
     def _containerd_store(self) -> bool:
         return ["driver-type", "io.containerd.snapshotter.v1"] in (self._info.get("DriverStatus") or [])
 
-    def version(self) -> str:
-        return str(self._info["ServerVersion"])
-
     def describe(self) -> str:
         try:
             builder = f"{self._cli.how} through {self._cli.path}"
         except EngineError as error:
             builder = error.problem
         store = " (containerd image store)" if self._containerd_store else ""
-        return f"Docker {self.version()}, {self.storage()}{store}, {builder}"
+        return f"Docker {self._info['ServerVersion']}, {self.storage()}{store}, {builder}"
 
     def storage(self) -> str:
         return str(self._info["Driver"])
@@ -122,12 +119,7 @@ class DockerEngine:
         with self._saved(image["Id"]) as stream:
             return docker_layers.saved_config_digest(stream, image["Id"])
 
-    def images(self, prefix: str) -> list[str]:
-        return sorted(
-            ref for image in self._read("/images/json") for ref in image.get("RepoTags") or () if ref.startswith(prefix)
-        )
-
-    def chains(self) -> set[str]:
+    def _chains(self) -> set[str]:
         """In the containerd image store only images that `load` sent count: others may hold their layers compressed,
         and an image that lacks the very blobs of its manifest could be run, but not be pushed or saved."""
         images = self._read("/images/json?all=true")
@@ -141,7 +133,7 @@ class DockerEngine:
         sent = 0
         engine_id = self._find(image)
         if engine_id is None:
-            layers = archive.layers_to_send(image, self.chains())
+            layers = archive.layers_to_send(image, self._chains())
             complaint, sent = self._send(image, layers, progress)
             engine_id = self._find(image)
             if complaint and len(layers) < len(image.layers):
@@ -154,7 +146,7 @@ class DockerEngine:
                     f"Docker did not load {image.tags[0] if image.tags else image.image_id}: {reason}",
                     "Look at the free space where Docker keeps its data, and at its log.",
                 )
-        self.tag(engine_id, image.tags)
+        self._tag(engine_id, image.tags)
         for ref in image.tags:
             tagged = self._inspect(ref)
             if tagged is None or tagged["Id"] != engine_id:
@@ -253,7 +245,7 @@ class DockerEngine:
     ) -> list[str]:
         return docker_run.enter_command(container, command, terminal=terminal, env=env, workdir=workdir)
 
-    def tag(self, image: str, refs: Sequence[str]) -> None:
+    def _tag(self, image: str, refs: Sequence[str]) -> None:
         for ref in refs:
             repository, name = docker_run.split_ref(ref)
             with explained(f"tagging {ref}"):

@@ -21,7 +21,7 @@ from portside.canonical import CHUNK, canonical_json, sha256_hex
 from portside.engines import docker_layers, docker_run, podman_build, podman_layers
 from portside.engines.base import Container, ImageToBuild, ImageToLoad, Output, RunSpec, Transfer
 from portside.engines.podman_cli import as_command, as_program, failed, find_podman, runtime_options, with_limits
-from portside.engines.podman_names import full_name, listed, short_name
+from portside.engines.podman_names import full_name, listed
 from portside.errors import EngineError, InputError
 from portside.layers.raw import LayerSource
 
@@ -40,14 +40,11 @@ class PodmanEngine:
     def _info(self) -> dict[str, Any]:
         return dict(json.loads(self._podman.call("describing itself", "info", "--format", "json")))
 
-    def version(self) -> str:
-        return self._podman.version
-
     def describe(self) -> str:
         host, store = self._info["host"], self._info["store"]
         runtime = (runtime_options() or [host["ociRuntime"]["name"]])[-1]
         rootless = ", rootless" if host["security"]["rootless"] else ""
-        return f"Podman {self.version()}, {self.storage()} at {store['graphRoot']}, {runtime}{rootless}"
+        return f"Podman {self._podman.version}, {self.storage()} at {store['graphRoot']}, {runtime}{rootless}"
 
     def storage(self) -> str:
         return str(self._info["store"]["graphDriverName"])
@@ -74,10 +71,6 @@ class PodmanEngine:
     def image_id(self, ref: str) -> str | None:
         return self._inspect(ref, "{{.Id}}")
 
-    def images(self, prefix: str) -> list[str]:
-        names = (short_name(name) for row in listed(self._podman, "images") for name in row.get("Names") or ())
-        return sorted({name for name in names if name.startswith(prefix)})
-
     def _known_layers(self) -> list[list[str]]:
         """The diff IDs of every local image. An image that goes meanwhile makes it empty: then nothing is known."""
         names = sorted({str(row["Id"]) for row in listed(self._podman, "images", "--all")})
@@ -87,15 +80,12 @@ class PodmanEngine:
         rows = done.stdout.decode().splitlines() if done.returncode == 0 else []
         return [[layer.removeprefix("sha256:") for layer in json.loads(row) or ()] for row in rows]
 
-    def chains(self) -> set[str]:
-        return {chain for layers in self._known_layers() for chain in oci.chain_ids(layers)}
-
     def load(self, image: ImageToLoad, progress: Transfer) -> int:
         sent = 0
         if self.image_id(image.image_id) is None:
             sent = self._pull(image, progress)
         if image.tags:
-            self.tag(image.image_id, image.tags)
+            self._tag(image.image_id, image.tags)
         for ref in image.tags:
             if self.image_id(ref) != image.image_id:
                 raise EngineError(f"Podman says that {ref} is not the image that was just loaded", "Load it again.")
@@ -201,7 +191,7 @@ class PodmanEngine:
             container, command, terminal=terminal, env=env, workdir=workdir, program="podman"
         )
 
-    def tag(self, image: str, refs: Sequence[str]) -> None:
+    def _tag(self, image: str, refs: Sequence[str]) -> None:
         self._podman.call(f"tagging {', '.join(refs)}", "tag", full_name(image), *map(full_name, refs))
 
     def remove_image(self, ref: str) -> None:

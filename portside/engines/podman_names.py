@@ -24,11 +24,6 @@ def full_name(ref: str) -> str:
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
-def short_name(name: str) -> str:
-    """What `full_name` was made of, with its tag."""
-    return name.removeprefix(LOCAL)
-
-
 def listed(podman: Podman, *command: str) -> list[dict[str, Any]]:
     """The rows of a podman command that lists things."""
     rows: list[dict[str, Any]] = json.loads(podman.call("listing", *command, "--format", "json") or "[]") or []

@@ -33,9 +33,9 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
         request.getfixturevalue("podman_storage")
     box = Sandbox(open_engine(request.param), f"portside-test/{os.getpid()}-{os.urandom(4).hex()}")
     yield box
-    for ref in box.engine.images(box.prefix):
+    for ref in sorted(box.refs):
         box.engine.remove_image(ref)
-    assert box.engine.images(box.prefix) == []
+        assert box.engine.image_id(ref) is None
 
 
 @pytest.fixture(scope="session")

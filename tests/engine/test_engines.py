@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -35,25 +36,22 @@ def test_load_sends_only_what_is_missing(sandbox: Sandbox) -> None:
     assert engine.image_id(sandbox.ref("load:lower")) == lower.image_id
 
     sent = engine.load(upper, second)
-    known = set(chain_ids([part.diff_id for part in layers[:2]]))
-    if known <= engine.chains():
-        assert sent == second.done == layers[2].size
-    else:  # a containerd image store before Docker 28 does not tell which layers are whole
-        assert sent == second.done == sum(part.size for part in layers)
+    assert sent == second.done
+    if sent != layers[2].size:  # a containerd image store before Docker 28 does not tell which layers are whole
+        assert "containerd image store" in engine.describe() and sent == sum(part.size for part in layers)
     for ref in upper.tags:
         assert engine.image_id(ref) == upper.image_id
 
     again = ImageToLoad(upper.config, upper.layers, (sandbox.ref("load:again"),))
     assert engine.load(again, third) == 0 and third.totals == []
     assert engine.image_id(sandbox.ref("load:again")) == upper.image_id
-    assert engine.images(sandbox.ref("load:")) == [
-        sandbox.ref(f"load:{tag}") for tag in ("again", "lower", "same", "upper")
-    ]
 
 
 def test_a_layer_that_vanished_is_sent_after_all(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     made = image([layer({"gone": os.urandom(1000)}), layer({"top": b"x"})], [sandbox.ref("vanished:latest")])
-    monkeypatch.setattr(sandbox.engine, "chains", lambda: set(chain_ids([made.layers[0].diff_id])))
+    # Of Docker alone, which does not look again by itself.
+    known = set(chain_ids([made.layers[0].diff_id]))
+    monkeypatch.setattr(sandbox.engine, "_chains", lambda: known, raising=False)
     sandbox.engine.load(made, Counted())
     assert sandbox.engine.image_id(made.tags[0]) == made.image_id
     with sandbox.engine.new_layers(made.tags[0], 0) as layers:
@@ -247,6 +245,6 @@ def test_absent_images(sandbox: Sandbox) -> None:
 
 
 def test_the_engine_describes_itself(sandbox: Sandbox) -> None:
-    assert sandbox.engine.version() in sandbox.engine.describe()
+    assert re.match(r"(Docker|Podman) \d+\.\d+\S*, ", sandbox.engine.describe())
     free = sandbox.engine.free_bytes()
     assert free is None or free > 0

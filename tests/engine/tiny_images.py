@@ -8,7 +8,7 @@ import subprocess
 import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from portside.canonical import canonical_json
@@ -20,12 +20,14 @@ LABEL = {"portside-test": "yes"}
 
 @dataclass(frozen=True)
 class Sandbox:
-    """The engine, and the prefix of every name that a test may give to an image."""
+    """The engine, the prefix of every name that a test may give to an image, and the names that were asked for."""
 
     engine: Engine
     prefix: str
+    refs: set[str] = field(default_factory=set)
 
     def ref(self, name: str) -> str:
+        self.refs.add(f"{self.prefix}/{name}")
         return f"{self.prefix}/{name}"
 
 

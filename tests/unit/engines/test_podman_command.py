@@ -11,7 +11,7 @@ from portside.engines.podman import PodmanEngine
 from portside.engines.podman_build import build
 from portside.engines.podman_cli import Podman, failed, find_podman, limits, runtime_options
 from portside.engines.podman_layers import overlay_folders
-from portside.engines.podman_names import full_name, short_name
+from portside.engines.podman_names import full_name
 from portside.errors import BuildError, EngineError
 
 NO_RESOURCE_RIGHTS = "Name:\tpython\nCapEff:\t000001fffeffffff\n"
@@ -72,7 +72,7 @@ def test_a_failure_is_told_without_warnings() -> None:
 )
 def test_names(ref: str, name: str) -> None:
     assert full_name(ref) == name
-    assert full_name(short_name(name)) == name
+    assert full_name(name) == name
 
 
 def test_runc_where_crun_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,6 +161,7 @@ class _Uv:
         settings = read_pip_settings()
         indexes, links = indexes_and_links(settings, self.config)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
+        environment["UV_NO_WRAP"] = "1"  # what it says is read below, and COLUMNS would break its lines
         # Through the environment: an index's URL may hold a password, and arguments are visible to everyone.
         if indexes:
             environment |= {"UV_DEFAULT_INDEX": indexes[0], "UV_INDEX": " ".join(indexes[1:])}

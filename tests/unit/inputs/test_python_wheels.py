@@ -170,7 +170,12 @@ def test_nothing_satisfies_the_requirements(tmp_path: Path, config: Config) -> N
         resolve(config, "nowhere")
 
 
-def test_only_a_source_distribution(tmp_path: Path, config: Config) -> None:
+@pytest.mark.parametrize("columns", ["20", "400"])
+def test_only_a_source_distribution(
+    tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    """However wide the terminal is: uv would break its sentences there."""
+    monkeypatch.setenv("COLUMNS", columns)
     (tmp_path / "links" / "sourceonly-1.0.tar.gz").write_bytes(b"whatever")
     with pytest.raises(InputError, match=r"env\.python: sourceonly is only to be had as a source") as caught:
         resolve(config, "sourceonly")

@@ -19,7 +19,18 @@ from portside.tree import FileRange
 if TYPE_CHECKING:
     from portside.store import Store
 
-_LOCAL = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
+_LOCAL = (
+    "GIT_DIR",
+    "GIT_COMMON_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_SHALLOW_FILE",
+    "GIT_GRAFT_FILE",
+    "GIT_NAMESPACE",
+)
+"""Variables by which the caller's git, as in a hook, means a repository of its own."""
 _REMEDY = "Try the same by hand with git; portside.toml can name a mirror (mirrors.git)."
 
 

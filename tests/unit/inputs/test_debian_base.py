@@ -32,6 +32,7 @@ exit CODE
 def package(tmp_path: Path) -> tuple[Deb, Path]:
     root = tmp_path / "root"
     (root / "DEBIAN").mkdir(parents=True)
+    (root / "DEBIAN").chmod(0o755)  # dpkg-deb insists, whatever the umask is
     control = "Package: tool\nVersion: 1.0\nArchitecture: all\nMaintainer: n\nEssential: no\nDescription: t\n"
     (root / "DEBIAN" / "control").write_text(control)
     file = tmp_path / "tool.deb"

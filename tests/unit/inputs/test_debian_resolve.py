@@ -2,6 +2,8 @@
 
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,7 @@ class Machine:
         """Version 1.0 of a package, which the archive has dropped; in the store if `kept`."""
         root = self.folder / f"{name}-1.0"
         (root / "DEBIAN").mkdir(parents=True)
+        (root / "DEBIAN").chmod(0o755)  # dpkg-deb insists, whatever the umask is
         needs = f"Depends: {depends}\n" if depends else ""
         text = f"Package: {name}\nVersion: 1.0\nArchitecture: all\nMaintainer: nobody\n{needs}Description: old\n"
         (root / "DEBIAN" / "control").write_text(text)
@@ -51,9 +54,18 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+def keys() -> Iterator[Path]:
+    """A folder with the keys. Signed-By is a list of paths without spaces, which this checkout's may have."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        for file in ARCHIVE.glob("*.asc"):
+            shutil.copy(file, folder)
+        yield Path(folder)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(mirrors, "_apt_roots", lambda suite: ())
-    monkeypatch.setattr(apt.mirrors, "signed_by", lambda suite: str(ARCHIVE / "archive.asc"))
+    monkeypatch.setattr(apt.mirrors, "signed_by", lambda suite: str(keys / "archive.asc"))
     return Machine(tmp_path)
 
 
@@ -148,8 +160,10 @@ def test_a_base_that_nobody_knows_any_more(machine: Machine) -> None:
         machine.packages("plain", base=(machine.old_deb("libc6", kept=False),))
 
 
-def test_a_release_signed_by_somebody_else_is_refused(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apt.mirrors, "signed_by", lambda suite: str(ARCHIVE / "stranger.asc"))
+def test_a_release_signed_by_somebody_else_is_refused(
+    machine: Machine, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apt.mirrors, "signed_by", lambda suite: str(keys / "stranger.asc"))
     with pytest.raises(InputError, match=r"(?s)no Debian mirror gives a verified index.*(NO_PUBKEY|Missing key)"):
         machine.base()
 

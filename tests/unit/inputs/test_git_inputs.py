@@ -227,15 +227,18 @@ def test_nobody_there(store: Store, config: Config, tmp_path: Path) -> None:
     assert "portside.toml" in str(caught.value.solution)
 
 
+@pytest.mark.parametrize("name", ["GIT_DIR", "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_OBJECT_DIRECTORY"])
 def test_git_variables_of_the_caller_do_not_matter(
-    upstream: Upstream, store: Store, config: Config, spool: Spool, monkeypatch: pytest.MonkeyPatch
+    upstream: Upstream, store: Store, config: Config, spool: Spool, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """As in a git hook, which runs with GIT_DIR set."""
     upstream.commit(a=b"1")
     other = Upstream(upstream.path.with_name("other"))
-    monkeypatch.setenv("GIT_DIR", str(other.path / ".git"))
+    before = sorted(other.path.rglob("*"))
+    monkeypatch.setenv(name, str(other.path / ".git"))
     source = git.resolve(upstream.url, "main", config, store)
     assert [entry.path for entry in git.tree(source, store, spool)] == ["a"]
+    assert sorted(other.path.rglob("*")) == before
 
 
 def test_lock_files_of_a_killed_git_do_not_stay_in_the_way(upstream: Upstream, store: Store, config: Config) -> None:

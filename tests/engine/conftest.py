@@ -12,6 +12,17 @@ from tiny_images import Counted, Sandbox, image, layer, programs
 from portside.engines import ImageToLoad, open_engine
 
 
+@pytest.fixture(autouse=True, scope="session")
+def nobodys_git() -> Iterator[None]:
+    """git without the machine's and the person's settings, and without those of a hook that runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("GIT_")]:
+            patch.delenv(name)
+        patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        yield
+
+
 @pytest.fixture(scope="session")
 def podman_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An empty storage for every podman command of this test run; the machine's own is not touched."""

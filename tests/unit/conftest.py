@@ -1,5 +1,12 @@
-"""Property tests: the same examples in every run, and nothing that depends on how busy the machine is."""
+"""Property tests: the same examples in every run, and nothing that depends on how busy the machine is.
 
+git: nothing of the machine's or the person's settings, and nothing of a hook that runs the tests.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -7,3 +14,13 @@ settings.register_profile(
 )
 settings.register_profile("explore", settings.get_profile("portside"), derandomize=False, print_blob=True)
 settings.load_profile("portside")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nobodys_git() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("GIT_")]:
+            patch.delenv(name)
+        patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        yield

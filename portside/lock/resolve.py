@@ -8,7 +8,7 @@ from typing import Any, Literal
 from portside.base import make_base
 from portside.canonical import copy_and_hash
 from portside.config import Config
-from portside.errors import RecipeError, did_you_mean
+from portside.errors import LockError, RecipeError, did_you_mean
 from portside.fetch import JOBS, Fetcher, find_file
 from portside.inputs import archives, git, python
 from portside.inputs.debian.control import deb_date
@@ -67,6 +67,11 @@ def _check_update(recipe: Recipe, old: Lock | None, update: Update, below: Lock 
     known = {"base", *recipe.model.sources, *recipe.model.weights, *recipe.model.data}
     if old is not None:
         known |= _packages(old)
+    elif below is None and (unknown := sorted(set(update) - known)):
+        raise LockError(
+            f"{recipe.name} is not locked, so there is no {', '.join(unknown)} to update",
+            f"Lock it first: invoke lock --recipe {recipe.name}",
+        )
     if below is not None and (lower := sorted(set(update) & _packages(below))):
         raise RecipeError(
             f"{', '.join(lower)} comes from {below.recipe}, which {recipe.name} extends",
@@ -163,6 +168,8 @@ class _Resolver:
             epoch = _deb_epoch(debs, base, self.store, self.fetcher)
         python = self._python(stage.python, old, there) if stage.python else None
         if python is not None:
+            if base.kind == "debian" and python.all_wheels():
+                check_interpreter(python.version, (*base.debs, *there.debs, *debs))
             run_all([partial(self.fetcher.artefact, wheel) for wheel in python.all_wheels()], JOBS)
             epoch = max([epoch, *(_artefact_date(wheel, self.store) for wheel in python.all_wheels())])
         return PackageSet(recipe=stage.recipe, epoch=epoch, debs=debs, python=python)
@@ -198,6 +205,27 @@ class _Resolver:
         if wheel.sha256 is not None and in_folder(wheel.file, self.config):
             self.fetcher.manual(wheel)
         return wheel
+
+
+def check_interpreter(version: str, debs: Sequence[Deb]) -> None:
+    """Raise RecipeError unless these packages bring pip and the Python that wheels are chosen for.
+
+    version: as a recipe says it, such as 3.11. Debian's python3 has the version of the interpreter behind it.
+    """
+    found = {deb.name: deb.version for deb in debs if deb.name in ("python3", "python3-pip")}
+    if len(found) < 2:
+        raise RecipeError(
+            "env.python has packages, but the image has neither python3 nor pip to install them with"
+            if not found
+            else f"env.python has packages, but of python3 and python3-pip the image has only {next(iter(found))}",
+            "Add python3-pip to env.debian: what it needs comes along.",
+        )
+    there = ".".join(found["python3"].rpartition(":")[2].split(".")[:2])
+    if there != version:
+        raise RecipeError(
+            f"env.python.version is {version}, but the image's interpreter is python3 {found['python3']}",
+            f'Say version: "{there}".',
+        )
 
 
 def _manual(file: recipes.Manual, config: Config) -> dict[str, Any]:

@@ -31,6 +31,10 @@ def make_folder(path: Path) -> None:
         ) from None
 
 
+def no_space(path: Path) -> StoreError:
+    return StoreError(f"no space left on the disk of {path}", "Free some, run `invoke clean`, or move PORTSIDE_HOME.")
+
+
 @contextmanager
 def store_errors(path: Path) -> Iterator[None]:
     """Turn a full disk or missing rights into an error that says what to do."""
@@ -38,9 +42,7 @@ def store_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StoreError(
-                f"no space left on the disk of {path}", "Free some, run `invoke clean`, or move PORTSIDE_HOME."
-            ) from None
+            raise no_space(path) from None
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise StoreError(
                 f"no right to write {path}: {error.strerror}", "Set PORTSIDE_HOME to a folder you may write to."

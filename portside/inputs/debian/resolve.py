@@ -27,6 +27,7 @@ from portside.inputs.debian.mirrors import mirrors
 from portside.lock.models import Deb
 from portside.progress import say
 from portside.store import Store
+from portside.store.files import no_space
 
 Update = Collection[str] | Literal["all"]
 """Names of packages whose locked version need not stay, or all of them."""
@@ -113,10 +114,13 @@ def _apt(suite: str, architecture: str, config: Config, store: Store) -> Iterato
             if not problem:
                 yield apt
                 return
+            if "No space left on device" in problem:
+                raise no_space(lists)
             problems.append(f"{mirror}: {problem}")
     raise InputError(
         "\n".join([f"no Debian mirror gives a verified index of {suite}:", *problems]),
-        "Check the network and the mirrors: mirrors.debian in portside.toml, or this machine's apt sources.",
+        "Check the suite's name (`base.debian.suite` in the recipe), the network and the mirrors: mirrors.debian in "
+        "portside.toml, or this machine's apt sources.",
     )
 
 

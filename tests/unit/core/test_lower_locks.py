@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from portside.errors import RecipeError
+from portside.errors import LockError, RecipeError
 from portside.lock.file import dump_lock, read_lock
 from portside.lock.models import ArchiveBase, ArchiveLayer, Lock
 from portside.project import Project, write_lock
@@ -139,3 +139,11 @@ def test_updates_of_what_the_lock_does_not_have(
     with pytest.raises(RecipeError, match=problem) as caught:
         project.make_lock(project.recipe(recipe), [update])
     assert solution in str(caught.value)
+
+
+def test_updates_where_there_is_no_lock_yet(project: Project) -> None:
+    recipe = project.recipe("minilm")
+    recipe.lock_path.unlink()
+    with pytest.raises(LockError, match="minilm is not locked, so there is no numpy to update") as caught:
+        project.make_lock(recipe, ["numpy"])
+    assert caught.value.solution == "Lock it first: invoke lock --recipe minilm"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from portside.config import Config, Mirrors
-from portside.errors import InputError, LockError, RecipeError
+from portside.errors import InputError, LockError, RecipeError, StoreError
 from portside.inputs.debian import apt, mirrors
 from portside.inputs.debian.resolve import Update, resolve_base, resolve_packages
 from portside.lock.models import Deb
@@ -199,3 +199,17 @@ def test_without_apt_the_error_says_where_to_lock(machine: Machine, monkeypatch:
     monkeypatch.setenv("PATH", str(machine.folder))
     with pytest.raises(InputError, match="which this machine does not have"):
         machine.base()
+
+
+def test_a_full_disk_is_no_fault_of_the_mirror(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "E: Write error - write (28: No space left on device)\nE: IO Error saving source cache"
+    monkeypatch.setattr("portside.inputs.debian.resolve.PrivateApt.update", lambda self: said)
+    with pytest.raises(StoreError, match="no space left on the disk of") as caught:
+        machine.base()
+    assert "PORTSIDE_HOME" in str(caught.value)
+
+
+def test_a_suite_that_no_mirror_has_may_be_a_typing_error(machine: Machine) -> None:
+    with pytest.raises(InputError, match="no Debian mirror gives a verified index of tinny") as caught:
+        resolve_base("tinny", "amd64", (), (), (), machine.config, machine.store)
+    assert "`base.debian.suite`" in str(caught.value)

@@ -5,14 +5,20 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-Use = Literal["device", "backend", "key", "path", "message", "attribute", "flag", "docstring", "unknown"]
+Use = Literal["device", "backend", "key", "table", "path", "message", "attribute", "flag", "docstring", "unknown"]
 
 _DEVICE = re.compile(
     r"(?i)(?:^|_)(?:dev|devs|devices?|device_?(?:type|name|str|string|id|ids|map|list|index)s?|map_location|"
     r"accelerator_?type)(?:_|$|\d)|device$|Device(?:s|Type|Map|Name|Str)?$"
 )
 _BACKEND = re.compile(r"(?i)(?:^|_)backends?(?:_|$)|backend$")
-_CALLS_WITH_DEVICE = frozenset(["to", "to_empty", "device", "Device", "set_default_device", "Generator", "autocast"])
+_CALLS_WITH_DEVICE = frozenset(
+    [
+        *("to", "to_empty", "device", "Device", "set_default_device", "Generator", "DeviceMesh"),
+        *("autocast", "GradScaler", "is_autocast_enabled", "is_autocast_available", "get_autocast_dtype"),
+        *("set_autocast_enabled", "set_autocast_dtype"),
+    ]
+)
 _TEXT_METHODS = frozenset(["startswith", "endswith", "find", "index", "count", "split", "replace", "strip"])
 _PATH_CALLS = frozenset(
     ["join", "Path", "PurePath", "open", "exists", "isfile", "isdir", "listdir", "joinpath", "glob"]
@@ -24,6 +30,7 @@ _ATTRIBUTE_CALLS = frozenset(["hasattr", "getattr", "setattr", "delattr"])
 _KEY_METHODS = frozenset(["get", "pop", "setdefault"])
 _DEVICE_SIBLINGS = frozenset(["cpu", "cuda", "mps", "xpu", "npu", "mlu", "tpu", "xla", "ipu", "hpu", "meta", "auto"])
 _BACKEND_SIBLINGS = frozenset(["gloo", "nccl", "mpi", "ccl", "hccl", "cncl", "smddp"])
+_TABLE_KEYS = (_DEVICE_SIBLINGS | _BACKEND_SIBLINGS) - {"auto", "meta"}
 
 
 def last_name(node: ast.AST) -> str:
@@ -101,7 +108,8 @@ def _step(inner: ast.AST, parent: ast.AST) -> Use | None:
     if isinstance(parent, ast.keyword):
         if parent.arg in ("default", "choices", "const", "help", "dest"):
             return "message" if parent.arg in ("help", "dest") else None
-        return (named_use(parent.arg) if parent.arg else None) or (None if parent.arg is None else "unknown")
+        asks = parent.arg in (None, "type")
+        return (named_use(parent.arg) if parent.arg else None) or (None if asks else "unknown")
     if isinstance(parent, ast.Call):
         return _call(inner, parent)
     if isinstance(parent, ast.Compare):
@@ -159,6 +167,8 @@ def _call(inner: ast.AST, call: ast.Call) -> Use | None:
         return "path"
     if name in _CALLS_WITH_DEVICE:
         return "device"
+    if name.startswith("assert"):
+        return next(filter(None, (expression_use(arg) for arg in call.args if arg is not inner)), "unknown")
     if name == "parametrize" and call.args and inner is not call.args[0]:
         first = call.args[0]
         return (
@@ -170,7 +180,9 @@ def _call(inner: ast.AST, call: ast.Call) -> Use | None:
 def _in_dict(inner: ast.AST, parent: ast.Dict) -> Use | None:
     for key, value in zip(parent.keys, parent.values, strict=True):
         if key is inner:
-            return "key"
+            others = (_text_of(other) for other in parent.keys if other is not None and other is not inner)
+            is_table = any(text.partition(":")[0] in _TABLE_KEYS for text in others if text is not None)
+            return "table" if is_table or _text_of(value) in _BACKEND_SIBLINGS else "key"
         if value is inner:
             return named_use(key.value) if isinstance(key, ast.Constant) and isinstance(key.value, str) else None
     return None

@@ -46,7 +46,14 @@ def collect(tree: ast.Module, lines: Lines, rules: Rules) -> Imports:
             _from(site.node, site.node.module, lines, rules, out)
         if any(found.device for found in out.found[before:]):
             out.touched.append(site)
+    if any(not site.functions and _is_star(site.node) for site in out.sites):
+        out.aliases.setdefault("torch", Alias("torch", "torch"))
     return out
+
+
+def _is_star(node: ast.Import | ast.ImportFrom) -> bool:
+    """`from .everything import *` may bring torch as well, and where nothing else does, it has to."""
+    return node.names[0].name == "*"
 
 
 def _sites(

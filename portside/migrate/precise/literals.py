@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from portside.migrate.precise.compiled import Target
-from portside.migrate.precise.contexts import Use, use_of
+from portside.migrate.precise.contexts import Use, last_name, use_of
 from portside.migrate.precise.found import Found
 from portside.migrate.precise.lexer import Token
 from portside.migrate.precise.source import Edit
@@ -34,7 +35,7 @@ def judge_string(visitor: Visitor, node: ast.Constant) -> None:
     """Record what a literal is; edits only those that are a device or backend as a whole."""
     start, end = visitor.span(node)
     tokens = visitor.tokens(start, end)
-    use = use_of(node, visitor.parents)
+    use: Use = "unknown" if visitor.is_part_of_text() else use_of(node, visitor.parents)
     value = node.value
     if isinstance(value, str) and use != "docstring" and len(tokens) == 1:
         token = tokens[0]
@@ -69,11 +70,19 @@ def _whole(visitor: Visitor, node: ast.Constant, token: Token, value: str, use: 
         edits = (Edit(token.body_start, token.body_end, exact.to.encode()),) if exact.cls == "rewritten" else ()
         visitor.add(Found(token.start, token.end, exact.cls, exact.rule, value, edits))
         return True
+    if use == "attribute" and value in rules.attributes:
+        target = rules.attributes[value]
+        note = f"Ask for {target.to!r} by hand."
+        visitor.add(Found(token.start, token.end, "needs-person", target.rule, value, note=note))
+        return True
     match = _LITERAL.fullmatch(value)
     if match is not None and match[1] in rules.devices:
         return _device(visitor, node, token, rules.devices[match[1]], match[1], match[2], use)
     if match is not None and match[2] is None and match[1] in rules.backends:
         return _backend(visitor, token, rules.backends[match[1]], value, use)
+    if use == "backend" and value.isupper() and value.lower() in rules.backends:
+        capitals = rules.backends[value.lower()]
+        return _backend(visitor, token, replace(capitals, to=capitals.to.upper()), value, use)
     if use == "backend" and _PAIRS.fullmatch(value):
         return _backend_pairs(visitor, token, value)
     if _QUALIFIED.fullmatch(value) and value.startswith(tuple(rules.others)):
@@ -91,10 +100,12 @@ def _device(
         return False
     at = token.body_start
     note = f"If this text is a device, write {target.to!r} by hand."
-    if use in ("unknown", "attribute", "backend") and index is None:
+    if use == "table" or (use in ("unknown", "attribute", "backend") and index is None):
         visitor.add(Found(token.start, token.end, "needs-person", target.rule, name, note=note))
         return True
     shown = name + (index or "")
+    if visitor.rules.drop_index and _with_index(visitor, node, token, target, shown):
+        return True
     if index is None or not visitor.rules.drop_index:
         edits = (Edit(at, at + len(name), target.to.encode()),)
         visitor.add(Found(token.start, token.end, "rewritten", target.rule, shown, edits, device=True))
@@ -104,6 +115,22 @@ def _device(
         visitor.add(Found(token.start, token.end, "rewritten", target.rule, shown, edits, device=True))
         return True
     return _formatted(visitor, node, token, target, shown)
+
+
+def _with_index(visitor: Visitor, node: ast.Constant, token: Token, target: Target, shown: str) -> bool:
+    """`torch.device("cuda", 1)`: the number beside the device goes with it."""
+    above = [parent for parent in visitor.parents[-2:] if not isinstance(parent, ast.keyword)]
+    call = above[-1] if above else None
+    if not isinstance(call, ast.Call) or last_name(call.func) != "device" or len(call.args) + len(call.keywords) != 2:
+        return False
+    last = call.keywords[-1] if call.keywords else call.args[-1]
+    first = call.args[0] if call.args else call.keywords[0].value
+    if first is not node or (isinstance(last, ast.keyword) and last.arg != "index"):
+        return False
+    end = visitor.span(last)[1]
+    edits = (Edit(token.body_start, token.body_end, target.to.encode()), Edit(token.end, end, b""))
+    visitor.add(Found(token.start, end, "rewritten", target.rule, shown, edits, device=True))
+    return True
 
 
 def _formatted(visitor: Visitor, node: ast.Constant, token: Token, target: Target, shown: str) -> bool:
@@ -137,7 +164,7 @@ def _formatted(visitor: Visitor, node: ast.Constant, token: Token, target: Targe
 def _backend(visitor: Visitor, token: Token, target: Target, value: str, use: Use) -> bool:
     if use in ("key", "path", "flag", "message"):
         return False
-    if use in ("unknown", "attribute", "device"):
+    if use in ("unknown", "attribute", "device", "table"):
         note = f"If this text is a backend, write {target.to!r} by hand."
         visitor.add(Found(token.start, token.end, "needs-person", target.rule, value, note=note))
         return True
@@ -190,7 +217,11 @@ def judge_f_string(visitor: Visitor, node: ast.JoinedStr) -> bool:
     target = visitor.rules.devices.get(name)
     token = tokens[0]
     written = visitor.lines.utf8[token.body_start : token.body_start + len(head.value)]
-    if target is None or written != head.value.encode() or use_of(node, visitor.parents) in ("key", "path", "message"):
+    if (
+        target is None
+        or written != head.value.encode()
+        or use_of(node, visitor.parents) in ("key", "table", "path", "message")
+    ):
         return False
     edit = Edit(token.body_start, token.body_start + len(name), target.to.encode())
     if not visitor.rules.drop_index:

@@ -1,6 +1,7 @@
 """One walk over the statements that hold something a rule may be for."""
 
 import ast
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -30,6 +31,7 @@ _FLAG_HOLDERS = frozenset(
         "settings",
     ]
 )
+_PART = re.compile(rb"[A-Za-z0-9_./-]")
 
 
 class Visitor:
@@ -51,6 +53,7 @@ class Visitor:
         self.functions: list[Function] = []
         self._shadows = Shadows(lines.utf8)
         self._base: tuple[Lines, int] | None = None
+        self._glued: int | None = None
 
     # places
 
@@ -339,7 +342,16 @@ class Visitor:
             if not token.is_f:
                 continue
             for first, last in fields(self.lines.utf8, token):
+                around = self.lines.utf8[max(first - 2, token.body_start) : first - 1]
+                around += self.lines.utf8[last + 1 : min(last + 2, token.body_end)]
+                outer, self._glued = self._glued, len(self.parents) if _PART.search(around) else None
                 self._field(first, last)
+                self._glued = outer
+
+    def is_part_of_text(self) -> bool:
+        """Whether what is visited is the value of a field in an f-string that makes a longer word of it."""
+        above = self.parents[self._glued :] if self._glued is not None else []
+        return self._glued is not None and all(isinstance(parent, ast.IfExp | ast.BoolOp) for parent in above)
 
     def _field(self, first: int, last: int) -> None:
         """An expression inside an f-string, parsed alone: before Python 3.12 the AST does not tell its place."""

@@ -1,0 +1,116 @@
+"""Code as it stands in other projects than those that the rules were first tried on: one small case for each habit."""
+
+import pytest
+
+from portside.migrate import Migration, migrate
+from portside.migrate.rulesets import load
+from portside.tree import Tree, file_entry
+
+
+def migrated(text: str, ruleset: str = "mlu", name: str = "m.py") -> Migration:
+    return migrate(Tree([file_entry(name, text.encode())]), load(ruleset), "precise")
+
+
+def text_of(migration: Migration, name: str = "m.py") -> str:
+    return migration.tree[name].read().decode()
+
+
+def classes(migration: Migration, name: str) -> list[str]:
+    return [f"{hit.cls} {hit.rule}" for _, hit in migration.report.hits() if hit.name == name]
+
+
+@pytest.mark.parametrize(
+    "table",
+    ['{"cuda": "nccl", "hpu": "hccl"}', '{"cpu": 0, "cuda": 1}', '{"mps": a, "cuda:0": b}', '{"cuda": a, "cpu": b}'],
+)
+def test_a_table_of_devices_is_looked_up_with_the_new_name_so_its_keys_need_a_person(table: str) -> None:
+    migration = migrated(f"sizes = {table}\n")
+    assert [hit.cls for _, hit in migration.report.hits() if hit.name.startswith("cuda")] == ["needs-person"]
+    assert '"cuda' in text_of(migration)
+
+
+@pytest.mark.parametrize("table", ['{"nccl": 1, "gloo": 2}', '{"mpi": 1, "nccl": 2}'])
+def test_so_do_the_keys_of_a_table_of_backends(table: str) -> None:
+    migration = migrated(f"sizes = {table}\n")
+    assert classes(migration, "nccl") == ["needs-person backend-literal"]
+    assert text_of(migration) == f"sizes = {table}\n"
+
+
+@pytest.mark.parametrize("place", ['state = {"python": a, "cuda": b}', 'state = {"cuda": b}', 'x = state["cuda"]'])
+def test_the_key_of_a_checkpoint_is_kept(place: str) -> None:
+    assert classes(migrated(place + "\n"), "cuda") == ["kept key"]
+
+
+def test_torch_may_come_from_a_star_import() -> None:
+    migration = migrated('"""Doc."""\nfrom .imports import *\n\ntorch.cuda.empty_cache()\n')
+    assert text_of(migration) == '"""Doc."""\nimport torch_mlu\nfrom .imports import *\n\ntorch.mlu.empty_cache()\n'
+
+
+def test_a_star_import_does_not_make_a_parameter_the_module() -> None:
+    migration = migrated("from .imports import *\n\ndef f(torch):\n    return torch.cuda.empty_cache\n")
+    assert "torch.cuda.empty_cache" in text_of(migration)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["f\"{'cuda' if card else 'cpu'}_time\"", "f\"self_{'cuda' if card else 'cpu'}\"", "f\"{'cuda' or 'cpu'}.log\""],
+)
+def test_a_device_that_is_a_part_of_a_longer_name_needs_a_person(text: str) -> None:
+    migration = migrated(f"key = {text}\n")
+    assert text_of(migration) == f"key = {text}\n"
+    assert classes(migration, "cuda") == ["needs-person device-literal"]
+
+
+@pytest.mark.parametrize(
+    "text", ["f\"{'cuda' if card else 'cpu'}:{i}\"", "f\"{'cuda' if card else 'cpu'}\"", "f\"a_{to(device='cuda')}_b\""]
+)
+def test_a_device_in_a_field_of_its_own_is_one(text: str) -> None:
+    assert text_of(migrated(f"x = {text}\n")).splitlines()[-1] == f"x = {text.replace('cuda', 'mlu')}"
+
+
+def test_a_backend_may_be_written_in_capitals() -> None:
+    migration = migrated('dist.init_process_group(backend="NCCL")\nlog("NCCL")\n')
+    assert text_of(migration).splitlines()[-2:] == ['dist.init_process_group(backend="CNCL")', 'log("NCCL")']
+
+
+@pytest.mark.parametrize("call", ['getattr(x, "is_cuda", False)', 'hasattr(x, "is_cuda")'])
+def test_an_attribute_that_is_asked_for_by_its_name_needs_a_person(call: str) -> None:
+    migration = migrated(f"y = {call}\n")
+    assert classes(migration, "is_cuda") == ["needs-person is-cuda"]
+    assert text_of(migration) == f"y = {call}\n"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'GradScaler("cuda")',
+        'DeviceMesh("cuda", ranks)',
+        'torch.is_autocast_enabled("cuda")',
+        'torch.get_autocast_dtype("cuda")',
+        'self.assertEqual(x.device.type, "cuda")',
+        'self.assertIn("cuda", devices)',
+    ],
+)
+def test_calls_that_take_a_device(call: str) -> None:
+    assert call.replace("cuda", "mlu") in text_of(migrated(f"import torch\n{call}\n"))
+
+
+def test_an_assertion_about_something_else_is_left_for_a_person() -> None:
+    migration = migrated('self.assertEqual(options.flavour, "cuda")\n')
+    assert classes(migration, "cuda") == ["needs-person device-literal"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('torch.device("cuda", rank)', 'torch.device("cpu")'),
+        ('torch.device("cuda", index=1)', 'torch.device("cpu")'),
+        ('torch.device("cuda", torch.cuda.current_device())', 'torch.device("cpu")'),
+        ('torch.device(type="cuda", index=1)', 'torch.device(type="cpu")'),
+        ('torch.device("cuda:1")', 'torch.device("cpu")'),
+    ],
+)
+def test_there_is_one_processor_so_the_index_beside_it_goes_too(old: str, new: str) -> None:
+    migration = migrated(f"import torch\nd = {old}\n", "cpu")
+    assert text_of(migration) == f"import torch\nd = {new}\n"
+    assert not migration.report.counts()["unsupported"]

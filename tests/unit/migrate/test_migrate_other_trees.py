@@ -114,3 +114,33 @@ def test_there_is_one_processor_so_the_index_beside_it_goes_too(old: str, new: s
     migration = migrated(f"import torch\nd = {old}\n", "cpu")
     assert text_of(migration) == f"import torch\nd = {new}\n"
     assert not migration.report.counts()["unsupported"]
+
+
+@pytest.mark.parametrize(
+    ("ruleset", "old", "new"),
+    [
+        ("npu", "torch.cuda.current_stream().cuda_stream", "torch.npu.current_stream().npu_stream"),
+        ("npu", "torch.distributed.Backend.NCCL", "torch.distributed.Backend.HCCL"),
+        ("npu", "torch.cuda.host_memory_stats_as_nested_dict()", "torch.npu.host_memory_stats_as_nested_dict()"),
+        ("cpu", "torch.distributed.Backend.NCCL", "torch.distributed.Backend.GLOO"),
+        ("cpu", "torch.cuda.BFloat16Tensor(2)", "torch.BFloat16Tensor(2)"),
+    ],
+)
+def test_names_that_the_other_rulesets_know(ruleset: str, old: str, new: str) -> None:
+    assert text_of(migrated(f"import torch\nx = {old}\n", ruleset)).endswith(f"x = {new}\n")
+
+
+@pytest.mark.parametrize("name", ["torch._C._cuda_getCurrentRawStream", "torch._C._cuda_isInBadFork"])
+def test_private_functions_need_a_person(name: str) -> None:
+    assert classes(migrated(f"import torch\nx = {name}(0)\n", "npu"), name) == ["needs-person private-functions"]
+
+
+@pytest.mark.parametrize("name", ["init", "ipc_collect", "reset_max_memory_allocated"])
+def test_what_raises_without_a_card_is_unsupported_on_the_processor(name: str) -> None:
+    migration = migrated(f"import torch\ntorch.cuda.{name}()\n", "cpu")
+    assert classes(migration, f"torch.cuda.{name}") == ["unsupported torch-cuda-unsupported"]
+
+
+@pytest.mark.parametrize("name", ["get_rng_state_all", "OutOfMemoryError", "amp.custom_fwd"])
+def test_what_torch_answers_without_a_card_is_kept_on_the_processor(name: str) -> None:
+    assert [hit.cls for _, hit in migrated(f"import torch\nx = torch.cuda.{name}\n", "cpu").report.hits()] == ["kept"]

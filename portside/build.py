@@ -1,10 +1,11 @@
 """From a plan to layer blobs: what is missing is fetched, pulled, or built; `built` makes images of them."""
 
 import os
+import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from portside import data
@@ -22,7 +23,7 @@ from portside.layers.raw import read
 from portside.layers.writer import write_layer
 from portside.parallel import run_all, thread_pool
 from portside.plan import CONVERTED, LayerPlan, Part, Plan, blob_of, expected_bytes, stage_of
-from portside.progress import human_bytes, live, say, step, transfer
+from portside.progress import Advance, human_bytes, live, say, step, transfer
 from portside.store import Store, files
 from portside.store.indexes import image_index
 from portside.store.layout import Blob
@@ -30,6 +31,9 @@ from portside.tree import FileRange, Tree
 
 PutContext = Callable[[Tree, Path], None]
 """Writes a tree of store files to a new folder for the engine, which only reads it."""
+
+_NUMBERS = re.compile(r"^#\d+ (\d+\.\d+ )?")
+"""In front of BuildKit's lines: the step, and its seconds."""
 
 
 def build(
@@ -138,6 +142,7 @@ class _Builder:
         self, plan: Plan, store: Store, engine: Engine, no_cache: bool, put_context: PutContext | None = None
     ) -> None:
         self.blobs: dict[str, Blob] = {}
+        self._jobs: dict[str, Future[None]] = {}
         self._temporary: list[str] = []
         self._plan = plan
         self._store = store
@@ -181,7 +186,7 @@ class _Builder:
         """Data parts beside each other and beside the run parts, which follow each other."""
         unmade = {part.key for part in missing}
         with thread_pool(max(2, os.cpu_count() or 1)) as pool:
-            jobs = {
+            self._jobs = {
                 part.key: pool.submit(self._bring_and_make, part, fetcher)
                 for part in missing
                 if part.kind != "run" and part.after not in unmade
@@ -189,24 +194,27 @@ class _Builder:
             for part in missing:
                 if part.kind == "run":
                     run_all(fetcher.jobs(part, self._plan), JOBS)
-                    self._wait(jobs, self._below(part))
+                    self._wait(self._below(part))
                     self._run(part)
-                elif part.key not in jobs:
-                    jobs[part.key] = pool.submit(self._bring_and_make, part, fetcher)
-            self._wait(jobs, missing)
+                elif part.key not in self._jobs:
+                    self._jobs[part.key] = pool.submit(self._bring_and_make, part, fetcher)
+            self._wait(missing)
 
     def _below(self, part: Part) -> list[Part]:
         parts = self._plan.parts()
         return parts[: parts.index(part)]
 
-    def _wait(self, jobs: Mapping[str, "Future[None]"], parts: Sequence[Part]) -> None:
+    def _wait(self, parts: Sequence[Part]) -> None:
         """Wait until these parts are there. What any other part failed with by then is raised too."""
         for part in parts:
-            if part.key in jobs:
-                jobs[part.key].result()
-        for job in jobs.values():
-            if job.done():
-                job.result()
+            if part.key in self._jobs:
+                self._jobs[part.key].result()
+        for error in self._failures():
+            raise error
+
+    def _failures(self) -> list[BaseException]:
+        """What data parts have failed with so far."""
+        return [error for job in self._jobs.values() if job.done() and (error := job.exception()) is not None]
 
     def _bring_and_make(self, part: Part, fetcher: Fetcher) -> None:
         run_all(fetcher.jobs(part, self._plan), JOBS)
@@ -233,8 +241,9 @@ class _Builder:
         # Two stores may build the same part at once in one engine: each has names of its own.
         tag = f"portside/build:{part.key[:12]}-{digest_of(str(self._store.home))[:6]}"
         parent_tag = f"{tag}-parent"
+        name = f"{part.layer}/{part.name}"
         with (
-            step(f"{part.layer}/{part.name} in {engine.describe().partition(',')[0]}") as note,
+            step(f"{name} in {engine.describe().partition(',')[0]}") as note,
             self._store.workspace() as folder,
         ):
             context = folder / "context"
@@ -251,18 +260,25 @@ class _Builder:
 
             def log(line: str) -> None:
                 lines.append(line)
-                note(line)
+                note(_NUMBERS.sub("", line))
+                # A wrong count in a patch is known in seconds: nobody waits for the packages to hear of it.
+                for error in self._failures():
+                    raise error
+
+            def loading(_: str, total: int | None) -> AbstractContextManager[Advance]:
+                return transfer(f"loading what {name} is built on", total)
 
             self._temporary += [tag, parent_tag]
             try:
-                engine.load(to_load(parent, self._store, [parent_tag]), transfer)
+                engine.load(to_load(parent, self._store, [parent_tag]), loading)
                 engine.build(ImageToBuild(context, dockerfile, tag, self._no_cache), log)
                 with engine.new_layers(tag, len(parent.layers)) as sources:
                     layer = canonicalise([read(source) for source in sources], self._index(part), part.epoch)
                     self._keep(part, layer)
-            except DamagedError:
-                raise
-            except PortsideError:
+            except PortsideError as error:
+                if isinstance(error, DamagedError) or error in self._failures():
+                    raise
+                error.problem = error.problem.replace(tag, name)
                 kept = self._store.home / "logs" / f"{self._plan.recipe.name}-{part.layer}-{part.name}.log"
                 kept.parent.mkdir(exist_ok=True)
                 kept.write_text("\n".join(lines) + "\n", encoding="utf-8")

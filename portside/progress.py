@@ -94,11 +94,12 @@ def live() -> Iterator[None]:
         expand=True,
     )
     transfers = Progress(
-        TextColumn("  {task.description}", markup=False, table_column=Column(max_width=50, no_wrap=True)),
-        BarColumn(),
-        DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
+        TextColumn("  {task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+        BarColumn(bar_width=16),
+        DownloadColumn(binary_units=True, table_column=Column(no_wrap=True)),
+        TransferSpeedColumn(table_column=Column(no_wrap=True)),
         console=console,
+        expand=True,
     )
     with Live(Group(steps, transfers), console=console, transient=True, refresh_per_second=8):
         _screen = _Screen(console, steps, transfers)

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -105,7 +105,7 @@ def _group_exists(group: int) -> bool:
     return True
 
 
-def indented(last: Sequence[str]) -> str:
+def indented(last: Iterable[str]) -> str:
     """The last lines of a command's output as part of an error."""
     return "\n".join(f"    {line}" for line in last)
 

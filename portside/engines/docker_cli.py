@@ -6,18 +6,21 @@ import subprocess
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from portside.engines.base import ImageToBuild
 from portside.engines.command import LAST_LINES, build_failed, indented, lines
 from portside.engines.endpoint import Endpoint, config_folder
-from portside.errors import EngineError, PortsideError
+from portside.errors import EngineError
 
 _VERSION = re.compile(r"^Docker version (\d+)\.(\d+)")
 _STEP = re.compile(r"^#(\d+) (\[.+)$")
-_STEP_ERROR = re.compile(r"^#(\d+) ERROR\b")
+_STEP_ERROR = re.compile(r"^#(\d+) ERROR:? ?(.*)$")
+_OUTPUT = re.compile(r"^#(\d+) \d+\.\d+(?: (.*))?$")
+"""A line that a step wrote, with its seconds in front."""
+_EXIT_CODE = re.compile(r"exit code: \d+$")
 _UNREACHABLE = re.compile(r"cannot connect to the docker daemon|error during connect", re.IGNORECASE)
 _KEPT = ("PATH", "HOME", "TMPDIR")
 """What the command may know of the person's environment."""
@@ -66,17 +69,26 @@ def build(cli: Cli, endpoint: Endpoint, image: ImageToBuild, log: Callable[[str]
     with _command_environment(endpoint, os.environ) as env, tempfile.TemporaryDirectory() as scratch:
         id_file = Path(scratch, "id")
         last: deque[str] = deque(maxlen=LAST_LINES)
+        said: dict[str, deque[str]] = {}
         steps: dict[str, str] = {}
         failed: str | None = None
-        for line in lines([str(cli.path), *_arguments(image, id_file)], env):
-            last.append(line)
-            log(line)
-            if step := _STEP.match(line):
-                steps.setdefault(step[1], step[2])
-            elif failed is None and (error := _STEP_ERROR.match(line)):
-                failed = steps.get(error[1])
+        with closing(lines([str(cli.path), *_arguments(image, id_file)], env)) as output:
+            for line in output:
+                last.append(line)
+                log(line)
+                if step := _STEP.match(line):
+                    steps.setdefault(step[1], step[2])
+                elif text := _OUTPUT.match(line):
+                    said.setdefault(text[1], deque(maxlen=LAST_LINES)).append(text[2] or "")
+                elif failed is None and (error := _STEP_ERROR.match(line)):
+                    failed = error[1]
+                    code = _EXIT_CODE.search(line)
+                    said.setdefault(failed, deque(maxlen=LAST_LINES)).append(code[0] if code else error[2])
         if not id_file.exists():
-            raise _failure(image, failed, list(last))
+            if any(_UNREACHABLE.search(line) for line in last):
+                problem = f"Docker stopped answering while {image.tag} was built:\n{indented(last)}"
+                raise EngineError(problem, "Look at its log.")
+            raise build_failed(image.tag, steps.get(failed or ""), list(said.get(failed or "", last)))
         return id_file.read_text().strip()
 
 
@@ -86,13 +98,6 @@ def _arguments(image: ImageToBuild, id_file: Path) -> list[str]:
     if image.no_cache:
         out.append("--no-cache")
     return [*out, str(image.context)]
-
-
-def _failure(image: ImageToBuild, instruction: str | None, last: list[str]) -> PortsideError:
-    if any(_UNREACHABLE.search(line) for line in last):
-        text = f"Docker stopped answering while {image.tag} was built:\n{indented(last)}"
-        return EngineError(text, "Look at its log.")
-    return build_failed(image.tag, instruction, last)
 
 
 @contextmanager

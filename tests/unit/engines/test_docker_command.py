@@ -84,15 +84,26 @@ def test_a_failure_tells_the_step_and_the_last_lines(tmp_path: Path) -> None:
     lines = [
         "#4 [env 1/2] FROM x",
         "#5 [env 2/2] RUN false",
+        "#5 sha256:b43fb7eef655",
         *(f"#5 0.1 line {n}" for n in range(50)),
-        "#5 ERROR: failed",
+        "#6 [other 1/1] RUN true",
+        "#6 0.1 of another step",
+        "#5 ERROR: executor failed running [/bin/sh -c false]: exit code: 1",
+        "------",
+        " > [env 2/2] RUN false:",
+        "executor failed running [/bin/sh -c false]: exit code: 1",
     ]
     script = "\n".join(f"echo '{line}'" for line in lines) + "\nexit 1"
     with pytest.raises(BuildError) as caught:
         _build(tmp_path, script, [])
     first, *rest = caught.value.problem.splitlines()
     assert "[env 2/2] RUN false" in first
-    assert len(rest) == 30 and rest[-1].strip() == "#5 ERROR: failed" and "line 20" not in caught.value.problem
+    assert [line.strip() for line in rest] == [*(f"line {n}" for n in range(21, 50)), "exit code: 1"]
+
+
+def test_a_failure_without_output_tells_what_docker_says(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match=r"(?s)last lines of its output.*failed to solve"):
+        _build(tmp_path, "echo 'error: failed to solve: no builder'; exit 1", [])
 
 
 def test_a_daemon_that_goes_away_is_no_fault_of_the_recipe(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from portside.config import Config
-from portside.errors import InputError, RecipeError
+from portside.errors import InputError, PortsideError, RecipeError
 from portside.inputs.pip_settings import read_pip_settings
 from portside.inputs.python.exact import artefact_of, parse_requirement
 from portside.inputs.python.index import Offer, indexes_and_links
@@ -65,11 +65,36 @@ def resolve_wheels(
     kept = {wheel.name: wheel for wheel in keep if update != "all" and wheel.name not in updated}
     wanted = [str(parse_requirement(text, KEY)) for text in requirements]
     with tempfile.TemporaryDirectory(prefix="portside-uv-") as folder:
-        packages = _Uv(Path(folder), config).compile(wanted, version, platform, list(kept.values()), base)
+        uv = _Uv(Path(folder), config, version, platform, base)
+        packages = _compile(uv, wanted, kept)
     artefacts = [
         _choose(package, kept.get(package["name"]), ranks, store) for package in packages if package["name"] not in base
     ]
     return sorted(artefacts, key=lambda artefact: artefact.name)
+
+
+def _compile(uv: "_Uv", wanted: Sequence[str], kept: Mapping[str, Artefact]) -> list[dict[str, Any]]:
+    """The resolved packages, at the versions of `kept` wherever nothing else has to change for it.
+
+    uv only prefers those versions, and turns one down where the first index that has the version lacks a wheel for the
+    target. So each that moved is asked for by itself, and stays if everything else is as it was or as it was kept.
+    """
+    pins = {name: wheel.version for name, wheel in kept.items()}
+    packages = uv.compile(wanted, pins, {})
+    fixed: dict[str, str] = {}
+    for package in packages:
+        name = package["name"]
+        if pins.get(name, package["version"]) == package["version"]:
+            continue
+        trial = {**fixed, name: pins[name]}
+        try:
+            found = uv.compile(wanted, pins, trial)
+        except PortsideError:
+            continue  # what is wanted now does not allow it
+        before = {row["name"]: row["version"] for row in packages}
+        if all(row["version"] in (pins.get(row["name"]), before.get(row["name"])) for row in found):
+            packages, fixed = found, trial
+    return packages
 
 
 def _choose(package: Mapping[str, Any], kept: Artefact | None, ranks: "Mapping[Tag, int]", store: "Store") -> Artefact:
@@ -102,35 +127,41 @@ class _Uv:
 
     folder: Path
     config: Config
+    version: str
+    platform: str
+    installed: Mapping[str, str]
 
     def compile(
-        self,
-        requirements: Sequence[str],
-        version: str,
-        platform: str,
-        keep: Sequence[Artefact],
-        installed: Mapping[str, str],
+        self, requirements: Sequence[str], preferred: Mapping[str, str], fixed: Mapping[str, str]
     ) -> list[dict[str, Any]]:
-        """The `packages` of the pylock.toml that uv writes."""
+        """The `packages` of the pylock.toml that uv writes. preferred, fixed: versions of packages, by name."""
         output = self.folder / "pylock.toml"
-        if keep:
-            # What uv finds in its output file it prefers; that is how pins stay.
-            pins = "".join(f'[[packages]]\nname = "{wheel.name}"\nversion = "{wheel.version}"\n' for wheel in keep)
+        output.unlink(missing_ok=True)
+        # What uv finds in its output file it prefers; that is how pins stay.
+        pins = "".join(
+            f'[[packages]]\nname = "{name}"\nversion = "{version}"\n'
+            for name, version in preferred.items()
+            if name not in fixed
+        )
+        if pins:
             output.write_text(f'lock-version = "1.0"\ncreated-by = "portside"\n{pins}', encoding="utf-8")
-        present, anything = self._stand_ins(installed)
+        constraints = self.folder / "constraints.txt"
+        constraints.write_text("".join(f"{name}==={version}\n" for name, version in fixed.items()), encoding="utf-8")
+        present, anything = self._stand_ins()
         source = self.folder / "requirements.in"
         source.write_text("\n".join([*requirements, *present]) + "\n", encoding="utf-8")
         excluded = self.folder / "excludes.txt"
         excluded.write_text("".join(f"{name}\n" for name in anything), encoding="utf-8")
         arguments = [str(source), "--output-file", str(output), "--excludes", str(excluded)]
-        arguments += ["--python-version", version, "--python-platform", platform, "--python", sys.executable]
+        arguments += ["--constraints", str(constraints), "--python", sys.executable]
+        arguments += ["--python-version", self.version, "--python-platform", self.platform]
         run = self._run([*arguments, "--format", "pylock.toml", "--only-binary", ":all:"])
         if run.returncode != 0:
-            raise _failure(run.stderr, installed)
+            raise _failure(run.stderr, self.installed)
         packages: list[dict[str, Any]] = tomllib.loads(output.read_text(encoding="utf-8")).get("packages", [])
         return packages
 
-    def _stand_ins(self, installed: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    def _stand_ins(self) -> tuple[list[str], list[str]]:
         """Requirements on wheels without content or needs that stand for the installed packages.
 
         The second list: names whose versions say nothing, to be left out of every package's needs.
@@ -139,7 +170,7 @@ class _Uv:
 
         requirements: list[str] = []
         anything: list[str] = []
-        for name, number in sorted(installed.items()):
+        for name, number in sorted(self.installed.items()):
             try:
                 version = str(Version(number))
             except InvalidVersion:

@@ -134,6 +134,32 @@ def test_what_is_locked_stays_until_it_is_named(tmp_path: Path, config: Config) 
     assert [a.version for a in everything] == ["1.5", "1.5"]
 
 
+def index(folder: Path, *wheels: Path) -> str:
+    """A simple index (PEP 503) in a folder; gives its URL."""
+    for path in wheels:
+        page = folder / path.name.partition("-")[0] / "index.html"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        with page.open("a") as text:
+            text.write(f'<a href="{path.as_uri()}#sha256={digest(path)}">{path.name}</a>\n')
+    return folder.as_uri()
+
+
+def test_what_is_locked_stays_where_another_index_has_it_for_other_machines(tmp_path: Path, config: Config) -> None:
+    """uv prefers a locked version, and turns it down if the first index that has it lacks a wheel for the target."""
+    links = tmp_path / "links"
+    locked = wheel(links, "one", "2.0", tag="cp37-abi3-manylinux1_x86_64")
+    second = wheel(links, "two", "1.0")
+    other = wheel(tmp_path / "other", "one", "2.0", tag="cp312-cp312-manylinux1_x86_64")
+    last = index(tmp_path / "last", locked, wheel(links, "one", "1.0"), second, wheel(links, "two", "2.0", "one<2"))
+    mirrors = Mirrors(pypi=(last, index(tmp_path / "first", other)))
+    both = Config(home=config.home, mirrors=mirrors)
+    keep = [artefact(locked), artefact(second)]
+    assert resolve(both, "one", "two", keep=keep) == keep
+    # What has to move for it still does.
+    assert [a.version for a in resolve(both, "one", "two>1", keep=keep)] == ["1.0", "2.0"]
+    assert [a.version for a in resolve(both, "two", "one", keep=keep, update=["two"])] == ["1.0", "2.0"]
+
+
 def test_a_locked_file_stays_when_a_better_one_of_its_version_appears(tmp_path: Path, config: Config) -> None:
     links = tmp_path / "links"
     keep = [artefact(wheel(links, "one", "1.0", tag="cp311-cp311-manylinux1_x86_64"))]

@@ -5,7 +5,9 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-Use = Literal["device", "backend", "key", "table", "path", "message", "attribute", "flag", "docstring", "unknown"]
+Use = Literal[
+    "device", "question", "backend", "key", "table", "path", "message", "attribute", "flag", "docstring", "unknown"
+]
 
 _DEVICE = re.compile(
     r"(?i)(?:^|_)(?:dev|devs|devices?|device_?(?:type|name|str|string|id|ids|map|list|index)s?|map_location|"
@@ -96,11 +98,23 @@ def use_of(node: ast.expr, parents: Sequence[ast.AST]) -> Use:
     for parent in reversed(parents):
         use = _step(inner, parent)
         if use is not None:
-            return use
+            return "question" if use == "device" and _asks(parents) else use
         if isinstance(parent, ast.stmt):
             break
         inner = parent
     return "unknown"
+
+
+def _asks(parents: Sequence[ast.AST]) -> bool:
+    """Whether the innermost parents compare with the literal as it is; an assertion does not ask."""
+    for parent in reversed(parents):
+        if isinstance(parent, ast.Call):
+            return isinstance(parent.func, ast.Attribute) and parent.func.attr in _TEXT_METHODS
+        if isinstance(parent, ast.Compare | ast.Match):
+            return not any(isinstance(outer, ast.Assert) for outer in parents)
+        if not isinstance(parent, ast.List | ast.Tuple | ast.Set):
+            return False
+    return False
 
 
 def _step(inner: ast.AST, parent: ast.AST) -> Use | None:

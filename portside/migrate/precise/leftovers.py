@@ -14,6 +14,7 @@ KEPT = {
     "text": RuleInfo("text kept", "a text that merely contains the word is no device"),
     "path": RuleInfo("file name kept", "the file keeps its name, so a path or URL to it does as well"),
     "key": RuleInfo("key kept", "checkpoints and dictionaries that exist have this key"),
+    "question": RuleInfo("comparison kept", "it asks whether there is a card, and what follows is for one"),
     "flag": RuleInfo("command-line flag kept", "people and scripts pass it"),
     "identifier": RuleInfo("identifier kept", "a name that merely contains the word is the code's own"),
     "own-attribute": RuleInfo("attribute kept", "it is an option of that name and no method"),

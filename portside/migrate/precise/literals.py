@@ -98,6 +98,9 @@ def _device(
 ) -> bool:
     if use in ("key", "path", "flag", "message"):
         return False
+    if use == "question" and target.to == "cpu":
+        visitor.add(Found(token.start, token.end, "kept", "question", name))
+        return True
     at = token.body_start
     note = f"If this text is a device, write {target.to!r} by hand."
     if use == "table" or (use in ("unknown", "attribute", "backend") and index is None):
@@ -164,7 +167,7 @@ def _formatted(visitor: Visitor, node: ast.Constant, token: Token, target: Targe
 def _backend(visitor: Visitor, token: Token, target: Target, value: str, use: Use) -> bool:
     if use in ("key", "path", "flag", "message"):
         return False
-    if use in ("unknown", "attribute", "device", "table"):
+    if use in ("unknown", "attribute", "device", "question", "table"):
         note = f"If this text is a backend, write {target.to!r} by hand."
         visitor.add(Found(token.start, token.end, "needs-person", target.rule, value, note=note))
         return True

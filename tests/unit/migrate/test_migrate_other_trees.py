@@ -144,3 +144,34 @@ def test_what_raises_without_a_card_is_unsupported_on_the_processor(name: str) -
 @pytest.mark.parametrize("name", ["get_rng_state_all", "OutOfMemoryError", "amp.custom_fwd"])
 def test_what_torch_answers_without_a_card_is_kept_on_the_processor(name: str) -> None:
     assert [hit.cls for _, hit in migrated(f"import torch\nx = torch.cuda.{name}\n", "cpu").report.hits()] == ["kept"]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        'if device.type == "cuda": torch.cuda.set_device(device)',
+        'if device.type in ("cuda", "xpu"): torch.cuda.synchronize()',
+        'if str(device).startswith("cuda"): torch.cuda.synchronize()',
+        'if "cuda" in str(device): torch.cuda.synchronize()',
+        'fast = device != "cuda:0"',
+    ],
+)
+def test_whether_a_device_is_a_card_stays_a_question_where_there_is_none(question: str) -> None:
+    """The code behind it is for a card, and would run on the processor."""
+    migration = migrated(f"import torch\n{question}\n", "cpu")
+    assert text_of(migration) == f"import torch\n{question}\n"
+    assert "kept question" in [f"{hit.cls} {hit.rule}" for _, hit in migration.report.hits()]
+    assert '"mlu' in text_of(migrated(f"import torch\n{question}\n"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('assert device.type == "cuda"', 'assert device.type == "cpu"'),
+        ('device = "cuda" if card else "cpu"', 'device = "cpu" if card else "cpu"'),
+        ('if "cuda:" + str(i) != last_device: pass', 'if "cpu" != last_device: pass'),
+        ('if "cuda:{}".format(i) != last_device: pass', 'if "cpu" != last_device: pass'),
+    ],
+)
+def test_what_says_where_something_is_becomes_the_processor(old: str, new: str) -> None:
+    assert text_of(migrated(old + "\n", "cpu")) == new + "\n"

@@ -114,7 +114,7 @@ def render(c: Context, recipe: str, output: str | None = None) -> None:
 @portside_task(
     help={
         "recipe": RECIPE,
-        "layer": f"the last layer to build: {LAYER}",
+        "layer": f"the last layer to build: {LAYER}; default: weights",
         "offline": "use only what is on this machine",
         "no-cache": "build every layer again, and read the whole base",
         "no-pull": NO_PULL,
@@ -157,7 +157,7 @@ def build(
         show(report)
 
 
-@portside_task(help={"recipe": RECIPE, "layer": f"only this layer: {LAYER}", "engine": ENGINE})
+@portside_task(help={"recipe": RECIPE, "layer": f"only this layer: {LAYER}; default: all", "engine": ENGINE})
 def check(c: Context, recipe: str, layer: str | None = None, engine: str | None = None) -> None:
     """testinfra against a container of each layer: what is in it is what the lock says.
 
@@ -175,7 +175,7 @@ def check(c: Context, recipe: str, layer: str | None = None, engine: str | None 
     iterable=["mount", "port", "env"],
     help={
         "recipe": RECIPE,
-        "layer": f"the image to run: {LAYER}",
+        "layer": f"the image to run: {LAYER}; default: weights",
         "target": "one of the recipe's run targets",
         "command": "a shell line instead of the recipe's command; default without one: a shell",
         "devices": "cards: 0,1 or 0-3 or all or none; default: as many as the target needs",
@@ -184,7 +184,7 @@ def check(c: Context, recipe: str, layer: str | None = None, engine: str | None 
         "env": "NAME=VALUE; may be repeated",
         "network": "none, bridge, host or a network's name; default: none, bridge where ports are published",
         "user": "a user of the image or UID[:GID]",
-        "weights": "baked (in the image) or mount (read-only from the store, on the migrated layer's image)",
+        "weights": "baked (default; in the image) or mount (read-only from the store, on the migrated layer's image)",
         "detach": "run in the background",
         "recreate": "remove a container of this name first",
         "dry-run": "print the equivalent `docker run` or `podman run` and start nothing",
@@ -266,9 +266,9 @@ def inspect(c: Context, recipe: str, json: bool = False) -> None:
 @portside_task(
     help={
         "source": "folder with the code to migrate; it is not changed",
-        "ruleset": "mlu, npu, cpu, or a path to a ruleset (.yaml)",
+        "ruleset": "mlu (default), npu, cpu, or a path to a ruleset (.yaml)",
         "output": "a new or empty folder for the migrated tree and its reports",
-        "mode": "precise (token and import aware) or vendor (as torch_gpu2mlu.py, line by line)",
+        "mode": "precise (default; token and import aware) or vendor (as torch_gpu2mlu.py, line by line)",
         "strict": "vendor mode: also CUDA, gpu and GPU",
         "json": JSON,
     }

@@ -93,7 +93,7 @@ def load(c: Context, archive: str, engine: str | None = None) -> None:
     help={
         "recipe": RECIPE,
         "output": "the file to write; .tar.gz, .tgz or .tar.zst compress it",
-        "layer": f"the image to save: {LAYER}",
+        "layer": f"the image to save: {LAYER}; default: weights",
         "force": "replace the file if it exists",
     }
 )
@@ -122,7 +122,7 @@ def save(c: Context, recipe: str, output: str, layer: str = "weights", force: bo
 @portside_task(
     help={
         "yes": "remove it; without this, only say what would be removed",
-        "days": "how long partial transfers, refused inputs and logs are kept",
+        "days": "how long partial transfers, refused inputs and logs are kept; default: 7",
         "json": JSON,
     }
 )

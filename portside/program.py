@@ -77,8 +77,10 @@ class Portside(Program):
         tasks = sorted(self.parser.contexts)
         task = context.name if context else None
         if context is None or task is None:
-            what = "option" if word.startswith("-") else "task"
-            usage_error(f"no {what} '{word}'", f"{did_you_mean(word, tasks)}The tasks are {', '.join(tasks)}.")
+            if word.startswith("-"):
+                hint = f"What a task is told comes after the task: invoke TASK {word} …; all tasks: invoke --list"
+                usage_error(f"no option '{word}' in front of the tasks", hint)
+            usage_error(f"no task '{word}'", f"{did_you_mean(word, tasks)}The tasks are {', '.join(tasks)}.")
         if word.startswith("-"):
             hint = did_you_mean(word.partition("=")[0], context.flag_names())
             usage_error(f"{task} has no option {word}", hint + self._hint(task))

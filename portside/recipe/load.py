@@ -99,6 +99,8 @@ def check_name(name: str) -> str:
 
 def load_recipe(root: Path, name: str) -> Recipe:
     """Load and validate `root`/recipes/NAME.yaml. Raises RecipeError."""
+    if (meant := Path(name).stem.lower()) != name and meant in find_recipes(root):
+        raise RecipeError(f"not a recipe's name: {name!r}", f"Did you mean '{meant}'?")
     check_name(name)
     chain = _merged(root, name, ())
     values, places = chain[-1].values, chain[-1].places

@@ -268,7 +268,7 @@ class Target(Model):
     description: Plain = Field(description="one line for people")
     command: ShellLine = Field(description="a shell line")
     env: dict[Variable, Plain] = Field({}, description="environment variables of this target's containers")
-    workdir: Absolute | None = Field(None, description="default: the run's workdir")
+    workdir: Absolute | None = Field(None, description="absolute path in the image; default: the run's workdir")
     ports: dict[Name, Port] = Field(
         {},
         description="names for the ports that the command listens on, reachable from the host's loopback",
@@ -291,7 +291,7 @@ class Run(Model):
     """What `run-container` starts."""
 
     command: ShellLine | None = Field(None, description="what it starts by default; default: a shell")
-    workdir: Absolute | None = Field(None, description="default: the workspace")
+    workdir: Absolute | None = Field(None, description="absolute path in the image; default: the workspace")
     targets: dict[Name, Target] = Field({}, description="named commands with what each of them needs")
 
 
@@ -322,7 +322,8 @@ class RecipeModel(Model):
     extends: RecipeName | None = Field(
         None,
         description="another recipe that this one builds on: mappings are merged, lists are appended to its lists, "
-        "everything else, and `base`, replaces what it says, and `null` drops it",
+        "everything else, and `base`, replaces what it says, and `null` drops it; the workspace keeps the name of the "
+        "lowest recipe, so that layers are shared",
     )
     base: Base
     accelerator: Accelerator

@@ -67,6 +67,11 @@ def container_spec(
     """
     if layer not in LAYERS:
         raise RecipeError(f"no layer '{layer}'", f"The layers are {', '.join(LAYERS)}.")
+    if weights and layer not in ("migrated", "weights"):
+        raise RecipeError(
+            f"--weights mount puts the weights on the migrated layer's image, not on {layer}'s",
+            "Leave out --layer or --weights.",
+        )
     host = host or Host.here()
     lacking = noted(warn) if dry_run else refuse
     chosen = _target(recipe, target)

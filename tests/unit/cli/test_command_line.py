@@ -53,6 +53,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         (["run-container", "--mount", "--recipe", "minilm"], ["--mount needs a value"]),
         (["buid"], ["no task 'buid'", "Did you mean 'build'?"]),
         (["--foo"], ["no option '--foo'"]),
+        (["--recipe", "minilm", "build"], ["no option '--recipe'", "comes after the task: invoke TASK --recipe …"]),
         (["build", "--recipe"], ["build: --recipe needs a value"]),
         (["plan", "--json=5", "--recipe", "minilm"], ["plan does not take '5'"]),
         (["help", "nosuch"], ["no task 'nosuch'"]),

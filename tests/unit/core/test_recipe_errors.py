@@ -162,6 +162,14 @@ def test_names_of_recipes(tmp_path: Path, name: str) -> None:
         load_recipe(tmp_path, name)
 
 
+@pytest.mark.parametrize("name", ["minilm.yaml", "recipes/minilm.yaml", "./recipes/minilm", "MiniLM", "minilm.lock"])
+def test_a_path_in_place_of_a_name(tmp_path: Path, name: str) -> None:
+    write(tmp_path, GOOD, "minilm")
+    with pytest.raises(RecipeError, match="not a recipe's name") as caught:
+        load_recipe(tmp_path, name)
+    assert str(caught.value.solution).startswith("Did you mean 'minilm'?")
+
+
 def test_unknown_recipe_suggests_the_nearest(tmp_path: Path) -> None:
     write(tmp_path, GOOD, "minilm")
     with pytest.raises(RecipeError, match="Did you mean 'minilm'"):

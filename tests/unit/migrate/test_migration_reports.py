@@ -3,13 +3,14 @@
 import json
 import random
 import re
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from portside.migrate import migrate
 from portside.migrate.compare import compare
-from portside.migrate.report import PatchHit, Report, to_data, to_html, to_json, to_markdown
+from portside.migrate.report import PatchHit, Report, to_data, to_html, to_json, to_lines, to_markdown
 from portside.migrate.report.diff import rows, split_lines
 from portside.migrate.rulesets import load
 from portside.tree import Tree, file_entry
@@ -29,6 +30,13 @@ SOURCE = Tree(
 def migrated() -> tuple[Tree, Report]:
     migration = migrate(SOURCE, load("mlu"), "precise")
     return migration.tree, migration.report
+
+
+def test_the_lines_for_a_terminal_count_every_kind_of_file() -> None:
+    source = Tree([file_entry("a.py", b"x.cuda()\n"), file_entry("run.sh", b"export CUDA_VISIBLE_DEVICES=0\n")])
+    first, last = to_lines(migrate(source, load("mlu"), "precise").report, Path("out"))
+    assert first == "3 edits in 2 of 2 files (1 Python), 0 kept, 0 unsupported, 0 for a person"
+    assert last == "Written to out; open out/report.html to review it"
 
 
 def test_json_schema() -> None:

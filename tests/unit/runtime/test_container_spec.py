@@ -199,6 +199,13 @@ def test_weights_from_the_store_go_on_the_migrated_layer(tmp_path: Path) -> None
     assert weights[0] in spec.mounts
 
 
+@pytest.mark.parametrize("layer", ["env", "sources"])
+def test_weights_from_the_store_are_not_for_the_layers_below(tmp_path: Path, layer: str) -> None:
+    weights = (Mount("/store/mounts/abc", "/workspace/glm/weights/glm", read_only=True),)
+    with pytest.raises(RecipeError, match=f"migrated layer's image, not on {layer}'s"):
+        spec_of(fake_host(tmp_path), layer=layer, weights=weights)
+
+
 def test_a_target_brings_its_command_ports_and_devices(tmp_path: Path) -> None:
     recipe = make_recipe(run=TARGETS)
     spec = spec_of(sixteen(tmp_path), recipe=recipe, command=None, target="web")

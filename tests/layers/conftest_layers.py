@@ -1,10 +1,23 @@
 """What every layer's checks share: the expectations, and how to list a folder of a container with its hashes."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+DISTRIBUTIONS = """
+import json
+try:
+    from importlib.metadata import distributions
+    rows = [[d.metadata["Name"], d.version, str(d.locate_file(""))] for d in distributions()]
+except ImportError:  # before Python 3.8
+    import pkg_resources
+    rows = [[d.project_name, d.version, d.location] for d in pkg_resources.working_set]
+print(json.dumps(rows))
+"""
+"""Lists the Python packages; for the container's own Python, which may be as old as a vendor's image."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -15,6 +28,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def expected(request: pytest.FixtureRequest) -> dict[str, Any]:
     value: dict[str, Any] = json.loads(Path(request.config.getoption("--expected")).read_text(encoding="utf-8"))
     return value
+
+
+def distributions(host: Any) -> dict[str, tuple[str, str]]:
+    """The container's Python packages: normalised name -> version and place."""
+    found = host.run("python3 -c %s", DISTRIBUTIONS)
+    assert found.rc == 0, found.stderr
+    rows = json.loads(found.stdout)
+    return {normalised(name): (version, place) for name, version, place in rows}
+
+
+def normalised(name: str) -> str:
+    """PEP 503."""
+    return re.sub("[-_.]+", "-", name).lower()
 
 
 def listing(host: Any, folder: str) -> dict[str, list[Any]]:

@@ -1,13 +1,8 @@
 """env: every locked package at its version, and nothing else."""
 
-import json
 from typing import Any
 
-DISTRIBUTIONS = """
-import importlib.metadata as m, json, re
-print(json.dumps([[re.sub('[-_.]+', '-', d.metadata['Name']).lower(), d.version, str(d.locate_file(''))]
-                  for d in m.distributions()]))
-"""
+from conftest_layers import distributions
 
 
 def test_debian_packages_are_the_locked_ones(host: Any, expected: dict[str, Any]) -> None:
@@ -30,10 +25,9 @@ def test_dpkg_finds_nothing_broken(host: Any, expected: dict[str, Any]) -> None:
 def test_python_packages_are_the_locked_wheels(host: Any, expected: dict[str, Any]) -> None:
     if expected["wheels"] is None:
         return
-    found = host.run("python3 -c %s", DISTRIBUTIONS)
-    assert found.rc == 0, found.stderr
+    found = distributions(host)
     # What stands in /usr/lib came with a .deb, and those are checked above.
-    rows = {name: version for name, version, place in json.loads(found.stdout) if not place.startswith("/usr/lib/")}
+    rows = {name: version for name, (version, place) in found.items() if not place.startswith("/usr/lib/")}
     if expected["foreign"]:
         rows = {name: version for name, version in rows.items() if name in expected["wheels"]}
     assert rows == expected["wheels"]

@@ -1,0 +1,51 @@
+"""What the layers' checks run in a container has to run on the Python of a vendor's image, 3.7 in the tutorial's."""
+
+import ast
+import importlib.metadata
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+LAYERS = Path(__file__).parents[2] / "layers"
+SHARED = runpy.run_path(str(LAYERS / "conftest_layers.py"))
+OLD_PYTHON = "import sys; sys.modules['importlib.metadata'] = None\n"
+PKG_RESOURCES = """
+class Distribution: project_name, version, location = "Odd_Thing.X", "1.2+mlu", "/torch"
+working_set = [Distribution]
+"""
+
+
+def programs() -> list[str]:
+    found = []
+    for path in sorted(LAYERS.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and "\nimport " in node.value:
+                found.append(node.value)
+    return found
+
+
+@pytest.mark.parametrize("program", programs())
+def test_their_syntax(program: str) -> None:
+    ast.parse(program, feature_version=(3, 7))
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_python_packages_with_and_without_importlib_metadata(old: bool, tmp_path: Path) -> None:
+    (tmp_path / "pkg_resources.py").write_text(PKG_RESOURCES)
+
+    def run(command: str, program: str) -> Any:
+        assert command == "python3 -c %s"
+        argv = [sys.executable, "-c", (OLD_PYTHON if old else "") + program]
+        done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path)
+        return SimpleNamespace(rc=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+    found = SHARED["distributions"](SimpleNamespace(run=run))
+    if old:
+        assert found == {"odd-thing-x": ("1.2+mlu", "/torch")}
+    else:
+        assert found["pytest"][0] == importlib.metadata.version("pytest")

@@ -3,18 +3,33 @@
 import os
 import shutil
 import signal
+import subprocess
 
+import pytest
 from bootstrap_machine import Machine
 
 
 def test_first_call_sets_up_and_runs_invoke_in_the_root(machine: Machine) -> None:
     done = machine.run("plan", "--recipe", "a b", PYTHONDONTWRITEBYTECODE="1")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"folder: {machine.clone}\narguments: plan --recipe a b\nbyte code: written\n"
+    assert done.stdout == f"folder: {machine.clone}\narguments: plan --recipe a b\nsettings of Python: PYTHONUTF8=1\n"
     assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["portside"] * 2
     assert "making the virtual environment" in done.stderr
     assert "requirements/run.txt" in done.stderr
     assert machine.calls() == ["venv", "pip requirements/run.txt"]
+
+
+def test_the_callers_settings_of_python_and_cd_do_not_matter(machine: Machine) -> None:
+    """With PYTHONSAFEPATH portside would not be found, with CDPATH `cd` may go elsewhere and prints where it went."""
+    (machine.folder / "elsewhere" / "scripts").mkdir(parents=True)
+    names = ("PYTHONSAFEPATH", "PYTHONPATH", "PYTHONHOME", "PYTHONOPTIMIZE", "PYTHONWARNINGS", "PYTHONIOENCODING")
+    settings = {name: "1" for name in names} | {"PYTHONUTF8": "0", "CDPATH": str(machine.folder / "elsewhere")}
+    environment = machine.environment(**settings)
+    done = subprocess.run(
+        ["scripts/invoke", "plan"], cwd=machine.clone, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"folder: {machine.clone}\narguments: plan\nsettings of Python: PYTHONUTF8=1\n"
 
 
 def test_second_call_only_looks(machine: Machine) -> None:
@@ -63,6 +78,12 @@ def test_failed_set_up_shows_why_and_is_done_again(machine: Machine) -> None:
     assert "DO NOT MATCH THE HASHES" in done.stderr
     machine.mark("pip-fails", on=False)
     assert machine.run("plan").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON"])
+def test_pip_installs_here_wherever_else_it_is_set_to(machine: Machine, name: str) -> None:
+    done = machine.run("plan", **{name: "1"})
+    assert done.returncode == 0, done.stderr
 
 
 def test_many_at_once_set_up_once(machine: Machine) -> None:

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import io
 import json
 import logging
 import os
@@ -56,10 +57,9 @@ def portside_task(**options: Any) -> Callable[[Callable[..., Any]], Any]:
             except KeyboardInterrupt:
                 print("\ninterrupted; the next run continues from here", file=sys.stderr)
                 leave(130)
-            except BrokenPipeError:
-                if stdout_is_open():
-                    raise
-                closed()
+            except OSError:
+                leave_if_stdout_fails()
+                raise
 
         return task(run, **({"auto_shortflags": False, "positional": []} | options))
 
@@ -90,18 +90,39 @@ def usage_error(problem: str, solution: str) -> NoReturn:
     raise Exit(code=error.exit_code)
 
 
-def stdout_is_open() -> bool:
+def set_up_streams() -> None:
+    """Let streams that the caller closed lead nowhere, and let stdout keep what cannot be written.
+
+    Otherwise the next file that is opened gets such a number, and what we or a child print ends up in it. With
+    PYTHONUNBUFFERED set, nobody could tell afterwards that it was stdout which failed.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free is this one
+    sys.stdin = sys.stdin or os.fdopen(0, encoding="utf-8")
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8")
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8")
+    elif isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.write_through:
+        sys.stdout = os.fdopen(1, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, closefd=False)
+
+
+def leave_if_stdout_fails() -> None:
+    """End the process if stdout does not take what was printed.
+
+    If who reads it (`| head -1`) has seen enough, it ends as a program that SIGPIPE kills; else it says why.
+    """
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        return False
-    return True
-
-
-def closed() -> NoReturn:
-    """End as a program ends that SIGPIPE kills: who read our output (`| head -1`) has seen enough."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    leave(128 + signal.SIGPIPE)
+    except OSError as error:
+        code = 128 + signal.SIGPIPE
+        if not isinstance(error, BrokenPipeError):
+            print(f"error: stdout cannot be written: {error.strerror}", file=sys.stderr)
+            code = 1
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        leave(code)
 
 
 def leave(code: int) -> NoReturn:

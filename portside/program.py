@@ -15,7 +15,7 @@ from invoke.parser.context import ParserContext
 from invoke.program import Program
 from invoke.util import helpline
 
-from portside.cli import ROOT, closed, example, required, usage_error
+from portside.cli import ROOT, example, leave_if_stdout_fails, required, set_up_streams, usage_error
 from portside.errors import did_you_mean
 
 _UNKNOWN = re.compile(r"No idea what (['\"])(.*)\1 is!", re.DOTALL)
@@ -136,8 +136,8 @@ def _shown(argument: Argument) -> str:
 
 def main() -> None:
     """Run the program on the arguments of this process."""
+    set_up_streams()
     try:
         Portside().run()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        closed()
+    finally:
+        leave_if_stdout_fails()

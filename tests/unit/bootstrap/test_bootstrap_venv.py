@@ -23,7 +23,7 @@ def test_the_callers_settings_of_python_and_cd_do_not_matter(machine: Machine) -
     """With PYTHONSAFEPATH portside would not be found, with CDPATH `cd` may go elsewhere and prints where it went."""
     (machine.folder / "elsewhere" / "scripts").mkdir(parents=True)
     names = ("PYTHONSAFEPATH", "PYTHONPATH", "PYTHONHOME", "PYTHONOPTIMIZE", "PYTHONWARNINGS", "PYTHONIOENCODING")
-    settings = {name: "1" for name in names} | {"PYTHONUTF8": "0", "CDPATH": str(machine.folder / "elsewhere")}
+    settings = dict.fromkeys(names, "1") | {"PYTHONUTF8": "0", "CDPATH": str(machine.folder / "elsewhere")}
     environment = machine.environment(**settings)
     done = subprocess.run(
         ["scripts/invoke", "plan"], cwd=machine.clone, env=environment, capture_output=True, text=True, check=False

@@ -128,3 +128,25 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
             command, cwd=ROOT, env=environment, stdout=closed, stderr=subprocess.PIPE, text=True, check=False
         )
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize(("words", "code"), [("recipes", 0), ("inspect --recipe nothing", 2)])
+def test_a_stream_that_the_caller_closed_is_no_error(tmp_path: Path, number: int, words: str, code: int) -> None:
+    """Nor does a file of the store get its number: what is printed would go there."""
+    environment = os.environ | {"PORTSIDE_HOME": str(tmp_path)}
+    command = f'exec "$0" -m portside {words} {number}<&-'
+    done = subprocess.run(["sh", "-c", command, sys.executable], cwd=ROOT, env=environment, capture_output=True)
+    assert done.returncode == code, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert bool(done.stderr) == (code != 0 and number != 2)
+    assert bool(done.stdout) == (code == 0 and number != 1)
+
+
+@pytest.mark.parametrize("words", ["recipes", "--list", "help build"])
+def test_a_stream_that_takes_no_more_is_told(tmp_path: Path, words: str) -> None:
+    environment = os.environ | {"PORTSIDE_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "portside", *words.split()]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, "error: stdout cannot be written: No space left on device\n")

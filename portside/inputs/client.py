@@ -5,6 +5,8 @@ import functools
 import os
 import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from portside.errors import RecipeError
@@ -34,13 +36,29 @@ def _client(cert: str | None, trusted_hosts: tuple[str, ...], proxies: tuple[str
 
     del proxies  # part of the cache's key: the client reads them from the environment by itself
     unverified = {f"https://{host}": httpx.HTTPTransport(verify=False) for host in trusted_hosts}
-    return httpx.Client(
-        verify=tls_context(cert),
-        mounts=unverified,
-        follow_redirects=True,
-        timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-        headers={"User-Agent": "portside", "Accept-Encoding": "identity"},
-    )
+    verify = tls_context(cert)
+    with usable_proxies():
+        return httpx.Client(
+            verify=verify,
+            mounts=unverified,
+            follow_redirects=True,
+            timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+            headers={"User-Agent": "portside", "Accept-Encoding": "identity"},
+        )
+
+
+@contextmanager
+def usable_proxies() -> Iterator[None]:
+    """Around the making of a client: raises RecipeError where the environment's proxies are of no use to httpx."""
+    import httpx
+
+    try:
+        yield
+    except (ImportError, ValueError, httpx.InvalidURL):
+        raise RecipeError(
+            "the environment names a proxy that Portside cannot use: look at ALL_PROXY, HTTPS_PROXY and HTTP_PROXY",
+            "Name it as http://HOST:PORT (most SOCKS proxies listen for HTTP too), or unset the variable.",
+        ) from None
 
 
 def tls_context(cert: str | None) -> ssl.SSLContext:

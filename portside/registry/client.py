@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from portside.canonical import sha256_hex
 from portside.errors import RegistryError
-from portside.inputs.client import CONNECT_SECONDS, READ_SECONDS, is_lasting, tls_context
+from portside.inputs.client import CONNECT_SECONDS, READ_SECONDS, is_lasting, tls_context, usable_proxies
 from portside.inputs.pip_settings import read_pip_settings
 from portside.oci import MANIFEST
 from portside.registry.auth import Authorizer, refused
@@ -73,13 +73,15 @@ class Client:
         self.sent = 0
         self.received = 0
         self._base: str | None = None
-        self._http = httpx.Client(
-            verify=_certificates(repository.host),
-            # A proxy could not reach what listens on this machine's loopback.
-            trust_env=not is_loopback(repository.host),
-            timeout=httpx.Timeout(READ_SECONDS, connect=connect_seconds),
-            headers={"User-Agent": "portside", "Accept-Encoding": "identity"},
-        )
+        verify = _certificates(repository.host)
+        with usable_proxies():
+            self._http = httpx.Client(
+                verify=verify,
+                # A proxy could not reach what listens on this machine's loopback.
+                trust_env=not is_loopback(repository.host),
+                timeout=httpx.Timeout(READ_SECONDS, connect=connect_seconds),
+                headers={"User-Agent": "portside", "Accept-Encoding": "identity"},
+            )
         self._auth = Authorizer(repository, self._http.send)
 
     def __enter__(self) -> "Client":

@@ -1,6 +1,6 @@
 """Property tests: the same examples in every run, and nothing that depends on how busy the machine is.
 
-git: nothing of the machine's or the person's settings, and nothing of a hook that runs the tests.
+git: nothing of the machine's or the person's settings, and nothing of a hook that runs the tests. No proxies.
 """
 
 import os
@@ -17,10 +17,11 @@ settings.load_profile("portside")
 
 
 @pytest.fixture(autouse=True, scope="session")
-def nobodys_git() -> Iterator[None]:
+def nobodys_surroundings() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("GIT_")]:
-            patch.delenv(name)
+        for name in list(os.environ):
+            if name.startswith("GIT_") or name.lower().endswith("_proxy"):
+                patch.delenv(name)
         patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
         yield

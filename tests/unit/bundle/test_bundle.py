@@ -99,11 +99,12 @@ def archive(here: Place, name: str, tmp_path: Path) -> Path:
     return tmp_path / "child.bundle"
 
 
-def recipe_files(root: Path) -> dict[str, tuple[bytes, int]]:
+def recipe_files(root: Path) -> dict[str, tuple[bytes, bool]]:
+    """What is in the files of the recipes, and which are programs: all else of a mode is the umask's."""
     found = {}
     for path in sorted((root / "recipes").rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
-            found[str(path.relative_to(root))] = (path.read_bytes(), path.stat().st_mode & 0o777)
+            found[str(path.relative_to(root))] = (path.read_bytes(), bool(path.stat().st_mode & 0o100))
     return found
 
 
@@ -113,7 +114,7 @@ def test_an_empty_store_gets_everything(here: Place, there: Place, name: str, ar
     mine, theirs = recipe_files(here.root), recipe_files(there.root)
     parent_lock = next(path for path in mine if path.endswith(".lock") and name not in path)
     assert theirs == {path: value for path, value in mine.items() if path != parent_lock}
-    assert theirs[f"recipes/{name}/sub/tool.sh"][1] == 0o755
+    assert theirs[f"recipes/{name}/sub/tool.sh"][1]
 
     made = there.plan(name)
     fetch(made, there.fetcher)  # finds all it needs, offline

@@ -16,6 +16,8 @@ from bad_server import DATA, SHA, Handler, Server
 from portside.errors import InputError, RecipeError
 from portside.inputs import transfer
 from portside.inputs.client import http_client
+from portside.registry.client import Client
+from portside.registry.reference import parse_repository
 from portside.store import Store
 
 NO_WAIT = (0.0, 0.0)
@@ -229,6 +231,15 @@ def test_the_proxy_of_the_environment_is_used(store: Store, server: Server, monk
     monkeypatch.setattr(Handler, "http:", Handler.good, raising=False)
     assert bring(store, "http://nowhere.invalid/thing") == SHA
     assert server.requests[0][0] == "http://nowhere.invalid/thing"
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "socks4://127.0.0.1:9", "http://127.0.0.1:port"])
+def test_a_proxy_that_cannot_be_used_is_told(store: Store, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(RecipeError, match="proxy that Portside cannot use"):
+        bring(store, "http://nowhere.invalid/thing")
+    with pytest.raises(RecipeError, match="proxy that Portside cannot use"):
+        Client(parse_repository("nowhere.invalid/thing"))
 
 
 def test_a_certificate_bundle_that_is_not_there(store: Store, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

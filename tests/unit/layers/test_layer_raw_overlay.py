@@ -39,7 +39,8 @@ def whiteout(path: Path) -> None:
 
 def test_it_gives_the_layer_that_a_tar_gives(upper: Path, tmp_path: Path) -> None:
     parent = index_of(folder("d"), file("d/a"), file("d/b"), file("gone"), folder("kept", 0o755), file("kept/x"))
-    os.mkdir(upper / "d", 0o755)
+    os.mkdir(upper / "d")
+    os.chmod(upper / "d", 0o755)
     os.setxattr(upper / "d", "user.overlay.opaque", b"y")
     (upper / "d/b").write_bytes(b"new")
     os.utime(upper / "d/b", ns=(7_900_000_000, 7_900_000_000))

@@ -35,8 +35,9 @@ def commands(host_root: Path) -> Iterator[tuple[str, str, str]]:
         for target in recipe.model.run.targets:
             data = data_mounts(recipe, lock, target_data(recipe, target), store)
             spec = container_spec(recipe, target=target, host=host, data=data, warn=lambda text: None)
-            line = shlex.join(_distinct(as_command(spec)))
-            yield name, target, line.replace(str(store.home), "STORE").replace(str(host.root), "")
+            words = _distinct(as_command(spec))
+            words = [word.replace(str(store.home), "STORE").replace(str(host.root), "") for word in words]
+            yield name, target, shlex.join(words)
 
 
 def _distinct(words: list[str]) -> list[str]:

@@ -232,7 +232,7 @@ class _Builder:
         with self._store.layout.new_blob() as new:
             written = write_layer(layer, new.stream)
             new.commit(written.diff_id)
-        self._store.keep("keys", part.key, {"diff_id": written.diff_id, "size": written.size})
+        self._store.keep("keys", part.key, part.record(written.diff_id, written.size))
         self.blobs[part.key] = Blob(written.diff_id, written.size)
 
     def _run(self, part: Part) -> None:

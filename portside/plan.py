@@ -5,7 +5,7 @@ into it, and its key is the manifest's hash, so a miss can explain itself by com
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -31,7 +31,7 @@ class Part:
 
     kind: base (made from .debs, or a layer of a vendor's image), run (executed by the engine), data (written by
     us), frame (one large weight file that `fetch` streams into its blob). epoch: the newest time in the blob,
-    seconds since 1970.
+    seconds since 1970. details: what a hash in the manifest stands for, by its name there; for people, not in the key.
     """
 
     layer: str
@@ -39,10 +39,15 @@ class Part:
     kind: PartKind
     epoch: int
     manifest: dict[str, Any]
+    details: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @cached_property
     def key(self) -> str:
         return digest_of(self.manifest)
+
+    def record(self, diff_id: str, size: int) -> dict[str, Any]:
+        """What a store notes under the key: the blob, and the details for the reasons of later plans."""
+        return {"diff_id": diff_id, "size": size} | ({"details": self.details} if self.details else {})
 
     @property
     def after(self) -> str | None:
@@ -193,8 +198,10 @@ def _migrated_parts(recipe: Recipe, lock: Lock, workspace: str, below: Sequence[
     manifest: dict[str, Any] = {"format": FORMAT, "at": workspace, "files": files}
     epoch = max(lock.base.epoch, lock.env.epoch)
     converted: list[Part] = []
+    details: dict[str, Any] = {}
     if model.migration is not None:
         from portside.migrate.rulesets import load
+        from portside.patches.apply import described
         from portside.patches.apply import digest as patches_digest
 
         migration = model.migration
@@ -212,8 +219,9 @@ def _migrated_parts(recipe: Recipe, lock: Lock, workspace: str, below: Sequence[
         if migration.mode == "image":
             converted = [_converted_part(recipe, lock, below)]
             manifest["converted"] = converted[0].key
+        details = {"patches": described(model.patches, recipe.folder_tree())}
     manifest["epoch"] = epoch
-    return [*converted, Part("migrated", "trees", "data", epoch, manifest)]
+    return [*converted, Part("migrated", "trees", "data", epoch, manifest, details)]
 
 
 def converted_part(plan: Plan) -> Part | None:
@@ -300,5 +308,9 @@ def _state(part: Part, store: Store, before: dict[str, Any] | None) -> PartState
         return PartState(part, None, (f"{part.manifest['file']} is not known yet: a person brings it",))
     if before is None:
         return PartState(part, None, ("not built yet",))
-    reasons = tuple(changes(before, part.manifest)) or ("its blob in the store is gone or damaged",)
-    return PartState(part, None, reasons)
+    now = part.manifest
+    details = (store.record("keys", digest_of(before)) or {}).get("details", {})
+    for name in sorted(details.keys() & part.details.keys()):
+        if details[name] != part.details[name]:
+            before, now = before | {name: details[name]}, now | {name: part.details[name]}
+    return PartState(part, None, tuple(changes(before, now)) or ("its blob in the store is gone or damaged",))

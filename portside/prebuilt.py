@@ -60,7 +60,7 @@ def adopt(part: Part, blob: Blob, plan: Plan, store: Store) -> None:
         )
     if part.kind == "frame":
         _adopt_weights(part, blob, plan.lock, store)
-    store.keep("keys", part.key, {"diff_id": blob.digest, "size": blob.size})
+    store.keep("keys", part.key, part.record(blob.digest, blob.size))
 
 
 def _adopt_weights(part: Part, blob: Blob, lock: Lock, store: Store) -> None:

@@ -61,17 +61,34 @@ def used_files(steps: Sequence[Step]) -> tuple[str, ...]:
     return tuple(sorted(set(paths)))
 
 
+def described(steps: Sequence[Step], files: Tree) -> dict[str, Any]:
+    """What `digest` is made of, for people: by step (its title, or its number) what it says, by file its digest."""
+    titles = [step.title for step in steps]
+    said = {
+        title if titles.count(title) == 1 else f"step {number}": _said(step)
+        for number, (title, step) in enumerate(zip(titles, steps, strict=True), 1)
+    }
+    return said | _used(steps, files)
+
+
 def digest(steps: Sequence[Step], files: Tree) -> str:
     """sha256 (hex) of what the steps say and of the files they use: bytes, and whether they are executable.
 
     Raises RecipeError for a file that is missing.
     """
+    return digest_of({"version": VERSION, "steps": [_said(step) for step in steps], "files": _used(steps, files)})
+
+
+def _said(step: Step) -> dict[str, Any]:
+    return step.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+
+def _used(steps: Sequence[Step], files: Tree) -> dict[str, list[Any]]:
     used = {}
     for path in used_files(steps):
         entry = recipe_file(files, path, "patches")
         used[path] = [entry.sha256 or sha256_hex(entry.read()), recipe_file_mode(entry)]
-    said = [step.model_dump(mode="json", by_alias=True, exclude_defaults=True) for step in steps]
-    return digest_of({"version": VERSION, "steps": said, "files": used})
+    return used
 
 
 def _text(step: TextStep, workspace: Workspace, files: Tree, where: Where) -> Outcome:

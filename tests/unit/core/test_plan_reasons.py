@@ -1,0 +1,67 @@
+"""Why a part has to be built: which patch step changed, and in what."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from portside.lock.file import read_lock
+from portside.plan import plan, states
+from portside.recipe import load_recipe
+from portside.store import Store
+
+ROOT = Path(__file__).parents[3]
+PATCHES = """
+patches:
+  - {name: first, replace: a, with: b, files: "transformers_mlu/**", count: 1}
+  - {replace: c, with: d, files: "transformers_mlu/**", count: 2}
+  - {copy: embed.py, to: transformers_mlu/embed.py}
+"""
+GLOB = "patches.replace c.files: + 'transformers_mlu/*', - 'transformers_mlu/**'"
+
+
+def reasons(root: Path, before: str, after: str, *, details: bool = True) -> tuple[str, ...]:
+    """What the plan says of the ported trees after an edit of the recipe's text, or of its file where that is None."""
+    shutil.copytree(ROOT / "recipes" / "minilm", root / "recipes" / "minilm")
+    path = root / "recipes" / "minilm.yaml"
+    text = (ROOT / "recipes" / "minilm.yaml").read_text() + PATCHES
+    path.write_text(text)
+    lock = read_lock(ROOT / "recipes" / "minilm.lock")
+    assert lock is not None
+    store = Store(root / "home")
+    [trees] = [part for part in plan(load_recipe(root, "minilm"), lock).parts() if part.name == "trees"]
+    store.keep("built", "minilm", {"migrated/trees": trees.manifest})
+    store.keep("keys", trees.key, trees.record("0" * 64, 1) if details else {"diff_id": "0" * 64, "size": 1})
+    if before:
+        assert before in text
+        path.write_text(text.replace(before, after))
+    else:
+        (root / "recipes" / "minilm" / "embed.py").write_text(after)
+    [state] = [s for s in states(plan(load_recipe(root, "minilm"), lock), store) if s.part.name == "trees"]
+    return state.reasons
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("with: b", "with: e", ("patches.first.with: 'b' -> 'e'",)),
+        ("count: 2", "count: 3", ("patches.replace c.count: 2 -> 3",)),
+        ("name: first", "name: eins", ("patches.eins: new", "patches.first: gone")),
+        ('files: "transformers_mlu/**", count: 2}', 'files: "transformers_mlu/*", count: 2}', (GLOB,)),
+    ],
+)
+def test_the_step_that_changed_is_named(tmp_path: Path, before: str, after: str, expected: tuple[str, ...]) -> None:
+    assert reasons(tmp_path, before, after) == expected
+
+
+def test_the_file_of_a_step_is_named(tmp_path: Path) -> None:
+    assert reasons(tmp_path, "", "print()\n") == ("files.embed.py: changed", "patches.embed.py: changed")
+
+
+def test_another_order_is_a_change_too(tmp_path: Path) -> None:
+    first, second = PATCHES.splitlines(keepends=True)[2:4]
+    assert reasons(tmp_path, first + second, second + first) == ("patches: changed",)
+
+
+def test_a_part_whose_steps_nobody_noted(tmp_path: Path) -> None:
+    assert reasons(tmp_path, "with: b", "with: e", details=False) == ("patches: changed",)

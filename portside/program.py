@@ -15,6 +15,7 @@ from invoke.parser.context import ParserContext
 from invoke.program import Program
 from invoke.util import helpline
 
+from portside import __version__
 from portside.cli import ROOT, example, leave_if_stdout_fails, required, set_up_streams, usage_error
 from portside.errors import did_you_mean
 
@@ -98,6 +99,9 @@ class Portside(Program):
             return "All tasks: invoke --list"
         shown = example(self.collection[task].__doc__)
         return f"{f'Example: {shown}; all' if shown else 'All'} options: invoke --help {task}"
+
+    def print_version(self) -> None:
+        print(f"Portside {__version__}")
 
     def print_help(self) -> None:
         if not hasattr(self, "collection"):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from portside import __version__
 from portside.cli import ROOT, example
 from portside.program import Portside
 
@@ -150,3 +151,7 @@ def test_a_stream_that_takes_no_more_is_told(tmp_path: Path, words: str) -> None
     with open("/dev/full", "wb") as full:
         done = subprocess.run(command, cwd=ROOT, env=environment, stdout=full, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (1, "error: stdout cannot be written: No space left on device\n")
+
+
+def test_the_version_is_ours(run: Run) -> None:
+    assert run("--version") == (0, f"Portside {__version__}\n", "")

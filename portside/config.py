@@ -9,12 +9,13 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from portside.errors import RecipeError
 from portside.explain import Location, Place, explain
+from portside.recipe.kinds import Repository
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -56,11 +57,11 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     home: Folder = Field(description="the store (PORTSIDE_HOME)")
-    engine: str | None = Field(
+    engine: Literal["docker", "podman"] | None = Field(
         None, description="docker or podman (PORTSIDE_ENGINE); default: docker, or podman where no Docker answers"
     )
     folders: tuple[Folder, ...] = Field((), description="folders with files already downloaded, looked into by name")
-    registries: tuple[str, ...] = Field(
+    registries: tuple[Repository, ...] = Field(
         (), description="HOST[:PORT]/REPOSITORY: asked for layers before they are built; http:// in front: without TLS"
     )
     mirrors: Mirrors = Mirrors()

@@ -129,7 +129,7 @@ def _hint(kind: str, value: Any) -> str:
     if kind.startswith("int_") and isinstance(value, str) and value.isdecimal():
         return "; without quotes"
     if kind in ("tuple_type", "list_type") and isinstance(value, str):
-        return f"; write it as a list: [{value}]" if len(value) <= _LONGEST else ""
+        return f"; write it as a list: [{value!r}]" if len(value) <= _LONGEST else ""
     return ""
 
 

@@ -7,6 +7,8 @@ from portside.tree import Entry
 
 LIMIT = 64 << 10
 """Bytes of a file that is still shown as text."""
+WIDTH = 300
+"""Characters of a line that are shown."""
 LINES = 2000
 """Lines of a file that is still compared line by line: difflib takes quadratic time."""
 
@@ -41,7 +43,7 @@ def text_diff(left: Entry | None, right: Entry | None, most: int) -> list[str]:
 def _unified(before: list[str], after: list[str]) -> Iterator[str]:
     for line in difflib.unified_diff(before, after, n=1, lineterm=""):
         if not line.startswith(("--- ", "+++ ")) or line[4:].strip():
-            yield printable(line[:300])
+            yield printable(line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…")
 
 
 def printable(text: str) -> str:

@@ -167,7 +167,7 @@ def _make_triggers(rules: Rules, ruleset: Ruleset) -> None:
     rules.names = tuple((_rare_first(parents, ends), tuple(ends)) for parents, ends in groups.items())
     rules.direct = _one_of(b"torch\\.", direct, "torch.")
     rules.direct_ends = tuple(name.partition(".")[2].encode() for name in sorted(direct))
-    rules.direct_import = _one_of(rb"from torch import[^\n(]*?(?:\([^)]*?)?\b", direct, "torch.")
+    rules.direct_import = _one_of(rb"from torch import[^\n(]*?(?:\([^)]{0,5000}?)?\b", direct, "torch.")
     rules.imported = tuple(
         _one_of(head, rules.modules, "")
         for head in (rb"import[ \t]+(?:[\w.]+(?:[ \t]+as[ \t]+\w+)?[ \t]*,[ \t]*)*", rb"from[ \t]+")

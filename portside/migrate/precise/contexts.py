@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import Literal
 
 Use = Literal[
@@ -92,11 +93,15 @@ def _text_of(node: ast.AST) -> str | None:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
-def use_of(node: ast.expr, parents: Sequence[ast.AST]) -> Use:
+Siblings = dict[ast.AST, list[tuple[ast.AST, Use]]]
+"""Of a list of any length, the first two elements that tell what the others are; collected once per list."""
+
+
+def use_of(node: ast.expr, parents: Sequence[ast.AST], siblings: Siblings) -> Use:
     """What the literal `node` is for; parents: the nodes around it, outermost first."""
     inner: ast.AST = node
     for parent in reversed(parents):
-        use = _step(inner, parent)
+        use = _step(inner, parent, siblings)
         if use is not None:
             return "question" if use == "device" and _asks(parents) else use
         if isinstance(parent, ast.stmt):
@@ -117,7 +122,7 @@ def _asks(parents: Sequence[ast.AST]) -> bool:
     return False
 
 
-def _step(inner: ast.AST, parent: ast.AST) -> Use | None:
+def _step(inner: ast.AST, parent: ast.AST, siblings: Siblings) -> Use | None:
     """What one parent says; None: ask the next one."""
     if isinstance(parent, ast.keyword):
         if parent.arg in ("default", "choices", "const", "help", "dest"):
@@ -131,10 +136,11 @@ def _step(inner: ast.AST, parent: ast.AST) -> Use | None:
             filter(None, (expression_use(e) for e in (parent.left, *parent.comparators) if e is not inner)), "unknown"
         )
     if isinstance(parent, ast.IfExp | ast.BoolOp | ast.List | ast.Tuple | ast.Set):
-        others = [child for child in ast.iter_child_nodes(parent) if child is not inner]
-        if isinstance(parent, ast.IfExp):
-            others = [child for child in (parent.body, parent.orelse) if child is not inner]
-        return next(filter(None, map(expression_use, others)), None)
+        if parent not in siblings:
+            among = (parent.body, parent.orelse) if isinstance(parent, ast.IfExp) else ast.iter_child_nodes(parent)
+            told = ((child, use) for child in among if (use := expression_use(child)) is not None)
+            siblings[parent] = list(islice(told, 2))
+        return next((use for child, use in siblings[parent] if child is not inner), None)
     if isinstance(parent, ast.Subscript):
         return "device" if last_name(parent.value) == "Literal" else "key"
     if isinstance(parent, ast.Dict):

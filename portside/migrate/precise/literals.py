@@ -35,7 +35,7 @@ def judge_string(visitor: Visitor, node: ast.Constant) -> None:
     """Record what a literal is; edits only those that are a device or backend as a whole."""
     start, end = visitor.span(node)
     tokens = visitor.tokens(start, end)
-    use: Use = "unknown" if visitor.is_part_of_text() else use_of(node, visitor.parents)
+    use: Use = "unknown" if visitor.is_part_of_text() else use_of(node, visitor.parents, visitor.siblings)
     value = node.value
     if isinstance(value, str) and use != "docstring" and len(tokens) == 1:
         token = tokens[0]
@@ -223,7 +223,7 @@ def judge_f_string(visitor: Visitor, node: ast.JoinedStr) -> bool:
     if (
         target is None
         or written != head.value.encode()
-        or use_of(node, visitor.parents) in ("key", "table", "path", "message")
+        or use_of(node, visitor.parents, visitor.siblings) in ("key", "table", "path", "message")
     ):
         return False
     edit = Edit(token.body_start, token.body_start + len(name), target.to.encode())

@@ -1,6 +1,7 @@
 """Files that are not Python: environment variables in scripts, configuration and notebooks; requirements; kernels."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 
 from portside.migrate.precise.compiled import Rules, Target
@@ -12,7 +13,7 @@ _COMMENT = re.compile(rb"(?:^|(?<=[\s;]))#[^\r\n]*", re.MULTILINE)
 _WITH_COMMENTS = re.compile(
     r"(?i).*\.(?:sh|bash|zsh|slurm|sbatch|ya?ml|toml|cfg|ini|env|mk|txt|dockerfile)|.*/?(?:\.env|Makefile|Dockerfile[^/]*)"
 )
-_JSON = re.compile(rb'"(?:[^"\\]|\\.)*"|[][{},:]|[^\s"\][{},:]+', re.DOTALL)
+_JSON = re.compile(rb'"(?:[^"\\]|\\.)*"?|[][{},:]|[^\s"\][{},:]+', re.DOTALL)
 
 
 def concerns(rules: Rules, path: str) -> bool:
@@ -41,7 +42,8 @@ def migrate_text(path: str, data: bytes, rules: Rules) -> tuple[bytes, FileRepor
 
 def python_extras(path: str, data: bytes, rules: Rules) -> list[Hit]:
     """Requirements in a Python file (setup.py)."""
-    return [_hit(item, Lines(data), data) for item in _requirements(path, data, rules)]
+    lines = Lines(data)
+    return [_hit(item, lines, data) for item in _requirements(path, data, rules)]
 
 
 def _hit(item: Found, lines: Lines, data: bytes) -> Hit:
@@ -83,13 +85,19 @@ def _variables(path: str, data: bytes, variables: dict[str, Target], names: list
         start, end = match.span()
         name = match[0].decode()
         target = variables[name]
-        if any(first <= start < last for first, last in commented):
+        if _inside(commented, start, end):
             yield Found(start, end, "kept", "comment", name)
-        elif allowed is not None and not any(first <= start and end <= last for first, last in allowed):
+        elif allowed is not None and not _inside(allowed, start, end):
             yield Found(start, end, "kept", "notebook-text", name)
         else:
             edits = (Edit(start, end, target.to.encode()),) if target.cls == "rewritten" else ()
             yield Found(start, end, target.cls, target.rule, name, edits)
+
+
+def _inside(spans: list[tuple[int, int]], start: int, end: int) -> bool:
+    """Whether one of the sorted spans, none of which overlap, holds start..end."""
+    at = bisect_right(spans, start, key=lambda span: span[0]) - 1
+    return at >= 0 and spans[at][0] <= start and end <= spans[at][1]
 
 
 def _notebook_code(data: bytes) -> list[tuple[int, int]]:
@@ -99,6 +107,8 @@ def _notebook_code(data: bytes) -> list[tuple[int, int]]:
     stack: list[_Level] = []
     for match in _JSON.finditer(data):
         text = match[0]
+        if text[:1] == b'"' and not (len(text) > 1 and text.endswith(b'"')):
+            break
         if text in (b"{", b"["):
             stack.append(_Level(text == b"{", stack[-1].key if stack else b""))
         elif text in (b"}", b"]"):

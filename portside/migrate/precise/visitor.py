@@ -2,10 +2,12 @@
 
 import ast
 import re
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import replace
 
 from portside.migrate.precise.compiled import Rules
+from portside.migrate.precise.contexts import Siblings
 from portside.migrate.precise.found import Found, rename
 from portside.migrate.precise.imports import Imports, within
 from portside.migrate.precise.lexer import Token, fields, tokens
@@ -45,12 +47,14 @@ class Visitor:
         self.rules = rules
         self.imports = imports
         self.strings = strings
+        self._starts = sorted(strings)
         self.marked = marked
         self.found: list[Found] = []
         self.needs: list[tuple[Function, ...]] = []
         self.uses: dict[int, str] = {}
         self.parents: list[ast.AST] = []
         self.functions: list[Function] = []
+        self.siblings: Siblings = {}
         self._shadows = Shadows(lines.utf8)
         self._base: tuple[Lines, int] | None = None
         self._glued: int | None = None
@@ -362,6 +366,8 @@ class Visitor:
         for token in tokens(text):
             start = token.start + first - 1
             shift = start - token.start
+            if start not in self.strings:
+                insort(self._starts, start)
             self.strings[start] = replace(
                 token,
                 start=start,
@@ -379,7 +385,8 @@ class Visitor:
         if first is not None and first.end == end:
             return [first]
         out: list[Token] = []
-        for token in sorted(self.strings.values(), key=lambda token: token.start):
-            if start <= token.start and token.end <= end and (not out or token.start >= out[-1].end):
+        for number in range(bisect_left(self._starts, start), bisect_left(self._starts, end)):
+            token = self.strings[self._starts[number]]
+            if token.end <= end and (not out or token.start >= out[-1].end):
                 out.append(token)
         return out

@@ -1,8 +1,11 @@
 """Code as it stands in other projects than those that the rules were first tried on: one small case for each habit."""
 
+import ast
+
 import pytest
 
 from portside.migrate import Migration, migrate
+from portside.migrate.precise import contexts
 from portside.migrate.rulesets import load
 from portside.tree import Tree, file_entry
 
@@ -175,3 +178,32 @@ def test_whether_a_device_is_a_card_stays_a_question_where_there_is_none(questio
 )
 def test_what_says_where_something_is_becomes_the_processor(old: str, new: str) -> None:
     assert text_of(migrated(old + "\n", "cpu")) == new + "\n"
+
+
+def test_a_long_list_is_read_once_and_not_once_for_each_element(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+
+    def counting(node: ast.AST) -> contexts.Use | None:
+        nonlocal asked
+        asked += 1
+        return expression_use(node)
+
+    expression_use = contexts.expression_use
+    monkeypatch.setattr(contexts, "expression_use", counting)
+    names = ", ".join(f'"test_{number}_cuda"' for number in range(300))
+    migrated(f"skipped = [{names}]\n")
+    assert asked < 700
+
+
+@pytest.mark.parametrize("tail", ['"CUDA_VISIBLE_DEVICES', '"CUDA_VISIBLE_DEVICES\\"' * 3, '"'])
+def test_a_notebook_that_breaks_off_in_a_string_keeps_what_is_open(tail: str) -> None:
+    text = '{"cells": [{"cell_type": "code", "source": ["CUDA_VISIBLE_DEVICES=1", ' + tail
+    migration = migrated(text, name="n.ipynb")
+    assert text_of(migration, "n.ipynb") == text
+    assert {hit.rule for _, hit in migration.report.hits()} == {"notebook-text"}
+
+
+def test_comments_and_code_of_a_script_alternate() -> None:
+    text = "# CUDA_VISIBLE_DEVICES=1\nCUDA_VISIBLE_DEVICES=0 run # CUDA_VISIBLE_DEVICES\n"
+    new = text_of(migrated(text * 3, name="run.sh"), "run.sh")
+    assert new == text.replace("\nCUDA", "\nMLU") * 3

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,7 +65,7 @@ def _check_layer(plan: Plan, store: Store, engine: Engine, name: str) -> tuple[i
     with _container(plan, engine, name) as container, store.workspace() as folder:
         expected = folder / "expected.json"
         expected.write_text(json.dumps(expectations(plan, store, name) | {"engine": engine.name}), encoding="utf-8")
-        # A pytest run of its own: neither this project's pytest settings nor a recipe's can mix in.
+        # A pytest run of its own: no settings of this project, a recipe or a person mix in.
         options = {
             "--rootdir": root,
             "-c": os.devnull,
@@ -76,11 +76,22 @@ def _check_layer(plan: Plan, store: Store, engine: Engine, name: str) -> tuple[i
         }
         argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         argv += [str(word) for option in options.items() for word in option]
-        environment = os.environ | {"PYTHONPATH": str(TESTS), "PYTHONDONTWRITEBYTECODE": "1"}
         result = subprocess.run(
-            [*argv, *map(str, tests)], capture_output=True, text=True, check=False, env=environment, cwd=root
+            [*argv, *map(str, tests)],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            env=_surroundings(os.environ),
+            cwd=root,
         )
     return result.returncode, result.stdout + result.stderr
+
+
+def _surroundings(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables for the checks' pytest: without a person's settings of pytest and Python, with UTF-8."""
+    kept = {name: value for name, value in environment.items() if not name.startswith(("PYTEST_", "PYTHON"))}
+    return kept | {"PYTHONPATH": str(TESTS), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
 
 
 @contextmanager

@@ -64,6 +64,11 @@ def make_base(
             "the base is made from .debs by mmdebstrap, which this machine does not have",
             "Install it (Debian and Ubuntu): apt-get install mmdebstrap. scripts/invoke does that by itself as root.",
         )
+    if os.geteuid() != 0 and shutil.which("newuidmap", path=_PATH) is None:
+        raise BuildError(
+            "users other than root make a base under user IDs of their own (subuid(5)), and newuidmap is not here",
+            "Install it (Debian and Ubuntu): apt-get install uidmap. Or run this as root.",
+        )
     ordered = check_debs(deb for deb, _ in debs)
     files = {deb.name: path for deb, path in debs}
     with ThreadPoolExecutor() as threads:

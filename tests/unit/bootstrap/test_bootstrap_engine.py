@@ -115,7 +115,7 @@ def test_without_rights_the_commands_are_printed(machine: Machine) -> None:
     assert done.returncode == 6
     assert done.stdout == ""
     assert "  sudo apt-get update\n" in done.stderr
-    assert "  sudo apt-get install --no-install-recommends mmdebstrap docker.io\n" in done.stderr
+    assert "  sudo apt-get install --no-install-recommends mmdebstrap uidmap docker.io\n" in done.stderr
     assert f"  sudo PORTSIDE_ENGINE_ROOT={machine.engine} {machine.clone}/scripts/start-engine\n" in done.stderr
     assert machine.calls("apt-get") == machine.calls("dockerd") == []
 
@@ -126,6 +126,10 @@ def test_sudo_without_a_password_is_used(machine: Machine) -> None:
     assert done.returncode == 0, done.stderr
     assert machine.calls("sudo -n env ")
     assert machine.calls("dockerd") == ["dockerd"]
+    assert machine.calls("apt-get")[-1].endswith(" mmdebstrap uidmap docker.io")
+    before = machine.calls("apt-get")
+    assert machine.run(*CALL, FAKE_UID="1000").returncode == 0
+    assert machine.calls("apt-get") == before
 
 
 def test_apt_that_fails_shows_its_last_lines(machine: Machine) -> None:

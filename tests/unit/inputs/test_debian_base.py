@@ -58,6 +58,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: str, code: int
     program.parent.mkdir()
     program.write_text(text)
     program.chmod(0o755)
+    program.with_name("newuidmap").symlink_to(program)  # what users other than root need beside it
     monkeypatch.setattr(base, "_PATH", f"{program.parent}:{base._PATH}")
 
 
@@ -144,6 +145,17 @@ def test_without_mmdebstrap_the_error_says_how_to_get_it(
 ) -> None:
     monkeypatch.setattr(base, "_PATH", str(tmp_path / "empty"))
     with pytest.raises(BuildError, match="apt-get install mmdebstrap"):
+        make(tmp_path, package)
+
+
+def test_without_newuidmap_others_than_root_are_told(
+    tmp_path: Path, package: tuple[Deb, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake(tmp_path, monkeypatch, "")
+    (tmp_path / "bin" / "newuidmap").unlink()
+    monkeypatch.setattr(base, "_PATH", str(tmp_path / "bin"))
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(BuildError, match="apt-get install uidmap"):
         make(tmp_path, package)
 
 

@@ -1,6 +1,7 @@
 """Property tests: the same examples in every run, and nothing that depends on how busy the machine is.
 
-git: nothing of the machine's or the person's settings, and nothing of a hook that runs the tests. No proxies.
+git: nothing of the machine's or the person's settings, and nothing of a hook that runs the tests. No proxies,
+and programs that the tests start get no settings of Python: PYTHONUNBUFFERED has hidden a defect once.
 """
 
 import os
@@ -20,7 +21,7 @@ settings.load_profile("portside")
 def nobodys_surroundings() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith("GIT_") or name.lower().endswith("_proxy"):
+            if name.startswith(("GIT_", "PYTHON")) or name.lower().endswith("_proxy"):
                 patch.delenv(name)
         patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")

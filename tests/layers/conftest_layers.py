@@ -31,11 +31,12 @@ def expected(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 def distributions(host: Any) -> dict[str, tuple[str, str]]:
-    """The container's Python packages: normalised name -> version and place."""
+    """The container's Python packages: normalised name -> version and place, of the one that Python imports."""
     found = host.run("python3 -c %s", DISTRIBUTIONS)
     assert found.rc == 0, found.stderr
-    rows = json.loads(found.stdout)
-    return {normalised(name): (version, place) for name, version, place in rows}
+    # In the order of Python's path, where the first of a name counts: a wheel may stand before a .deb's package.
+    first_last = reversed(json.loads(found.stdout))
+    return {normalised(name): (version, place) for name, version, place in first_last}
 
 
 def normalised(name: str) -> str:

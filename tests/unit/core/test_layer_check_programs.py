@@ -49,3 +49,10 @@ def test_python_packages_with_and_without_importlib_metadata(old: bool, tmp_path
         assert found == {"odd-thing-x": ("1.2+mlu", "/torch")}
     else:
         assert found["pytest"][0] == importlib.metadata.version("pytest")
+
+
+def test_a_wheel_beside_a_deb_of_the_same_name_is_the_one_that_is_imported() -> None:
+    """pip puts a locked setuptools into /usr/local, and Debian's stays in /usr/lib, later on the path."""
+    rows = '[["Setup_Tools", "79.0.1", "/usr/local/lib/python3.11"], ["setup-tools", "66.1.1", "/usr/lib/python3"]]'
+    host = SimpleNamespace(run=lambda *_: SimpleNamespace(rc=0, stdout=rows, stderr=""))
+    assert SHARED["distributions"](host) == {"setup-tools": ("79.0.1", "/usr/local/lib/python3.11")}

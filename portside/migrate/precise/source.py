@@ -5,6 +5,7 @@ import tokenize
 from bisect import bisect_right
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import accumulate
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _BOM = b"\xef\xbb\xbf"
@@ -29,7 +30,10 @@ class Lines:
     def __init__(self, utf8: bytes) -> None:
         self.utf8 = utf8
         self.starts = [0]
-        self.starts += [match.end() for match in _LINE_END.finditer(utf8)] if b"\r" in utf8 else _newlines(utf8)
+        if b"\r" in utf8:
+            self.starts += [match.end() for match in _LINE_END.finditer(utf8)]
+        else:
+            self.starts += accumulate([len(line) + 1 for line in utf8.split(b"\n")[:-1]])
 
     def offset(self, line: int, column: int) -> int:
         """line from 1, column in bytes from 0, as the ast module counts."""
@@ -57,10 +61,6 @@ def find_all(data: bytes, text: bytes) -> list[int]:
         out.append(at)
         at = data.find(text, at + len(text))
     return out
-
-
-def _newlines(utf8: bytes) -> list[int]:
-    return [at + 1 for at in find_all(utf8, b"\n")]
 
 
 @dataclass(frozen=True, slots=True)

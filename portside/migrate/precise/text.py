@@ -42,8 +42,9 @@ def migrate_text(path: str, data: bytes, rules: Rules) -> tuple[bytes, FileRepor
 
 def python_extras(path: str, data: bytes, rules: Rules) -> list[Hit]:
     """Requirements in a Python file (setup.py)."""
-    lines = Lines(data)
-    return [_hit(item, lines, data) for item in _requirements(path, data, rules)]
+    found = list(_requirements(path, data, rules))
+    lines = Lines(data) if found else Lines(b"")
+    return [_hit(item, lines, data) for item in found]
 
 
 def _hit(item: Found, lines: Lines, data: bytes) -> Hit:

@@ -123,6 +123,7 @@ def test_there_is_one_processor_so_the_index_beside_it_goes_too(old: str, new: s
     ("ruleset", "old", "new"),
     [
         ("npu", "torch.cuda.current_stream().cuda_stream", "torch.npu.current_stream().npu_stream"),
+        ("mlu", "torch.cuda.current_stream().cuda_stream", "torch.mlu.current_stream().mlu_stream"),
         ("npu", "torch.distributed.Backend.NCCL", "torch.distributed.Backend.HCCL"),
         ("npu", "torch.cuda.host_memory_stats_as_nested_dict()", "torch.npu.host_memory_stats_as_nested_dict()"),
         ("cpu", "torch.distributed.Backend.NCCL", "torch.distributed.Backend.GLOO"),
@@ -134,8 +135,14 @@ def test_names_that_the_other_rulesets_know(ruleset: str, old: str, new: str) ->
 
 
 @pytest.mark.parametrize("name", ["torch._C._cuda_getCurrentRawStream", "torch._C._cuda_isInBadFork"])
-def test_private_functions_need_a_person(name: str) -> None:
-    assert classes(migrated(f"import torch\nx = {name}(0)\n", "npu"), name) == ["needs-person private-functions"]
+@pytest.mark.parametrize("ruleset", ["mlu", "npu"])
+def test_private_functions_need_a_person(name: str, ruleset: str) -> None:
+    assert classes(migrated(f"import torch\nx = {name}(0)\n", ruleset), name) == ["needs-person private-functions"]
+
+
+def test_the_old_framework_leaves_the_name_of_the_backend_to_a_person() -> None:
+    name = "torch.distributed.Backend.NCCL"
+    assert classes(migrated(f"import torch\nx = {name}\n"), name) == ["needs-person nccl-names-old"]
 
 
 @pytest.mark.parametrize("name", ["init", "ipc_collect", "reset_max_memory_allocated"])

@@ -9,7 +9,7 @@ import sys
 from itertools import pairwise
 from typing import NoReturn
 
-from invoke.exceptions import ParseError
+from invoke.exceptions import Exit, ParseError
 from invoke.parser.argument import Argument
 from invoke.parser.context import ParserContext
 from invoke.program import Program
@@ -17,6 +17,7 @@ from invoke.util import helpline
 
 from portside import __version__
 from portside.cli import ROOT, example, leave_if_stdout_fails, required, set_up_streams, usage_error
+from portside.completion import BASH, values
 from portside.errors import did_you_mean
 
 _UNKNOWN = re.compile(r"No idea what (['\"])(.*)\1 is!", re.DOTALL)
@@ -31,8 +32,11 @@ class Portside(Program):
         super().__init__(name="invoke", binary="invoke", binary_names=["invoke"])
 
     def normalize_argv(self, argv: list[str] | None) -> None:
-        """`help TASK` is `--help TASK`."""
+        """`help TASK` is `--help TASK`, and the script for bash is ours."""
         super().normalize_argv(argv)
+        if " ".join(self.argv[1:]).replace("=", " ") == "--print-completion-script bash":
+            print(BASH)
+            raise Exit
         first, *rest = self.argv[1:] or ["--list"]
         if first == "help":
             self.argv = [self.argv[0], "--help", *rest]
@@ -50,6 +54,9 @@ class Portside(Program):
             self._explain(error)
 
     def parse_cleanup(self) -> None:
+        if self.args.complete.value and (found := values(self.core.remainder, ROOT)) is not None:
+            print("\n".join(found))
+            raise Exit
         try:
             super().parse_cleanup()
         except ParseError as error:

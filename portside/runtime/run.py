@@ -27,6 +27,8 @@ def run_container(engine: Engine, spec: RunSpec, *, recreate: bool = False) -> i
         )
     assert spec.name is not None
     existing = engine.find_container(spec.name)
+    if existing is not None and SETTINGS not in existing.labels:
+        raise EngineError(f"the container {spec.name} is not one of Portside's", "--name gives another name.")
     left_over = existing is not None and not existing.running and KEPT not in existing.labels
     if existing is not None and (recreate or left_over):
         engine.remove_container(existing.id)
@@ -62,7 +64,8 @@ def _enter(engine: Engine, spec: RunSpec, existing: Container, image: str) -> in
     remedy = "--recreate removes it and starts a new one; what was changed in it is lost."
     if spec.detach or KEPT not in existing.labels:
         state = "is running" if existing.running else "exists already"
-        raise EngineError(f"the container {spec.name} {state}", f"Wait for its end, or: {remedy}")
+        other = "--name starts another beside it."
+        raise EngineError(f"the container {spec.name} {state}", f"{other} {remedy}")
     if existing.image != image:
         raise EngineError(f"the container {spec.name} is of an older {spec.image}", remedy)
     if existing.labels.get(SETTINGS) != spec.labels[SETTINGS]:

@@ -25,6 +25,7 @@ ROOT_KEEPS = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID")
 """What root in a container can still do: work with files of any owner, and become a user of the image."""
 
 _NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]+")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?")
 
 
@@ -47,6 +48,7 @@ def container_spec(
     ports: Sequence[str] = (),
     env: Sequence[str] = (),
     user: str | None = None,
+    name: str | None = None,
     weights: Sequence[Mount] = (),
     data: Sequence[Mount] = (),
     accelerator: Accelerator | None = None,
@@ -60,6 +62,7 @@ def container_spec(
     mounts, ports, env: as on the command line, see `mounts`. host: default: this machine.
     network: `none`, `bridge`, `host` or the name of a network; None: the target's, else bridge with ports, else none.
     user: a user of the image, or UID[:GID]; None: the image's.
+    name: the container's; None: `container_name` of the recipe and this person.
     weights: mounts that replace the weights layer (see `weight_mounts`); the migrated layer's image is used then.
     data: mounts of the target's data sets (see `datasets`). accelerator: default: the recipe's, by its name.
     dry_run: what this host lacks is said with `warn` and taken as there, so that the command can be shown anywhere.
@@ -90,6 +93,11 @@ def container_spec(
     network = _network(network, chosen, published)
     if user is not None and not _USER.fullmatch(user):
         raise RecipeError(f"not a user: {user!r}", "Expected a name of the image, or UID or UID:GID.")
+    if name is not None and not _NAME.fullmatch(name):
+        raise RecipeError(
+            f"not a container's name: {name!r}",
+            "Expected two or more of letters, digits, '_', '.' and '-', no sign first.",
+        )
     is_root = user is None or user.split(":")[0] in ("root", "0")
     variables = dict(passed.env) | (chosen.env if chosen else {}) | parse_variables(env)
     if not is_root:
@@ -98,7 +106,7 @@ def container_spec(
     spec = RunSpec(
         image_name(recipe.name, "migrated" if weights else layer),
         command=SHELL if line is None else ("/bin/sh", "-c", line),
-        name=container_name(recipe.name, host.user),
+        name=name or container_name(recipe.name, host.user),
         env=variables,
         mounts=_all_mounts(parse_mounts(mounts, host, lacking), weights, (*data, *passed.files)),
         devices=tuple(f"{node}:{node}:rw" for node in passed.nodes),

@@ -293,6 +293,16 @@ def test_a_command_goes_when_it_has_ended(tmp_path: Path) -> None:
     assert default.command == ("/bin/sh", "-c", "python3 cli.py")
 
 
+def test_a_container_may_have_a_name_of_its_own(tmp_path: Path) -> None:
+    assert spec_of(fake_host(tmp_path), name="glm-web").name == "glm-web"
+
+
+@pytest.mark.parametrize("name", ["", "x", "-web", "a b", "a/b", "web\n"])
+def test_a_name_that_engines_refuse_is_refused_here(name: str, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="not a container's name"):
+        spec_of(fake_host(tmp_path), name=name)
+
+
 def test_names_hold_nothing_that_an_engine_refuses(tmp_path: Path) -> None:
     assert spec_of(fake_host(tmp_path, user="CORP\\li wei@x")).name == "portside-glm-CORP_li_wei_x"
 

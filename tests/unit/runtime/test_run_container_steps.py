@@ -75,7 +75,7 @@ def run(engine: FakeEngine, spec: RunSpec, **options: bool) -> int:
 
 
 def test_a_dry_run_prints_one_line_and_asks_for_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    print_command(SPEC)
+    print_command(SPEC, "docker")
     printed = capsys.readouterr().out
     assert shlex.split(printed) == docker_run.as_command(SPEC)
     assert printed.count("\n") == 1
@@ -136,6 +136,15 @@ def test_a_container_that_cannot_serve_is_left_alone(existing: Container, spec: 
     with pytest.raises(EngineError, match=complaint) as caught:
         run(engine, spec)
     assert "--recreate" in str(caught.value)
+    assert engine.calls == []
+
+
+@pytest.mark.parametrize("recreate", [False, True])
+@pytest.mark.parametrize("running", [False, True])
+def test_a_container_of_somebody_else_is_left_alone(running: bool, recreate: bool) -> None:
+    engine = FakeEngine(kept(labels={}, running=running))
+    with pytest.raises(EngineError, match="is not one of Portside's"):
+        run(engine, SPEC, recreate=recreate)
     assert engine.calls == []
 
 

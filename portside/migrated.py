@@ -50,7 +50,7 @@ def _migrate_and_patch(
         for entry in sources[name].at(f"{name}{ruleset.suffix}"):
             together.put(entry)
     migrated = _migrate(together, ruleset, migration, converted)
-    patched = apply(migrated.tree, recipe.model.patches, recipe.folder_tree())
+    patched = apply(migrated.tree, recipe.model.patches, recipe.folder_tree(), recipe.patch_places)
     report = migrated.report
     if migration.mode != "image" and (open_hits := report.unaccepted(migration.accept)):
         # A patch may have taken care of them, so what counts is what the patched files still have.

@@ -35,17 +35,18 @@ class Patched:
     lines: Lines
 
 
-def apply(tree: Tree, steps: Sequence[Step], files: Tree) -> Patched:
+def apply(tree: Tree, steps: Sequence[Step], files: Tree, places: Sequence[str] = ()) -> Patched:
     """Carry out `steps` in their order; each sees the result of the steps before. `tree` itself stays as it is.
 
-    files: the recipe's folder. Raises MigrationError where a step finds another number of places than it says or
-    leaves a .py file that no longer compiles, RecipeError where a file of the recipe's folder cannot be used.
+    files: the recipe's folder. places: where each step stands in the recipe, for errors. Raises MigrationError where
+    a step finds another number of places than it says or leaves a .py file that no longer compiles, RecipeError where
+    a file of the recipe's folder cannot be used.
     """
     workspace = Workspace(tree)
     changes: list[Change] = []
     lines = Lines()
-    for number, step in enumerate(steps, 1):
-        where = Where(number, step.title)
+    for number, (step, place) in enumerate(zip(steps, places or [""] * len(steps), strict=True), 1):
+        where = Where(number, step.title, place)
         edits, made = _KINDS[step.kind](step, workspace, files, where)
         for edit in edits:
             _check_compiles(workspace, edit, where)

@@ -37,13 +37,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """The step that is being carried out, as errors name it."""
+    """The step that is being carried out, as errors name it. place: its file and line in the recipe, if known."""
 
     number: int
     title: str
+    place: str = ""
 
     def __str__(self) -> str:
-        return f"patch step {self.number} ({self.title})"
+        return f"{self.place}{': ' if self.place else ''}patch step {self.number} ({self.title})"
 
     def change(
         self, path: str, line: int, before: str, after: str, note: str = "", spans: tuple[Span, ...] = ()

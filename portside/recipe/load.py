@@ -26,6 +26,7 @@ class Recipe:
     folders: where its files are looked for, its own first, then those of the recipes it extends.
     workspace: the folder in the image; a recipe shares it with the recipe that it extends, and so shares layers.
     stages: what each recipe adds to the env layer, the lowest of those that it extends first, its own last.
+    patch_places: FILE:LINE of each patch step.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Recipe:
     folders: tuple[Path, ...]
     workspace: str
     stages: tuple[Stage, ...] = ()
+    patch_places: tuple[str, ...] = ()
 
     @property
     def lock_path(self) -> Path:
@@ -115,7 +117,8 @@ def load_recipe(root: Path, name: str) -> Recipe:
     # What stands on another base shares no layer with it: such a recipe is the lowest that counts.
     lowest = max(number for number, link in enumerate(chain) if link.own_base)
     stages = make_stages(path, [(link.name, link.values.get("env", {})) for link in chain[lowest:]])
-    recipe = Recipe(name, model, path, folders, f"/workspace/{chain[0].name}", stages)
+    steps = tuple(str(places.get(("patches", number), path)) for number in range(len(model.patches)))
+    recipe = Recipe(name, model, path, folders, f"/workspace/{chain[0].name}", stages, steps)
     _check_files(recipe, places)
     _check_names(recipe, places)
     _check_patch_files(recipe, places)

@@ -114,3 +114,14 @@ def test_files_that_a_person_brings(tmp_path: Path, text: str, expected: str) ->
     with pytest.raises(RecipeError) as caught:
         load(tmp_path, text)
     assert expected in caught.value.problem
+
+
+def test_a_patch_step_knows_the_line_of_the_recipe_that_has_it(tmp_path: Path) -> None:
+    step = "  - {delete: x_mlu/%s, count: 1}\n"
+    port = LOWER + "sources: {x: {sdist: x==1}}\nmigration: {ruleset: mlu, sources: [x]}\npatches:\n" + step % "a"
+    recipe = load(tmp_path, "patches:\n" + step % "b" + step % "c", port)
+    folder = tmp_path / "recipes"
+    assert recipe.patch_places == (
+        f"{folder}/lower.yaml:{port.count(chr(10))}",
+        *(f"{folder}/upper.yaml:{n}" for n in (4, 5)),
+    )

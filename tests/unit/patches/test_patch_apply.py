@@ -36,6 +36,12 @@ def test_steps_see_the_result_of_the_steps_before() -> None:
     ]
 
 
+def test_errors_say_where_the_step_stands_in_the_recipe() -> None:
+    wanted = steps("[{replace: one, with: two, files: '*', count: 1}, {delete: b.txt, count: 1}]")
+    with pytest.raises(MigrationError, match=r"^recipes/glm\.yaml:9: patch step 2 "):
+        apply(tree_of({"a.txt": "one\n"}), wanted, Tree(), ["recipes/base.yaml:4", "recipes/glm.yaml:9"])
+
+
 def test_a_failing_step_leaves_the_given_tree_as_it_was() -> None:
     tree = tree_of({"a.txt": "one\n", "b.txt": "one\n"})
     before = tree.digest()

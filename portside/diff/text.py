@@ -8,7 +8,7 @@ from portside.tree import Entry
 LIMIT = 64 << 10
 """Bytes of a file that is still shown as text."""
 WIDTH = 300
-"""Characters of a line that are shown."""
+"""Characters of a line that are compared, and shown, as one: what differs in a file of one line would not be seen."""
 LINES = 2000
 """Lines of a file that is still compared line by line: difflib takes quadratic time."""
 
@@ -33,17 +33,25 @@ def text_diff(left: Entry | None, right: Entry | None, most: int) -> list[str]:
     a, b = text_of(left), text_of(right)
     if a is None or b is None or a == b:
         return []
-    before, after = a.splitlines(), b.splitlines()
+    before, after = _pieces(a), _pieces(b)
     if max(len(before), len(after)) > LINES:
         return []
     lines = list(_unified(before, after)) or ["(only line ends differ)"]
     return lines if len(lines) <= most else [*lines[:most], f"… {len(lines) - most} more lines"]
 
 
+def _pieces(text: str) -> list[str]:
+    out: list[str] = []
+    for line in text.splitlines():
+        starts = range(0, max(len(line), 1), WIDTH)
+        out += [line[at : at + WIDTH] + ("…" if at + WIDTH < len(line) else "") for at in starts]
+    return out
+
+
 def _unified(before: list[str], after: list[str]) -> Iterator[str]:
     for line in difflib.unified_diff(before, after, n=1, lineterm=""):
         if not line.startswith(("--- ", "+++ ")) or line[4:].strip():
-            yield printable(line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…")
+            yield printable(line)
 
 
 def printable(text: str) -> str:

@@ -17,7 +17,7 @@ import zstandard
 from portside.canonical import canonical_json
 from portside.diff import ImageDiff, diff, open_side
 from portside.diff.report import as_json, as_lines
-from portside.diff.text import printable
+from portside.diff.text import printable, text_diff
 from portside.errors import InputError, RecipeError
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
@@ -276,6 +276,16 @@ def test_json_holds_everything(store: Store, stack: ExitStack) -> None:
     (row,) = report["files"]
     assert row["attributes"] == {"sha256": [hashlib.sha256(d).hexdigest() for d in (b"1\n", b"2\n")]}
     assert row["text"] == ["@@ -1 +1 @@", "-1", "+2"]
+
+
+def test_what_differs_far_inside_a_long_line_is_shown() -> None:
+    one = "a" * 1000
+    old, new = (file_entry("f", f"{one}{middle}{one}\nend\n".encode(), 0o644) for middle in ("1", "2"))
+    shown = text_diff(old, new, 40)
+    assert [line for line in shown if line[0] in "-+"] == [
+        f"-{'a' * 100}1{'a' * 199}…",
+        f"+{'a' * 100}2{'a' * 199}…",
+    ]
 
 
 def test_printable_text_holds_no_control_characters() -> None:

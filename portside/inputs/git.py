@@ -25,7 +25,8 @@ Submodules = Literal["refuse", "empty"]
 _OBJECT = re.compile(r"[0-9a-f]{40}")
 _ABBREVIATED = re.compile(r"[0-9a-f]{7,39}")
 _URL = re.compile(
-    r"(?:(?:https?|ssh|git|file)://|/|[A-Za-z0-9][A-Za-z0-9._-]*@?[A-Za-z0-9._-]*:(?!:|//))[^\s\x00-\x1f]+"
+    r"(?:(?:https?|ssh|git)://|[A-Za-z0-9][A-Za-z0-9._-]*@?[A-Za-z0-9._-]*:(?!:|//))[^\s\x00-\x1f]+"
+    r"|(?:file://)?/(?:[^\s\x00-\x1f]| +(?=\S))+"
 )
 
 

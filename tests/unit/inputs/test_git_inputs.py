@@ -141,11 +141,29 @@ def test_a_revision_that_is_not_there(upstream: Upstream, store: Store, config: 
 
 @pytest.mark.parametrize(
     "url",
-    ["-u", "ext::sh -c x", "relative/path", "https://a b/c", "https://h/x\ny", "ftp://h/x", "-oProxyCommand=x:y", ""],
+    [
+        "-u",
+        "ext::sh -c x",
+        "relative/path",
+        "https://a b/c",
+        "https://h/x\ny",
+        "ftp://h/x",
+        "-oProxyCommand=x:y",
+        "",
+        "/a ",
+        "/a\tb",
+    ],
 )
 def test_a_url_that_is_none(store: Store, config: Config, url: str) -> None:
     with pytest.raises(RecipeError, match="not a URL"):
         git.resolve(url, "main", config, store)
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_a_folder_with_spaces_in_its_name(scheme: str, tmp_path: Path, store: Store, config: Config) -> None:
+    upstream = Upstream(tmp_path / "my  own upstream")
+    commit = upstream.commit(a=b"1")
+    assert git.resolve(f"{scheme}{upstream.path}", "main", config, store).commit == commit
 
 
 def test_a_password_does_not_get_into_a_lock(store: Store, config: Config) -> None:

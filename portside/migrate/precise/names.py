@@ -58,7 +58,7 @@ class Shadows:
     def __init__(self, utf8: bytes) -> None:
         self._utf8 = utf8
         self._possible: dict[str, bool] = {}
-        self._bound: dict[int, set[str]] = {}
+        self._bound: dict[Function, set[str]] = {}  # the keys keep functions of f-strings alive: ids are used again
 
     def hides(self, name: str, functions: list[Function]) -> bool:
         if not functions or not self._may_be_bound(name):
@@ -72,7 +72,7 @@ class Shadows:
         return self._possible[name]
 
     def _names(self, function: Function) -> set[str]:
-        known = self._bound.get(id(function))
+        known = self._bound.get(function)
         if known is not None:
             return known
         bound: set[str] = set()
@@ -87,5 +87,5 @@ class Shadows:
                 imported.add((node.asname or node.name).partition(".")[0])
             elif isinstance(node, ast.Global | ast.Nonlocal):
                 elsewhere.update(node.names)
-        self._bound[id(function)] = bound - imported - elsewhere
-        return self._bound[id(function)]
+        self._bound[function] = bound - imported - elsewhere
+        return self._bound[function]

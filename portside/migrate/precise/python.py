@@ -3,7 +3,10 @@
 import ast
 import gc
 import re
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from portside.migrate.precise.compiled import Rules, hides, places
 from portside.migrate.precise.found import Found
@@ -18,6 +21,9 @@ from portside.migrate.report.model import FileReport, Hit
 
 GRAMMAR = (3, 10)
 """Newer syntax counts as not compiling, so that every Python that runs Portside gives the same result."""
+
+CALLS = 1000
+"""Nested calls that a file may need: Python's own limit, with which its compiler does not overflow the stack."""
 
 UNREADABLE_RULE = "not-text"
 SYNTAX_RULE = "does-not-compile"
@@ -35,13 +41,28 @@ def migrate_python(path: str, data: bytes, rules: Rules) -> tuple[bytes, FileRep
     utf8 = decoded.utf8
     found = found if utf8 is data else places(rules, utf8)
     try:
-        return _migrate(path, data, decoded, found, rules)
+        with _room():
+            return _migrate(path, data, decoded, found, rules)
     except NotLexed as error:
         return data, _left(path, SYNTAX_RULE, f"it has syntax that is not understood: {error}")
     except (SyntaxError, ValueError):
         return data, _left(path, SYNTAX_RULE, "it does not compile as Python 3")
     except (RecursionError, MemoryError):
         return data, _left(path, SYNTAX_RULE, "it is nested too deeply to be read")
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """As many nested calls for the block as a new process has: what a file becomes must not depend on who calls."""
+    frame, depth = sys._getframe(), 0
+    while frame.f_back is not None:
+        frame, depth = frame.f_back, depth + 1
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(depth + CALLS)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def _left(path: str, rule: str, reason: str) -> FileReport:

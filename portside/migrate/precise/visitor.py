@@ -33,6 +33,8 @@ _FLAG_HOLDERS = frozenset(
         "settings",
     ]
 )
+DEEPEST = 300
+"""Nodes inside each other; a number of our own, as how deep Python itself can go differs from version to version."""
 _PART = re.compile(rb"[A-Za-z0-9_./-]")
 
 
@@ -103,6 +105,8 @@ class Visitor:
             self._children(node)
 
     def _children(self, node: ast.AST) -> None:
+        if len(self.parents) >= DEEPEST:
+            raise RecursionError
         self.parents.append(node)
         for name in node._fields:
             value = getattr(node, name, None)

@@ -1,6 +1,7 @@
 """Code as it stands in other projects than those that the rules were first tried on: one small case for each habit."""
 
 import ast
+from collections.abc import Callable
 
 import pytest
 
@@ -214,3 +215,38 @@ def test_comments_and_code_of_a_script_alternate() -> None:
     text = "# CUDA_VISIBLE_DEVICES=1\nCUDA_VISIBLE_DEVICES=0 run # CUDA_VISIBLE_DEVICES\n"
     new = text_of(migrated(text * 3, name="run.sh"), "run.sh")
     assert new == text.replace("\nCUDA", "\nMLU") * 3
+
+
+def test_functions_inside_f_strings_are_told_apart() -> None:
+    line = 'f"{(lambda torch: torch.cuda.current_device())(1)} {(lambda y: torch.cuda.current_device())(2)}"\n'
+    found = text_of(migrated("import torch\n" + line * 40))
+    assert found.count("torch.mlu.current_device()") == found.count("torch.cuda.current_device()") == 40
+
+
+def deeper(calls: int, function: Callable[[], Migration]) -> Migration:
+    return deeper(calls - 1, function) if calls else function()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "x = {} + torch.cuda.device_count()\n".format(" + ".join(["1"] * 350)),
+        "x = {} + torch.cuda.device_count()\n".format(" + ".join(["1"] * 280)),
+        "if a:\n    torch.cuda.init()\n" + "elif b:\n    torch.cuda.init()\n" * 280,
+        "x = lambda: " * 90 + "torch.cuda.device_count()\n",
+        "x = {}\ny = torch.cuda.device_count()\n".format(" + ".join(["1"] * 900)),
+    ],
+)
+def test_the_result_does_not_depend_on_who_calls(code: str) -> None:
+    text = f"import torch\n{code}"
+    results = {text_of(deeper(calls, lambda: migrated(text))) for calls in (0, 150, 300, 450)}
+    assert len(results) == 1
+
+
+def test_what_is_nested_too_deeply_is_left_and_what_is_not_is_migrated() -> None:
+    def text(terms: int) -> str:
+        return "import torch\nx = {} + torch.cuda.device_count()\n".format(" + ".join(["1"] * terms))
+
+    assert "torch.mlu.device_count()" in text_of(migrated(text(290)))
+    assert text_of(migrated(text(310))) == text(310)
+    assert [hit.rule for _, hit in migrated(text(310)).report.hits()] == ["does-not-compile"]

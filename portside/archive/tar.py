@@ -112,10 +112,9 @@ def _fields(block: bytes) -> tuple[bytes, int, bytes, bytes]:
 
 def _octal(field: bytes) -> int:
     text = field.strip(b" \0")
-    try:
-        return int(text, 8) if text else 0
-    except ValueError:
-        raise InputError("it is no tar, or it is damaged") from None
+    if text.strip(b"01234567"):  # int() also takes signs, `_` and `0o`
+        raise InputError("it is no tar, or it is damaged")
+    return int(text or b"0", 8)
 
 
 def _number(text: str) -> int:

@@ -8,6 +8,7 @@ from portside.archive.read import ArchiveImage, read_archive
 from portside.canonical import CHUNK, copy_and_hash
 from portside.compression import as_file, decompressed, detect
 from portside.errors import InputError
+from portside.layers.read_tar import tar_members
 from portside.store import Store
 from portside.store.files import store_errors
 
@@ -28,7 +29,7 @@ def read_image(path: Path, plain: Path, folder: Path) -> tuple[ArchiveImage, Sto
     (`plain`: uncompressed) is no image archive. Raises InputError for one that is damaged."""
     try:
         with tarfile.open(plain, "r:") as tar:
-            names = {member.name.removeprefix("./") for member in tar}
+            names = {member.name.removeprefix("./") for member in tar_members(tar)}
     except (tarfile.TarError, ValueError, EOFError) as error:
         raise InputError(f"{path} is no readable tar: {error}", "Name a layer's tar, or an image archive.") from None
     if "manifest.json" not in names and not {"oci-layout", "index.json"} <= names:

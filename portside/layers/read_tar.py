@@ -3,6 +3,7 @@
 import math
 import stat
 import tarfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def read(path: Path) -> RawLayer:
     length = path.stat().st_size
     try:
         with tarfile.open(path, "r:", encoding="utf-8", errors="surrogateescape") as tar:
-            for member in tar:
+            for member in tar_members(tar):
                 if member.offset_data + (member.size if member.isreg() else 0) > length:
                     raise InputError(f"{path} ends in the middle of {member.name}")
                 _add(layer, member, path)
@@ -44,6 +45,15 @@ def read(path: Path) -> RawLayer:
         raise InputError(f"{path} is not a readable tar: {error}") from error
     _check_folders(layer.entries)
     return layer
+
+
+def tar_members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The members of an uncompressed tar. Raises ReadError for a negative size: tarfile would step back by it, and
+    read the same headers for ever."""
+    for member in tar:
+        if tar.offset < member.offset_data:
+            raise tarfile.ReadError(f"{member.name} has a negative size")
+        yield member
 
 
 def _check_end(path: Path, offset: int, length: int) -> None:

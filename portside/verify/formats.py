@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from portside.diff.text import printable
+from portside.layers.read_tar import tar_members
 from portside.verify.causes import Cause, Window
 from portside.verify.texts import text_causes
 
@@ -103,7 +104,7 @@ def _zip_members(data: bytes) -> _Members:
 def _tar_members(data: bytes) -> _Members:
     members = []
     with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
-        for info in archive:
+        for info in tar_members(archive):
             stream = archive.extractfile(info) if info.isreg() else None
             content = stream.read() if stream else b""
             rest = (info.mode, info.uid, info.gid, info.uname, info.gname)

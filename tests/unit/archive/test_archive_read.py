@@ -231,6 +231,30 @@ def test_damaged_and_hostile_headers(data: bytes) -> None:
             content.read()
 
 
+def field_tar(size: bytes, checksum: bytes = b"%06o\0 ", kind: bytes = tarfile.REGTYPE) -> bytes:
+    """A tar whose one member's size stands in its header as these 12 bytes."""
+    info = tarfile.TarInfo("file")
+    info.type = kind
+    block = bytearray(info.tobuf(tarfile.USTAR_FORMAT))
+    block[124:136] = size.ljust(12, b"\0")
+    block[148:156] = b" " * 8
+    block[148:156] = checksum % sum(block)
+    return bytes(block) + b"x" * 512 + bytes(1024)
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+@pytest.mark.parametrize("size", [b"-0000000001", b"-1", b"+1", b"0_1", b"0o1", b"8", b"1 1", b"\xff" * 12])
+def test_a_size_consists_of_octal_digits(size: bytes, kind: bytes) -> None:
+    with pytest.raises(InputError, match="is no tar, or it is damaged"):
+        list(members(io.BytesIO(field_tar(size, kind=kind))))
+
+
+@pytest.mark.parametrize("size", [b"00000000007\0", b"7", b" 7 ", b"\x80" + bytes(10) + b"\7"])
+def test_sizes_as_tars_have_them(size: bytes) -> None:
+    for checksum in (b"%06o\0 ", b"%07o\0", b"% 6o\0 "):
+        assert [content.read() for _, content in members(io.BytesIO(field_tar(size, checksum)))] == [b"x" * 7]
+
+
 def test_a_member_that_claims_a_terabyte_takes_no_memory(tmp_path: Path, store: Store) -> None:
     info = tarfile.TarInfo("0/layer.tar")
     info.size = 1 << 40

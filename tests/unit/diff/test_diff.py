@@ -239,6 +239,14 @@ def test_files_that_are_neither_are_refused(store: Store, stack: ExitStack, tmp_
         diff(open_side("r:env", store, stack), open_side(str(path), store, stack))
 
 
+def test_a_tar_with_a_negative_size_is_refused(store: Store, stack: ExitStack, tmp_path: Path) -> None:
+    info = tarfile.TarInfo("b")
+    info.size = -512
+    (tmp_path / "x.tar").write_bytes(tarfile.TarInfo("a").tobuf() + info.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    with pytest.raises(InputError, match="is no readable tar"):
+        open_side(str(tmp_path / "x.tar"), store, stack)
+
+
 def test_an_archive_with_a_lying_manifest_is_refused(store: Store, stack: ExitStack, tmp_path: Path) -> None:
     path = tmp_path / "x.tar"
     for manifest in (b"[]", b"[1]", b'[{"Config": "c", "Layers": ["../x"]}]', b"not json"):

@@ -57,6 +57,17 @@ def test_a_negative_owner(tmp_path: Path) -> None:
         read(TarLayer(path))
 
 
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, b"V", tarfile.GNUTYPE_SPARSE])
+@pytest.mark.parametrize("name", [".wh.gone", ".wh..wh..opq", "./", "f"])
+def test_a_negative_size_does_not_lead_back_to_the_same_header(tmp_path: Path, name: str, kind: bytes) -> None:
+    path = tmp_path / "t"
+    member = info(name, kind)
+    member.size = -512
+    path.write_bytes(info("first").tobuf() + member.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    with pytest.raises(InputError):
+        read(TarLayer(path))
+
+
 def test_nothing_lies_below_a_link_or_a_file(tmp_path: Path) -> None:
     for above in (symlink("a", "/etc"), file("a"), Entry("a", "fifo", 0o600)):
         with pytest.raises(InputError, match=f"a/b/c lies below a, which is a {above.kind}"):

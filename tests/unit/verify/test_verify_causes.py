@@ -130,6 +130,14 @@ def test_archives_differ_in_times_order_modes_and_members() -> None:
     assert kinds(found) == ["random"] and found[0].evidence.startswith("in n in the tar: ")
 
 
+def test_a_tar_with_a_negative_size_is_no_tar_to_look_into() -> None:
+    info = tarfile.TarInfo("b")
+    info.size = -512
+    hostile = tarfile.TarInfo("a").tobuf() + info.tobuf(tarfile.GNU_FORMAT) + bytes(1024)
+    [cause] = _content(hostile, hostile.replace(b"a", b"c", 1))
+    assert "tar" not in cause.evidence
+
+
 def _pyc(flags: int, mtime: int, body: bytes) -> bytes:
     return struct.pack("<HHIII", 3495, 0x0A0D, flags, mtime, 100) + body
 

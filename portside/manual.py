@@ -81,7 +81,7 @@ def in_folder(name: str, config: Config) -> Path | None:
 
 def _in_store(file: ManualInput, lock: Lock, store: Store) -> bool:
     if lock.base.kind == "archive" and file.file == lock.base.file:
-        return bool(lock.base.layers) and all(store.layout.has(layer.diff_id) for layer in lock.base.layers)
+        return bool(lock.base.layers) and all(store.layout.has(layer.diff_id, layer.size) for layer in lock.base.layers)
     return file.sha256 is not None and store.inputs.locate(file.sha256) is not None
 
 

@@ -1,7 +1,6 @@
 """Images and layers that somebody else built: what of them the lock can prove, before they count as built here."""
 
 import json
-from typing import Any
 
 from portside.canonical import copy_and_hash
 from portside.changes import changes
@@ -11,7 +10,7 @@ from portside.image import make_image
 from portside.layers.writer import single_file_frame
 from portside.lock.models import Lock
 from portside.oci import diff_ids_of
-from portside.plan import Part, Plan
+from portside.plan import Part, Plan, blob_of
 from portside.store import Store
 from portside.store.layout import Blob
 from portside.tree import FileRange
@@ -52,10 +51,10 @@ def adopt(part: Part, blob: Blob, plan: Plan, store: Store) -> None:
     check_base(part, blob.digest)
     if part.kind == "base":
         return
-    known: dict[str, Any] | None = store.record("keys", part.key)
-    if known is not None and known["diff_id"] != blob.digest and store.layout.has(known["diff_id"]):
+    here = blob_of(part, store)
+    if here is not None and here.digest != blob.digest:
         raise InputError(
-            f"{part.layer}/{part.name} is sha256:{blob.digest} there and sha256:{known['diff_id']} here, of one key",
+            f"{part.layer}/{part.name} is sha256:{blob.digest} there and sha256:{here.digest} here, of one key",
             f"One of the two builds is not reproducible: invoke verify --recipe {plan.recipe.name}",
         )
     if part.kind == "frame":

@@ -87,7 +87,7 @@ def read_archive(path: Path, store: Store, check: Callable[[str], object] | None
         images = found.images()
         for image in images:
             for blob in image.layers:
-                if not store.layout.has(blob.digest):
+                if not store.layout.has(blob.digest, blob.size):
                     files.publish(found.by_diff_id[blob.digest].path, store.layout.blob(blob.digest))
     return Archive(tuple(images), hasher.hexdigest() if check else None)
 

@@ -204,7 +204,7 @@ def _bring(made: Plan, members: _Members, contents: Contents, archive: Path, sto
 
 
 def _is_here(member: Member, store: Store) -> bool:
-    return store.inputs.locate(member.sha256) is not None or store.layout.has(member.sha256)
+    return store.inputs.locate(member.sha256) is not None or store.layout.has(member.sha256, member.size)
 
 
 def _frames(made: Plan) -> dict[str, Part]:
@@ -232,7 +232,7 @@ def _copy(content: FileRange, sink: Sink, advance: Advance) -> None:
 
 
 def _layer(content: FileRange, member: Member, store: Store) -> None:
-    if store.layout.has(member.sha256):
+    if store.layout.has(member.sha256, member.size):
         return
     with store.layout.new_blob() as blob, content.open() as stream:
         _check_hash(member.path, copy_and_hash(stream, blob.stream.write)[0], member.sha256)

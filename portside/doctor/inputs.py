@@ -41,10 +41,10 @@ def take_inventory(recipe: Recipe, lock: Lock, config: Config) -> Inventory:
     base = lock.base
     named: list[WantedFile] = []
     if base.kind == "archive":
-        if not (base.layers and all(Layout(config.home).has(layer.diff_id) for layer in base.layers)):
+        if not (base.layers and all(Layout(config.home).has(layer.diff_id, layer.size) for layer in base.layers)):
             archive = recipe.model.base.archive
             named.append(WantedFile(base.file, base.size, base.sha256, archive.origin if archive else ""))
-    elif not Layout(config.home).has(base.diff_id):
+    elif not Layout(config.home).has(base.diff_id, base.size):
         named += [WantedFile(f"{deb.name} {deb.version}", deb.size, deb.sha256) for deb in base.debs]
     named += [WantedFile(f"{deb.name} {deb.version}", deb.size, deb.sha256) for deb in lock.env.debs]
     named += _wheels(recipe, lock)

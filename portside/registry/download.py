@@ -21,7 +21,7 @@ def download(client: Client, store: Store, blob: Blob, advance: Advance) -> None
     Raises RegistryError for a blob that is not what its name says, or whose content is another layer.
     """
     with _arrived(client, store, blob, advance) as (stream, publish):
-        if store.layout.has(blob.diff_id):
+        if store.layout.has(blob.diff_id, blob.size):
             return
         if blob.compression == "none":
             publish()
@@ -46,6 +46,8 @@ def _unpack(stream: BinaryIO, client: Client, store: Store, blob: Blob, kind: Co
             raise RegistryError(error.problem) from None
         if digest.hexdigest() != blob.diff_id:
             raise RegistryError(f"{name} holds layer sha256:{digest.hexdigest()}, not sha256:{blob.diff_id}")
+        if size != blob.size:
+            raise RegistryError(f"{name} holds {size} bytes, its manifest says {blob.size}")
         new.commit(blob.diff_id)
 
 
@@ -56,7 +58,7 @@ def _arrived(
     """The blob's verified bytes as they travel, and what publishes them as the layer that they are."""
     partial = store.home / "partial" / f"blob-{blob.digest}"
     with files.partial_file(partial) as stream:
-        if store.layout.has(blob.diff_id):
+        if store.layout.has(blob.diff_id, blob.size):
             partial.unlink(missing_ok=True)
             yield stream, lambda: None
             return

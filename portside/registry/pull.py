@@ -71,12 +71,11 @@ def pull(plan: Plan, store: Store, reference: Reference) -> Pulled:
 
 def bring(part: Part, blob: Blob, plan: Plan, store: Store, client: Client, received: list[str]) -> None:
     """One part: its blob if the store lacks it, proven and recorded under the part's key."""
-    if not store.layout.has(blob.diff_id):
+    if not store.layout.has(blob.diff_id, blob.size):
         with transfer(f"{part.layer}/{part.name}", blob.travels) as advance:
             download(client, store, blob, advance)
         received.append(f"{part.layer}/{part.name}")
-    size = store.layout.blob(blob.diff_id).stat().st_size
-    adopt(part, StoredBlob(blob.diff_id, size), plan, store)
+    adopt(part, StoredBlob(blob.diff_id, blob.size), plan, store)
 
 
 @contextmanager

@@ -52,8 +52,8 @@ class Layout:
     def blob(self, digest: str) -> Path:
         return self.path / "blobs" / "sha256" / digest
 
-    def has(self, digest: str, size: int | None = None) -> bool:
-        """Whether a blob is there. size: with this many bytes; what a crash of the machine cut off is not there."""
+    def has(self, digest: str, size: int | None) -> bool:
+        """Whether a blob is there with `size` bytes (None: nobody knows): what somebody cut off is not there."""
         try:
             info = self.blob(digest).stat()
         except FileNotFoundError:
@@ -98,7 +98,7 @@ class Layout:
     def put_blob(self, data: bytes) -> str:
         """Keep small bytes as a blob; gives their sha256 hex."""
         digest = hashlib.sha256(data).hexdigest()
-        if not self.has(digest):
+        if not self.has(digest, len(data)):
             with self.new_blob() as blob:
                 blob.stream.write(data)
                 blob.commit(digest)

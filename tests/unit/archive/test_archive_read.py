@@ -82,6 +82,15 @@ def test_repacked_by_hand(store: Store, tmp_path: Path) -> None:
     check(store, tmp_path / "a.tar")
 
 
+def test_a_blob_that_was_cut_off_is_made_whole(store: Store, tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "a.tar", docker_files())
+    read_archive(path, store)
+    blob = store.layout.blob(sha(LAYERS[0]))
+    blob.chmod(0o644)
+    blob.write_bytes(LAYERS[0][:-512])
+    check(store, path)
+
+
 def test_several_images(store: Store, tmp_path: Path) -> None:
     other = config_of(LAYERS[:1])
     files = docker_files()

@@ -1,5 +1,6 @@
 """A bundle holds a recipe and all its inputs, in the same bytes everywhere; an empty store gets exactly them."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -171,6 +172,17 @@ def test_another_run_does_nothing_twice(there: Place, archive: Path) -> None:
     there.unbundle(archive)
     assert before == {path: path.stat().st_mtime_ns for path in there.root.rglob("*") if path.is_file()}
     assert inputs == {path: path.stat().st_mtime_ns for path in there.store.home.rglob("inputs/sha256/*")}
+
+
+def test_a_base_that_was_cut_off_is_made_whole(there: Place, name: str, archive: Path) -> None:
+    there.unbundle(archive)
+    base = there.plan(name).lock.base
+    assert base.kind == "debian"
+    blob = there.store.layout.blob(base.diff_id)
+    blob.chmod(0o644)
+    os.truncate(blob, base.size - 512)
+    there.unbundle(archive)
+    assert hashlib.sha256(blob.read_bytes()).hexdigest() == base.diff_id
 
 
 @pytest.mark.parametrize("after", [0, 1, 200_000, 10_600_000])

@@ -9,9 +9,12 @@ from small_project import Machine, NoEngine
 
 from portside.bundle import bundle
 from portside.config import Config
+from portside.doctor.inputs import take_inventory
 from portside.errors import DamagedError, PortsideError
 from portside.fetch import Fetcher
 from portside.lock.file import dump_lock
+from portside.lock.models import ArchiveBase, ArchiveLayer, Deb
+from portside.manual import ManualInput, missing
 from portside.report.plan import plan_report
 
 
@@ -77,6 +80,40 @@ def test_a_cut_off_blob_is_noticed_by_its_size_alone(machine: Callable[..., Mach
     assert (shown["state"], shown["reasons"]) == ("build", ["its blob in the store is gone or damaged"])
     here.build()  # the engine has the image already: nothing is sent to it
     here.check_blobs()
+
+
+def test_a_cut_off_base_is_missing_to_the_doctor(machine: Callable[..., Machine]) -> None:
+    here = machine("here")
+    plan = here.plan
+    deb = Deb(name="tool", version="1", architecture="amd64", path="pool/tool.deb", size=1, sha256="a" * 64)
+    lock = plan.lock.model_copy(update={"base": plan.lock.base.model_copy(update={"debs": (deb,)})})
+    config = Config(home=here.home, folders=(here.small.downloads,))
+
+    def named() -> set[str]:
+        return {file.name for file in take_inventory(plan.recipe, lock, config).files}
+
+    assert "tool 1" not in named()
+    cut(blob_of(here, "env"))
+    assert "tool 1" in named()
+
+
+def test_a_cut_off_layer_of_a_vendor_is_a_file_to_bring(machine: Callable[..., Machine]) -> None:
+    here = machine("here")
+    plan = here.plan
+    layer = ArchiveLayer(diff_id=here.base.digest, size=here.base.size)
+    base = ArchiveBase(file="vendor.tar", architecture="amd64", epoch=0, size=9, sha256="a" * 64, layers=(layer,))
+    lock = plan.lock.model_copy(update={"base": base})
+    config = Config(home=here.home)
+    brought = ManualInput(base.file, base.size, base.sha256, None, kind="base")
+
+    def missing_files() -> list[str]:
+        names = [file.file for file in missing([brought], lock, here.store, config)]
+        assert names == [f.name for f in take_inventory(plan.recipe, lock, config).files if f.name == base.file]
+        return names
+
+    assert missing_files() == []
+    cut(here.store.layout.blob(here.base.digest))
+    assert missing_files() == [base.file]
 
 
 def test_without_the_cache_the_base_is_read_too(machine: Callable[..., Machine]) -> None:

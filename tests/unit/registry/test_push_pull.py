@@ -1,14 +1,16 @@
 """Images to and from a real registry: what travels, what does not, and what is refused."""
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from registry_server import RegistryServer
 from small_project import Machine, Small, sha
 
 from portside.errors import InputError, RegistryError
-from portside.registry.manifests import layer_tag
+from portside.registry.manifests import Blob, image_manifest, layer_tag
 from portside.registry.pull import pull
 from portside.registry.push import Pushed, push
 from portside.registry.reference import Reference, parse_reference, parse_repository
@@ -167,6 +169,40 @@ def test_a_corrupted_blob_is_refused_and_named(machine: Callable[..., Machine], 
     assert digest not in there.blobs()
     assert there.store.layout.image("small:weights") is None
     there.check_blobs()
+
+
+@pytest.mark.parametrize("compression", ["none", "zstd"])
+def test_a_pull_makes_blobs_whole_that_were_cut_off(
+    machine: Callable[..., Machine], registry: RegistryServer, compression: str
+) -> None:
+    here, there = machine("here"), machine("there")
+    here.build()
+    there.build()
+    push_from(here, registry, compression=compression)
+    image = there.store.layout.image("small:weights")
+    assert image is not None
+    for layer in image.layers:
+        there.store.layout.blob(layer.digest).chmod(0o644)
+        os.truncate(there.store.layout.blob(layer.digest), layer.size - 512)
+    pulled = pull(there.plan, there.store, reference(registry))
+    assert pulled.image == image
+    assert len(pulled.received) == len(image.layers)
+    there.check_blobs()
+    assert [row.fresh for row in there.build(folders=False)] == [(), (), (), ()]
+
+
+def test_a_layer_with_fewer_bytes_than_its_manifest_says_is_refused(
+    machine: Callable[..., Machine], registry: RegistryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lying(config: bytes, blobs: Sequence[Blob]) -> bytes:
+        return image_manifest(config, [replace(b, size=b.size + 512 * (b.compression != "none")) for b in blobs])
+
+    here, there = machine("here"), machine("there", has_base=False)
+    here.build()
+    monkeypatch.setattr("portside.registry.push.image_manifest", lying)
+    push_from(here, registry, compression="gzip")
+    with pytest.raises(RegistryError, match="its manifest says"):
+        pull(there.plan, there.store, reference(registry))
 
 
 def test_layers_that_are_no_locked_weights_are_refused(

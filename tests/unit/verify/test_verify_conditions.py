@@ -64,5 +64,5 @@ def test_a_scratch_store_has_the_inputs_and_nothing_else(tmp_path: Path) -> None
     assert not can_make
     place = scratch.inputs.require(digest, "w")
     assert place.path.samefile(store.inputs.path(digest)) and place.path != store.inputs.path(digest)
-    assert scratch.layout.has(base) and not scratch.layout.has(other)
+    assert scratch.layout.has(base, 8) and not scratch.layout.has(other, 13)
     assert scratch.record("keys", "k") is None

@@ -155,7 +155,10 @@ class _Builder:
 
     def __exit__(self, *error: object) -> None:
         for tag in self._temporary:
-            self._engine.remove_image(tag)
+            try:
+                self._engine.remove_image(tag)
+            except EngineError as error:  # what ended the build is what matters, and a finished one is finished
+                say(f"a temporary image stays: {error.problem}")
 
     def has(self, part: Part) -> bool:
         blob = blob_of(part, self._store)

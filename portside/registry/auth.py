@@ -9,7 +9,6 @@ import re
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from portside.errors import RegistryError
 from portside.registry.credentials import Login, login_for
@@ -69,31 +68,35 @@ class Authorizer:
         import httpx
 
         realm, login = values["realm"], self._login
-        parts = urlsplit(realm)
-        unsafe_is_meant = parts.scheme == "http" and (is_loopback(parts.netloc) or self._repository.plain)
-        if parts.scheme != "https" and not unsafe_is_meant:
+        try:
+            place = httpx.URL(realm)
+        except httpx.InvalidURL:
+            place = httpx.URL()
+        host = place.netloc.decode("ascii")  # without what a URL may have in front of an @
+        unsafe_is_meant = place.scheme == "http" and (is_loopback(host) or self._repository.plain)
+        if place.scheme != "https" and not unsafe_is_meant:
             raise RegistryError(f"{self._repository.host} wants the password sent to {realm}, which is not safe")
         # A push of everything needs both; the registry narrows it down to what the user may.
         scope = values.get("scope") or f"repository:{self._repository.name}:pull,push"
         asked = {"service": values.get("service", ""), "scope": scope}
         if login is not None and login.token:
             form = asked | {"grant_type": "refresh_token", "client_id": "portside", "refresh_token": login.token}
-            request = httpx.Request("POST", realm, data=form)
+            request = httpx.Request("POST", place, data=form)
         else:
             headers = {"Authorization": _basic(login)} if login is not None else {}
-            url = httpx.URL(realm).copy_merge_params({k: v for k, v in asked.items() if v})
+            url = place.copy_merge_params({k: v for k, v in asked.items() if v})
             request = httpx.Request("GET", url, headers=headers)
         response = self._send(request)
         if response.status_code != 200:
             raise RegistryError(
-                f"{parts.netloc} gives no token for {self._repository}: status {response.status_code}",
+                f"{host} gives no token for {self._repository}: status {response.status_code}",
                 _log_in(self._repository),
             )
         try:
             answer = response.json()
             return str(answer.get("token") or answer["access_token"])
         except (ValueError, KeyError, AttributeError):
-            raise RegistryError(f"{parts.netloc} answered without a token for {self._repository}") from None
+            raise RegistryError(f"{host} answered without a token for {self._repository}") from None
 
 
 def _basic(login: Login) -> str:

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
 from small_project import Machine, NoEngine
 
-from portside.errors import BuildError, InputError
+from portside.errors import BuildError, EngineError, InputError
 
 
 class Building(NoEngine):
@@ -29,6 +30,27 @@ class Failing(Building):
     def build(self, image: Any, log: Callable[[str], None]) -> None:
         log("#5 0.1 no such option: --brake")
         raise BuildError(f"{image.tag} could not be built at RUN true")
+
+
+class Holding(Failing):
+    """An engine that does not give temporary images up: containers use them, or its connection is gone."""
+
+    fails = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    def build(self, image: Any, log: Callable[[str], None]) -> None:
+        if self.fails:
+            super().build(image, log)
+
+    def new_layers(self, tag: str, below: int) -> AbstractContextManager[list[Any]]:
+        return nullcontext([])
+
+    def remove_image(self, tag: str) -> None:
+        self.asked.append(tag)
+        raise EngineError(f"Docker broke off while removing {tag}", "Look at Docker.")
 
 
 def with_install(here: Machine, engine: NoEngine) -> Machine:
@@ -60,3 +82,23 @@ def test_a_step_that_fails_is_named_as_the_plan_names_it(
     [kept] = (here.home / "logs").iterdir()
     assert f"The whole output of the failed step is in {kept}" in capsys.readouterr().err
     assert kept.read_text() == "#5 0.1 no such option: --brake\n"
+
+
+def test_what_ended_the_build_is_said_although_its_images_cannot_be_removed(
+    machine: Callable[..., Machine], capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = Holding()
+    here = with_install(machine("here"), engine)
+    with pytest.raises(BuildError, match=r"^migrated/install could not be built at RUN true"):
+        here.build()
+    assert len(engine.asked) == 2
+    said = capsys.readouterr().err
+    assert all(f"Docker broke off while removing {tag}" in said for tag in engine.asked)
+
+
+def test_a_finished_build_is_finished_although_its_images_cannot_be_removed(machine: Callable[..., Machine]) -> None:
+    engine = Holding()
+    here = with_install(machine("here"), engine)
+    engine.fails = False
+    assert here.build()[-1].fresh
+    assert len(engine.asked) == 2

@@ -8,11 +8,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 from registry_server import PASSWORD, USER, RegistryServer
 from small_project import Machine
 
 from portside.errors import RegistryError
+from portside.registry.auth import Authorizer
 from portside.registry.client import Client
 from portside.registry.credentials import Login, login_for
 from portside.registry.pull import pull
@@ -162,6 +164,40 @@ def test_a_token_is_fetched_with_the_password_and_renewed_when_it_is_over(
     method, authorization, values = handler.asked[1]
     assert (method, authorization) == ("GET", f"Basic {BASIC}")
     assert values == {"service": ["here"], "scope": ["repository:a/b:pull"]}
+
+
+@pytest.mark.parametrize(
+    ("realm", "sent"),
+    [
+        ("https://tokens.example/token", True),
+        ("http://127.0.0.1:5/token", True),
+        ("http://[::1]:5/token", True),
+        ("http://tokens.example/token", False),
+        ("http://localhost:80@tokens.example/token", False),
+        ("http://127.0.0.1@tokens.example:5/token", False),
+        ("http://[::1/token", False),
+        ("token", False),
+    ],
+)
+def test_a_password_goes_to_the_place_that_gives_tokens_but_not_in_the_clear(
+    docker_config: Callable[[object], Path], realm: str, sent: bool
+) -> None:
+    docker_config({"auths": {"registry.example": {"auth": BASIC}}})
+    asked: list[httpx.Request] = []
+
+    def send(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json={"token": "good"})
+
+    authorizer = Authorizer(parse_repository("registry.example/a/b"), send)
+    question = httpx.Response(401, headers={"WWW-Authenticate": f'Bearer realm="{realm}"'})
+    if sent:
+        assert authorizer.answer(question, None) and authorizer.header == "Bearer good"
+        assert [request.headers["Authorization"] for request in asked] == [f"Basic {BASIC}"]
+    else:
+        with pytest.raises(RegistryError, match="wants the password sent to"):
+            authorizer.answer(question, None)
+        assert asked == []
 
 
 def test_an_identity_token_is_exchanged(

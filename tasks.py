@@ -290,7 +290,7 @@ def migrate(
     Example: invoke migrate --source ChatGLM-6B --ruleset mlu --output ChatGLM-6B_mlu
     """
     from portside.errors import RecipeError
-    from portside.migrate import migrate_folder
+    from portside.migrate.folder import migrate_folder
     from portside.migrate.report import to_lines
     from portside.migrate.rulesets import load as load_ruleset
 

@@ -41,7 +41,7 @@ Folder = Annotated[Path, BeforeValidator(_folder)]
 class Mirrors(BaseModel):
     """Places that have the bytes; asked before the places the machine's own package tools know."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     debian: tuple[str, ...] = Field((), description="roots of Debian mirrors (the folder that has dists/ and pool/)")
     debian_snapshot: str | None = Field(
@@ -54,7 +54,7 @@ class Mirrors(BaseModel):
 class Config(BaseModel):
     """The machine's configuration: the keys of portside.toml."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     home: Folder = Field(description="the store (PORTSIDE_HOME)")
     engine: Literal["docker", "podman"] | None = Field(

@@ -10,9 +10,9 @@ from portside.recipe import Recipe
 from portside.tree import Entry, Tree, encode_path, file_entry
 
 if TYPE_CHECKING:
-    from portside.migrate import Migration
     from portside.migrate.report import Report
     from portside.migrate.rulesets import Ruleset
+    from portside.migrate.run import Migration
     from portside.recipe.models import Migration as Wanted
 
 REPORT = "migration"
@@ -39,9 +39,9 @@ def migrated_tree(recipe: Recipe, sources: Mapping[str, Tree], converted: Tree |
 def _migrate_and_patch(
     recipe: Recipe, migration: "Wanted", sources: Mapping[str, Tree], converted: Tree | None
 ) -> Tree:
-    from portside.migrate import migrate
     from portside.migrate.report import PatchHit, to_html, to_json, to_markdown
     from portside.migrate.rulesets import load
+    from portside.migrate.run import migrate
     from portside.patches.apply import apply
 
     ruleset = load(migration.ruleset, migration.extend)
@@ -71,8 +71,8 @@ def _migrate_and_patch(
 
 
 def _migrate(together: Tree, ruleset: "Ruleset", migration: "Wanted", converted: Tree | None) -> "Migration":
-    from portside.migrate import migrate
     from portside.migrate.image import read_back
+    from portside.migrate.run import migrate
 
     if migration.mode != "image":
         return migrate(together, ruleset, migration.mode, strict=migration.strict)

@@ -59,7 +59,7 @@ Glob = Annotated[str, Field(pattern=r"^/[^\x00-\x1f]+$")]
 
 
 class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Cards(Model):

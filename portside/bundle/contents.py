@@ -32,7 +32,7 @@ _UNWANTED = ("__pycache__", ".pytest_cache")
 class Member(BaseModel):
     """size: bytes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     path: str
     size: Annotated[int, Field(ge=0)]
@@ -42,7 +42,7 @@ class Member(BaseModel):
 class Contents(BaseModel):
     """`bundle.json`. keys: of the layers, as the Portside that wrote the bundle computed them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     format: Literal["portside bundle 1"] = FORMAT
     recipe: Annotated[str, Field(pattern=rf"^{RECIPE_NAME.pattern}$")]

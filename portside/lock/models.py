@@ -41,7 +41,7 @@ RelativePath = Annotated[str, AfterValidator(_clean)]
 
 
 class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Deb(Model):

@@ -1,6 +1,5 @@
-"""From CUDA to another accelerator: a tree and a ruleset in, the migrated tree and a report out."""
+"""From CUDA to another accelerator: a tree and a ruleset in, the migrated tree and a report out.
 
-from portside.migrate.folder import migrate_folder
-from portside.migrate.run import Migration, migrate
-
-__all__ = ["Migration", "migrate", "migrate_folder"]
+`run.migrate` works on trees, `folder.migrate_folder` on folders. Nothing is imported here: every plan needs the
+rulesets, few need what migrates.
+"""

@@ -69,7 +69,7 @@ COUNT = Field(
 
 
 class _Step(BaseModel, ABC):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     kind: ClassVar[str]
 
     name: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)] | None = Field(
@@ -130,7 +130,7 @@ class Replace(_Step):
 class Block(BaseModel):
     """The lines of a block to comment out. Lines are compared without the white space around them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     first: Line = Field(description="the block's first line")
     last: Line | None = Field(None, description="the block's last line; default: the first line alone")

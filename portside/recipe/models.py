@@ -39,7 +39,7 @@ LAYERS = ("env", "sources", "migrated", "weights")
 
 
 class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
 
 
 class Debian(Model):

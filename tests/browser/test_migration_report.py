@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from portside.migrate import migrate
 from portside.migrate.compare import compare
 from portside.migrate.report import PatchHit, to_html
 from portside.migrate.rulesets import load
+from portside.migrate.run import migrate
 from portside.tree import Tree, file_entry
 
 FLAGS = [

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from portside.errors import RecipeError
-from portside.migrate import migrate_folder
+from portside.migrate.folder import migrate_folder
 from portside.migrate.rulesets import load
 
 MLU = load("mlu")

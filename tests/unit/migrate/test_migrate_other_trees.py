@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from portside.migrate import Migration, migrate
 from portside.migrate.precise import contexts
 from portside.migrate.rulesets import load
+from portside.migrate.run import Migration, migrate
 from portside.tree import Tree, file_entry
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from portside.migrate import Migration, migrate
 from portside.migrate.precise.python import compiles
 from portside.migrate.rulesets import Ruleset, load
+from portside.migrate.run import Migration, migrate
 from portside.tree import Tree
 
 SCENARIOS = sorted(path for path in (Path(__file__).parent / "scenarios").iterdir())

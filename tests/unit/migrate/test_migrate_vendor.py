@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portside.errors import RecipeError
-from portside.migrate import migrate
 from portside.migrate.rulesets import load
+from portside.migrate.run import migrate
 from portside.tree import Entry, Tree, file_entry
 
 MLU = load("mlu")

@@ -104,14 +104,26 @@ def require_manual(
     if parts is not None:
         wanted = [file for file in wanted if any(file.is_for(part) for part in parts)]
     lacking = missing(wanted, lock, store, config)
-    if any(file.url is None or offline for file in lacking):
+    to_bring = [file for file in lacking if file.url is None or offline]
+    if to_bring:
         later = missing(data_inputs(recipe, lock, recipe.model.data), lock, store, config)
-        raise InputError(missing_text(recipe, lacking, later), remedy(recipe, config))
+        downloads = [file for file in lacking if file not in to_bring]
+        raise InputError(missing_text(recipe, to_bring, later, downloads), remedy(recipe, config))
 
 
-def missing_text(recipe: Recipe, files: Sequence[ManualInput], later: Sequence[ManualInput] = ()) -> str:
-    """Every file with name, size, hash and origin. later: those that only a run target needs."""
+def missing_text(
+    recipe: Recipe,
+    files: Sequence[ManualInput],
+    later: Sequence[ManualInput] = (),
+    downloads: Sequence[ManualInput] = (),
+) -> str:
+    """Every file with name, size, hash and origin.
+
+    later: those that only a run target needs. downloads: those that nobody has to bring where their URL answers.
+    """
     lines = [f"{recipe.name} needs {len(files)} file(s) that are not on this machine:", *_lines(files)]
+    if downloads:
+        lines += ["and these, which are then downloaded, unless they lie in the folder too:", *_lines(downloads)]
     if later:
         lines += ["and later, for run targets that read data:", *_lines(later)]
     return "\n".join(lines)

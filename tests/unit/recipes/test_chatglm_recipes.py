@@ -6,10 +6,14 @@ from pathlib import Path
 import pytest
 from chatglm_targets import RECIPES, ROOT, table
 
+from portside.config import Config
+from portside.errors import InputError
 from portside.lock.file import check_lock, read_lock
 from portside.lock.models import Lock
+from portside.manual import require_manual
 from portside.plan import plan
 from portside.recipe import Recipe, load_recipe
+from portside.store import Store
 
 
 def both(name: str) -> tuple[Recipe, Lock]:
@@ -28,6 +32,19 @@ def test_nobody_has_seen_the_vendors_files_yet() -> None:
     assert both("chatglm")[1].unpinned() == [("base", "pytorch-v1.13.0-torch1.9-ubuntu18.04-py37.tar.gz")]
     assert both("chatglm-finetune")[1].unpinned()[1:] == [("env.chatglm-finetune", "cndsp-0.8.0-py3-none-any.whl")]
     assert both("chatglm-cpu")[1].unpinned() == []
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_who_has_to_bring_what_is_told_apart(tmp_path: Path, offline: bool) -> None:
+    """13 GB of weights that have a URL are nobody's errand, unless no network may be asked."""
+    recipe, lock = both("chatglm")
+    with pytest.raises(InputError) as caught:
+        require_manual(recipe, lock, Store(tmp_path), Config(home=tmp_path), offline=offline)
+    errands, _, downloads = caught.value.problem.partition("and these, which are then downloaded")
+    assert "pytorch-v1.13.0-torch1.9-ubuntu18.04-py37.tar.gz: size unknown" in errands
+    shards = [f"pytorch_model-0000{number}-of-00008.bin: " for number in range(1, 9)]
+    assert all(shard in (errands if offline else downloads) for shard in shards)
+    assert ("needs 10 file(s)" if offline else "needs 1 file(s)") in errands
 
 
 @pytest.mark.parametrize("name", RECIPES[1:4])

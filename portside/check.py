@@ -145,11 +145,15 @@ def expectations(plan: Plan, store: Store, name: str) -> dict[str, Any]:
 
 
 def _migrated(plan: Plan, store: Store) -> dict[str, Any]:
-    """The trees as they were written to the layer, before the install steps added to them."""
+    """The trees as they were written to the layer, and of their files as the install steps left those that they
+    changed: setuptools writes an sdist's egg-info anew, each version in words of its own."""
     below = plan.recipe.workspace.lstrip("/") + "/"
-    parts = [part for part in plan.layer("migrated").parts if part.kind == "data" or part.name == CONVERTED]
-    written = Index.of(read_layer(store.layout.blob(blob.digest)) for p in parts if (blob := blob_of(p, store)))
-    rows = [_row(entry, below) for entry in written if entry.path.startswith(below)]
+    parts = plan.layer("migrated").parts
+    layers = [(p, read_layer(store.layout.blob(blob.digest))) for p in parts if (blob := blob_of(p, store))]
+    written = Index.of(layer for p, layer in layers if p.kind == "data" or p.name == CONVERTED)
+    installed = Index.of(layer for _, layer in layers)
+    kept = [installed.get(entry.path) for entry in written if entry.path.startswith(below)]
+    rows = [_row(entry, below) for entry in kept if entry is not None]
     migration = plan.recipe.model.migration
     if migration is None:
         return {"rows": rows, "migration": None}
@@ -161,5 +165,6 @@ def _migrated(plan: Plan, store: Store) -> dict[str, Any]:
 
 
 def _row(entry: Entry, below: str = "") -> list[Any]:
-    """[path, kind, mode, sha256 or link target]"""
-    return [entry.path.removeprefix(below), entry.kind, entry.mode, entry.link or entry.sha256]
+    """[path, kind, mode, sha256 or link target]; one of several hard links is a file like any other."""
+    kind = "file" if entry.kind == "hardlink" else entry.kind
+    return [entry.path.removeprefix(below), kind, entry.mode, entry.link if kind == "symlink" else entry.sha256]

@@ -9,7 +9,8 @@ MODEL is a folder with config.json and the code that `trust_remote_code` runs.
 """
 
 import argparse
-import importlib
+import importlib.util
+import os
 import sys
 from typing import Any
 
@@ -27,22 +28,33 @@ def main() -> None:
     parser.add_argument("--train", action="store_true")
     parser.add_argument("--torch-1.9", dest="old", action="store_true")
     parser.add_argument("--class", dest="model_class", default="")
-    parser.add_argument("--device", default=default_device())
+    parser.add_argument("--device", help="default: mlu where there is a card, else cpu")
     options = parser.parse_args()
     if options.old:
         for module, name in LATER_THAN_1_9:
             if hasattr(module, name):
                 delattr(module, name)
-    model = make(options.model, options.model_class, options.device)
-    print(f"{type(model).__module__}.{type(model).__name__}, torch {torch.__version__} on {options.device}")
-    generate(model, options.device)
+    device = options.device or default_device()
+    model = make(options.model, options.model_class, device)
+    print(f"{type(model).__module__}.{type(model).__name__}, torch {torch.__version__} on {device}")
+    generate(model, device)
     if options.train:
-        train(make(options.model, options.model_class, options.device, pre_seq_len=8), options.device)
+        train(make(options.model, options.model_class, device, pre_seq_len=8), device)
 
 
 def default_device() -> str:
-    mlu = getattr(torch, "mlu", None)
-    return "mlu" if mlu is not None and mlu.is_available() else "cpu"
+    """The card, where there is one. A card that was given and cannot be used is what this check is for, not a reason
+    to compute elsewhere."""
+    if importlib.util.find_spec("torch_mlu") is not None:
+        try:
+            importlib.import_module("torch_mlu")  # torch.mlu comes with it
+            if torch.mlu.is_available():
+                return "mlu"
+        except ImportError as error:
+            print(f"torch_mlu cannot be imported: {error}", file=sys.stderr)
+    if os.environ.get("MLU_VISIBLE_DEVICES"):
+        sys.exit(f"MLU_VISIBLE_DEVICES is {os.environ['MLU_VISIBLE_DEVICES']}, but torch finds no card")
+    return "cpu"
 
 
 def make(folder: str, model_class: str, device: str, **more: Any) -> Any:

@@ -54,6 +54,8 @@ def build_wheel(target, config_settings=None, metadata_directory=None):
     return _wheel(target, {{f"{{NAME}}/{{p.name}}": p.read_text() for p in sorted(folder.glob("*.py"))}})
 
 def build_editable(target, config_settings=None, metadata_directory=None):
+    for old in pathlib.Path(FOLDER).glob("*.egg-info/PKG-INFO"):
+        old.write_text("Name: " + NAME + "\\n")  # setuptools writes it anew
     return _wheel(target, {{f"__editable__.{{NAME}}.pth": str(pathlib.Path(FOLDER).resolve()) + "\\n"}})
 '''
 
@@ -147,6 +149,7 @@ def sdists() -> dict[str, bytes]:
         package = {
             "src/transformers/__init__.py": f'__version__ = "{version}"\n'.encode(),
             "src/transformers/trainer.py": trainer(line),
+            "src/transformers.egg-info/PKG-INFO": b"Name: transformers\nAuthor: upstream\n",
         }
         found[f"{name}-{version}.tar.gz"] = sdist(name, version, {**package, **backend(name, version, "src")})
     for name, version in (("ffmpy", "0.3.1"), ("jieba", "0.42.1")):

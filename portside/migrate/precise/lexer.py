@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-_START = re.compile(rb"'''|\"\"\"|['\"#]")
+_START = re.compile(rb"['\"#]")
+"""One class of bytes is searched for several times faster than alternatives."""
 _COMMENT = re.compile(rb"[^\r\n]*")
 _BEFORE = re.compile(rb"(?:^|[^A-Za-z0-9_\x80-\xff])([A-Za-z]{1,2})\Z")
+_LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _PREFIXES = frozenset(["", "r", "u", "b", "f", "br", "rb", "fr", "rf"])
 _KEYWORDS = frozenset(["as", "if", "in", "is", "or"])
 _BODY = {
@@ -51,17 +53,26 @@ def tokens(utf8: bytes) -> Iterator[Token]:
             at = _COMMENT.match(utf8, start).end()  # type: ignore[union-attr]
             yield Token("comment", start, at)
             continue
-        word = _BEFORE.search(utf8[max(at, start - 3) : start])
-        prefix = word[1].decode().lower() if word is not None else ""
-        if prefix in _KEYWORDS:
-            prefix = ""
-        if prefix not in _PREFIXES:
-            raise NotLexed(f"the string prefix {prefix!r}")
-        found = _BODY[quote].match(utf8, match.end())
+        prefix = _prefix(utf8, at, start) if start > at and utf8[start - 1] in _LETTERS else ""
+        if utf8.startswith(quote * 3, start):
+            quote *= 3
+        body = start + len(quote)
+        found = _BODY[quote].match(utf8, body)
         if found is None:
             raise NotLexed("a string that does not end")
         at = found.end()
-        yield Token("string", start - len(prefix), at, prefix, match.end(), at - len(quote))
+        yield Token("string", start - len(prefix), at, prefix, body, at - len(quote))
+
+
+def _prefix(utf8: bytes, after: int, start: int) -> str:
+    """The prefix of the string whose quotes begin at `start`; nothing before `after` belongs to it."""
+    word = _BEFORE.search(utf8[max(after, start - 3) : start])
+    prefix = word[1].decode().lower() if word is not None else ""
+    if prefix in _KEYWORDS:
+        return ""
+    if prefix not in _PREFIXES:
+        raise NotLexed(f"the string prefix {prefix!r}")
+    return prefix
 
 
 _FIELD = re.compile(rb"\{\{|\}\}|[{}]|\\N\{[^}]*\}")

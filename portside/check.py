@@ -157,9 +157,7 @@ def _migrated(plan: Plan, store: Store) -> dict[str, Any]:
     migration = plan.recipe.model.migration
     if migration is None:
         return {"rows": rows, "migration": None}
-    from portside.migrate.rulesets import load
-
-    suffix = load(migration.ruleset, migration.extend).suffix
+    suffix = plan.recipe.ruleset.suffix
     pairs = {name: f"{name}{suffix}" for name in migration.sources}
     return {"rows": rows, "migration": {"mode": migration.mode, "strict": migration.strict, "trees": pairs}}
 

@@ -40,11 +40,10 @@ def _migrate_and_patch(
     recipe: Recipe, migration: "Wanted", sources: Mapping[str, Tree], converted: Tree | None
 ) -> Tree:
     from portside.migrate.report import PatchHit, to_html, to_json, to_markdown
-    from portside.migrate.rulesets import load
     from portside.migrate.run import migrate
     from portside.patches.apply import apply
 
-    ruleset = load(migration.ruleset, migration.extend)
+    ruleset = recipe.ruleset
     together = Tree()
     for name in sorted(migration.sources):
         for entry in sources[name].at(f"{name}{ruleset.suffix}"):
@@ -98,11 +97,9 @@ def converted_tree(recipe: Recipe, layer: Layer) -> Tree:
 
     Raises MigrationError where the run changed anything there but the folders that it was to write.
     """
-    from portside.migrate.rulesets import load
-
     migration = recipe.model.migration
     assert migration is not None
-    suffix = load(migration.ruleset, migration.extend).suffix
+    suffix = recipe.ruleset.suffix
     results = {f"{name}{suffix}" for name in migration.sources}
     workspace = recipe.workspace.lstrip("/") + "/"
     tree = Tree()

@@ -200,7 +200,6 @@ def _migrated_parts(recipe: Recipe, lock: Lock, workspace: str, below: Sequence[
     converted: list[Part] = []
     details: dict[str, Any] = {}
     if model.migration is not None:
-        from portside.migrate.rulesets import load
         from portside.patches.apply import described
         from portside.patches.apply import digest as patches_digest
 
@@ -209,7 +208,7 @@ def _migrated_parts(recipe: Recipe, lock: Lock, workspace: str, below: Sequence[
         epoch = max(lock.sources[name].epoch for name in migration.sources)
         manifest |= {
             "migration": {
-                "ruleset": load(migration.ruleset, migration.extend).digest,
+                "ruleset": recipe.ruleset.digest,
                 "mode": migration.mode,
                 "strict": migration.strict,
             },

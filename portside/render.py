@@ -58,11 +58,10 @@ def install_instructions(recipe: Recipe, epoch: int) -> str:
 def convert_instructions(recipe: Recipe, epoch: int) -> str:
     """What is executed for image mode, as Dockerfile text without FROM. Raises RecipeError without a converter."""
     from portside.migrate.image import converter_of
-    from portside.migrate.rulesets import load
 
     migration = recipe.model.migration
     assert migration is not None
-    ruleset = load(migration.ruleset, migration.extend)
+    ruleset = recipe.ruleset
     converter = converter_of(ruleset)
     path = migration.converter or converter.path
     return str(_template().module.convert(recipe, converter, path, ruleset.suffix, epoch))

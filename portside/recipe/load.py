@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -14,6 +15,9 @@ from portside.recipe.models import File, RecipeModel
 from portside.recipe.source import read_yaml
 from portside.recipe.stages import Stage, make_stages
 from portside.tree import Tree, file_entry
+
+if TYPE_CHECKING:
+    from portside.migrate.rulesets import Ruleset
 
 REPLACED_WHOLE = {("base",)}
 """What a recipe that extends another replaces instead of merging: two bases at once would mean nothing."""
@@ -40,6 +44,15 @@ class Recipe:
     @property
     def lock_path(self) -> Path:
         return self.path.with_suffix(".lock")
+
+    @cached_property
+    def ruleset(self) -> "Ruleset":
+        """The ruleset by which the recipe's sources migrate, as it extends it. Raises RecipeError."""
+        from portside.migrate.rulesets import load
+
+        migration = self.model.migration
+        assert migration is not None, "only a recipe that migrates something has a ruleset"
+        return load(migration.ruleset, migration.extend)
 
     def file(self, relative: str) -> Path:
         """A file of the recipe's folder. Raises RecipeError where it is missing or leads out of the folder."""
@@ -277,9 +290,7 @@ def _check_migration(recipe: Recipe, places: dict[Location, Place]) -> None:
     migration = recipe.model.migration
     if migration is None or migration.mode == "precise":
         return
-    from portside.migrate.rulesets import load
-
-    ruleset = load(migration.ruleset, migration.extend)
+    ruleset = recipe.ruleset
     converter = ruleset.converter
     place = places.get(("migration", "mode"), recipe.path)
     if migration.mode == "vendor" and ruleset.vendor is None:

@@ -55,6 +55,7 @@ def _migrate_and_patch(
         # A patch may have taken care of them, so what counts is what the patched files still have.
         suspects = Tree(patched.tree[path] for path in {path for path, _ in open_hits} if path in patched.tree)
         _stop_at(migrate(suspects, ruleset, migration.mode, strict=migration.strict).report, migration)
+    report.accept(migration.accept)
     report.follow(patched.lines.follow)
     for change in patched.changes:
         hit = PatchHit(change.name, change.line, change.before, change.after, change.new_line, change.note)
@@ -83,13 +84,16 @@ def _migrate(together: Tree, ruleset: "Ruleset", migration: "Wanted", converted:
 
 def _stop_at(report: "Report", migration: "Wanted") -> None:
     """Raise MigrationError for what the accelerator does not support, unless the recipe accepts it with a reason."""
-    if open_hits := report.unaccepted(migration.accept):
-        shown = [f"  {path}:{hit.line}: {hit.name}: {hit.note}" for path, hit in open_hits[:20]]
-        more = [f"  and {len(open_hits) - 20} more"] if len(open_hits) > 20 else []
-        raise MigrationError(
-            "\n".join([f"{len(open_hits)} places use what {migration.ruleset} does not support:", *shown, *more]),
-            "Patch them, or accept each by its name with a reason: migration.accept in the recipe.",
-        )
+    if not (open_hits := report.unaccepted(migration.accept)):
+        return
+    shown = [f"  {path}:{hit.line}: {hit.name}: {report.rules[hit.rule].title}" for path, hit in open_hits[:20]]
+    more = [f"  and {len(open_hits) - 20} more"] if len(open_hits) > 20 else []
+    name = open_hits[0][1].name
+    raise MigrationError(
+        "\n".join([f"{len(open_hits)} place(s) use what {migration.ruleset} does not support:", *shown, *more]),
+        "Patch them, or accept each by its name with a reason, in the recipe's migration: "
+        f'accept: {{{name}: "never reached"}}',
+    )
 
 
 def converted_tree(recipe: Recipe, layer: Layer) -> Tree:

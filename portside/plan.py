@@ -211,6 +211,8 @@ def _migrated_parts(recipe: Recipe, lock: Lock, workspace: str, below: Sequence[
                 "ruleset": recipe.ruleset.digest,
                 "mode": migration.mode,
                 "strict": migration.strict,
+                # What was accepted once must not be taken for built where it is not any more.
+                **({"accept": migration.accept} if migration.accept else {}),
             },
             "sources": chosen,
             "patches": patches_digest(model.patches, recipe.folder_tree()),

@@ -116,6 +116,11 @@ class Report:
             if hit.cls == "unsupported" and hit.name not in accepted and hit.rule not in accepted
         ]
 
+    def accept(self, accepted: Mapping[str, str]) -> None:
+        """Say at every `unsupported` hit that `accepted` covers for which reason it may stay."""
+        for file in self.files.values():
+            file.hits = [_accepted(hit, accepted) if hit.cls == "unsupported" else hit for hit in file.hits]
+
     def follow(self, line_now: Callable[[str, int], int]) -> None:
         """Correct every hit's line in the result. line_now: path, line as migrated -> line after all patches."""
         for path, file in self.files.items():
@@ -143,3 +148,8 @@ class PatchHit:
     after: str
     new_line: int = 0
     note: str = ""
+
+
+def _accepted(hit: Hit, accepted: Mapping[str, str]) -> Hit:
+    reason = accepted.get(hit.name) or accepted.get(hit.rule)
+    return hit if reason is None else replace(hit, note="; ".join(filter(None, [hit.note, f"accepted: {reason}"])))

@@ -168,6 +168,15 @@ def test_keys_change_only_where_something_changed(recipe: Recipe, lock: Lock) ->
     assert {name for name in before if before[name] != after[name]} == {"migrated"}
 
 
+def test_what_was_accepted_is_part_of_the_key(recipe: Recipe, lock: Lock) -> None:
+    """Or a build would go on without the reason where it was built with it, and stop everywhere else."""
+    before = plan(recipe, lock).layer("migrated").key
+    with_reason = edited(recipe, "ruleset: mlu\n", "ruleset: mlu\n  accept: {apex: never imported}\n")
+    after = plan(with_reason, lock).layer("migrated").key
+    other = edited(with_reason, "never imported", "imported in a try")
+    assert len({before, after, plan(other, lock).layer("migrated").key}) == 3
+
+
 def test_a_newer_package_leaves_sources_and_weights_alone(recipe: Recipe, lock: Lock) -> None:
     newer_set = lock.env.sets[0].model_copy(update={"epoch": lock.env.epoch + 1000})
     env = LockedEnv(sets=(newer_set,))

@@ -78,6 +78,16 @@ def test_reports_are_the_same_every_time() -> None:
     assert to_html(one, SOURCE, tree) == to_html(two, SOURCE, tree)
 
 
+def test_the_report_says_why_a_place_was_accepted() -> None:
+    report = migrate(SOURCE, load("mlu"), "precise").report
+    report.accept({"torch.cuda.ipc_collect": "never reached", "kernel-file": "not compiled", "device-literal": "x"})
+    notes = {hit.name: hit.note for _, hit in report.hits() if hit.cls == "unsupported"}
+    assert notes == {"torch.cuda.ipc_collect": "accepted: never reached", "c/kernel.cu": "accepted: not compiled"}
+    assert not [hit for _, hit in report.hits() if hit.cls != "unsupported" and "accepted" in hit.note]
+    for shown in (to_json(report), to_markdown(report), to_html(report, SOURCE, SOURCE)):
+        assert b"accepted: never reached" in shown
+
+
 def test_unsupported_hits_stop_until_they_are_accepted_by_name_or_rule() -> None:
     _, report = migrated()
     assert [hit.name for _, hit in report.unaccepted({})] == ["torch.cuda.ipc_collect", "c/kernel.cu"]

@@ -346,6 +346,8 @@ def test(c: Context, unit: bool = False, keyword: str | None = None) -> None:
     import subprocess
 
     command = [sys.executable, "-m", "pytest", "tests/unit" if unit else "tests", "--ignore=tests/layers"]
+    # tests/conftest.py says what must not run at once; more processes than that would wait for its longest group.
+    command += ["--numprocesses=auto", "--maxprocesses=4", "--no-loadscope-reorder"]
     command += ["-k", keyword] if keyword else []
     result = subprocess.run(command, cwd=ROOT, check=False)
     if result.returncode:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,9 +25,13 @@ def nobodys_git() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def podman_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An empty storage for every podman command of this test run; the machine's own is not touched."""
-    folder = tmp_path_factory.mktemp("podman")
+def podman_storage() -> Iterator[Path]:
+    """An empty storage for every podman command of this test run; the machine's own is not touched.
+
+    Not below pytest's folders, which get longer with every process and run: where the runroot has more than 50
+    characters, what podman starts when a container has ended refuses it, and every `podman run` waits 20 s for that.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="podman-"))
     file = folder / "storage.conf"
     # Overlays do not stand on overlays, as in a container that has no volume for its files.
     kind = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True).stdout.strip()

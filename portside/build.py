@@ -19,7 +19,7 @@ from portside.inputs.spool import Spool
 from portside.layers.canonical import canonicalise
 from portside.layers.index import Index
 from portside.layers.layer import Layer
-from portside.layers.raw import read
+from portside.layers.read import read
 from portside.layers.writer import write_layer
 from portside.parallel import run_all, thread_pool
 from portside.plan import CONVERTED, LayerPlan, Part, Plan, blob_of, expected_bytes, stage_of

@@ -15,7 +15,8 @@ from portside.errors import InputError, PortsideError, RecipeError
 from portside.explain import explain
 from portside.fetch import frame_layer
 from portside.inputs.transfer import Sink
-from portside.layers.raw import TarLayer, read
+from portside.layers.raw import TarLayer
+from portside.layers.read import read
 from portside.lock.file import check_lock, read_lock
 from portside.lock.inputs import git_sources
 from portside.plan import Part, Plan, plan

@@ -8,7 +8,8 @@ from typing import Literal
 from portside.diff.sides import LayerFile, Side
 from portside.layers.contents import with_hashes
 from portside.layers.layer import merge
-from portside.layers.raw import RawLayer, TarLayer, read
+from portside.layers.raw import RawLayer, TarLayer
+from portside.layers.read import read
 from portside.tree import Entry, encode_path
 
 WHITEOUT = "whiteout"

@@ -1,4 +1,4 @@
-"""The layers of an engine as they come: a tar out of `docker save`, or an overlay2 folder read in place."""
+"""What an engine's layer is before it is canonical: where it lies, and what it does to the file system below."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,23 +43,6 @@ class RawLayer:
     entries: dict[str, Entry] = field(default_factory=dict)
     whiteouts: set[str] = field(default_factory=set)
     opaque: set[str] = field(default_factory=set)
-
-
-def read(source: LayerSource) -> RawLayer:
-    """Read an engine's layer; contents stay where they are.
-
-    Device nodes and sockets are left out; as they hide what the layers below had at their path, they become whiteouts.
-    Raises InputError for a layer that cannot be read, is damaged, or holds something that no honest engine writes
-    (docs/canonical-layer.md, "Reading").
-    """
-    from portside.layers import read_overlay, read_tar
-
-    try:
-        if isinstance(source, TarLayer):
-            return read_tar.read(source.path)
-        return read_overlay.read(source.path)
-    except OSError as error:
-        raise InputError(f"cannot read the layer {source.path}: {error.strerror}") from error
 
 
 def check_name(path: str) -> str:

@@ -12,7 +12,8 @@ from portside.canonical import CHUNK
 from portside.errors import InputError
 from portside.layers.contents import Reader
 from portside.layers.layer import Layer
-from portside.layers.raw import WHITEOUT, TarLayer, read
+from portside.layers.raw import WHITEOUT, TarLayer
+from portside.layers.read import read
 from portside.tree import Entry, encode_path
 
 BLOCK = 512

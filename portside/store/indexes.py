@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from portside.layers.canonical import base_index
 from portside.layers.index import Index
-from portside.layers.raw import TarLayer, read
+from portside.layers.raw import TarLayer
+from portside.layers.read import read
 from portside.layers.writer import read_layer
 from portside.oci import chain_ids
 from portside.store import files

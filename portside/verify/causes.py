@@ -1,49 +1,13 @@
 """Why two builds of one path differ: a likely cause, with what speaks for it, and what to do about it."""
 
 import re
-from dataclasses import dataclass
-from typing import Literal
 
 from portside.diff.files import FileChange
 from portside.diff.text import printable
 from portside.tree import Entry
-
-Kind = Literal["time", "order", "parallelism", "locale", "random", "path", "host", "umask", "owner", "links", "unknown"]
-
-ADVICE: dict[Kind, str] = {
-    "time": "Write $SOURCE_DATE_EPOCH, which every step has, instead of the clock: date -u -d @$SOURCE_DATE_EPOCH; "
-    "or leave the time out.",
-    "order": "Sort before writing: sort, sorted(…), find … | LC_ALL=C sort; hash tables and folders have no order.",
-    "parallelism": "Let the step run one job at a time, or sort what its jobs write.",
-    "locale": "Set LC_ALL=C for the command that sorts or formats.",
-    "random": "Give the program a fixed seed, or let it make the value when the container starts, not in the build.",
-    "path": "Do not write names of temporary folders: use a fixed folder, relative paths, or a path prefix map.",
-    "host": "Do not write the host name: it is the engine's, and another on every engine.",
-    "umask": "Set modes in the step itself: chmod, install -m.",
-    "owner": "Set the owner in the step itself: chown, install -o -g.",
-    "links": "Make the hard links in a fixed order, or copy instead.",
-    "unknown": "Keep both builds and look at them: invoke verify --keep DIR, then invoke diff of the tars in it.",
-}
-
-
-@dataclass(frozen=True)
-class Cause:
-    """A likely cause. evidence: what speaks for it, for a person."""
-
-    kind: Kind
-    evidence: str
-
-
-@dataclass(frozen=True)
-class Window:
-    """When the two builds ran, seconds since 1970: no earlier than `first`, no later than `last`."""
-
-    first: int
-    last: int
-
-    def __contains__(self, seconds: float) -> bool:
-        return self.first <= seconds <= self.last
-
+from portside.verify.cause import Cause, Kind, Window
+from portside.verify.formats import content_causes
+from portside.verify.texts import text_causes
 
 _PARALLEL = re.compile(r"(?:\s-j\s*\d*\b|--jobs\b|xargs\s[^|;&]*-P|\bparallel\b|\bnproc\b|\s&(?:\s|$))")
 _SIMPLE: dict[str, tuple[Kind, str]] = {
@@ -62,8 +26,6 @@ def causes(change: FileChange, instructions: str, window: Window) -> list[Cause]
         found += [_with_jobs(cause, instructions) for cause in _content(change.left, change.right, window)]
     if "link" in change.attributes and change.left and change.right:
         if change.kinds[0] == "symlink":
-            from portside.verify.texts import text_causes
-
             found += text_causes(change.left.link, change.right.link, window)
         elif "sha256" not in change.attributes:
             left, right = change.attributes["link"]
@@ -79,8 +41,6 @@ def causes(change: FileChange, instructions: str, window: Window) -> list[Cause]
 
 
 def _content(left: Entry, right: Entry, window: Window) -> list[Cause]:
-    from portside.verify.formats import content_causes
-
     return content_causes(change_bytes(left), change_bytes(right), left.path, window)
 
 

@@ -8,8 +8,10 @@ from portside.canonical import copy_and_hash
 from portside.diff.files import FileChange, Files, compare
 from portside.diff.text import text_diff
 from portside.errors import InputError
-from portside.layers.raw import TarLayer, read
-from portside.verify.causes import Cause, Window, causes, writing_step
+from portside.layers.raw import TarLayer
+from portside.layers.read import read
+from portside.verify.cause import Cause, Window
+from portside.verify.causes import causes, writing_step
 from portside.verify.texts import text_causes
 from portside.verify.verdict import Finding
 

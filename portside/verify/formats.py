@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from portside.diff.text import printable
 from portside.layers.read_tar import tar_members
-from portside.verify.causes import Cause, Window
+from portside.verify.cause import Cause, Window
 from portside.verify.texts import text_causes
 
 _UNPACKED = 64 << 20

@@ -4,7 +4,7 @@ from typing import Any
 
 from portside.diff.report import attributes_line, change_as_json
 from portside.diff.text import printable
-from portside.verify.causes import ADVICE
+from portside.verify.cause import ADVICE
 from portside.verify.verdict import Finding, PartVerdict, Verdict
 
 

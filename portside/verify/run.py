@@ -24,7 +24,7 @@ from portside.progress import live, say, step
 from portside.project import Project
 from portside.store import Store
 from portside.store.layout import Blob
-from portside.verify.causes import Window
+from portside.verify.cause import Window
 from portside.verify.compare import differences
 from portside.verify.conditions import NOT_VARIED, other_conditions
 from portside.verify.scratch import scratch_store

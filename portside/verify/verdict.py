@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from portside.diff.files import FileChange
-from portside.verify.causes import Cause
+from portside.verify.cause import Cause
 
 
 @dataclass(frozen=True)

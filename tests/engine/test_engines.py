@@ -13,7 +13,8 @@ from tiny_images import LABEL, Collected, Counted, Sandbox, image, layer
 
 from portside.engines import ImageLayer, ImageToBuild, ImageToLoad, Mount, RunSpec, docker_layers, podman_layers
 from portside.errors import BuildError, EngineError
-from portside.layers.raw import LayerSource, RawLayer, read
+from portside.layers.raw import LayerSource, RawLayer
+from portside.layers.read import read
 from portside.oci import chain_ids
 
 RUN_EVERYTHING = r"""

@@ -1,20 +1,15 @@
 """String literals: devices, backends, environment variables; and what the others are for."""
 
-from __future__ import annotations
-
 import ast
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from portside.migrate.precise.compiled import Target
 from portside.migrate.precise.contexts import Use, last_name, use_of
 from portside.migrate.precise.found import Found
 from portside.migrate.precise.lexer import Token
 from portside.migrate.precise.source import Edit
-
-if TYPE_CHECKING:
-    from portside.migrate.precise.visitor import Visitor
+from portside.migrate.precise.walk import Walk
 
 _LITERAL = re.compile(r"([A-Za-z_]\w*)(:(?:\d+|%[ds]|\{\w*\})?)?")
 _PAIRS = re.compile(r"\w+:\w+(,\w+:\w+)*")
@@ -31,98 +26,98 @@ KEPT_RULES = {
 }
 
 
-def judge_string(visitor: Visitor, node: ast.Constant) -> None:
+def judge_string(walk: Walk, node: ast.Constant) -> None:
     """Record what a literal is; edits only those that are a device or backend as a whole."""
-    start, end = visitor.span(node)
-    tokens = visitor.tokens(start, end)
-    use: Use = "unknown" if visitor.is_part_of_text() else use_of(node, visitor.parents, visitor.siblings)
+    start, end = walk.span(node)
+    tokens = walk.tokens(start, end)
+    use: Use = "unknown" if walk.is_part_of_text() else use_of(node, walk.parents, walk.siblings)
     value = node.value
     if isinstance(value, str) and use != "docstring" and len(tokens) == 1:
         token = tokens[0]
-        body = visitor.lines.utf8[token.body_start : token.body_end]
+        body = walk.lines.utf8[token.body_start : token.body_end]
         plain = "b" not in token.prefix and body == value.encode("utf-8", "surrogatepass")
-        if plain and (_whole(visitor, node, token, value, use) or _assignments(visitor, token, body)):
+        if plain and (_whole(walk, node, token, value, use) or _assignments(walk, token, body)):
             return
-    if isinstance(value, str) and len(tokens) > 1 and _in_pieces(visitor, value, start, end, use):
+    if isinstance(value, str) and len(tokens) > 1 and _in_pieces(walk, value, start, end, use):
         return
     for token in tokens:
-        visitor.uses[token.start] = KEPT_RULES.get(use, "") if isinstance(value, str) else "text"
+        walk.uses[token.start] = KEPT_RULES.get(use, "") if isinstance(value, str) else "text"
 
 
-def _in_pieces(visitor: Visitor, value: str, start: int, end: int, use: Use) -> bool:
+def _in_pieces(walk: Walk, value: str, start: int, end: int, use: Use) -> bool:
     """A device or backend that is written as several literals side by side."""
     match = _LITERAL.fullmatch(value)
     if match is None or use in KEPT_RULES:
         return False
-    target = visitor.rules.devices.get(match[1]) or (None if match[2] else visitor.rules.backends.get(match[1]))
+    target = walk.rules.devices.get(match[1]) or (None if match[2] else walk.rules.backends.get(match[1]))
     if target is None:
         return False
     note = f"Write it as one text with {target.to!r} by hand."
-    visitor.add(Found(start, end, "needs-person", target.rule, value, note=note))
+    walk.add(Found(start, end, "needs-person", target.rule, value, note=note))
     return True
 
 
-def _whole(visitor: Visitor, node: ast.Constant, token: Token, value: str, use: Use) -> bool:
+def _whole(walk: Walk, node: ast.Constant, token: Token, value: str, use: Use) -> bool:
     """A literal that a rule knows as a whole; true where that settles it."""
-    rules = visitor.rules
+    rules = walk.rules
     exact = rules.strings.get(value) or rules.variables.get(value)
     if exact is not None:
         edits = (Edit(token.body_start, token.body_end, exact.to.encode()),) if exact.cls == "rewritten" else ()
-        visitor.add(Found(token.start, token.end, exact.cls, exact.rule, value, edits))
+        walk.add(Found(token.start, token.end, exact.cls, exact.rule, value, edits))
         return True
     if use == "attribute" and value in rules.attributes:
         target = rules.attributes[value]
         note = f"Ask for {target.to!r} by hand."
-        visitor.add(Found(token.start, token.end, "needs-person", target.rule, value, note=note))
+        walk.add(Found(token.start, token.end, "needs-person", target.rule, value, note=note))
         return True
     match = _LITERAL.fullmatch(value)
     if match is not None and match[1] in rules.devices:
-        return _device(visitor, node, token, rules.devices[match[1]], match[1], match[2], use)
+        return _device(walk, node, token, rules.devices[match[1]], match[1], match[2], use)
     if match is not None and match[2] is None and match[1] in rules.backends:
-        return _backend(visitor, token, rules.backends[match[1]], value, use)
+        return _backend(walk, token, rules.backends[match[1]], value, use)
     if use == "backend" and value.isupper() and value.lower() in rules.backends:
         capitals = rules.backends[value.lower()]
-        return _backend(visitor, token, replace(capitals, to=capitals.to.upper()), value, use)
+        return _backend(walk, token, replace(capitals, to=capitals.to.upper()), value, use)
     if use == "backend" and _PAIRS.fullmatch(value):
-        return _backend_pairs(visitor, token, value)
+        return _backend_pairs(walk, token, value)
     if _QUALIFIED.fullmatch(value) and value.startswith(tuple(rules.others)):
         rule = next(target.rule for module, target in rules.others.items() if value.startswith(module))
         note = "The text names a function; whatever reads it decides what it has to be."
-        visitor.add(Found(token.start, token.end, "needs-person", rule, value, note=note))
+        walk.add(Found(token.start, token.end, "needs-person", rule, value, note=note))
         return True
     return False
 
 
 def _device(
-    visitor: Visitor, node: ast.Constant, token: Token, target: Target, name: str, index: str | None, use: Use
+    walk: Walk, node: ast.Constant, token: Token, target: Target, name: str, index: str | None, use: Use
 ) -> bool:
     if use in ("key", "path", "flag", "message"):
         return False
     if use == "question" and target.to == "cpu":
-        visitor.add(Found(token.start, token.end, "kept", "question", name))
+        walk.add(Found(token.start, token.end, "kept", "question", name))
         return True
     at = token.body_start
     note = f"If this text is a device, write {target.to!r} by hand."
     if use == "table" or (use in ("unknown", "attribute", "backend") and index is None):
-        visitor.add(Found(token.start, token.end, "needs-person", target.rule, name, note=note))
+        walk.add(Found(token.start, token.end, "needs-person", target.rule, name, note=note))
         return True
     shown = name + (index or "")
-    if visitor.rules.drop_index and _with_index(visitor, node, token, target, shown):
+    if walk.rules.drop_index and _with_index(walk, node, token, target, shown):
         return True
-    if index is None or not visitor.rules.drop_index:
+    if index is None or not walk.rules.drop_index:
         edits = (Edit(at, at + len(name), target.to.encode()),)
-        visitor.add(Found(token.start, token.end, "rewritten", target.rule, shown, edits, device=True))
+        walk.add(Found(token.start, token.end, "rewritten", target.rule, shown, edits, device=True))
         return True
     if index[1:].isdigit():
         edits = (Edit(at, token.body_end, target.to.encode()),)
-        visitor.add(Found(token.start, token.end, "rewritten", target.rule, shown, edits, device=True))
+        walk.add(Found(token.start, token.end, "rewritten", target.rule, shown, edits, device=True))
         return True
-    return _formatted(visitor, node, token, target, shown)
+    return _formatted(walk, node, token, target, shown)
 
 
-def _with_index(visitor: Visitor, node: ast.Constant, token: Token, target: Target, shown: str) -> bool:
+def _with_index(walk: Walk, node: ast.Constant, token: Token, target: Target, shown: str) -> bool:
     """`torch.device("cuda", 1)`: the number beside the device goes with it."""
-    above = [parent for parent in visitor.parents[-2:] if not isinstance(parent, ast.keyword)]
+    above = [parent for parent in walk.parents[-2:] if not isinstance(parent, ast.keyword)]
     call = above[-1] if above else None
     if not isinstance(call, ast.Call) or last_name(call.func) != "device" or len(call.args) + len(call.keywords) != 2:
         return False
@@ -130,15 +125,15 @@ def _with_index(visitor: Visitor, node: ast.Constant, token: Token, target: Targ
     first = call.args[0] if call.args else call.keywords[0].value
     if first is not node or (isinstance(last, ast.keyword) and last.arg != "index"):
         return False
-    end = visitor.span(last)[1]
+    end = walk.span(last)[1]
     edits = (Edit(token.body_start, token.body_end, target.to.encode()), Edit(token.end, end, b""))
-    visitor.add(Found(token.start, end, "rewritten", target.rule, shown, edits, device=True))
+    walk.add(Found(token.start, end, "rewritten", target.rule, shown, edits, device=True))
     return True
 
 
-def _formatted(visitor: Visitor, node: ast.Constant, token: Token, target: Target, shown: str) -> bool:
+def _formatted(walk: Walk, node: ast.Constant, token: Token, target: Target, shown: str) -> bool:
     """`"cuda:%d" % i`, `"cuda:" + str(i)`, `"cuda:{}".format(i)`: the whole expression becomes the device."""
-    above = visitor.parents[::-1]
+    above = walk.parents[::-1]
     whole: ast.expr | None = None
     if above and isinstance(above[0], ast.BinOp) and above[0].left is node:
         whole = above[0]
@@ -146,11 +141,11 @@ def _formatted(visitor: Visitor, node: ast.Constant, token: Token, target: Targe
         whole = above[1] if above[0].attr == "format" else None
     if whole is None:
         note = f"Write {target.to!r} without an index by hand."
-        visitor.add(Found(token.start, token.end, "needs-person", target.rule, shown, note=note))
+        walk.add(Found(token.start, token.end, "needs-person", target.rule, shown, note=note))
         return True
-    start, end = visitor.span(whole)
-    quote = visitor.lines.utf8[token.body_end : token.end]
-    visitor.add(
+    start, end = walk.span(whole)
+    quote = walk.lines.utf8[token.body_end : token.end]
+    walk.add(
         Found(
             start,
             end,
@@ -164,21 +159,21 @@ def _formatted(visitor: Visitor, node: ast.Constant, token: Token, target: Targe
     return True
 
 
-def _backend(visitor: Visitor, token: Token, target: Target, value: str, use: Use) -> bool:
+def _backend(walk: Walk, token: Token, target: Target, value: str, use: Use) -> bool:
     if use in ("key", "path", "flag", "message"):
         return False
     if use in ("unknown", "attribute", "device", "question", "table"):
         note = f"If this text is a backend, write {target.to!r} by hand."
-        visitor.add(Found(token.start, token.end, "needs-person", target.rule, value, note=note))
+        walk.add(Found(token.start, token.end, "needs-person", target.rule, value, note=note))
         return True
     edits = (Edit(token.body_start, token.body_end, target.to.encode()),)
-    visitor.add(Found(token.start, token.end, "rewritten", target.rule, value, edits, device=True))
+    walk.add(Found(token.start, token.end, "rewritten", target.rule, value, edits, device=True))
     return True
 
 
-def _backend_pairs(visitor: Visitor, token: Token, value: str) -> bool:
+def _backend_pairs(walk: Walk, token: Token, value: str) -> bool:
     """`cpu:gloo,cuda:nccl`"""
-    rules = visitor.rules
+    rules = walk.rules
     pairs = [pair.split(":") for pair in value.split(",")]
     new = [
         [rules.devices[d].to if d in rules.devices else d, rules.backends[b].to if b in rules.backends else b]
@@ -189,48 +184,48 @@ def _backend_pairs(visitor: Visitor, token: Token, value: str) -> bool:
     rule = next(iter(rules.backends.values())).rule
     text = ",".join(":".join(pair) for pair in new).encode()
     edits = (Edit(token.body_start, token.body_end, text),)
-    visitor.add(Found(token.start, token.end, "rewritten", rule, value, edits, device=True))
+    walk.add(Found(token.start, token.end, "rewritten", rule, value, edits, device=True))
     return True
 
 
-def _assignments(visitor: Visitor, token: Token, body: bytes) -> bool:
+def _assignments(walk: Walk, token: Token, body: bytes) -> bool:
     """`CUDA_VISIBLE_DEVICES=0 python x.py` inside a longer text."""
     found = False
     for match in _ASSIGNMENT.finditer(body):
         name = match[1].decode()
-        target = visitor.rules.variables.get(name)
+        target = walk.rules.variables.get(name)
         if target is not None and target.cls == "rewritten":
             start = token.body_start + match.start()
             end = start + len(name)
-            visitor.add(Found(start, end, target.cls, target.rule, name, (Edit(start, end, target.to.encode()),)))
+            walk.add(Found(start, end, target.cls, target.rule, name, (Edit(start, end, target.to.encode()),)))
             found = True
     return found
 
 
-def judge_f_string(visitor: Visitor, node: ast.JoinedStr) -> bool:
+def judge_f_string(walk: Walk, node: ast.JoinedStr) -> bool:
     """`f"cuda:{i}"`: a device whose index is computed; true where all of it is replaced."""
-    start, end = visitor.span(node)
-    tokens = visitor.tokens(start, end)
+    start, end = walk.span(node)
+    tokens = walk.tokens(start, end)
     if len(tokens) != 1 or len(node.values) != 2 or not isinstance(node.values[1], ast.FormattedValue):
         return False
     head = node.values[0]
     if not isinstance(head, ast.Constant) or not isinstance(head.value, str) or not head.value.endswith(":"):
         return False
     name = head.value[:-1]
-    target = visitor.rules.devices.get(name)
+    target = walk.rules.devices.get(name)
     token = tokens[0]
-    written = visitor.lines.utf8[token.body_start : token.body_start + len(head.value)]
+    written = walk.lines.utf8[token.body_start : token.body_start + len(head.value)]
     if (
         target is None
         or written != head.value.encode()
-        or use_of(node, visitor.parents, visitor.siblings) in ("key", "table", "path", "message")
+        or use_of(node, walk.parents, walk.siblings) in ("key", "table", "path", "message")
     ):
         return False
     edit = Edit(token.body_start, token.body_start + len(name), target.to.encode())
-    if not visitor.rules.drop_index:
+    if not walk.rules.drop_index:
         start, end = edit.start, edit.end
     else:
-        quote = visitor.lines.utf8[token.body_end : token.end]
+        quote = walk.lines.utf8[token.body_end : token.end]
         edit = Edit(start, end, quote + target.to.encode() + quote)
-    visitor.add(Found(start, end, "rewritten", target.rule, f"{name}:{{}}", (edit,), device=True))
-    return visitor.rules.drop_index
+    walk.add(Found(start, end, "rewritten", target.rule, f"{name}:{{}}", (edit,), device=True))
+    return walk.rules.drop_index

@@ -2,18 +2,17 @@
 
 import ast
 import re
-from bisect import bisect_left, insort
+from bisect import insort
 from collections.abc import Sequence
 from dataclasses import replace
 
-from portside.migrate.precise.compiled import Rules
-from portside.migrate.precise.contexts import Siblings
 from portside.migrate.precise.found import Found, rename
-from portside.migrate.precise.imports import Imports, within
-from portside.migrate.precise.lexer import Token, fields, tokens
+from portside.migrate.precise.imports import within
+from portside.migrate.precise.lexer import fields, tokens
 from portside.migrate.precise.literals import judge_f_string, judge_string
-from portside.migrate.precise.names import Alias, Chain, Function, Shadows, look_up
+from portside.migrate.precise.names import Alias, Chain, Function, look_up
 from portside.migrate.precise.source import Edit, Lines
+from portside.migrate.precise.walk import Walk
 
 _FLAG_HOLDERS = frozenset(
     [
@@ -38,44 +37,8 @@ DEEPEST = 300
 _PART = re.compile(rb"[A-Za-z0-9_./-]")
 
 
-class Visitor:
-    """Collects `found`, the functions around each place that needs the device (`needs`), and what strings are for
-    (`uses`: start of the token -> rule)."""
-
-    def __init__(
-        self, lines: Lines, rules: Rules, imports: Imports, strings: dict[int, Token], marked: list[int]
-    ) -> None:
-        self.lines = lines
-        self.rules = rules
-        self.imports = imports
-        self.strings = strings
-        self._starts = sorted(strings)
-        self.marked = marked
-        self.found: list[Found] = []
-        self.needs: list[tuple[Function, ...]] = []
-        self.uses: dict[int, str] = {}
-        self.parents: list[ast.AST] = []
-        self.functions: list[Function] = []
-        self.siblings: Siblings = {}
-        self._shadows = Shadows(lines.utf8)
-        self._base: tuple[Lines, int] | None = None
-        self._glued: int | None = None
-
-    # places
-
-    def span(self, node: ast.expr | ast.alias | ast.keyword | ast.stmt) -> tuple[int, int]:
-        """Offsets of a node, also of one that was parsed out of an f-string."""
-        assert node.end_lineno is not None and node.end_col_offset is not None
-        lines, base = self._base or (self.lines, 0)
-        start = lines.offset(node.lineno, node.col_offset) + base
-        return start, lines.offset(node.end_lineno, node.end_col_offset) + base
-
-    def add(self, found: Found) -> None:
-        self.found.append(found)
-        if found.device:
-            self.needs.append(tuple(self.functions))
-
-    # the walk
+class Visitor(Walk):
+    """The walk itself: which node is judged how."""
 
     def body(self, statements: Sequence[ast.stmt]) -> None:
         for node in statements:
@@ -124,7 +87,7 @@ class Visitor:
     def _concerns(self, node: ast.AST) -> bool:
         """Whether a marked line is among the node's, or the node does not know its lines."""
         first = getattr(node, "lineno", None)
-        return first is None or self._base is not None or within(self.marked, first, node.end_lineno)  # type: ignore[attr-defined]
+        return first is None or self.base is not None or within(self.marked, first, node.end_lineno)  # type: ignore[attr-defined]
 
     def _function(self, node: Function) -> None:
         if not isinstance(node, ast.Lambda):
@@ -175,7 +138,7 @@ class Visitor:
         return Chain(old, Alias("torch", "torch"), "torch", start, end, attributes, inner.value)
 
     def _hidden(self, name: str) -> bool:
-        return self._shadows.hides(name, self.functions)
+        return self.shadows.hides(name, self.functions)
 
     def _name(self, node: ast.Name) -> None:
         alias = self.imports.aliases.get(node.id)
@@ -352,26 +315,21 @@ class Visitor:
             for first, last in fields(self.lines.utf8, token):
                 around = self.lines.utf8[max(first - 2, token.body_start) : first - 1]
                 around += self.lines.utf8[last + 1 : min(last + 2, token.body_end)]
-                outer, self._glued = self._glued, len(self.parents) if _PART.search(around) else None
+                outer, self.glued = self.glued, len(self.parents) if _PART.search(around) else None
                 self._field(first, last)
-                self._glued = outer
-
-    def is_part_of_text(self) -> bool:
-        """Whether what is visited is the value of a field in an f-string that makes a longer word of it."""
-        above = self.parents[self._glued :] if self._glued is not None else []
-        return self._glued is not None and all(isinstance(parent, ast.IfExp | ast.BoolOp) for parent in above)
+                self.glued = outer
 
     def _field(self, first: int, last: int) -> None:
         """An expression inside an f-string, parsed alone: before Python 3.12 the AST does not tell its place."""
         text = b"(" + self.lines.utf8[first:last] + b")"
         lines = Lines(text)
-        if self._base is None and not within(self.marked, self.lines.line(first), self.lines.line(last)):
+        if self.base is None and not within(self.marked, self.lines.line(first), self.lines.line(last)):
             return
         for token in tokens(text):
             start = token.start + first - 1
             shift = start - token.start
             if start not in self.strings:
-                insort(self._starts, start)
+                insort(self.starts, start)
             self.strings[start] = replace(
                 token,
                 start=start,
@@ -379,18 +337,6 @@ class Visitor:
                 body_start=token.body_start + shift,
                 body_end=token.body_end + shift,
             )
-        outer, self._base = self._base, (lines, first - 1)
+        outer, self.base = self.base, (lines, first - 1)
         self.visit(ast.parse(text.decode(), mode="eval").body)
-        self._base = outer
-
-    def tokens(self, start: int, end: int) -> list[Token]:
-        """The string tokens that a node is written with, none of them inside another."""
-        first = self.strings.get(start)
-        if first is not None and first.end == end:
-            return [first]
-        out: list[Token] = []
-        for number in range(bisect_left(self._starts, start), bisect_left(self._starts, end)):
-            token = self.strings[self._starts[number]]
-            if token.end <= end and (not out or token.start >= out[-1].end):
-                out.append(token)
-        return out
+        self.base = outer

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from portside.layers.canonical import data_layer
 from portside.layers.index import Index
 from portside.layers.layer import Layer
-from portside.layers.raw import RawLayer, TarLayer, read
+from portside.layers.raw import RawLayer, TarLayer
+from portside.layers.read import read
 from portside.layers.writer import write_layer
 from portside.tree import Bytes, Entry, Tree
 

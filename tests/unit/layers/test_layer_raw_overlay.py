@@ -13,7 +13,8 @@ from layer_tools import CAPABILITY, EPOCH, XATTR, file, folder, hardlink, index_
 from portside.errors import InputError
 from portside.layers.canonical import canonicalise
 from portside.layers.index import Index
-from portside.layers.raw import OverlayLayer, RawLayer, read
+from portside.layers.raw import OverlayLayer, RawLayer
+from portside.layers.read import read
 from portside.tree import Entry
 
 

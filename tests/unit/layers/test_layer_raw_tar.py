@@ -13,7 +13,8 @@ from layer_tools import EPOCH, change, file, folder, hardlink, raw, symlink, tar
 from portside.errors import InputError
 from portside.layers.canonical import canonicalise, data_layer
 from portside.layers.index import Index
-from portside.layers.raw import TarLayer, read
+from portside.layers.raw import TarLayer
+from portside.layers.read import read
 from portside.tree import Entry, Tree
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from portside.diff.files import FileChange, Files, compare
 from portside.tree import Entry, file_entry
-from portside.verify.causes import Cause, Window, causes, writing_step
+from portside.verify.cause import Cause, Window
+from portside.verify.causes import causes, writing_step
 from portside.verify.formats import content_causes
 from portside.verify.texts import text_causes
 

@@ -8,7 +8,7 @@ import pytest
 from portside.layers.canonical import data_layer
 from portside.layers.writer import write_layer
 from portside.tree import Entry, Tree, file_entry
-from portside.verify.causes import Window
+from portside.verify.cause import Window
 from portside.verify.compare import differences
 from portside.verify.report import as_json, as_lines
 from portside.verify.traces import traces

@@ -13,6 +13,7 @@ from typing import Any
 
 from portside.canonical import digest_of
 from portside.errors import PortsideError, StoreError
+from portside.inputs import git_mirror
 from portside.lock.file import differences, read_lock
 from portside.oci import chain_ids
 from portside.plan import plan
@@ -115,7 +116,7 @@ def _need(project: Project, name: str, store: Store, needed: _Needed) -> None:
     needed.hashes |= set(_hashes(dumped))
     for source in lock.sources.values():
         if source.kind == "git":
-            needed.mirrors.add(hashlib.sha256(source.url.encode("utf-8", "surrogateescape")).hexdigest())
+            needed.mirrors.add(git_mirror.mirror_name(source.url))
     last: dict[str, Any] = store.record("built", name) or {}
     needed.keys |= {part.key for part in parts} | {digest_of(manifest) for manifest in last.values()}
     diff_ids = []

@@ -34,6 +34,11 @@ _LOCAL = (
 _REMEDY = "Try the same by hand with git; portside.toml can name a mirror (mirrors.git)."
 
 
+def mirror_name(url: str) -> str:
+    """The name of a URL's mirror below the store, without its ending; `clean` keeps what locks name by it."""
+    return hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()
+
+
 class Mirror:
     """The bare mirror of one URL, and the machine's git working on it.
 
@@ -43,7 +48,7 @@ class Mirror:
     def __init__(self, url: str, config: Config | None, store: "Store") -> None:
         self._url = url
         self._store = store
-        self._name = hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()
+        self._name = mirror_name(url)
         self.path = store.git / f"{self._name}.git"
         settings = [
             ("remote.portside.url", url),

@@ -12,7 +12,9 @@ from small_project import Machine, Small, sha
 
 from portside.clean import find_garbage, remove
 from portside.errors import StoreError
+from portside.inputs import git_mirror
 from portside.lock.file import dump_lock
+from portside.lock.models import GitSource
 from portside.project import Project
 from portside.recipe import load_recipe
 from portside.store.layout import Image
@@ -123,6 +125,19 @@ def test_inputs_records_sources_and_indexes(built: Machine) -> None:
     )
     clean(built)
     assert garbage(built) == ([], [])
+
+
+def test_a_mirror_is_kept_however_mirrors_are_named(built: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(git_mirror, "mirror_name", lambda url: sha(b"another scheme " + url.encode()))
+    url = "https://example.org/code.git"
+    source = GitSource(epoch=0, url=url, commit="1" * 40, tree="2" * 40)
+    path = load_recipe(built.small.root, "small").lock_path
+    path.write_text(dump_lock(built.plan.lock.model_copy(update={"sources": {"code": source}})))
+    for name in (url, "https://example.org/other.git"):
+        (git_mirror.Mirror(name, None, built.store).path / "objects").mkdir(parents=True)
+    age(built.home)
+    other = git_mirror.Mirror("https://example.org/other.git", None, built.store).path.name
+    assert [path for path in garbage(built)[0] if path.startswith("git/")] == [f"git/{other}"]
 
 
 def test_leftovers_are_kept_for_some_days(built: Machine) -> None:

@@ -19,7 +19,7 @@ Size = Annotated[int, Field(ge=0)]
 Epoch = Annotated[int, Field(ge=0)]
 """Seconds since 1970 (UTC): the newest date among a group of inputs. Each group has its own, so that an update in one
 layer does not touch the times, and so the diff IDs, of another."""
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~%:-]*$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~%:!-]*$")]
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~:!-]*$")]
 """Names, versions and the like: a lock may come from somebody else, and these end up in paths and in command lines."""
 

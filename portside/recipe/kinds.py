@@ -143,7 +143,7 @@ DebianPackage = Annotated[
 FileName = Annotated[
     str,
     Matching(
-        r"^[A-Za-z0-9][A-Za-z0-9._+~%:-]*$",
+        r"^[A-Za-z0-9][A-Za-z0-9._+~%:!-]*$",
         "the name of a file, without folders and blanks, such as 'image-1.0.tar.gz'",
     ),
 ]

@@ -269,6 +269,29 @@ def test_the_choice_does_not_depend_on_the_order(files: list[str]) -> None:
     assert best_wheel(files, tag_ranks("3.11", PLATFORM)) == "a-1-10-py3-none-any.whl"
 
 
+def test_a_version_with_an_epoch(tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PEP 440: the newest of all, and its file's name has a '!'; on a page that is %21."""
+    links = tmp_path / "links"
+    wheel(links, "one", "9.0", "two>=1!0")
+    path = wheel(links, "one", "1!1.0+local", "two>=1!0")
+    needed = wheel(links, "two", "1!2.0")
+    wheel(links, "two", "3.0")
+    wanted = [("one", "1!1.0+local", path.name), ("two", "1!2.0", needed.name)]
+    found = resolve(config, "one")
+    assert [(a.name, a.version, a.file) for a in found] == wanted
+    assert resolve(config, "one", keep=found) == found
+    (links / "code-1!1.0.tar.gz").write_bytes(b"x")
+    assert python.resolve_sdist("code==1!1.0", config).file == "code-1!1.0.tar.gz"
+    assert python.resolve_wheel_exact("one", config) == artefact(path)
+    assert python.locations(found[0], config) == [str(path)]
+    both = Config(home=config.home, mirrors=Mirrors(pypi=(index(tmp_path / "simple", path, needed),)))
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    assert "%21" in (tmp_path / "simple" / "one" / "index.html").read_text()
+    assert resolve(both, "one") == found
+    assert python.locations(found[0], both) == [path.as_uri()]
+    assert [a.name for a in resolve(both, "one", installed={"two": "1!2.0"})] == ["one"]
+
+
 def test_an_sdist_is_the_newest_that_is_allowed(tmp_path: Path, config: Config) -> None:
     for name in [
         "my_pkg-1.0.tar.gz",

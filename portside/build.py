@@ -12,7 +12,7 @@ from portside import data
 from portside.built import Built, keep_images, load_images, to_load
 from portside.canonical import digest_of
 from portside.engines import Engine, ImageToBuild
-from portside.errors import DamagedError, EngineError, PortsideError
+from portside.errors import DamagedError, EngineError, PortsideError, StoreError
 from portside.fetch import JOBS, Fetcher
 from portside.image import parent_image
 from portside.inputs.spool import Spool
@@ -282,10 +282,10 @@ class _Builder:
                 if isinstance(error, DamagedError) or error in self._failures():
                     raise
                 error.problem = error.problem.replace(tag, name)
-                kept = self._store.home / "logs" / f"{self._plan.recipe.name}-{part.layer}-{part.name}.log"
-                kept.parent.mkdir(exist_ok=True)
-                kept.write_text("\n".join(lines) + "\n", encoding="utf-8")
-                say(f"The whole output of the failed step is in {kept}")
+                log_name = f"{self._plan.recipe.name}-{part.layer}-{part.name}"
+                with suppress(StoreError):  # what failed is the step
+                    kept = self._store.keep_log(log_name, "\n".join(lines) + "\n")
+                    say(f"The whole output of the failed step is in {kept}")
                 raise
 
     def _index(self, part: Part) -> Index:

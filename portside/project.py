@@ -13,10 +13,11 @@ from portside.lock.file import check_lock, differences, dump_lock, read_lock
 from portside.lock.lower import complete, follow
 from portside.lock.models import Lock
 from portside.manual import ManualInput, manual_inputs, missing, require_manual
+from portside.outputs import write_text
 from portside.plan import Plan, plan
 from portside.progress import say
 from portside.recipe import Recipe, load_recipe
-from portside.store import Store, files
+from portside.store import Store
 
 if TYPE_CHECKING:
     from portside.engines import Choice, Engine, Mount
@@ -188,4 +189,4 @@ class Project:
 
 
 def write_lock(recipe: Recipe, lock: Lock) -> None:
-    files.write_text(recipe.lock_path, dump_lock(lock))
+    write_text(recipe.lock_path, dump_lock(lock))

@@ -17,6 +17,7 @@ from portside.layers.layer import Layer
 from portside.layers.writer import read_layer
 from portside.lock.models import LockedWeights, PackageSet
 from portside.migrated import migrated_tree
+from portside.outputs import output as new_file
 from portside.plan import Plan, blob_of, converted_part
 from portside.recipe import Recipe
 from portside.store import Store
@@ -166,7 +167,8 @@ def render(plan: Plan, store: Store, output: Path) -> None:
     recipe, lock = plan.recipe, plan.lock
     output.mkdir(parents=True, exist_ok=True)
     if lock.base.kind == "debian":
-        shutil.copyfile(store.layout.blob(lock.base.diff_id), output / "base.tar")
+        with store.layout.blob(lock.base.diff_id).open("rb") as stream, new_file(output / "base.tar", None) as out:
+            shutil.copyfileobj(stream, out)
     with store.workspace() as folder, Spool(folder) as spool:
         contexts: dict[str, Tree] = {
             f"env/{packages.recipe}": data.env_context(_present_packages(packages, store), store)
@@ -181,7 +183,8 @@ def render(plan: Plan, store: Store, output: Path) -> None:
             made = data.over_converted(plan, converted, store, spool)
             contexts |= {"migrated": made.tree, "converter": data.converter_context()}
             gone = (*made.removed, *made.replaced)
-        (output / "Dockerfile").write_text(dockerfile(plan, gone), encoding="utf-8")
+        with new_file(output / "Dockerfile", None) as out:
+            out.write(dockerfile(plan, gone).encode())
         contexts |= {f"env-files/{stage.recipe}": recipe.file_tree(stage.files) for stage in recipe.stages}
         contexts |= {
             f"weights/{name}": data.weights_tree(_present_weights(weights, store), store)

@@ -255,14 +255,17 @@ class Tree:
         return cls(_walk(os.fsencode(root), b""))
 
     def write_to(self, root: Path) -> None:
-        """Write the tree below `root` (made if missing) with its modes; owners and times are not set."""
+        """Write the tree below `root` (made if missing) with its modes; owners and times are not set.
+
+        Nothing that is there is written to, and no link is followed: FileExistsError.
+        """
         base = os.fsencode(root)
         os.makedirs(base, exist_ok=True)
         folders: list[tuple[bytes, int]] = []
         for entry in self.with_folders():
             path = os.path.join(base, encode_path(entry.path))
             if entry.kind == "dir":
-                os.makedirs(path, mode=0o700, exist_ok=True)
+                _make_folder(path)
                 folders.append((path, entry.mode))
             elif entry.kind == "symlink":
                 os.symlink(encode_path(entry.link), path)
@@ -273,12 +276,20 @@ class Tree:
                 os.chmod(path, entry.mode)
             else:
                 assert entry.content is not None, entry.path
-                with entry.content.open() as source, open(path, "wb") as target:
+                with entry.content.open() as source, open(path, "xb") as target:
                     while chunk := source.read(CHUNK):
                         target.write(chunk)
                 os.chmod(path, entry.mode)
         for path, mode in reversed(folders):
             os.chmod(path, mode)
+
+
+def _make_folder(path: bytes) -> None:
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        if not stat.S_ISDIR(os.lstat(path).st_mode):
+            raise
 
 
 def _walk(root: bytes, relative: bytes) -> Iterator[Entry]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from portside.accelerators.load import accelerator_names, load_accelerator
 from portside.accelerators.models import UNLIMITED, Accelerator
+from portside.outputs import write_text
 from portside.progress import human_bytes
 from portside.recipe.reference import model_sections
 
@@ -87,7 +88,7 @@ def _codes(values: tuple[str, ...]) -> str:
 
 
 def main() -> None:
-    (Path(__file__).parents[2] / "docs" / "accelerators.md").write_text(document_text(), encoding="utf-8")
+    write_text(Path(__file__).parents[2] / "docs" / "accelerators.md", document_text())
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from portside.canonical import CHUNK, canonical_json, sha256_hex
 from portside.compression import Compression, as_file, compressed
 from portside.errors import InputError, RecipeError
 from portside.layers.writer import END, member_head, padding
+from portside.outputs import output
 from portside.progress import Advance, transfer
 from portside.store import Store, files
 from portside.store.layout import Blob, Image
@@ -35,24 +36,14 @@ def write_archive(image: Image, names: Sequence[str], store: Store, path: Path, 
 
     Every layer is verified on the way. Raises StoreError for a damaged one, InputError where `path` cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")
     total = sum(layer.size for layer in image.layers)
-    try:
-        if kind == "none":
-            files.need_space(path.absolute().parent, total)
-        with part.open("wb") as out, transfer(path.name, total) as advance:
-            pieces = archive(image, names, store, advance)
-            size = 0
-            for piece in pieces if kind == "none" else compressed(as_file(pieces), kind):
-                size += out.write(piece)
-        part.replace(path)
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written: {error.strerror}",
-            "Look at the rights and the space there, or name another file.",
-        ) from None
-    finally:
-        part.unlink(missing_ok=True)
+    if kind == "none":
+        files.need_space(path.absolute().parent, total)
+    size = 0
+    with output(path, None, InputError) as out, transfer(path.name, total) as advance:
+        pieces = archive(image, names, store, advance)
+        for piece in pieces if kind == "none" else compressed(as_file(pieces), kind):
+            size += out.write(piece)
     return size
 
 

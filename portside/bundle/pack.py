@@ -5,11 +5,13 @@ history, in the order of their names, not compressed: stored blocks (RFC 1951, 3
 """
 
 import hashlib
-import shutil
+import os
 import struct
 import subprocess
+import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import IO, BinaryIO
 
 from portside.canonical import copy_and_hash
@@ -18,6 +20,7 @@ from portside.errors import InputError
 from portside.inputs import git
 from portside.inputs.git_mirror import Mirror
 from portside.lock.models import GitSource
+from portside.outputs import write_text
 from portside.store import Store
 from portside.store.files import publish
 from portside.tree import FileRange
@@ -129,16 +132,19 @@ def _index(mirror: Mirror, pack: FileRange) -> None:
     """Put a pack among the mirror's objects; git computes every object's name from its bytes."""
     folder = mirror.path / "objects" / "pack"
     folder.mkdir(parents=True, exist_ok=True)
-    new = folder / "tmp_portside.pack"  # git ignores, and some day removes, what is called tmp_*
+    # git ignores, and some day removes, what is called tmp_*
+    handle, place = tempfile.mkstemp(dir=folder, prefix="tmp_portside_", suffix=".pack")
+    new = Path(place)
     index = new.with_suffix(".idx")
-    index.unlink(missing_ok=True)
-    with pack.open() as stream, new.open("wb") as out:
-        shutil.copyfileobj(stream, out)
-    mirror.git("index-pack", "--max-input-size=0", str(new))
-    with new.open("rb") as stream:
-        name = copy_and_hash(stream)[0][:40]
-    publish(new, folder / f"pack-{name}.pack")
-    publish(index, folder / f"pack-{name}.idx")  # last: a pack counts as soon as it has an index
+    try:
+        with pack.open() as stream, os.fdopen(handle, "wb") as out:
+            name = copy_and_hash(stream, out.write)[0][:40]
+        mirror.git("index-pack", "--max-input-size=0", str(new))
+        publish(new, folder / f"pack-{name}.pack")
+        publish(index, folder / f"pack-{name}.idx")  # last: a pack counts as soon as it has an index
+    finally:
+        new.unlink(missing_ok=True)
+        index.unlink(missing_ok=True)
 
 
 def _mark_shallow(mirror: Mirror, commit: str) -> None:
@@ -148,9 +154,7 @@ def _mark_shallow(mirror: Mirror, commit: str) -> None:
     path = mirror.path / "shallow"
     known = path.read_text(encoding="ascii").split() if path.exists() else []
     if commit not in known:
-        new = path.with_name("shallow.portside")
-        new.write_text("".join(f"{name}\n" for name in sorted([*known, commit])), encoding="ascii")
-        publish(new, path, 0o644)
+        write_text(path, "".join(f"{name}\n" for name in sorted([*known, commit])))
 
 
 def _parents(mirror: Mirror, commit: str) -> Iterator[str]:

@@ -19,6 +19,7 @@ from portside.layers.raw import TarLayer
 from portside.layers.read import read
 from portside.lock.file import check_lock, read_lock
 from portside.lock.inputs import git_sources
+from portside.outputs import write_bytes
 from portside.plan import Part, Plan, plan
 from portside.progress import Advance, live, say, transfer
 from portside.recipe import load_recipe
@@ -245,7 +246,5 @@ def _install(source: Path, target: Path) -> None:
     if target.exists() and target.read_bytes() == source.read_bytes():
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    new = target.with_name(f".{target.name}.new")
-    new.write_bytes(source.read_bytes())
-    files.publish(new, target, source.stat().st_mode & 0o777)
+    write_bytes(target, source.read_bytes(), source.stat().st_mode & 0o777)
     say(f"  {target}")

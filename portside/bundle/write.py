@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, NoReturn, cast
 
+from portside import outputs
 from portside.bundle.contents import NAME, Contents, Member, chain, input_members, pack_path, recipe_tree
 from portside.bundle.pack import write_pack
 from portside.canonical import canonical_json
@@ -18,7 +19,7 @@ from portside.plan import Plan
 from portside.progress import Advance, live, transfer
 from portside.store import Store
 from portside.store.checked import Checked
-from portside.store.files import need_space, publish, store_errors
+from portside.store.files import need_space
 from portside.tree import Content, Entry, FileRange, encode_path, file_entry
 
 
@@ -82,17 +83,10 @@ def _inputs(plan: Plan, store: Store) -> Iterator[Entry]:
 
 
 def _write(layer: Layer, output: Path, name: str) -> Written:
-    partial = output.with_name(f".{output.name}.partial")
     size = layer_size(layer)
     need_space(output.absolute().parent, size)
-    try:
-        with store_errors(output), partial.open("wb") as stream, transfer(f"bundling {name}", size) as advance:
-            written = write_layer(layer, cast(BinaryIO, _Counting(stream, advance)))
-            stream.flush()
-        publish(partial, output, 0o644)
-    finally:
-        partial.unlink(missing_ok=True)
-    return written
+    with outputs.output(output, 0o644) as stream, transfer(f"bundling {name}", size) as advance:
+        return write_layer(layer, cast(BinaryIO, _Counting(stream, advance)))
 
 
 class _Counting:

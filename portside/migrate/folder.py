@@ -8,6 +8,7 @@ from portside.migrate.parallel import beside, without_collector
 from portside.migrate.report import Report, to_html, to_json, to_markdown
 from portside.migrate.rulesets.model import Ruleset
 from portside.migrate.run import Mode, migrate
+from portside.outputs import output as new_file
 from portside.tree import Tree
 
 REPORTS = ("report.json", "report.md", "report.html")
@@ -41,7 +42,8 @@ def migrate_folder(source: Path, ruleset: Ruleset, mode: Mode, output: Path, str
 def _write_reports(folder: Path, report: Report, before: Tree, after: Tree) -> None:
     contents = (to_json(report), to_markdown(report), to_html(report, before, after))
     for name, data in zip(REPORTS, contents, strict=True):
-        (folder / name).write_bytes(data)
+        with new_file(folder / name, None, RecipeError) as stream:
+            stream.write(data)
 
 
 def _without_reports(tree: Tree) -> Tree:

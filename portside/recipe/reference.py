@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from portside.outputs import write_text
 from portside.recipe.models import RecipeModel
 
 HEAD = """# Recipe reference
@@ -111,8 +112,8 @@ def _kind(field: dict[str, Any]) -> str:
 
 def main() -> None:
     docs = Path(__file__).parents[2] / "docs"
-    (docs / "recipe.md").write_text(reference_text(), encoding="utf-8")
-    (docs / "recipe.schema.json").write_text(schema_text(), encoding="utf-8")
+    write_text(docs / "recipe.md", reference_text())
+    write_text(docs / "recipe.schema.json", schema_text())
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 
 from portside.canonical import digest_of
 from portside.errors import StoreError
+from portside.outputs import write_text
 from portside.store import files
 from portside.store.inputs import Inputs
 from portside.store.layout import Layout
@@ -40,6 +41,14 @@ class Store:
     def keep(self, kind: str, name: str, value: Any) -> None:
         """Keep a small JSON value under `kind/name.json`."""
         files.write_json(self.home, self.home / kind / f"{name}.json", value)
+
+    def keep_log(self, name: str, text: str) -> Path:
+        """Keep what a failed step printed as `logs/NAME.log`; gives its path."""
+        path = self.home / "logs" / f"{name}.log"
+        with files.store_errors(path):
+            path.parent.mkdir(exist_ok=True)
+        write_text(path, text)
+        return path
 
     def note_checkout(self, root: Path) -> None:
         """Remember a folder with recipes that uses this store: `clean` keeps what its locks need."""

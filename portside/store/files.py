@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from typing import Any, BinaryIO
 
 from portside.canonical import canonical_json
 from portside.errors import StoreError
+from portside.outputs import sync_folder
 from portside.progress import human_bytes
 
 NEW = "new-"
@@ -66,7 +68,7 @@ def lock(home: Path, name: str) -> Iterator[None]:
     path = home / "locks" / name
     with store_errors(path):
         path.parent.mkdir(exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        handle = _open_own(path)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -74,9 +76,30 @@ def lock(home: Path, name: str) -> Iterator[None]:
         os.close(handle)
 
 
+def _open_own(path: Path) -> int:
+    """Open a file of the store whose name is known beforehand, made if missing.
+
+    Raises StoreError for what somebody else put there: a symbolic link, or something that is no file at all.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+            raise _in_the_way(path) from None
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise _in_the_way(path)
+    return handle
+
+
+def _in_the_way(path: Path) -> StoreError:
+    return StoreError(f"{path} is no file of the store's own", f"Look who put it there, and remove it: rm -r {path}")
+
+
 def _is_at(handle: int, path: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(handle), path.stat())
+        return os.path.samestat(os.fstat(handle), path.lstat())
     except FileNotFoundError:
         return False
 
@@ -90,30 +113,30 @@ def partial_file(path: Path) -> Iterator[BinaryIO]:
     with store_errors(path):
         path.parent.mkdir(exist_ok=True)
         while True:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            handle = _open_own(path)
             with os.fdopen(handle, "r+b") as stream:
                 fcntl.flock(handle, fcntl.LOCK_EX)
-                if _is_at(handle, path):
-                    yield stream
-                    return
+                if not _is_at(handle, path):
+                    continue
+                if os.fstat(handle).st_nlink > 1:
+                    path.unlink()  # its other name may be anybody's file
+                    continue
+                yield stream
+                return
 
 
 def publish(temporary: Path, final: Path, mode: int = 0o444) -> None:
     """Give a complete file its final name: sync, set its mode, rename, sync the folder."""
     with store_errors(final):
         final.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(temporary, os.O_RDONLY)
+        handle = os.open(temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             os.fsync(handle)
             os.fchmod(handle, mode)
         finally:
             os.close(handle)
         temporary.replace(final)
-        folder = os.open(final.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(final.parent)
 
 
 @contextmanager
@@ -208,11 +231,3 @@ def write_json(home: Path, path: Path, value: Any) -> None:
         stream.write(canonical_json(value) + b"\n")
         stream.flush()
         publish(temporary, path, 0o644)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace a file of the project (a lock) at once: a reader sees the old text or the new one."""
-    temporary = path.with_name(f".{path.name}.new")
-    with store_errors(path):
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-    publish(temporary, path, 0o644)

@@ -18,6 +18,7 @@ from portside.errors import BuildError, InputError, PortsideError
 from portside.fetch import JOBS, Fetcher, fetch
 from portside.image import make_image
 from portside.lock.models import DebianBase
+from portside.outputs import output
 from portside.parallel import run_all
 from portside.plan import Part, Plan, blob_of
 from portside.progress import live, say, step
@@ -173,5 +174,6 @@ def _keep(parts: tuple[PartVerdict, ...], store: Store, scratch: Store, folder: 
         old, new = part.diff_ids
         if new is not None and new != old:
             name = f"{part.layer}-{part.name.replace('/', '-')}"
-            shutil.copyfile(store.layout.blob(old), folder / f"{name}.1.tar")
-            shutil.copyfile(scratch.layout.blob(new), folder / f"{name}.2.tar")
+            for number, blob in ((1, store.layout.blob(old)), (2, scratch.layout.blob(new))):
+                with blob.open("rb") as stream, output(folder / f"{name}.{number}.tar", None) as out:
+                    shutil.copyfileobj(stream, out)

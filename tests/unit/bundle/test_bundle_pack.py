@@ -125,6 +125,23 @@ def test_a_pack_of_something_else_or_with_more_is_refused(upstream: Path, tmp_pa
         assert not Mirror(source.url, None, there).has(source.commit)
 
 
+def test_links_in_the_mirror_are_not_followed(upstream: Path, tmp_path: Path) -> None:
+    here, there = Store(tmp_path / "here"), Store(tmp_path / "there")
+    source = locked(upstream, here)
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    mirror = Mirror(source.url, None, there)
+    with mirror.locked():
+        for name in ("objects/pack/tmp_portside.pack", "shallow.portside"):
+            (mirror.path / name).parent.mkdir(parents=True, exist_ok=True)
+            (mirror.path / name).symlink_to(precious)
+    read_pack(source, *packed(source, here, tmp_path / "p.pack"), there, Config(home=there.home))
+    assert precious.read_text() == "precious"
+    assert digest(source, there) == digest(source, here)
+    left = {path.suffix for path in (mirror.path / "objects" / "pack").iterdir() if path.name != "tmp_portside.pack"}
+    assert {".pack", ".idx"} <= left <= {".pack", ".idx", ".rev"}
+
+
 def test_a_missing_object_is_named(upstream: Path, tmp_path: Path) -> None:
     store = Store(tmp_path / "home")
     source = locked(upstream, store)

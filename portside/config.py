@@ -14,8 +14,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from portside.errors import RecipeError
-from portside.explain import Location, Place, explain
+from portside.explain import explain
 from portside.recipe.kinds import Repository
+from portside.yaml_file import Location, Place
 
 if sys.version_info >= (3, 11):
     import tomllib

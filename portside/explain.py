@@ -1,29 +1,14 @@
 """What pydantic finds wrong with a file that a person wrote, as `FILE:LINE: KEY: what was expected, what was found`."""
 
-import datetime
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag, ValidationError
 
-Location = tuple[str | int, ...]
-"""Keys and indexes from the document's root to a value."""
+from portside.yaml_file import LONGEST, Location, Place, Written, found
 
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    file: Path
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
-
-
-_LONGEST = 80
 _KINDS = {
     "string_type": "text",
     "string_sub_type": "text",
@@ -106,30 +91,18 @@ def in_words(item: Any, model: type[BaseModel] | None = None) -> str:
     return f"{problem}, found {found(value)}" if scalar and repr(value) not in problem else problem
 
 
-def found(value: Any) -> str:
-    """A value of YAML, TOML or JSON in words."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return f"the number {value}"
-    if isinstance(value, str):
-        return repr(value if len(value) <= _LONGEST else value[: _LONGEST - 1] + "…")
-    if isinstance(value, datetime.date | datetime.time):
-        return f"the date {value}"
-    if isinstance(value, Mapping):
-        return "a mapping" if value else "an empty mapping"
-    return "a list" if value else "an empty list"
-
-
 def _hint(kind: str, value: Any) -> str:
     if kind.startswith("string") and value is not None and not isinstance(value, str | Mapping | Sequence):
         return "; quote it: it is taken for something else than text"
     if kind.startswith("int_") and isinstance(value, str) and value.isdecimal():
         return "; without quotes"
+    if kind.startswith("int_") and isinstance(value, Written):
+        return value.hint
+    if kind.startswith("bool_") and isinstance(value, Written):
+        meant = {"yes": "; write true", "on": "; write true", "no": "; write false", "off": "; write false"}
+        return meant.get(value.text.lower(), "")
     if kind in ("tuple_type", "list_type") and isinstance(value, str):
-        return f"; write it as a list: [{value!r}]" if len(value) <= _LONGEST else ""
+        return f"; write it as a list: [{value!r}]" if len(value) <= LONGEST else ""
     return ""
 
 

@@ -6,8 +6,8 @@ from pydantic import ValidationError
 
 from portside.accelerators.models import Accelerator
 from portside.errors import RecipeError, did_you_mean
-from portside.explain import Place, explain
-from portside.recipe.source import read_yaml
+from portside.explain import explain
+from portside.yaml_file import Place, read_yaml
 
 FOLDER = Path(__file__).parent
 

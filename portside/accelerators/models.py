@@ -52,8 +52,8 @@ def _pattern(value: str) -> str:
 
 DeviceNode = Annotated[str, AfterValidator(_device)]
 IndexedNode = Annotated[str, AfterValidator(_indexed)]
-Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
-Limit = Annotated[int, BeforeValidator(_limit), Field(ge=UNLIMITED)]
+Bytes = Annotated[int, Field(strict=True, gt=0), BeforeValidator(_bytes)]
+Limit = Annotated[int, Field(strict=True, ge=UNLIMITED), BeforeValidator(_limit)]
 Text = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Glob = Annotated[str, Field(pattern=r"^/[^\x00-\x1f]+$")]
 
@@ -75,7 +75,7 @@ class ControlNode(Model):
     """A node that every container with a card gets."""
 
     path: DeviceNode = Field(examples=["/dev/cambricon_ctl"])
-    required: bool = Field(True, description="without it no container with a card is started")
+    required: bool = Field(True, strict=True, description="without it no container with a card is started")
 
 
 class Visible(Model):

@@ -17,10 +17,9 @@ LeftOut = Callable[[str, bool], bool]
 @cache
 def rules() -> dict[str, list[str]]:
     """`paths` and `files`, as volatile.yaml explains them."""
-    import yaml
+    from portside.yaml_file import read_yaml
 
-    loaded: dict[str, list[str]] = yaml.load(_LIST.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return loaded
+    return read_yaml(_LIST)[0]
 
 
 @cache

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from portside.errors import RecipeError, did_you_mean
-from portside.explain import Location, Place, explain, found
+from portside.explain import explain
 from portside.recipe.kinds import NAME
 from portside.recipe.models import File, RecipeModel
-from portside.recipe.source import read_yaml
 from portside.recipe.stages import Stage, make_stages
 from portside.tree import Tree, file_entry
+from portside.yaml_file import Location, Place, found, read_yaml
 
 if TYPE_CHECKING:
     from portside.migrate.rulesets import Ruleset

@@ -189,7 +189,9 @@ class Migration(Model):
         description="precise: token and import aware; vendor: as torch_gpu2mlu.py, line by line; image: by the "
         "converter that lies in the base image",
     )
-    strict: bool = Field(False, description="the vendor's -s, in vendor and image mode: also CUDA, gpu and GPU")
+    strict: bool = Field(
+        False, strict=True, description="the vendor's -s, in vendor and image mode: also CUDA, gpu and GPU"
+    )
     converter: Absolute | None = Field(
         None,
         description="for image mode: where the converter lies in the image; default: where the ruleset says",

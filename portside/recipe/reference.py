@@ -19,6 +19,13 @@ Generated from `portside/recipe/models.py` by `python -m portside.recipe.referen
 A recipe is `recipes/NAME.yaml`; NAME consists of lower-case letters, digits and single hyphens. Its files are in
 `recipes/NAME/`, and no path leads out of that folder. What it means exactly stands in `recipes/NAME.lock`, which
 `invoke lock --recipe NAME` writes.
+
+Values are what stands in the file. The versions of YAML read some words without quotes differently, so these are
+refused where a text, a number or a truth value belongs, and the error shows them as they are written: `22:22`, `010`,
+`0x1F`, `1_000`, `1e3`, `yes`, `no`, `on`, `off`, dates. Whole numbers are decimal digits, truth values are `true` and
+`false`, and a text that looks like anything else than text is in quotes: `version: "3.10"`, `FLAG: "on"`. Aliases
+(`*name`) may be used; merge keys (`<<`) and tags (`!!int`) have no meaning. Rulesets and accelerators are read in the
+same way.
 """
 
 

@@ -60,15 +60,9 @@ def _complete(settings: dict[str, Any], rules: list[Rule]) -> Ruleset:
 
 
 def _read(path: Path, shown: str) -> dict[str, Any]:
-    import yaml
+    from portside.yaml_file import read_document
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        data = yaml.load(path.read_bytes(), Loader=loader)
-    except OSError as error:
-        raise RecipeError(f"ruleset {shown} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise RecipeError(f"ruleset {shown} is not valid YAML: {error}") from error
+    data, _ = read_document(path)
     if not isinstance(data, dict):
         raise RecipeError(f"ruleset {shown} is not a mapping of keys", _HELP)
     return data

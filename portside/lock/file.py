@@ -43,8 +43,8 @@ def read_lock(path: Path) -> Lock | None:
         raise LockError(f"{path} cannot be read: {error.strerror}", "Look at what it is, and at its rights.") from None
     remedy = f"Restore it, or make a new one: rm {path} && invoke lock --recipe {path.stem}"
     try:
-        value = json.loads(data)
-    except ValueError as error:
+        value = json.loads(data, object_pairs_hook=_mapping)
+    except (ValueError, RecursionError) as error:
         raise LockError(f"{path} is damaged: {error}", remedy) from None
     if isinstance(value, dict) and "format" not in value:
         raise LockError(f"{path} is no lock: it does not say which form it has", remedy)
@@ -55,6 +55,15 @@ def read_lock(path: Path) -> Lock | None:
     except ValidationError as error:
         lines = [f"  {line}" for line in explain(error, Lock, {})[:5]]
         raise LockError("\n".join([f"{path} is not a lock:", *lines]), remedy) from None
+
+
+def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """JSON takes the last of several values of one key; who reads the file sees the first."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} stands twice")
+    return found
 
 
 def differences(recipe: Recipe, lock: Lock) -> list[str]:

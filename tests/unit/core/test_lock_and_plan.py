@@ -141,12 +141,32 @@ def with_value(lock: Lock, *path: Any, value: Any) -> str:
         (("weights", "all-MiniLM-L6-v2", "files", 0, "path"), "../x"),
         (("base", "debs", 0, "path"), "../../x.deb"),
         (("base", "debs", 0, "path"), "/x.deb"),
+        (("base", "debs", 0, "size"), True),
+        (("base", "debs", 0, "size"), "12"),
+        (("base", "debs", 0, "size"), 12.0),
+        (("base", "debs", 0, "size"), 1 << 63),
+        (("base", "size"), float("nan")),
+        (("base", "epoch"), True),
+        (("epoch",), 253402300800),
+        (("weights", "all-MiniLM-L6-v2", "epoch"), "5"),
     ],
 )
 def test_hostile_values_in_a_lock_are_refused(recipe: Recipe, lock: Lock, path: tuple[Any, ...], value: Any) -> None:
     recipe.lock_path.write_text(with_value(lock, *path, value=value))
     with pytest.raises(LockError, match="not a lock"):
         read_lock(recipe.lock_path)
+
+
+def test_a_lock_that_says_something_twice_or_without_end_is_damaged(recipe: Recipe, lock: Lock) -> None:
+    whole = dump_lock(lock)
+    for text, expected in (
+        (whole.replace('"kind": "debian",', '"kind": "debian", "kind": "debian",', 1), "'kind' stands twice"),
+        ("[" * 100_000, "damaged"),
+        (whole.replace(f'"epoch": {lock.epoch}', f'"epoch": {"9" * 5000}', 1), "damaged|expected 253402300799 or less"),
+    ):
+        recipe.lock_path.write_text(text)
+        with pytest.raises(LockError, match=expected):
+            read_lock(recipe.lock_path)
 
 
 def test_a_plan_needs_nothing_but_recipe_and_lock(recipe: Recipe, lock: Lock) -> None:

@@ -54,17 +54,26 @@ def workdir(plan: Plan, layer: str) -> str:
 
 def make_image(plan: Plan, layer: str, blobs: Mapping[str, Blob]) -> Image:
     """The image of `layer`: its own parts on top of everything below. blobs: by part key."""
-    return _image(plan, layer, plan.parts(layer), blobs, environment(plan))
+    return _image(plan, layer, plan.parts(layer), blobs, environment(plan), workdir(plan, layer))
 
 
 def parent_image(plan: Plan, part: Part, blobs: Mapping[str, Blob]) -> Image:
-    """The image that a run part is executed on: every part below it."""
+    """The image that a run part is executed on: every part below it.
+
+    Its instructions start in the root, unless they have a WORKDIR of their own: an engine makes the folder that a RUN
+    starts in where it is missing, and `run.workdir` may lie in what this part or one above it is yet to make.
+    """
     parts = plan.parts()
-    return _image(plan, part.layer, parts[: parts.index(part)], blobs, part.manifest["environment"])
+    return _image(plan, part.layer, parts[: parts.index(part)], blobs, part.manifest["environment"], "/")
 
 
 def _image(
-    plan: Plan, layer: str, parts: Sequence[Part], blobs: Mapping[str, Blob], environment: Mapping[str, str]
+    plan: Plan,
+    layer: str,
+    parts: Sequence[Part],
+    blobs: Mapping[str, Blob],
+    environment: Mapping[str, str],
+    workdir: str,
 ) -> Image:
     layers = tuple(blobs[part.key] for part in parts)
     config: dict[str, Any] = {
@@ -75,7 +84,7 @@ def _image(
             "Cmd": command(plan),
             "Env": [f"{name}={value}" for name, value in sorted(environment.items())],
             "Labels": labels(plan, layer),
-            "WorkingDir": workdir(plan, layer),
+            "WorkingDir": workdir,
         },
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{blob.digest}" for blob in layers]},
         "history": [

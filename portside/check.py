@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
 from portside import data
 from portside.built import stored_image
 from portside.engines import Engine, RunSpec
@@ -17,11 +20,15 @@ from portside.errors import CheckError, EngineError
 from portside.image import command, environment, image_name, labels, workdir
 from portside.inputs.spool import Spool
 from portside.layers.index import Index
+from portside.layers.layer import Layer
 from portside.layers.writer import read_layer
+from portside.patches.models import Copy
 from portside.plan import CONVERTED, Plan, blob_of
 from portside.progress import say
 from portside.store import Store
 from portside.tree import Entry
+
+_METADATA = re.compile(r"(?P<name>.+?)(-[0-9][^-]*(-py[0-9.]+)?)?\.(dist-info|egg-info|egg-link)")
 
 TESTS = Path(__file__).parent.parent / "tests" / "layers"
 
@@ -152,14 +159,38 @@ def _migrated(plan: Plan, store: Store) -> dict[str, Any]:
     layers = [(p, read_layer(store.layout.blob(blob.digest))) for p in parts if (blob := blob_of(p, store))]
     written = Index.of(layer for p, layer in layers if p.kind == "data" or p.name == CONVERTED)
     installed = Index.of(layer for _, layer in layers)
-    kept = [installed.get(entry.path) for entry in written if entry.path.startswith(below)]
-    rows = [_row(entry, below) for entry in kept if entry is not None]
+    kept = {e.path: (e, now) for e in written if e.path.startswith(below) and (now := installed.get(e.path))}
+    names = {name for p, layer in layers if p.kind == "run" and p.name != CONVERTED for name in distributions(layer)}
+    result = {"rows": [_row(now, below) for _, now in kept.values()], "brought": sorted(names), "migration": None}
     migration = plan.recipe.model.migration
     if migration is None:
-        return {"rows": rows, "migration": None}
-    suffix = plan.recipe.ruleset.suffix
-    pairs = {name: f"{name}{suffix}" for name in migration.sources}
-    return {"rows": rows, "migration": {"mode": migration.mode, "strict": migration.strict, "trees": pairs}}
+        return result
+    ruleset = plan.recipe.ruleset
+    words = ruleset.words
+    if migration.mode == "vendor" and ruleset.vendor is not None:
+        pairs = (*ruleset.vendor.replace, *(ruleset.vendor.strict if migration.strict else ()))
+        words = tuple(before for before, _ in pairs)
+    changed = {path.removeprefix(below) for path, (was, now) in kept.items() if was.sha256 != now.sha256}
+    brought = {file.to for file in plan.recipe.model.files}
+    brought |= {step.to for step in plan.recipe.model.patches if isinstance(step, Copy)}
+    result["migration"] = {
+        "trees": {name: f"{name}{ruleset.suffix}" for name in migration.sources},
+        "words": list(words),
+        # What the migration made of these stands there no more: the recipe or an install step put something else.
+        "replaced": sorted(changed | brought),
+    }
+    return result
+
+
+def distributions(layer: Layer) -> set[str]:
+    """The normalised names of the Python packages that a layer brings, changes or removes, by where their metadata
+    stands: NAME-VERSION.dist-info/, NAME[-VERSION].egg-info (a file or folder) or NAME.egg-link."""
+    names = set()
+    for path in (*(entry.path for entry in layer.entries), *layer.whiteouts):
+        for part in path.split("/"):
+            if found := _METADATA.fullmatch(part):
+                names.add(canonicalize_name(found["name"]))
+    return names
 
 
 def _row(entry: Entry, below: str = "") -> list[Any]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,27 @@ def distributions(host: Any) -> dict[str, tuple[str, str]]:
 def normalised(name: str) -> str:
     """PEP 503."""
     return re.sub("[-_.]+", "-", name).lower()
+
+
+def pip_problems(host: Any, of: Collection[str] | None = None) -> list[str]:
+    """What `pip check` says is wrong. of: normalised names; only what is wrong between one of these packages and any
+    other is told, because the rest was so before they came."""
+    found = host.run("python3 -m pip check")
+    lines: list[str] = found.stdout.splitlines() if found.rc else []
+    assert lines or not found.rc, found.stderr
+    return [line for line in lines if of is None or not involved(line).isdisjoint(of)]
+
+
+def involved(problem: str) -> set[str]:
+    """The normalised names of the packages that a line of `pip check` is about."""
+    named = re.match(r"\S+", problem), lacking(problem), re.search(r"but you have (\S+) \S+$", problem)
+    return {normalised(name if isinstance(name, str) else name[name.re.groups]) for name in named if name}
+
+
+def lacking(problem: str) -> str | None:
+    """The normalised name of the package that a line of `pip check` says is not installed."""
+    found = re.search(r" requires (\S+), which is not installed\.$", problem)
+    return normalised(found[1]) if found else None
 
 
 def listing(host: Any, folder: str) -> dict[str, list[Any]]:

@@ -185,7 +185,7 @@ def _migrated(plan: Plan, store: Store) -> dict[str, Any]:
 def distributions(layer: Layer) -> set[str]:
     """The normalised names of the Python packages that a layer brings, changes or removes, by where their metadata
     stands: NAME-VERSION.dist-info/, NAME[-VERSION].egg-info (a file or folder) or NAME.egg-link."""
-    names = set()
+    names: set[str] = set()
     for path in (*(entry.path for entry in layer.entries), *layer.whiteouts):
         for part in path.split("/"):
             if found := _METADATA.fullmatch(part):

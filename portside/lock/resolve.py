@@ -175,6 +175,7 @@ class _Resolver:
         return PackageSet(recipe=stage.recipe, epoch=epoch, debs=debs, python=python)
 
     def _python(self, wanted: recipes.Python, old: PackageSet | None, below: LockedEnv) -> PythonSet:
+        assert wanted.platform is not None, "a stage says its platform"
         manual = tuple(self._manual_wheel(wheel) for wheel in wanted.manual)
         lower = below.python.all_wheels() if below.python else ()
         # What is given in the base, below, or by hand satisfies requirements; its own needs are not looked at.

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from portside.errors import RecipeError, did_you_mean
 from portside.explain import explain
 from portside.recipe.kinds import NAME
-from portside.recipe.models import File, RecipeModel
+from portside.recipe.models import WHEEL_ARCHITECTURES, File, RecipeModel
 from portside.recipe.stages import Stage, make_stages
 from portside.tree import Tree, file_entry
 from portside.yaml_file import Location, Place, found, read_yaml
@@ -129,7 +129,10 @@ def load_recipe(root: Path, name: str) -> Recipe:
     folders = tuple(root / "recipes" / link.name for link in reversed(chain))
     # What stands on another base shares no layer with it: such a recipe is the lowest that counts.
     lowest = max(number for number, link in enumerate(chain) if link.own_base)
-    stages = make_stages(path, [(link.name, link.values.get("env", {})) for link in chain[lowest:]])
+    envs = [(link.name, link.values.get("env", {})) for link in chain[lowest:]]
+    stages = make_stages(path, envs, model.base.architecture)
+    for link in chain[lowest:]:
+        _check_platform(link, path, model.base.architecture)
     steps = tuple(str(places.get(("patches", number), path)) for number in range(len(model.patches)))
     recipe = Recipe(name, model, path, folders, f"/workspace/{chain[0].name}", stages, steps)
     _check_files(recipe, places)
@@ -175,6 +178,20 @@ def _merged(root: Path, name: str, seen: tuple[str, ...]) -> tuple[_Link, ...]:
     merged_places = dict(chain[-1].places)
     _merge(chain[-1].values, values, places, (), merged, merged_places)
     return (*chain, _Link(name, merged, merged_places, own_base="base" in values))
+
+
+def _check_platform(link: _Link, path: Path, architecture: str) -> None:
+    """Raise RecipeError where wheels are asked for that the base's architecture cannot load."""
+    python = (link.values.get("env") or {}).get("python") or {}
+    wanted, there = python.get("platform"), WHEEL_ARCHITECTURES[architecture]
+    if wanted is None or wanted.startswith(f"{there}-"):
+        return
+    at: Location = ("env", "python", "platform")
+    raise RecipeError(
+        f"{link.places.get(at, path)}: env.python.platform: wheels for {wanted} cannot be loaded on the base, whose "
+        f"architecture is {architecture}",
+        f"Leave it out, or say one that begins with {there}-, such as {there}-manylinux_2_28.",
+    )
 
 
 def _known(root: Path, wanted: str) -> str:

@@ -38,6 +38,10 @@ from portside.recipe.kinds import (
 LAYERS = ("env", "sources", "migrated", "weights")
 
 
+WHEEL_ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
+"""What the platforms of wheels call the architecture of a base."""
+
+
 class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
 
@@ -103,8 +107,11 @@ class Python(Model):
     """Python packages, installed as locked wheels with the interpreter of the image."""
 
     version: PythonVersion = Field(description="version of the image's interpreter; quote it", examples=["3.11"])
-    platform: WheelPlatform = Field(
-        "x86_64-manylinux_2_28", description="the newest platform whose wheels the image can load"
+    platform: WheelPlatform | None = Field(
+        None,
+        description="the newest platform whose wheels the image can load; default: manylinux_2_28 on the base's "
+        "architecture",
+        examples=["x86_64-manylinux_2_28"],
     )
     requirements: tuple[Requirement, ...] = Field((), examples=[["numpy>=1.24,<2"]])
     given: dict[Name, Plain] = Field(

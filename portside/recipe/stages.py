@@ -9,14 +9,15 @@ from pydantic import ValidationError
 
 from portside.errors import RecipeError
 from portside.explain import explain
-from portside.recipe.models import Env, EnvFile, Python
+from portside.recipe.models import WHEEL_ARCHITECTURES, Env, EnvFile, Python
 
 
 @dataclass(frozen=True)
 class Stage:
     """One recipe's part of the env layer.
 
-    debian, python, files: its own. path, variables: all that count here, the lower recipes' included.
+    debian, python, files: its own; python always says its platform. path, variables: all that count here, the lower
+    recipes' included.
     """
 
     recipe: str
@@ -27,15 +28,16 @@ class Stage:
     variables: dict[str, str]
 
 
-def make_stages(path: Path, envs: Sequence[tuple[str, Any]]) -> tuple[Stage, ...]:
+def make_stages(path: Path, envs: Sequence[tuple[str, Any]], architecture: str) -> tuple[Stage, ...]:
     """The stages of a recipe. envs: name of each recipe of the chain, lowest first, and its env as YAML values, with
-    those of the lower ones merged in. Raises RecipeError where a lower one cannot stand by itself.
+    those of the lower ones merged in. architecture: of the base that they all stand on, as Debian calls it. Raises
+    RecipeError where a lower one cannot stand by itself.
     """
     below = Env()
     stages = []
     for name, values in envs:
         env = _validated(path, name, values)
-        stages.append(_stage(name, env, below))
+        stages.append(_stage(name, env, below, architecture))
         below = env
     return tuple(stages)
 
@@ -50,7 +52,7 @@ def _validated(path: Path, name: str, values: Any) -> Env:
         ) from None
 
 
-def _stage(name: str, env: Env, below: Env) -> Stage:
+def _stage(name: str, env: Env, below: Env, architecture: str) -> Stage:
     """Lists were appended to the lower recipe's: what stands behind those is the recipe's own."""
     python = env.python
     if python is not None and below.python is not None:
@@ -58,5 +60,7 @@ def _stage(name: str, env: Env, below: Env) -> Stage:
         manual = python.manual[len(below.python.manual) :]
         own = {"requirements": requirements, "manual": manual}
         python = python.model_copy(update=own) if requirements or manual else None
+    if python is not None and python.platform is None:
+        python = python.model_copy(update={"platform": f"{WHEEL_ARCHITECTURES[architecture]}-manylinux_2_28"})
     debian, files = env.debian[len(below.debian) :], env.files[len(below.files) :]
     return Stage(name, debian, python, files, env.path, env.variables)

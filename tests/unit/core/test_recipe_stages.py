@@ -125,3 +125,52 @@ def test_a_patch_step_knows_the_line_of_the_recipe_that_has_it(tmp_path: Path) -
         f"{folder}/lower.yaml:{port.count(chr(10))}",
         *(f"{folder}/upper.yaml:{n}" for n in (4, 5)),
     )
+
+
+ARM = "base: {debian: {suite: bookworm, architecture: arm64}}\n"
+
+
+@pytest.mark.parametrize(
+    ("upper", "platform"),
+    [
+        ("env: {python: {requirements: [jieba]}}", "x86_64-manylinux_2_28"),
+        (f"{ARM}env: {{python: {{requirements: [jieba]}}}}", "aarch64-manylinux_2_28"),
+        (
+            "base: {archive: {file: a.tar, origin: b, architecture: arm64}}\nenv: {debian: null}",
+            "aarch64-manylinux_2_28",
+        ),
+        (f"{ARM}env: {{python: {{platform: aarch64-manylinux2014}}}}", "aarch64-manylinux2014"),
+    ],
+)
+def test_wheels_are_for_the_architecture_of_the_base(tmp_path: Path, upper: str, platform: str) -> None:
+    recipe = load(tmp_path, upper)
+    python = recipe.stages[-1].python
+    assert python is not None and python.platform == platform
+    assert recipe.requests()["env.upper"]["python"]["platform"] == platform
+
+
+def test_an_inherited_platform_can_be_dropped(tmp_path: Path) -> None:
+    lower = LOWER.replace('version: "3.11"', 'version: "3.11", platform: x86_64-manylinux2014')
+    [own] = load(tmp_path, f"{ARM}env: {{python: {{platform: null}}}}", lower).stages
+    assert own.python is not None and own.python.platform == "aarch64-manylinux_2_28"
+
+
+@pytest.mark.parametrize(
+    ("upper", "lower", "place"),
+    [
+        ("env: {python: {platform: aarch64-manylinux_2_28}}", LOWER, "upper.yaml:3"),
+        (f"{ARM}env:\n  python:\n    platform: x86_64-manylinux2014", LOWER, "upper.yaml:6"),
+        (ARM, LOWER.replace('"3.11"', '"3.11", platform: x86_64-manylinux2014'), "lower.yaml:8"),
+        # Its packages would be wrong, whatever the upper one says of its own.
+        (
+            "env: {python: {platform: x86_64-manylinux2014, requirements: [x]}}",
+            LOWER.replace('"3.11"', '"3.11", platform: aarch64-manylinux2014'),
+            "lower.yaml:8",
+        ),
+    ],
+)
+def test_a_platform_of_another_architecture(tmp_path: Path, upper: str, lower: str, place: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load(tmp_path, upper, lower)
+    assert f"{place}: env.python.platform: wheels for " in caught.value.problem
+    assert "manylinux_2_28" in str(caught.value.solution)

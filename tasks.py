@@ -216,7 +216,7 @@ def run_container(
     Example: invoke run-container --recipe minilm --command 'python3 embed.py "A cat." "A kitten."'
     """
     from portside.errors import RecipeError
-    from portside.runtime import container_spec, print_command, weight_mounts
+    from portside.runtime import container_spec, known_image, print_command, weight_mounts
     from portside.runtime import run_container as start
 
     check_layer(layer)
@@ -245,7 +245,8 @@ def run_container(
     if dry_run:
         print_command(spec, engine or p.config.engine)
         return
-    code = start(p.engine(engine), spec, recreate=recreate)
+    known = known_image(recipe, spec.image.rpartition(":")[2], p.store, lambda: p.plan(loaded))
+    code = start(p.engine(engine), spec, recreate=recreate, known=known)
     if code:
         raise Exit(code=code)
 

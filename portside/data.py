@@ -80,20 +80,37 @@ def part_layer(plan: "Plan", part: "Part", store: Store, spool: Spool, blobs: Ma
 
     blobs: of other parts, by key; what is made from a run part's result needs that one's.
     """
-    if part.after is not None:
-        store.layout.check(blobs[part.after])
-        made = over_converted(plan, read_layer(store.layout.blob(blobs[part.after].digest)), store, spool)
-        workspace = plan.recipe.workspace.lstrip("/")
-        layer = data_layer(_timed(made.tree.at(workspace), part.epoch), part.epoch)
-        return replace(layer, whiteouts=tuple(f"{workspace}/{path}" for path in made.removed))
+    if part.layer == "migrated":
+        converted = None
+        if part.after is not None:
+            store.layout.check(blobs[part.after])
+            converted = read_layer(store.layout.blob(blobs[part.after].digest))
+        return migrated_layer(plan, part, _migrated_sources(plan.recipe, plan.lock, store, spool), converted)
     tree = _part_tree(plan.recipe, plan.lock, part.layer, part.name, store, spool)
     return data_layer(_timed(tree, part.epoch), part.epoch)
 
 
+def migrated_layer(plan: "Plan", part: "Part", sources: Mapping[str, Tree], converted: Layer | None) -> Layer:
+    """The layer of the part `trees`. sources: by name, at least those that the recipe migrates, paths relative to each.
+
+    converted: in image mode, the layer that the image's converter made.
+    """
+    workspace = plan.recipe.workspace.lstrip("/")
+    if converted is None:
+        return data_layer(_timed(migrated_tree(plan.recipe, sources).at(workspace), part.epoch), part.epoch)
+    made = _over_converted(plan, converted, sources)
+    layer = data_layer(_timed(made.tree.at(workspace), part.epoch), part.epoch)
+    return replace(layer, whiteouts=tuple(f"{workspace}/{path}" for path in made.removed))
+
+
 def over_converted(plan: "Plan", converted: Layer, store: Store, spool: Spool) -> Over:
     """What lies over the result of the image's converter in the migrated layer; paths relative to the workspace."""
+    return _over_converted(plan, converted, _migrated_sources(plan.recipe, plan.lock, store, spool))
+
+
+def _over_converted(plan: "Plan", converted: Layer, sources: Mapping[str, Tree]) -> Over:
     below = converted_tree(plan.recipe, converted)
-    return over(migrated_tree(plan.recipe, _migrated_sources(plan.recipe, plan.lock, store, spool), below), below)
+    return over(migrated_tree(plan.recipe, sources, below), below)
 
 
 def _timed(tree: Tree, epoch: int) -> Tree:
@@ -112,8 +129,6 @@ def _part_tree(recipe: Recipe, lock: Lock, layer: str, name: str, store: Store, 
         return recipe.file_tree(stage_of(recipe, name).files)
     if layer == "sources":
         return source_tree(lock.sources[name], store, spool).at(f"{workspace}/{name}")
-    if layer == "migrated":
-        return migrated_tree(recipe, _migrated_sources(recipe, lock, store, spool)).at(workspace)
     weights_name, _, path = name.partition("/")
     weights = lock.weights[weights_name]
     chosen = [file for file in weights.files if (file.path == path if path else not is_large(file.size))]

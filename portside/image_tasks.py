@@ -74,16 +74,20 @@ def pull(c: Context, recipe: str, tag: str | None = None, engine: str | None = N
 def load(c: Context, archive: str, engine: str | None = None) -> None:
     """Load an image archive (docker-archive or OCI, plain or compressed) into the store and the engine.
 
+    Only what is, bit for bit, a recipe's image gets its names; what nothing here can prove of it is named.
+
     Example: invoke load --archive minilm.tar.gz
     """
     from portside.archive.load import load_archive
     from portside.built import to_load
     from portside.progress import live, say, transfer
+    from portside.recipe import find_recipes
 
     p = project()
     running = p.engine(engine)
     with live():
-        for loaded in load_archive(Path(archive), p.store, lambda name: p.plan(p.recipe(name))):
+        recipes = find_recipes(p.root)
+        for loaded in load_archive(Path(archive), p.store, lambda name: p.plan(p.recipe(name)), recipes):
             if any(running.image_id(name) != loaded.image.image_id for name in loaded.names):
                 running.load(to_load(loaded.image, p.store, loaded.names), transfer)
             say(f"{', '.join(loaded.names)} is sha256:{loaded.image.image_id}")

@@ -301,6 +301,14 @@ def blob_of(part: Part, store: Store) -> Blob | None:
     return Blob(diff_id, store.layout.blob(diff_id).stat().st_size)
 
 
+def taken_from(part: Part, store: Store) -> str | None:
+    """The place whose word it is that the blob in the store is what the part's key gives; None for what was made or
+    proven here."""
+    record = store.record("keys", part.key)
+    found: str | None = record.get("from") if record else None
+    return found
+
+
 def _state(part: Part, store: Store, before: dict[str, Any] | None) -> PartState:
     blob = blob_of(part, store)
     if blob is not None:

@@ -1,19 +1,17 @@
-"""Images and layers that somebody else built: what of them the lock can prove, before they count as built here."""
+"""Images and layers that somebody else built: what they have to be before they count as built here."""
 
 import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
-from portside.canonical import copy_and_hash
 from portside.changes import changes
 from portside.errors import InputError
-from portside.fetch import frame_layer
 from portside.image import make_image
-from portside.layers.writer import single_file_frame
-from portside.lock.models import Lock
 from portside.oci import diff_ids_of
-from portside.plan import Part, Plan, blob_of
+from portside.plan import Part, Plan, blob_of, taken_from
+from portside.prove import Arrived, check_base, frame_of, locked_file, made_from, prove_all
 from portside.store import Store
 from portside.store.layout import Blob
-from portside.tree import FileRange
 
 
 def check_config(plan: Plan, layer: str, config: bytes) -> list[str]:
@@ -22,6 +20,11 @@ def check_config(plan: Plan, layer: str, config: bytes) -> list[str]:
     All that a plan says about an image is in its config: keys, times, environment, command. So a config must be, byte
     for byte, the one that this plan gives with these diff IDs. Raises InputError that names what differs.
     """
+    if unpinned := plan.lock.unpinned(layer):
+        raise InputError(
+            f"the lock has no sha256 for {unpinned[0][1]} yet",
+            f"Fetch it once: invoke fetch --recipe {plan.recipe.name}",
+        )
     found = diff_ids_of(config)
     parts = plan.parts(layer)
     if len(found) != len(parts):
@@ -36,46 +39,71 @@ def check_config(plan: Plan, layer: str, config: bytes) -> list[str]:
     return found
 
 
-def check_base(part: Part, diff_id: str) -> None:
-    """Raises InputError for a base other than the locked one."""
-    if part.kind == "base" and diff_id != part.manifest["diff_id"]:
-        raise InputError(f"its base is sha256:{diff_id}, the lock says sha256:{part.manifest['diff_id']}")
+def check_known(part: Part, digest: str, plan: Plan, store: Store) -> bool:
+    """Whether the store knows already that the part's key gives the blob of this digest (hex).
 
-
-def adopt(part: Part, blob: Blob, plan: Plan, store: Store) -> None:
-    """Let a verified blob of the store's layout be what the part's key gave.
-
-    The lock says the base's diff ID and every weight file's hash, so those are proven; for the rest the place that it
-    came from is trusted to have built that key. Raises InputError where the lock or this machine knows better.
+    Raises InputError where it knows another one: what was made here is never replaced.
     """
-    check_base(part, blob.digest)
-    if part.kind == "base":
-        return
-    here = blob_of(part, store)
-    if here is not None and here.digest != blob.digest:
+    check_base(part, digest)
+    record = None if part.kind == "base" else store.record("keys", part.key)
+    if record is None:
+        return False
+    if record["diff_id"] != digest:
         raise InputError(
-            f"{part.layer}/{part.name} is sha256:{blob.digest} there and sha256:{here.digest} here, of one key",
+            f"{part.layer}/{part.name} is sha256:{digest} there and sha256:{record['diff_id']} here, of one key",
             f"One of the two builds is not reproducible: invoke verify --recipe {plan.recipe.name}",
         )
     if part.kind == "frame":
-        _adopt_weights(part, blob, plan.lock, store)
-    store.keep("keys", part.key, part.record(blob.digest, blob.size))
+        return store.inputs.locate(str(locked_file(part, plan).sha256)) is not None
+    return "from" not in record
 
 
-def _adopt_weights(part: Part, blob: Blob, lock: Lock, store: Store) -> None:
-    """Prove that a blob is the locked file and nothing else, and note that the file's bytes are in it."""
-    name, _, path = part.name.partition("/")
-    file = next(file for file in lock.weights[name].files if file.path == path)
-    assert file.sha256 is not None and file.size is not None, path
-    prefix, suffix = single_file_frame(frame_layer(part, file.sha256, file.size))
-    place = store.layout.blob(blob.digest)
-    with place.open("rb") as stream:
-        right = place.stat().st_size == len(prefix) + file.size + len(suffix) and stream.read(len(prefix)) == prefix
-        if right:
-            with FileRange(place, len(prefix), file.size).open() as content:
-                right = copy_and_hash(content) == (file.sha256, file.size)
-            stream.seek(len(prefix) + file.size)
-            right = right and stream.read() == suffix
-    if not right:
-        raise InputError(f"{part.layer}/{part.name} there is not the file that the lock says (sha256 {file.sha256})")
-    store.inputs.note_in_blob(file.sha256, blob.digest, len(prefix), file.size)
+def examine(
+    parts: Sequence[Part],
+    plan: Plan,
+    store: Store,
+    blobs: Mapping[str, Blob],
+    place: Callable[[Blob], Path] | None = None,
+) -> dict[str, str]:
+    """Prove all that can be proven of blobs that came from elsewhere; gives, by part key, why others cannot be.
+
+    blobs: by part key, verified to be what their digests say. place: where a blob's bytes are; default: in the store.
+    Raises InputError for a part that is not what its key gives, or of which the store has another blob.
+    """
+    fresh = [part for part in parts if not check_known(part, blobs[part.key].digest, plan, store)]
+    below = [part for it in fresh for part in made_from(it, plan) if part.key not in blobs]
+    known = {part.key: blob for part in below if (blob := blob_of(part, store)) is not None}
+    for blob in known.values():
+        store.layout.check(blob)
+    doubtful = {part.key: whose for part in below if (whose := taken_from(part, store)) is not None}
+
+    def where(blob: Blob) -> Path:
+        return store.layout.blob(blob.digest) if place is None or blob in known.values() else place(blob)
+
+    return prove_all(fresh, Arrived(plan, store, {**known, **blobs}, where), doubtful)
+
+
+def adopt(
+    parts: Sequence[Part], plan: Plan, store: Store, blobs: Mapping[str, Blob], unproven: Mapping[str, str], source: str
+) -> None:
+    """Let examined blobs of the store's layout be what the parts' keys gave.
+
+    unproven: as `examine` gave it; of those parts the store remembers that they are the word of `source`.
+    """
+    for part in parts:
+        blob = blobs[part.key]
+        if part.kind == "base" or check_known(part, blob.digest, plan, store):
+            continue
+        if part.kind == "frame":
+            file = locked_file(part, plan)
+            assert file.sha256 is not None and file.size is not None, file.path
+            store.inputs.note_in_blob(file.sha256, blob.digest, len(frame_of(part, file)[0]), file.size)
+        word = {"from": taken_from(part, store) or source} if part.key in unproven else {}
+        store.keep("keys", part.key, part.record(blob.digest, blob.size) | word)
+
+
+def confirm(part: Part, store: Store) -> None:
+    """A build here has given the blob that the store had on somebody's word: from now on it is the store's own."""
+    if taken_from(part, store) is not None:
+        record = store.record("keys", part.key)
+        store.keep("keys", part.key, {name: value for name, value in record.items() if name != "from"})

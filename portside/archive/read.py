@@ -56,11 +56,17 @@ class Archive:
     sha256: str | None
 
 
-def read_archive(path: Path, store: Store, check: Callable[[str], object] | None = None) -> Archive:
+Judge = Callable[[Sequence[ArchiveImage], Callable[[Blob], Path]], object]
+"""Called with an archive's images and what tells where a layer's plain bytes are for the time of the call."""
+
+
+def read_archive(
+    path: Path, store: Store, check: Callable[[str], object] | None = None, judge: Judge | None = None
+) -> Archive:
     """Take all images of an archive into the store's layout; they get no names there.
 
-    path: a tar, plain or compressed by gzip or zstd. check: called with the sha256 (hex) of the file's bytes before
-    anything is kept; an error that it raises keeps the store as it was.
+    path: a tar, plain or compressed by gzip or zstd. check: called with the sha256 (hex) of the file's bytes, judge:
+    with the images, before anything is kept; an error that they raise keeps the store as it was.
     Holds a few MiB whatever the sizes are. Raises InputError for a file that is no image archive, is damaged or does
     not keep to its own digests; then the store is as it was.
     """
@@ -85,6 +91,8 @@ def read_archive(path: Path, store: Store, check: Callable[[str], object] | None
             check(hasher.hexdigest())
         found = _Members(taken, path.name)
         images = found.images()
+        if judge is not None:
+            judge(images, lambda blob: found.by_diff_id[blob.digest].path)
         for image in images:
             for blob in image.layers:
                 if not store.layout.has(blob.digest, blob.size):

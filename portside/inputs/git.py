@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from portside.config import Config
 from portside.errors import RECIPE, InputError, RecipeError
 from portside.inputs.git_mirror import Blobs, Mirror
+from portside.inputs.git_names import is_gits_own
 from portside.inputs.spool import Spool
 from portside.inputs.transfer import shown
 from portside.lock.models import GitSource
@@ -74,6 +75,11 @@ def fetch(source: GitSource, store: "Store", config: Config, offline: bool) -> N
     _check_tree(mirror, source)
 
 
+def is_here(source: GitSource, store: "Store") -> bool:
+    """Whether the store has the source's commit with all its objects."""
+    return Mirror(source.url, None, store).has(source.commit)
+
+
 def date(source: GitSource, store: "Store") -> int:
     """The committer's time of a fetched commit, seconds since 1970 (UTC)."""
     return _date(Mirror(source.url, None, store), source.commit)
@@ -94,7 +100,7 @@ def tree(source: GitSource, store: "Store", spool: Spool, submodules: Submodules
     result = Tree()
     with Blobs(mirror) as blobs:
         for mode, name, path in rows:
-            if ".git" in path.lower().split("/"):
+            if is_gits_own(path):
                 raise InputError(f"{shown(source.url)} holds a path that git itself refuses: {path}")
             if mode == "160000":
                 if submodules == "refuse" and path in declared:

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from functools import partial
 
 from portside.errors import InputError, RegistryError
-from portside.parallel import run_all
-from portside.plan import LayerPlan, Part, Plan
-from portside.prebuilt import check_base
+from portside.parallel import Job, run_all
+from portside.plan import LayerPlan, Part, Plan, blob_of
+from portside.prebuilt import adopt, examine
 from portside.progress import say
+from portside.prove import by_word, check_base, made_from
 from portside.registry.client import Client
 from portside.registry.manifests import Blob, layer_tag, read_layer_manifest
 from portside.registry.pull import JOBS, bring
 from portside.registry.reference import parse_repository
 from portside.store import Store
+from portside.store.layout import Blob as StoredBlob
 
 CONNECT_SECONDS = 4.0
 """A registry is only asked on the way to building; one that is away must not hold that up."""
@@ -83,7 +85,9 @@ class Registries:
         What cannot be pulled is told and left to be built.
         """
         pulled: dict[str, str] = {}
-        jobs = []
+        unproven: dict[str, str] = {}
+        jobs: list[Job] = []
+        later: list[Job] = []
         for layer in layers:
             wanted = [part for part in layer.parts if part in missing]
             if not wanted:
@@ -91,16 +95,40 @@ class Registries:
             offer = self.offer(layer)
             for reason in offer.refused:
                 say(f"{layer.name} is not pulled: {reason}")
-            if offer.source is not None:
-                jobs += [partial(self._bring, part, offer, plan, store, pulled) for part in wanted]
+            for part in wanted if offer.source is not None else ():
+                work = partial(self._bring, part, offer, plan, store, pulled, unproven)
+                (later if made_from(part, plan) else jobs).append(work)
         run_all(jobs, JOBS)
+        for job in later:
+            job()
+        for place in dict.fromkeys(pulled.values()):
+            parts = [part for layer in layers for part in layer.parts if pulled.get(part.key) == place]
+            if lines := by_word(parts, unproven, place):
+                say("\n".join(lines))
         return pulled
 
-    def _bring(self, part: Part, offer: Offer, plan: Plan, store: Store, pulled: dict[str, str]) -> None:
+    def _bring(
+        self,
+        part: Part,
+        offer: Offer,
+        plan: Plan,
+        store: Store,
+        pulled: dict[str, str],
+        unproven: dict[str, str],
+    ) -> None:
         assert offer.source is not None
+        name = f"{part.layer}/{part.name}"
+        if lacking := [below for below in made_from(part, plan) if blob_of(below, store) is None]:
+            say(f"{name} is built here, as {lacking[0].layer}/{lacking[0].name} is, which it is made from")
+            return
         try:
-            bring(part, offer.blobs[part.key], plan, store, self._clients[offer.source], [])
+            blob = offer.blobs[part.key]
+            bring(part, blob, plan, store, self._clients[offer.source], [])
+            stored = {part.key: StoredBlob(blob.diff_id, blob.size)}
+            found = examine([part], plan, store, stored)
+            adopt([part], plan, store, stored, found, offer.source)
         except (RegistryError, InputError) as error:
-            say(f"{part.layer}/{part.name} is refused and will be built here: {error.problem}")
+            say(f"{name} is refused and will be built here: {error.problem}")
         else:
             pulled[part.key] = offer.source
+            unproven.update(found)

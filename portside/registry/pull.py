@@ -1,6 +1,6 @@
 """From a registry into the store: a whole image by its tag, proven against the lock before it counts as built."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -9,8 +9,9 @@ from portside.built import Built, keep_images
 from portside.errors import InputError, RegistryError
 from portside.parallel import run_all
 from portside.plan import Part, Plan
-from portside.prebuilt import adopt, check_config
-from portside.progress import transfer
+from portside.prebuilt import adopt, check_config, check_known, examine
+from portside.progress import say, transfer
+from portside.prove import by_word
 from portside.registry.client import Client
 from portside.registry.download import download
 from portside.registry.manifests import Blob, read_image_manifest
@@ -25,12 +26,16 @@ JOBS = 4
 
 @dataclass(frozen=True)
 class Pulled:
-    """What a pull did. built: all layers, as after a build. received: names of the parts that had to travel."""
+    """What a pull did. built: all layers, as after a build. received: names of the parts that had to travel.
+
+    unproven: by part key, why nothing here proves a part.
+    """
 
     reference: str
     built: list[Built]
     received: tuple[str, ...]
     received_bytes: int
+    unproven: Mapping[str, str]
 
     @property
     def image(self) -> Image:
@@ -40,8 +45,9 @@ class Pulled:
 def pull(plan: Plan, store: Store, reference: Reference) -> Pulled:
     """Bring an image's layers into the store. It must be the one that the plan gives.
 
-    An interrupted pull is continued. Raises RegistryError, InputError where the image or a blob is another than the
-    lock says, and StoreError.
+    Nothing counts as built before all of it is proven, as far as this machine can; the rest is named. An interrupted
+    pull is continued. Raises RegistryError, InputError where the image or a blob is another than the lock says, and
+    StoreError.
     """
     parts = plan.parts()
     received: list[str] = []
@@ -63,19 +69,23 @@ def pull(plan: Plan, store: Store, reference: Reference) -> Pulled:
                 for part, blob in zip(parts, blobs, strict=True)
             ]
             run_all(jobs, JOBS)
-    stored = {part.key: StoredBlob(blob.diff_id, blob.size) for part, blob in zip(parts, blobs, strict=True)}
+            stored = {part.key: StoredBlob(blob.diff_id, blob.size) for part, blob in zip(parts, blobs, strict=True)}
+            unproven = examine(parts, plan, store, stored)
+    adopt(parts, plan, store, stored, unproven, str(reference))
+    if lines := by_word(parts, unproven, str(reference)):
+        say("\n".join(lines))
     new = [part for part in parts if f"{part.layer}/{part.name}" in received]
     built = keep_images(plan, store, plan.layers, new, stored, {part.key: str(reference) for part in new})
-    return Pulled(str(reference), built, tuple(sorted(received)), client.received)
+    return Pulled(str(reference), built, tuple(sorted(received)), client.received, unproven)
 
 
 def bring(part: Part, blob: Blob, plan: Plan, store: Store, client: Client, received: list[str]) -> None:
-    """One part: its blob if the store lacks it, proven and recorded under the part's key."""
+    """One part's blob, if the store lacks it; nothing travels that the store knows better."""
+    check_known(part, blob.diff_id, plan, store)
     if not store.layout.has(blob.diff_id, blob.size):
         with transfer(f"{part.layer}/{part.name}", blob.travels) as advance:
             download(client, store, blob, advance)
         received.append(f"{part.layer}/{part.name}")
-    adopt(part, StoredBlob(blob.diff_id, blob.size), plan, store)
 
 
 @contextmanager

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from portside.plan import Plan, states
+from portside.plan import Plan, states, taken_from
 from portside.store import Store
 
 
 def plan_report(made: Plan, store: Store, registries: Sequence[str] = ()) -> dict[str, Any]:
-    """state of a part: cached, pull or build; of a layer: cached, or what its other parts are.
+    """state of a part: cached, pull or build; of a layer: cached, or what its other parts are. `from` of a cached part:
+    the place whose word it is that it is right, or null where it was made or proven here.
 
     registries: repositories that are asked for layers that are not cached. A layer's `from` is the one that has it,
     `refused` says why the others that answered otherwise cannot give it.
@@ -27,6 +28,7 @@ def plan_report(made: Plan, store: Store, registries: Sequence[str] = ()) -> dic
                     "key": part.key,
                     "state": "cached" if found[part.key].blob else otherwise,
                     "reasons": list(found[part.key].reasons),
+                    "from": taken_from(part, store) if found[part.key].blob else None,
                 }
                 for part in layer.parts
             ]
@@ -45,6 +47,8 @@ def plan_lines(report: dict[str, Any]) -> list[str]:
         for part in layer["parts"]:
             if part["state"] != "cached":
                 lines.append(f"    {part['name']}: {'; '.join(_few(part['reasons']))}")
+            elif part["from"]:
+                lines.append(f"    {part['name']}: from {part['from']}, not proven here")
     return lines
 
 

@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from portside.engines import Container, Engine, RunSpec, command_line
 from portside.errors import EngineError
 from portside.progress import say
+from portside.runtime.known import Known
 from portside.runtime.spec import KEPT, SETTINGS
 
 
-def run_container(engine: Engine, spec: RunSpec, *, recreate: bool = False) -> int:
+def run_container(engine: Engine, spec: RunSpec, *, recreate: bool = False, known: Known | None = None) -> int:
     """Run the container that a spec describes; gives its command's exit code.
 
     A container of that name with a shell, which stays when a person leaves it, is entered: the command runs in it.
-    recreate: remove it first.
+    recreate: remove it first. known: what the store knows of the image; the engine's must not be another.
     The command's output goes to stdout and stderr. Raises EngineError.
     """
     image = engine.image_id(spec.image)
@@ -25,6 +26,8 @@ def run_container(engine: Engine, spec: RunSpec, *, recreate: bool = False) -> i
         raise EngineError(
             f"the engine has no image {spec.image}", f"Build it: invoke build --recipe {recipe} --layer {layer}"
         )
+    if known is not None:
+        known.compare(spec.image, image)
     assert spec.name is not None
     existing = engine.find_container(spec.name)
     if existing is not None and SETTINGS not in existing.labels:

@@ -126,11 +126,14 @@ class Layout:
         return [m["annotations"][oci.REF_NAME] for m in self._manifests()]
 
     def image(self, ref: str) -> Image | None:
-        """The image of this name, or None."""
+        """The image of this name, or None: none has it, or its manifest or config is gone."""
         for entry in self._manifests():
             if entry["annotations"][oci.REF_NAME] == ref:
                 manifest = files.read_json(self.blob(entry["digest"].removeprefix("sha256:")))
-                config = self.blob(manifest["config"]["digest"].removeprefix("sha256:")).read_bytes()
+                try:
+                    config = self.blob(manifest["config"]["digest"].removeprefix("sha256:")).read_bytes()
+                except (TypeError, FileNotFoundError):
+                    return None
                 layers = (Blob(d["digest"].removeprefix("sha256:"), d["size"]) for d in manifest["layers"])
                 return Image(config, tuple(layers))
         return None

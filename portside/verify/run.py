@@ -21,6 +21,7 @@ from portside.lock.models import DebianBase
 from portside.outputs import output
 from portside.parallel import run_all
 from portside.plan import Part, Plan, blob_of
+from portside.prebuilt import confirm
 from portside.progress import live, say, step
 from portside.project import Project
 from portside.store import Store
@@ -80,6 +81,9 @@ def verify(
         builds = Window(start, int(time.time()) + SLACK)
         with step("Comparing"):
             parts = _compare(plan, first, second, store, scratch, builds, base_made)
+        for part in plan.parts():
+            if second.get(part.key) == first[part.key].digest:
+                confirm(part, store)
         if keep is not None:
             _keep(parts, store, scratch, keep)
     image_ids = make_image(plan, "weights", first).image_id, _second_image(plan, second, first)

@@ -4,7 +4,7 @@ Every kind of part has its own proof. What would need a download or a build stay
 and is named. A blob that fails its proof is never used.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from portside.store.layout import Blob
 from portside.tree import Entry, FileRange, Tree
 
 JOBS = 4
-"""Parts that are proven at the same time."""
+"""Large files that are read at the same time."""
 
 Unproven = Mapping[str, str]
 """By part key: why nothing here proves a part's blob."""
@@ -51,8 +51,10 @@ class Arrived:
         return self.place(self.blobs[part.key])
 
 
-def prove_all(parts: Iterable[Part], arrived: Arrived, unproven: Unproven) -> dict[str, str]:
+def prove_all(parts: Sequence[Part], arrived: Arrived, unproven: Unproven) -> dict[str, str]:
     """Prove several parts, those first that others are made from; gives what cannot be proven, with `unproven`.
+
+    Gigabytes of weights come last: what is wrong elsewhere is known before they are read.
 
     unproven: what is known of parts that are not to be proven now. Raises InputError for the first blob that is not
     what its key gives.
@@ -64,10 +66,11 @@ def prove_all(parts: Iterable[Part], arrived: Arrived, unproven: Unproven) -> di
         if reason is not None:
             found[part.key] = reason
 
-    later = [part for part in parts if made_from(part, arrived.plan)]
-    run_all([partial(one, part) for part in parts if part not in later], JOBS)
-    for part in later:
+    large = [part for part in parts if part.layer == "weights" and "/" in part.name]
+    small = [part for part in parts if part not in large]
+    for part in sorted(small, key=lambda part: bool(made_from(part, arrived.plan))):
         one(part)
+    run_all([partial(one, part) for part in large], JOBS)
     return found
 
 

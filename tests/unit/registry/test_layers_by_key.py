@@ -7,8 +7,10 @@ import httpx
 import pytest
 from registry_server import RegistryServer, free_port
 from small_project import Machine, Small
-from test_push_pull import REPO, push_from, spoil
+from test_push_pull import REPO, exchange, push_from, spoil
 
+from portside.plan import taken_from
+from portside.prebuilt import confirm
 from portside.registry.layers import Registries
 from portside.registry.manifests import layer_tag
 from portside.report.plan import plan_lines, plan_report
@@ -68,6 +70,44 @@ def test_a_corrupted_blob_is_refused_named_and_built_here(
     assert "migrated/trees is refused and will be built here" in told
     assert f"sha256:{code}" in told
     assert registry.host in told
+
+
+@pytest.mark.parametrize(("layer", "name"), [("env", "files"), ("migrated", "trees"), ("weights", "model")])
+def test_a_part_that_fails_its_proof_is_built_here(
+    machine: Callable[..., Machine],
+    registry: RegistryServer,
+    capsys: pytest.CaptureFixture[str],
+    layer: str,
+    name: str,
+) -> None:
+    here, there = machine("here"), machine("there", has_base=False)
+    image_id = here.build()[-1].image.image_id
+    exchange(here, layer, name)
+    push_from(here, registry)
+    built = {row.plan.name: row.fresh for row in there.build(repository(registry))}
+    assert built[layer] == (name,)
+    assert there.image_id() == image_id
+    assert f"{layer}/{name} is refused and will be built here: {layer}/{name} there " in capsys.readouterr().err
+
+
+def test_what_only_a_build_could_prove_is_named(
+    machine: Callable[..., Machine], registry: RegistryServer, small: Small, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = small.root / "recipes" / "small.yaml"
+    path.write_text(path.read_text() + 'install: ["true"]\n')
+    here, there = machine("here"), machine("there", has_base=False)
+    install = here.plan.layer("migrated").parts[-1]
+    here.store.keep("keys", install.key, install.record(here.store.layout.put_blob(bytes(1024)), 1024))
+    here.build()
+    push_from(here, registry)
+    there.build(repository(registry), folders=False)
+    assert f"the word of {repository(registry)}:\n  migrated/install: only a build" in capsys.readouterr().err
+    assert taken_from(install, there.store) == repository(registry)
+    report = plan_report(there.plan, there.store)
+    assert {part["from"] for layer in report["layers"] for part in layer["parts"]} == {None, repository(registry)}
+    confirm(install, there.store)
+    assert taken_from(install, there.store) is None
+    assert there.build()[2].fresh == ()
 
 
 def test_a_plan_says_from_where_a_layer_comes(

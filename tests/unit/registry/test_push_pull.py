@@ -223,6 +223,35 @@ def test_layers_that_are_no_locked_weights_are_refused(
     assert there.store.inputs.locate(sha(small.weights["big.bin"])) is None
 
 
+def exchange(machine: Machine, layer: str, name: str) -> str:
+    """Let a part's key mean another blob on the machine that pushes, and no other machine's business be known.
+
+    Gives its digest; a canonical layer with the same paths, one byte of whose content is another.
+    """
+    part = next(part for part in machine.plan.parts() if (part.layer, part.name) == (layer, name))
+    blob = bytearray(machine.store.layout.blob(machine.store.record("keys", part.key)["diff_id"]).read_bytes())
+    at = max(at for at in range(0, len(blob), 512) if any(blob[at : at + 512]))
+    blob[at] ^= 1
+    digest = machine.store.layout.put_blob(bytes(blob))
+    machine.store.keep("keys", part.key, part.record(digest, len(blob)))
+    return digest
+
+
+@pytest.mark.parametrize(("layer", "name"), [("env", "files"), ("migrated", "trees"), ("weights", "model")])
+def test_a_part_that_fails_its_proof_ends_a_pull(
+    machine: Callable[..., Machine], registry: RegistryServer, layer: str, name: str
+) -> None:
+    """Somebody pushes other bytes under our keys, all digests right; nothing of it counts, not even what is right."""
+    here, there = machine("here"), machine("there", has_base=False)
+    here.build()
+    exchange(here, layer, name)
+    push_from(here, registry)
+    with pytest.raises(InputError, match=rf"is refused: {layer}/{name} there "):
+        pull(there.plan, there.store, reference(registry))
+    assert [part.name for part in there.plan.parts() if there.store.record("keys", part.key) is not None] == []
+    assert there.store.layout.refs() == []
+
+
 def test_two_builds_of_one_key_do_not_replace_each_other(
     machine: Callable[..., Machine], registry: RegistryServer
 ) -> None:

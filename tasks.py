@@ -99,12 +99,12 @@ def render(c: Context, recipe: str, output: str | None = None) -> None:
     loaded = p.recipe(recipe)
     folder = Path(output) if output else ROOT / "build" / recipe
     check_output(folder)
-    plan_, lacking = p.plan_to_render(loaded)
+    plan_ = p.pinned_plan(loaded, lenient=True)
     check_converted(plan_, p.store)
     with live():
         fetch_all(plan_, p.fetcher(offline=False, lenient=True))
     render_to(plan_, p.store, folder)
-    if lacking:
+    if lacking := p.lacking(plan_):
         say(f"{missing_text(loaded, lacking)}\nThe contexts lack them; with them: invoke render --recipe {recipe}")
     say(
         f"Rendered to {folder}: DOCKER_BUILDKIT=1 docker build --network none --tag {recipe} {shlex.quote(str(folder))}"

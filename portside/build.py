@@ -121,7 +121,8 @@ def _need_space(plan: Plan, missing: Sequence[Part], store: Store, engine: Engin
     """Raise StoreError or EngineError before any work where the disks surely cannot take what is to be built."""
     if not missing:
         return
-    needed = sum(expected_bytes(part, plan.lock) for part in missing)
+    # One blob may stand for several parts: a vendor's image repeats an empty layer.
+    needed = sum({part.key: expected_bytes(part, plan.lock) for part in missing}.values())
     files.need_space(store.home, needed)
     free = engine.free_bytes()
     if free is not None and free < needed:

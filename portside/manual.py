@@ -1,86 +1,93 @@
 """Inputs that a person may have to bring: a vendor's image or wheel, weights, data sets. All in one message."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 from portside.config import Config
-from portside.errors import InputError
-from portside.lock.models import Lock
+from portside.errors import InputError, MissingInputError
+from portside.folders import ManualInput, PointerOf, asked, candidates
+from portside.inputs.pointers import source_pointers
+from portside.inputs.suspect import Pointer
+from portside.lock.models import GitSource, Lock, LockedSource
 from portside.plan import Part
 from portside.progress import human_bytes
 from portside.recipe import Recipe
-from portside.recipe.models import FileWeights
 from portside.store import Store
 
 
-@dataclass(frozen=True)
-class ManualInput:
-    """A file by name. size: bytes. origin: for people. url: where a download is tried first.
-
-    kind: what it is for. part: of weights, `NAME/PATH`.
-    """
-
-    file: str
-    size: int | None
-    sha256: str | None
-    origin: str | None
-    url: str | None = None
-    kind: Literal["base", "wheel", "weights", "data"] = "data"
-    part: str = ""
-
-    def is_for(self, part: Part) -> bool:
-        """Whether a part of the image cannot be made without it."""
-        if self.kind == "base":
-            return part.kind == "base"
-        if self.kind == "wheel":
-            return part.layer == "env" and part.kind == "run"
-        if self.kind != "weights" or part.layer != "weights":
-            return False
-        name, _, path = self.part.partition("/")
-        return part.name == self.part or (part.name == name and path in part.manifest.get("files", ()))
-
-
 def manual_inputs(recipe: Recipe, lock: Lock, last: str = "weights") -> list[ManualInput]:
-    """Everything of a recipe's image that is looked for by its file name, up to the layer `last`."""
-    found: list[ManualInput] = []
-    archive = recipe.model.base.archive
-    if lock.base.kind == "archive" and archive is not None:
-        found.append(ManualInput(lock.base.file, lock.base.size, lock.base.sha256, archive.origin, kind="base"))
-    for stage in recipe.stages:
-        packages = lock.env.of(stage.recipe)
-        origins = {wheel.file: wheel.origin for wheel in stage.python.manual} if stage.python else {}
-        for wheel in packages.python.manual if packages and packages.python else ():
-            found.append(ManualInput(wheel.file, wheel.size, wheel.sha256, origins.get(wheel.file), kind="wheel"))
-    for name, wanted in sorted(recipe.model.weights.items()) if last == "weights" else ():
-        if isinstance(wanted, FileWeights):
-            models = {model.path: model for model in wanted.files}
-            for file in lock.weights[name].files:
-                model = models[file.path]
-                place, part = Path(file.path).name, f"{name}/{file.path}"
-                found.append(ManualInput(place, file.size, file.sha256, model.origin, model.url, "weights", part))
-    return found
+    """Everything of a recipe's image that is looked for in folders, up to the layer `last`, as it is locked."""
+    locked = _locked(lock)
+    found = [file for file in asked(recipe) if file.kind != "data" and (last == "weights" or file.kind != "weights")]
+    return [_as_locked(file, *locked[file.file]) for file in found]
 
 
 def data_inputs(recipe: Recipe, lock: Lock, names: Iterable[str]) -> list[ManualInput]:
-    """The data sets of these names."""
-    pairs = [(recipe.model.data[name], lock.data[name]) for name in names]
-    return [ManualInput(locked.file, locked.size, locked.sha256, asked.origin, asked.url) for asked, locked in pairs]
+    """The data sets of these names, as they are locked."""
+    files = {file.data: file for file in asked(recipe) if file.kind == "data"}
+    return [_as_locked(files[name], lock.data[name].sha256, lock.data[name].size) for name in names]
 
 
-def missing(inputs: Iterable[ManualInput], lock: Lock, store: Store, config: Config) -> list[ManualInput]:
-    """Those that are neither in the store nor in one of the configured folders."""
-    return [file for file in inputs if not (_in_store(file, lock, store) or in_folder(file.file, config))]
+def _as_locked(file: ManualInput, sha256: str | None, size: int | None) -> ManualInput:
+    return replace(file, sha256=sha256, size=size)
 
 
-def in_folder(name: str, config: Config) -> Path | None:
-    """A file of this name in the configured folders."""
-    return next((folder / name for folder in config.folders if (folder / name).is_file()), None)
+def _locked(lock: Lock) -> dict[str, tuple[str | None, int | None]]:
+    """sha256 and size of all that is no data set, by where it lies in a folder."""
+    found = {}
+    if lock.base.kind == "archive":
+        found[lock.base.file] = (lock.base.sha256, lock.base.size)
+    for packages in lock.env.sets:
+        for wheel in packages.python.manual if packages.python else ():
+            found[wheel.file] = (wheel.sha256, wheel.size)
+    for name, weights in lock.weights.items():
+        found |= {f"{name}/{file.path}": (file.sha256, file.size) for file in weights.files}
+    return found
+
+
+def stored_pointer(sources: Mapping[str, LockedSource], store: Store, file: ManualInput) -> Pointer | None:
+    """What a pointer of Git LFS at a weight file's path says of it, in a locked git source that the store has.
+
+    If several sources have one there that differ, the source that is called like the set of weights counts, or the one
+    whose repository the file's URL begins with; else none.
+    """
+    if file.kind != "weights":
+        return None
+    name, _, path = file.file.partition("/")
+    said: dict[str, Pointer] = {}
+    for source_name, source in sorted(sources.items()):
+        for pointer in (source.kind == "git" and source_pointers(source, store)) or ():
+            if pointer.path == path:
+                said[source_name] = Pointer(pointer.sha256, pointer.size)
+    own = [key for key in said if key == name or _is_below(file.url, sources[key])]
+    chosen = {said[key] for key in own or said}
+    return chosen.pop() if len(chosen) == 1 else None
+
+
+def _is_below(url: str | None, source: object) -> bool:
+    return url is not None and isinstance(source, GitSource) and url.startswith(source.url.removesuffix(".git") + "/")
+
+
+def missing(
+    inputs: Iterable[ManualInput], lock: Lock, store: Store, config: Config, pointer_of: PointerOf | None = None
+) -> list[ManualInput]:
+    """Those that are neither in the store nor, as far as sizes tell, in one of the configured folders.
+
+    pointer_of: what pointers of Git LFS say; default: those of sources that the store has.
+    """
+    pointer_of = pointer_of or partial(stored_pointer, lock.sources, store)
+
+    def is_here(file: ManualInput) -> bool:
+        if _in_store(file, lock, store):
+            return True
+        return any(candidate.may_be(file) for candidate in candidates(file, config, pointer_of))
+
+    return [file for file in inputs if not is_here(file)]
 
 
 def _in_store(file: ManualInput, lock: Lock, store: Store) -> bool:
-    if lock.base.kind == "archive" and file.file == lock.base.file:
+    if lock.base.kind == "archive" and file.kind == "base":
         return bool(lock.base.layers) and all(store.layout.has(layer.diff_id, layer.size) for layer in lock.base.layers)
     return file.sha256 is not None and store.inputs.locate(file.sha256) is not None
 
@@ -94,21 +101,33 @@ def require_manual(
     offline: bool = False,
     last: str = "weights",
     parts: Sequence[Part] | None = None,
+    pointer_of: PointerOf | None = None,
 ) -> None:
-    """Raise InputError that lists everything that a person has to bring and that is not here.
+    """Raise MissingInputError that lists everything that a person has to bring and that is not here.
 
     offline: what could be downloaded counts too. last: the last layer that is wanted.
-    parts: the parts that have to be made; None: all of them.
+    parts: the parts that have to be made; None: all of them. pointer_of: see `missing`.
+    Raises InputError instead where a file is there that is another.
     """
     wanted = manual_inputs(recipe, lock, last)
     if parts is not None:
         wanted = [file for file in wanted if any(file.is_for(part) for part in parts)]
-    lacking = missing(wanted, lock, store, config)
+    lacking = missing(wanted, lock, store, config, pointer_of)
     to_bring = [file for file in lacking if file.url is None or offline]
     if to_bring:
         later = missing(data_inputs(recipe, lock, recipe.model.data), lock, store, config)
         downloads = [file for file in lacking if file not in to_bring]
-        raise InputError(missing_text(recipe, to_bring, later, downloads), remedy(recipe, config))
+        text = missing_text(recipe, to_bring, later, downloads)
+        if others := list(_others(to_bring, config)):
+            raise InputError("\n".join([text, "and these are other files:", *others]), remedy(recipe, config))
+        raise MissingInputError(text, remedy(recipe, config))
+
+
+def _others(files: Iterable[ManualInput], config: Config) -> Iterator[str]:
+    """The files that lie where these belong, and have another size."""
+    for file in files:
+        for candidate in candidates(file, config, lambda _: None):
+            yield f"  {candidate.path} has {candidate.path.stat().st_size} bytes, the lock says {file.size}"
 
 
 def missing_text(
@@ -140,5 +159,8 @@ def remedy(recipe: Recipe, config: Config, again: str | None = None) -> str:
     """Where to put them, and what to do then."""
     again = again or f"then invoke fetch --recipe {recipe.name}"
     if config.folders:
-        return f"Put them into {' or '.join(str(folder) for folder in config.folders)}; {again}."
-    return f'Put them into a folder and name it in portside.toml (folders = ["/that/folder"]); {again}.'
+        return f"Put each into {' or '.join(str(folder) for folder in config.folders)}, at its path above; {again}."
+    return (
+        f'Put each into a folder, at its path above, and name that in portside.toml (folders = ["/that/folder"]); '
+        f"{again}."
+    )

@@ -260,10 +260,13 @@ def _weights_parts(lock: Lock, workspace: str) -> list[Part]:
 
 
 def expected_bytes(part: Part, lock: Lock) -> int:
-    """About how many bytes a part takes in the store, its inputs and its blob together; from the lock alone."""
+    """About how many bytes a part takes in the store, its inputs and its blob together; from the lock alone.
+
+    A weight file counts once: a large one goes straight into its blob, and the others are small.
+    """
     if part.kind == "base":
         if lock.base.kind == "archive":
-            return sum(layer.size for layer in lock.base.layers if layer.diff_id == part.manifest["diff_id"])
+            return next((row.size for row in lock.base.layers if row.diff_id == part.manifest["diff_id"]), 0)
         return lock.base.size + sum(deb.size for deb in lock.base.debs)
     if part.layer == "env" and part.kind == "run":
         wanted = set(part.manifest["inputs"].values())
@@ -273,7 +276,8 @@ def expected_bytes(part: Part, lock: Lock) -> int:
         return 4 * sum(size for sha256, size in sizes.items() if sha256 in wanted)
     if part.layer == "weights":
         name, _, path = part.name.partition("/")
-        return sum(file.size or 0 for file in lock.weights[name].files if not path or file.path == path)
+        files = lock.weights[name].files
+        return sum(file.size or 0 for file in files if (file.path == path if path else not is_large(file.size)))
     return 0
 
 

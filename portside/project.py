@@ -2,17 +2,18 @@
 
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from portside.config import Config, load_config
 from portside.errors import LockError, PortsideError
+from portside.folders import ManualInput
 from portside.lock.changes import lock_changes
 from portside.lock.file import check_lock, differences, dump_lock, read_lock
 from portside.lock.lower import complete, follow
 from portside.lock.models import Lock
-from portside.manual import ManualInput, manual_inputs, missing, require_manual
+from portside.manual import manual_inputs, missing
 from portside.outputs import write_text
 from portside.plan import Plan, plan
 from portside.progress import say
@@ -141,12 +142,19 @@ class Project:
         return plan(recipe, self.lock(recipe))
 
     def pinned_plan(
-        self, recipe: Recipe, *, offline: bool = False, last: str = "weights", pulling: bool = False
+        self,
+        recipe: Recipe,
+        *,
+        offline: bool = False,
+        last: str = "weights",
+        pulling: bool = False,
+        lenient: bool = False,
     ) -> Plan:
         """The plan to build by: as `plan`, with hashes that nobody knew yet filled into the lock on first sight.
 
         last: the last layer to build. pulling: what is known may come as layers from elsewhere, so files are asked
-        for only if their hashes are unknown. Raises InputError that names everything which a person has to bring first.
+        for only if their hashes are unknown. lenient: what is missing may stay unknown.
+        Raises InputError that names everything which a person has to bring first.
         """
         made = self.plan(recipe, offline=offline, lock_if_missing=True)
         if (lock := self.known(recipe, made.lock)) != made.lock:
@@ -155,15 +163,14 @@ class Project:
             made = plan(recipe, lock)
         self.say_behind(made)
         unpinned = made.lock.unpinned(last)
-        if unpinned or not pulling:
-            require_manual(recipe, made.lock, self.store, self.config, offline=offline, last=last)
+        fetcher = self.fetcher(offline, lenient=lenient)
+        if (unpinned or not pulling) and not lenient:
+            fetcher.require_manual(made, last=last)
         if not unpinned:
             return made
         from portside.pin import pin
 
-        lock = pin(made, self.fetcher(offline), self.store, last)
-        write_lock(recipe, lock)
-        return plan(recipe, lock)
+        return plan(recipe, pin(made, fetcher, self.store, partial(write_lock, recipe), last))
 
     def target_data(self, recipe: Recipe, target: str | None, *, bring: bool) -> "tuple[Mount, ...]":
         """The mounts of a run target's data sets. bring: bring and unpack them, and lock what is first seen."""
@@ -174,18 +181,13 @@ class Project:
             return ()
         lock = self.lock(recipe)
         if bring:
-            pinned = datasets.pin_data(recipe, lock, names, self.store, self.config)
-            if pinned != lock:
-                write_lock(recipe, pinned)
-            lock = pinned
+            lock = datasets.pin_data(recipe, lock, names, self.store, self.config, partial(write_lock, recipe))
             datasets.unpack_data(lock, names, self.store)
         return datasets.data_mounts(recipe, lock, names, self.store)
 
-    def plan_to_render(self, recipe: Recipe) -> tuple[Plan, list[ManualInput]]:
-        """The plan to render by, and what a person would have to bring: the contexts do without it."""
-        made = self.plan(recipe, lock_if_missing=True)
-        lacking = missing(manual_inputs(recipe, made.lock), made.lock, self.store, self.config)
-        return (made if lacking else self.pinned_plan(recipe)), lacking
+    def lacking(self, made: Plan) -> list[ManualInput]:
+        """What a person would have to bring for a plan: it is neither in the store nor in a folder."""
+        return missing(manual_inputs(made.recipe, made.lock), made.lock, self.store, self.config)
 
 
 def write_lock(recipe: Recipe, lock: Lock) -> None:

@@ -1,29 +1,36 @@
 """Locked inputs that the store does not have: how many can be fetched, which a person has to bring."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from portside.config import Config
 from portside.doctor.findings import Finding
 from portside.errors import PortsideError
+from portside.folders import ManualInput, PointerOf, asked, candidates, where
 from portside.lock.models import Lock
-from portside.manual import in_folder
+from portside.manual import stored_pointer
 from portside.progress import human_bytes
 from portside.recipe import Recipe
-from portside.recipe.models import FileWeights
+from portside.store import Store
 from portside.store.inputs import Inputs
 from portside.store.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
 class WantedFile:
-    """One file that a lock names. origin: for a file that no download brings, where people get it ("" if unknown)."""
+    """One file that a lock names. brought: how it is looked for in folders, if people may bring it."""
 
     name: str
     size: int | None
     sha256: str | None
-    origin: str | None = None
+    brought: ManualInput | None = None
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether no download brings it."""
+        return self.brought is not None and self.brought.url is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,51 +45,57 @@ class Inventory:
 def take_inventory(recipe: Recipe, lock: Lock, config: Config) -> Inventory:
     """Look for every locked file; nothing is made or changed in the store."""
     inputs = Inputs(config.home)
+    brought = _Brought(recipe)
     base = lock.base
     named: list[WantedFile] = []
     if base.kind == "archive":
         if not (base.layers and all(Layout(config.home).has(layer.diff_id, layer.size) for layer in base.layers)):
-            archive = recipe.model.base.archive
-            named.append(WantedFile(base.file, base.size, base.sha256, archive.origin if archive else ""))
+            named.append(WantedFile(base.file, base.size, base.sha256, brought["base", base.file]))
     elif not Layout(config.home).has(base.diff_id, base.size):
         named += [WantedFile(f"{deb.name} {deb.version}", deb.size, deb.sha256) for deb in base.debs]
     named += [WantedFile(f"{deb.name} {deb.version}", deb.size, deb.sha256) for deb in lock.env.debs]
-    named += _wheels(recipe, lock)
+    named += _wheels(brought, lock)
     for source in lock.sources.values():
         if source.kind == "sdist":
             named.append(WantedFile(source.sdist.file, source.sdist.size, source.sdist.sha256))
-    weights = list(_weights(recipe, lock))
+    weights = list(_weights(brought, lock))
     named += weights
     missing = tuple(file for file in named if file.sha256 is None or inputs.locate(file.sha256) is None)
     return Inventory(tuple(named), missing, sum(file.size or 0 for file in weights))
 
 
-def _wheels(recipe: Recipe, lock: Lock) -> Iterator[WantedFile]:
-    origins = {wheel.file: wheel.origin for s in recipe.stages if s.python for wheel in s.python.manual}
+class _Brought(dict[tuple[str, str], ManualInput]):
+    """What the recipe looks for in folders, by kind and place; the lock may be of another version of it."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__(((file.kind, file.file), file) for file in asked(recipe))
+
+    def __missing__(self, key: tuple[str, str]) -> ManualInput:
+        return ManualInput(key[1], None, None, None, kind="wheel")
+
+
+def _wheels(brought: _Brought, lock: Lock) -> Iterator[WantedFile]:
     for python in (packages.python for packages in lock.env.sets if packages.python is not None):
         for wheel in python.wheels:
             yield WantedFile(wheel.file, wheel.size, wheel.sha256)
-        for brought in python.manual:
-            yield WantedFile(brought.file, brought.size, brought.sha256, origins.get(brought.file, ""))
+        for manual in python.manual:
+            yield WantedFile(manual.file, manual.size, manual.sha256, brought["wheel", manual.file])
 
 
-def _weights(recipe: Recipe, lock: Lock) -> Iterator[WantedFile]:
+def _weights(brought: _Brought, lock: Lock) -> Iterator[WantedFile]:
     for name, locked in sorted(lock.weights.items()):
         if locked.wheel is not None:
             yield WantedFile(locked.wheel.file, locked.wheel.size, locked.wheel.sha256)
             continue
-        asked = recipe.model.weights.get(name)  # none where the lock is of another version of the recipe
-        origins = (
-            {f.path: None if f.url else f.origin or "" for f in asked.files} if isinstance(asked, FileWeights) else {}
-        )
         for file in locked.files:
-            yield WantedFile(Path(file.path).name, file.size, file.sha256, origins.get(file.path))
+            at = brought.get(("weights", f"{name}/{file.path}"))
+            yield WantedFile(Path(file.path).name, file.size, file.sha256, at)
 
 
 def examine_inputs(inventory: Inventory, recipe: Recipe, lock: Lock, config: Config) -> Iterator[Finding]:
-    brought = {file for file in inventory.missing if in_folder(file.name, config)}
-    fetchable = [file for file in inventory.missing if file.origin is None or file in brought]
-    manual = [file for file in inventory.missing if file not in fetchable]
+    pointer_of = partial(stored_pointer, lock.sources, Store(config.home)) if config.home.is_dir() else lambda _: None
+    manual = [file for file in inventory.missing if file.by_hand and not _is_here(file, config, pointer_of)]
+    fetchable = [file for file in inventory.missing if file not in manual]
     git = list(_missing_commits(lock, config))
     if fetchable or git:
         size = human_bytes(sum(file.size or 0 for file in fetchable))
@@ -99,7 +112,7 @@ def examine_inputs(inventory: Inventory, recipe: Recipe, lock: Lock, config: Con
         yield Finding(
             "warning",
             "unpinned",
-            f"nobody knows the sha256 of {name}/{unpinned} yet: the first file of that name is taken",
+            f"nobody knows the sha256 of {name}/{unpinned} yet: what is first seen is locked",
             f"invoke fetch --recipe {recipe.name} fills it in; compare it with its origin, then commit the lock.",
         )
 
@@ -109,14 +122,21 @@ def _describe(file: WantedFile) -> str:
     return f"{file.name} is missing ({size}, sha256 {file.sha256 or 'unknown'})"
 
 
+def _is_here(file: WantedFile, config: Config, pointer_of: PointerOf) -> bool:
+    """Whether a folder has it, as far as its size tells."""
+    assert file.brought is not None
+    locked = replace(file.brought, sha256=file.sha256, size=file.size)
+    return any(candidate.may_be(locked) for candidate in candidates(locked, config, pointer_of))
+
+
 def _where(file: WantedFile, recipe: Recipe, config: Config) -> str:
-    origin = f" ({file.origin})" if file.origin else ""
+    assert file.brought is not None
+    origin = f" ({file.brought.origin})" if file.brought.origin else ""
     if config.folders:
-        place = " or ".join(str(folder) for folder in config.folders)
-        return f"Get it{origin} and put it into {place}; then invoke fetch --recipe {recipe.name}"
+        return f"Get it{origin} and put it at {where(file.brought, config)}; then invoke fetch --recipe {recipe.name}"
     return (
-        f'Get it{origin}, put it into any folder, name that folder in portside.toml (folders = ["/that/folder"]), '
-        f"then invoke fetch --recipe {recipe.name}"
+        f"Get it{origin}, put it into any folder as {where(file.brought, config)}, name that folder in portside.toml "
+        f'(folders = ["/that/folder"]), then invoke fetch --recipe {recipe.name}'
     )
 
 
@@ -127,7 +147,6 @@ def _missing_commits(lock: Lock, config: Config) -> Sequence[str]:
     if not config.home.is_dir():
         return [name for name, _ in sources]
     from portside.inputs.git_mirror import Mirror
-    from portside.store import Store
 
     missing = []
     for name, source in sources:

@@ -7,7 +7,7 @@ is continued, from another place if need be; where that gives wrong bytes, the p
 import re
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -15,7 +15,8 @@ from urllib.parse import unquote
 
 from portside import progress
 from portside.canonical import CHUNK
-from portside.errors import InputError
+from portside.errors import InputError, MissingInputError
+from portside.inputs import suspect
 from portside.inputs.client import credentials, http_client, is_lasting
 
 if TYPE_CHECKING:
@@ -46,7 +47,15 @@ class Sink(Protocol):
 
 
 class _UnusableError(Exception):
-    """This place does not give the bytes; the text says why."""
+    """This place does not give the bytes; the text says why. wrong: it gives others."""
+
+    def __init__(self, reason: str, *, wrong: bool = False) -> None:
+        super().__init__(reason)
+        self.wrong = wrong
+
+
+Refuse = Callable[[Mapping[str, str]], str | None]
+"""Says of a server's headers why the bytes behind them cannot be the ones asked for, or None."""
 
 
 class _PassingError(Exception):
@@ -71,10 +80,29 @@ def bring(
 
     sha256, size: as locked, None if nobody knows yet. places: files and URLs, asked in this order; not asked at all
     if the store has the input. note: what a person can do if no place has it. pauses: see PAUSES.
-    Raises InputError with every place's reason.
+    Raises InputError with every place's reason, MissingInputError where none of them has the input.
     """
-    if sha256 is not None and store.inputs.verified(sha256) is not None:
+    if sha256 is not None and (held := store.inputs.verified(sha256)) is not None:
+        if size is not None and held.size != size:
+            raise InputError(f"{name}: what has the sha256 {sha256} has {held.size} bytes, the lock says {size}", note)
         return sha256
+    return first_seen(name, sha256, size, places, store, note, pauses=pauses)[0]
+
+
+def first_seen(
+    name: str,
+    sha256: str | None,
+    size: int | None,
+    places: Iterable[str],
+    store: "Store",
+    note: str,
+    *,
+    pauses: Sequence[float] = PAUSES,
+) -> tuple[str, str]:
+    """As `bring`, for what the store lacks; gives the sha256 (hex) and the place that had it.
+
+    Where nobody knows the sha256, what is surely something else (see `suspect`) is refused.
+    """
     arrived = ""
 
     @contextmanager
@@ -82,10 +110,25 @@ def bring(
         nonlocal arrived
         with store.inputs.receive(name, sha256, size) as receiver:
             yield receiver
+            if sha256 is None and (
+                reason := suspect.of_bytes(name, receiver.head(suspect.HEAD), receiver.offset, size)
+            ):
+                receiver.restart()
+                raise _UnusableError(_refused(reason), wrong=True)
             arrived = receiver.sha256
 
-    stream_from(name, places, size, attempt, note, pauses=pauses)
-    return sha256 or arrived
+    def refuse(headers: Mapping[str, str]) -> str | None:
+        reason = suspect.of_headers(name, headers)
+        return _refused(reason) if reason else None
+
+    place = stream_from(
+        name, places, size, attempt, note, pauses=pauses, refuse=refuse if sha256 is None else lambda _: None
+    )
+    return sha256 or arrived, place
+
+
+def _refused(reason: str) -> str:
+    return f"what arrived is {reason}. {suspect.REMEDY}"
 
 
 def stream_from(
@@ -96,21 +139,24 @@ def stream_from(
     note: str,
     *,
     pauses: Sequence[float] = PAUSES,
-) -> None:
-    """Send the bytes of the first place that has the right ones into a sink.
+    refuse: Refuse = lambda headers: None,
+) -> str:
+    """Send the bytes of the first place that has the right ones into a sink; gives the place.
 
     attempt: opens the sink; leaving its block checks the bytes and raises InputError if they are wrong.
     Other arguments and errors as for `bring`.
     """
     reasons: list[str] = []
+    kind: type[InputError] = MissingInputError
     for place in places:
-        reason = _try_place(name, place, size, attempt, pauses)
-        if reason is None:
-            return
-        reasons.append(f"{shown(place)}: {reason}")
+        fault = _try_place(name, place, size, attempt, pauses, refuse)
+        if fault is None:
+            return place
+        kind = InputError if fault.wrong else kind
+        reasons.append(f"{shown(place)}: {fault}")
     if not reasons:
-        raise InputError(f"no place is known that has {name}", note)
-    raise InputError("\n".join([f"{name} could not be brought", *(f"  {reason}" for reason in reasons)]), note)
+        raise MissingInputError(f"no place is known that has {name}", note)
+    raise kind("\n".join([f"{name} could not be brought", *(f"  {reason}" for reason in reasons)]), note)
 
 
 def _try_place(
@@ -119,7 +165,8 @@ def _try_place(
     size: int | None,
     attempt: Callable[[], AbstractContextManager[Sink]],
     pauses: Sequence[float],
-) -> str | None:
+    refuse: Refuse,
+) -> _UnusableError | None:
     """None if the sink has the right bytes now, else why not."""
     from_start = False
     while True:
@@ -132,20 +179,22 @@ def _try_place(
                     sink.restart()
                 continued = sink.offset > 0
                 with progress.transfer(name, None if size is None else size - sink.offset) as advance:
-                    _send(place, _Counted(sink, advance), size, pauses)
+                    _send(place, _Counted(sink, advance, refuse), size, pauses)
             return None
         except _UnusableError as error:
-            return str(error)
+            return error
         except InputError as error:
             if not continued:
-                return f"{error.problem.removeprefix(f'{name}: ')} {error.solution or ''}".rstrip()
+                text = f"{error.problem.removeprefix(f'{name}: ')} {error.solution or ''}".rstrip()
+                return _UnusableError(text, wrong=True)
             from_start = True
 
 
 class _Counted:
-    """A sink that tells a progress bar what arrives."""
+    """A sink that tells a progress bar what arrives, and says what cannot be right before it does."""
 
-    def __init__(self, sink: Sink, advance: progress.Advance) -> None:
+    def __init__(self, sink: Sink, advance: progress.Advance, refuse: Refuse) -> None:
+        self.refuse = refuse
         self._sink = sink
         self._advance = advance
         self._new = 0
@@ -197,7 +246,7 @@ def _send_file(path: Path, sink: _Counted, size: int | None) -> None:
         if not stat.S_ISREG(info.st_mode):
             raise _UnusableError("not a file")
         if size is not None and info.st_size != size:
-            raise _UnusableError(f"it has {info.st_size} bytes, the lock says {size}")
+            raise _UnusableError(f"it has {info.st_size} bytes, the lock says {size}", wrong=True)
         source = path.open("rb")
     except OSError as error:
         raise _UnusableError(error.strerror or str(error)) from None
@@ -275,9 +324,11 @@ class _Download:
             raise _PassingError(_status(response), float(wait) if wait.isdecimal() else 0.0)
         if status not in (200, 206):
             raise _UnusableError(_status(response))
+        if reason := self._sink.refuse(response.headers):
+            raise _UnusableError(reason, wrong=True)
         total = self._check_range(response) if status == 206 else self._start_anew(response)
         if self._size is not None and total is not None and total != self._size:
-            raise _UnusableError(f"it has {total} bytes, the lock says {self._size}")
+            raise _UnusableError(f"it has {total} bytes, the lock says {self._size}", wrong=True)
         self._own_bytes = True
         self._validator = _validator(response)
         # Raw: what a server calls a content encoding may be the very file that the lock means (x.tar.gz as gzip).

@@ -38,13 +38,14 @@ def _with(lock: Lock, other: Lock, choose: Callable[[object, object], object]) -
 
 
 def _known(part: object) -> bool:
-    """Whether everything in a part of a lock has a hash. Git sources, .debs and packages from an index always have."""
+    """Whether everything in a part of a lock has hash and size. Git sources, .debs and packages from an index always
+    have."""
     if isinstance(part, ArchiveBase):
         return bool(part.layers)
     if isinstance(part, PackageSet):
-        return part.python is None or all(wheel.sha256 is not None for wheel in part.python.manual)
+        return part.python is None or all(None not in (wheel.sha256, wheel.size) for wheel in part.python.manual)
     if isinstance(part, LockedWeights):
-        return all(file.sha256 is not None for file in part.files)
+        return all(None not in (file.sha256, file.size) for file in part.files)
     if isinstance(part, ManualFile):
-        return part.sha256 is not None
+        return None not in (part.sha256, part.size)
     return True

@@ -240,14 +240,15 @@ class Lock(Model):
     data: dict[Word, ManualFile] = {}
 
     def unpinned(self, last: str = "weights") -> list[tuple[str, str]]:
-        """What belongs into the image, up to the layer `last`, and has no hash that anybody knew when the lock was
-        made: place, file."""
+        """What belongs into the image, up to the layer `last`, and has a hash or a size that nobody knew when the lock
+        was made: place, file."""
         found = [("base", self.base.file)] if self.base.kind == "archive" and not self.base.layers else []
         for packages in self.env.sets:
             manual = packages.python.manual if packages.python else ()
-            found += [(f"env.{packages.recipe}", wheel.file) for wheel in manual if wheel.sha256 is None]
+            found += [(f"env.{packages.recipe}", wheel.file) for wheel in manual if None in (wheel.sha256, wheel.size)]
         if last == "weights":
-            found += [(name, file.path) for name, w in self.weights.items() for file in w.files if file.sha256 is None]
+            files = [(name, file) for name, weights in self.weights.items() for file in weights.files]
+            found += [(name, file.path) for name, file in files if None in (file.sha256, file.size)]
         return found
 
 

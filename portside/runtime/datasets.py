@@ -1,16 +1,17 @@
 """Data sets of run targets: brought when a target needs them, unpacked once in the store, mounted read-only."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from portside.config import Config
 from portside.engines import Mount
-from portside.errors import InputError, RecipeError
-from portside.inputs import archives, transfer
+from portside.errors import MissingInputError, RecipeError
+from portside.fetch import Fetcher
+from portside.inputs import archives
 from portside.inputs.spool import Spool
 from portside.lock.models import Lock, ManualFile
 from portside.manual import data_inputs, missing, missing_text, remedy
-from portside.progress import live, say, step
+from portside.progress import live, step
 from portside.recipe import Recipe
 from portside.store import Store, files
 
@@ -23,27 +24,32 @@ def target_data(recipe: Recipe, target: str | None) -> tuple[str, ...]:
     return found.data if found else ()
 
 
-def pin_data(recipe: Recipe, lock: Lock, names: Sequence[str], store: Store, config: Config) -> Lock:
+def pin_data(
+    recipe: Recipe,
+    lock: Lock,
+    names: Sequence[str],
+    store: Store,
+    config: Config,
+    keep: Callable[[Lock], object] = lambda lock: None,
+) -> Lock:
     """Bring these data sets into the store; gives the lock, with the hash of what was seen for the first time.
 
-    Raises InputError that lists all that are missing and that no download can bring.
+    keep: called with the lock each time that it knows one more.
+    Raises MissingInputError that lists all that are missing and that no download can bring, InputError for wrong bytes.
     """
-    lacking = missing(data_inputs(recipe, lock, names), lock, store, config)
-    text = missing_text(recipe, lacking)
+    wanted = data_inputs(recipe, lock, names)
+    lacking = missing(wanted, lock, store, config)
     if any(file.url is None for file in lacking):
-        raise InputError(text, remedy(recipe, config, AGAIN))
-    data = dict(lock.data)
-    for name in names:
-        locked, url = data[name], recipe.model.data[name].url
-        places = [str(folder / locked.file) for folder in config.folders] + ([url] if url else [])
-        note = f"{text}\n{remedy(recipe, config, AGAIN)}"
+        raise MissingInputError(missing_text(recipe, lacking), remedy(recipe, config, AGAIN))
+    fetcher = Fetcher(store, config)
+    for file in wanted:
         with live():
-            sha256 = transfer.bring(locked.file, locked.sha256, locked.size, places, store, note)
-        if locked.sha256 is None:
-            size = store.inputs.require(sha256, locked.file).size
-            say(f"{locked.file}: first seen, locked with sha256 {sha256} ({size} bytes)")
-            data[name] = locked.model_copy(update={"sha256": sha256, "size": size})
-    return lock.model_copy(update={"data": data})
+            sha256, size = fetcher.manual(file, lock.sources)
+        if not file.known:
+            known = lock.data[file.data].model_copy(update={"sha256": sha256, "size": size})
+            lock = lock.model_copy(update={"data": lock.data | {file.data: known}})
+            keep(lock)
+    return lock
 
 
 def data_mounts(recipe: Recipe, lock: Lock, names: Sequence[str], store: Store) -> tuple[Mount, ...]:

@@ -1,6 +1,7 @@
 """Verified inputs by sha256. Bytes are hashed while they arrive and never used before they are right."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,6 +132,13 @@ class Receiver:
     def sha256(self) -> str:
         """sha256 hex of what has arrived so far."""
         return self._digest.hexdigest()
+
+    def head(self, size: int) -> bytes:
+        """The first bytes of what has arrived, up to `size`."""
+        self._stream.seek(0)
+        data = self._stream.read(size)
+        self._stream.seek(0, os.SEEK_END)
+        return data
 
     def restart(self) -> None:
         """Forget what has arrived."""

@@ -278,10 +278,17 @@ def test_missing_inputs_with_names_sizes_and_where_to_put_them(tmp_path: Path) -
     assert manual.text == f"pytorch_model-00001-of-00008.bin is missing (1.6 GiB, sha256 {SHARD})"
     assert manual.remedy is not None
     assert "the Tsinghua cloud drive" in manual.remedy
-    assert str(folder) in manual.remedy
-    (folder / "pytorch_model-00001-of-00008.bin").touch()
-    findings = doctor(fake_host(tmp_path), tmp_path / "home", glm(), glm_lock(), folders=(folder,))
-    assert "3 file(s)" in one(findings, "inputs").text
+    assert f"put it at {folder}/glm/pytorch_model-00001-of-00008.bin" in manual.remedy
+    (folder / "glm").mkdir()
+    for place in ("glm/pytorch_model-00001-of-00008.bin", "pytorch_model-00001-of-00008.bin"):
+        (folder / place).touch()  # of another size than the locked one
+        findings = doctor(fake_host(tmp_path), tmp_path / "home", glm(), glm_lock(), folders=(folder,))
+        assert len(about(findings, "inputs")) == 2
+        with (folder / place).open("wb") as stream:
+            stream.truncate(1_700_000_000)
+        findings = doctor(fake_host(tmp_path), tmp_path / "home", glm(), glm_lock(), folders=(folder,))
+        assert "3 file(s)" in one(findings, "inputs").text
+        (folder / place).unlink()
 
 
 def test_unpinned_hashes(tmp_path: Path) -> None:

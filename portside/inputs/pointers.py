@@ -1,0 +1,78 @@
+"""Pointers of Git LFS in git sources: files that only say which file belongs in their place."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from portside.errors import InputError
+from portside.inputs.git_mirror import Blobs, Mirror
+from portside.inputs.spool import Spool
+from portside.inputs.suspect import POINTER_SIZES, Pointer, read_pointer
+from portside.lock.models import GitSource
+from portside.tree import decode_path, encode_path
+
+if TYPE_CHECKING:
+    from portside.store import Store
+
+KIND = "pointers"
+"""The folder of the store that remembers what was found, by the name of a git tree, and in images by their parts."""
+
+
+@dataclass(frozen=True)
+class PointerFile:
+    """A pointer at a path. sha256 (hex), size in bytes: of the file that it stands for."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+def source_pointers(source: GitSource, store: "Store") -> list[PointerFile] | None:
+    """The pointers in a source's tree, by path; None where the store does not have the source.
+
+    Its repository is read once: what was found is remembered by the name of the tree.
+    """
+    known = remembered(store, source.tree)
+    return _read(source, store) if known is None else known
+
+
+def remembered(store: "Store", name: str) -> list[PointerFile] | None:
+    """What was found before under a name; None where nobody has looked."""
+    rows = store.record(KIND, name)
+    return None if rows is None else [PointerFile(*row) for row in rows]
+
+
+def remember(store: "Store", name: str, found: list[PointerFile]) -> None:
+    store.keep(KIND, name, [[file.path, file.sha256, file.size] for file in found])
+
+
+def pointer_file(path: str, pointer: Pointer) -> PointerFile:
+    """A pointer at a path of any bytes, as a record can hold it."""
+    return PointerFile(encode_path(path).decode("utf-8", "backslashreplace"), pointer.sha256, pointer.size)
+
+
+def _read(source: GitSource, store: "Store") -> list[PointerFile] | None:
+    mirror = Mirror(source.url, None, store)
+    try:
+        if not mirror.has(source.commit):
+            return None
+        with store.workspace() as folder, Spool(folder) as spool, Blobs(mirror) as blobs:
+            found = []
+            for path, name in _small_files(mirror, source.tree):
+                with blobs.read(name, spool)[0].open() as stream:
+                    pointer = read_pointer(stream.read())
+                if pointer is not None:
+                    found.append(pointer_file(path, pointer))
+    except InputError:  # a damaged mirror, or no git: who needs the source is told
+        return None
+    remember(store, source.tree, found)
+    return found
+
+
+def _small_files(mirror: Mirror, tree: str) -> Iterator[tuple[str, str]]:
+    """(path, object name) of every file that is as small as a pointer."""
+    for row in mirror.git("ls-tree", "-r", "-l", "-z", "--full-tree", tree).split(b"\0")[:-1]:
+        facts, _, path = row.partition(b"\t")
+        mode, _, name, size = facts.decode("ascii").split()
+        if mode.startswith("100") and int(size) in POINTER_SIZES:
+            yield decode_path(path), name

@@ -25,6 +25,8 @@ from portside.tree import Tree
 from portside.variables import variables
 
 TEMPLATE = Path(__file__).parent.parent / "images" / "Dockerfile.j2"
+MAX_LINE = 65_000
+"""Bytes of a line; BuildKit reads none of 64 KiB or more."""
 
 
 @cache
@@ -32,7 +34,7 @@ def _template() -> Any:
     import jinja2
 
     loader = jinja2.FileSystemLoader(TEMPLATE.parent)
-    # The values are checked by the recipe's models: none can hold a quote or a line break.
+    # The values are checked by the models of recipe and lock: a line stays a line, a value what it is.
     environment = jinja2.Environment(
         loader=loader, undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
     )
@@ -46,6 +48,18 @@ def _quoted(value: str) -> str:
     return '"' + re.sub(r'([\\"$])', r"\\\1", value) + '"'
 
 
+def _readable(text: str) -> str:
+    """The text, if builders read all of its lines. Raises RecipeError."""
+    for line in text.split("\n"):
+        if (size := len(line.encode())) > MAX_LINE:
+            raise RecipeError(
+                f"the Dockerfile's line that begins with '{line[:40]}' would have {size} bytes, and builders read no "
+                f"line of more than {MAX_LINE}",
+                "Make what it says shorter.",
+            )
+    return text
+
+
 def env_instructions(packages: PackageSet, epoch: int) -> str:
     """What is executed for one recipe's packages of the env layer, as Dockerfile text without FROM."""
     return str(_template().module.env(packages, epoch))
@@ -53,7 +67,7 @@ def env_instructions(packages: PackageSet, epoch: int) -> str:
 
 def install_instructions(recipe: Recipe, epoch: int) -> str:
     """What is executed for the migrated layer's install steps, as Dockerfile text without FROM."""
-    return str(_template().module.install(recipe, epoch))
+    return _readable(str(_template().module.install(recipe, epoch)))
 
 
 def convert_instructions(recipe: Recipe, epoch: int) -> str:
@@ -65,17 +79,18 @@ def convert_instructions(recipe: Recipe, epoch: int) -> str:
     ruleset = recipe.ruleset
     converter = converter_of(ruleset)
     path = migration.converter or converter.path
-    return str(_template().module.convert(recipe, converter, path, ruleset.suffix, epoch))
+    return _readable(str(_template().module.convert(recipe, converter, path, ruleset.suffix, epoch)))
 
 
 def dockerfile(plan: Plan, gone: Sequence[str] = ()) -> str:
     """The whole Dockerfile of a recipe, from an empty image to the finished one.
 
     gone: in image mode, what the patches remove from the converter's result; paths relative to the workspace.
+    Raises RecipeError or BuildError for what no Dockerfile can say.
     """
     recipe, lock = plan.recipe, plan.lock
     migrated = plan.layer("migrated").parts
-    return str(
+    text = str(
         _template().module.whole(
             recipe=recipe,
             lock=lock,
@@ -88,15 +103,31 @@ def dockerfile(plan: Plan, gone: Sequence[str] = ()) -> str:
             command=json.dumps(command(plan)),
         )
     )
+    return _readable(text)
 
 
-def _converted(plan: Plan, gone: Sequence[str]) -> dict[str, str] | None:
+def _converted(plan: Plan, gone: Sequence[str]) -> dict[str, Any] | None:
     part = converted_part(plan)
     if part is None:
         return None
-    # The form without a shell: a name may hold anything.
-    remove = json.dumps(["rm", "-r", "-f", "--", *(f"{plan.recipe.workspace}/{path}" for path in gone)])
-    return {"instructions": part.manifest["instructions"], "gone": remove if gone else ""}
+    return {"instructions": part.manifest["instructions"], "gone": list(_removals(plan.recipe.workspace, gone))}
+
+
+def _removals(workspace: str, gone: Sequence[str]) -> Iterator[str]:
+    """Commands that remove these paths, in the form without a shell: a name may hold anything that is UTF-8."""
+    paths: list[str] = []
+    size = 0
+    for path in gone:
+        if re.search(r"[\ud800-\udfff]", path):
+            raise BuildError(f"{path!r} is to be removed, and no Dockerfile can name it: its name is not UTF-8")
+        word = f"{workspace}/{path}"
+        size += len(json.dumps(word)) + 2
+        if paths and size > MAX_LINE - 100:
+            yield json.dumps(["rm", "-r", "-f", "--", *paths])
+            paths, size = [], len(json.dumps(word)) + 2
+        paths.append(word)
+    if paths:
+        yield json.dumps(["rm", "-r", "-f", "--", *paths])
 
 
 def _stages(plan: Plan) -> Iterator[dict[str, Any]]:

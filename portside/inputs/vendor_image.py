@@ -9,6 +9,7 @@ from typing import Any
 from portside.archive.read import ArchiveImage, read_archive
 from portside.errors import RECIPE, InputError
 from portside.lock.models import LINE, REFERENCE, VARIABLE, ArchiveBase, ArchiveLayer
+from portside.progress import say
 from portside.store import Store
 
 OTHER_FILE = f"It is not the locked file; if it is meant, lock it: invoke lock --recipe {RECIPE} --update base"
@@ -52,14 +53,18 @@ def _facts(path: Path, image: ArchiveImage, base: ArchiveBase) -> dict[str, Any]
     return {
         "reference": names[0] if names else None,
         "epoch": _epoch(path, str(config.get("created"))),
-        "env": _environment(config.get("config") or {}),
+        "env": _environment(path, config.get("config") or {}),
         "layers": tuple(ArchiveLayer(diff_id=blob.digest, size=blob.size) for blob in image.layers),
     }
 
 
-def _environment(config: dict[str, Any]) -> dict[str, str]:
-    pairs = (str(line).partition("=") for line in config.get("Env") or ())
-    return {k: v for k, _, v in sorted(pairs) if re.fullmatch(VARIABLE, k) and re.fullmatch(LINE, v)}
+def _environment(path: Path, config: dict[str, Any]) -> dict[str, str]:
+    """The image's variables, without those that a lock and a Dockerfile cannot say: that is told."""
+    pairs = sorted(str(line).partition("=")[::2] for line in config.get("Env") or ())
+    kept = {name: value for name, value in pairs if re.fullmatch(VARIABLE, name) and re.fullmatch(LINE, value)}
+    if others := sorted({ascii(name) for name, _ in pairs if name not in kept}):
+        say(f"{path}: left out: variables with odd names, or with line breaks in their values: {', '.join(others)}")
+    return kept
 
 
 def _epoch(path: Path, created: str) -> int:

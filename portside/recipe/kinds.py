@@ -1,5 +1,6 @@
 """The kinds of values that recipes are made of; what each expects is said in words, for people who wrote another."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Discriminator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+BREAKS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+"""For a class of characters: control characters, and all that some program takes for the end of a line."""
+LONGEST = 60_000
+"""Bytes of a shell line where it is longest, as JSON in CMD: BuildKit reads no line of 64 KiB or more."""
 
 
 @dataclass(frozen=True)
@@ -58,21 +63,55 @@ def _absolute(value: str) -> str:
     if not value.startswith("/"):
         raise ValueError("expected an absolute path in the image")
     _relative(value[1:])
+    if value != value.rstrip():
+        raise ValueError("expected an absolute path without blanks at its end")  # WORKDIR takes them away
+    return value
+
+
+def _search_folder(value: str) -> str:
+    if ":" in _absolute(value):
+        raise ValueError("expected a folder without ':', which stands between the folders of PATH")
     return value
 
 
 def _plain(value: str) -> str:
-    if re.search(r"[\x00-\x1f\x7f\"'\\$`]", value):
+    if re.search(rf"[{BREAKS}\ud800-\udfff\"'\\$`]", value):
         raise ValueError("expected no quotes, backslashes, '$', line breaks or control characters")
     return value
 
 
 def _shell_line(value: str) -> str:
-    if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value) or value.rstrip().endswith("\\") or "<<" in value:
+    """A line that `RUN` of every Dockerfile frontend gives to `/bin/sh -c` as it is, and that the shell executes.
+
+    The rules are those of BuildKit (frontend/dockerfile/parser) and of Podman (openshift/imagebuilder), old and new.
+    """
+    if re.search(rf"(?!\t)[{BREAKS}\ud800-\udfff]", value) or value.rstrip().endswith("\\") or "<<" in value:
         raise ValueError("expected one shell line: no line breaks, no trailing backslash, no here-documents")
-    if not value.strip():
+    line = value.strip(" \t")
+    if not line:
         raise ValueError("expected a command")
+    if line != line.strip():
+        raise ValueError("expected no wide or unbreakable blanks at the ends of a shell line")
+    if line[0] in "-+":
+        raise ValueError("expected a command: what begins with '-' or '+' is an option, of RUN or of the shell")
+    if _begins_with_json(line):
+        raise ValueError("expected a shell line: an array of JSON is executed without a shell; write `test` for `[`")
+    if len(json.dumps(value)) > LONGEST:
+        raise ValueError(f"expected at most {LONGEST} bytes; put a long script into a file of the recipe's folder")
     return value
+
+
+def _begins_with_json(line: str) -> bool:
+    """Whether a line begins with an array of JSON: some frontends do not look at what stands behind it."""
+    if not line.startswith("["):
+        return False
+    try:
+        json.JSONDecoder().raw_decode(line)
+    except ValueError:
+        return False
+    except RecursionError:
+        pass
+    return True
 
 
 def _requirement(value: str) -> str:
@@ -109,7 +148,7 @@ def _version_range(value: str) -> str:
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     try:
-        SpecifierSet(value)
+        SpecifierSet(_plain(value))
     except InvalidSpecifier:
         raise ValueError("expected a version range such as '>=5.10.10'") from None
     return value
@@ -117,6 +156,7 @@ def _version_range(value: str) -> str:
 
 Relative = Annotated[str, AfterValidator(_relative)]
 Absolute = Annotated[str, AfterValidator(_absolute)]
+SearchFolder = Annotated[str, AfterValidator(_search_folder)]
 Plain = Annotated[str, AfterValidator(_plain)]
 ShellLine = Annotated[str, AfterValidator(_shell_line)]
 Requirement = Annotated[str, AfterValidator(_requirement)]
@@ -174,7 +214,7 @@ Repository = Annotated[
 Description = Annotated[
     str,
     Matching(
-        r"^[^\x00-\x1f\"'\\$`]{1,200}$", "one line of up to 200 characters, without quotes, backslashes, '$' and '`'"
+        rf"^[^{BREAKS}\"'\\$`]{{1,200}}$", "one line of up to 200 characters, without quotes, backslashes, '$' and '`'"
     ),
 ]
 FileMode = Literal["0644", "0755"]

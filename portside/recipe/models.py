@@ -22,6 +22,7 @@ from portside.recipe.kinds import (
     Relative,
     Repository,
     Requirement,
+    SearchFolder,
     Sha256,
     ShellLine,
     Size,
@@ -154,7 +155,7 @@ class Env(Model):
     debian: tuple[DebianPackage, ...] = Field((), description="Debian packages; what they need comes along")
     python: Python | None = None
     files: tuple[EnvFile, ...] = Field((), description="files of the recipe's folder, such as settings")
-    path: tuple[Absolute, ...] = Field((), description="folders in front of the base's PATH")
+    path: tuple[SearchFolder, ...] = Field((), description="folders in front of the base's PATH")
     variables: dict[Variable, Plain] = Field({}, description="environment variables of the image")
 
 
@@ -343,7 +344,8 @@ class RecipeModel(Model):
     files: tuple[MigratedFile, ...] = Field((), description="files of the recipe's folder, for the workspace")
     install: tuple[ShellLine, ...] = Field(
         (),
-        description="commands run in the workspace of the migrated layer, without a network",
+        description="commands run in the workspace of the migrated layer, without a network; each is one line for "
+        "/bin/sh, without options of RUN",
         examples=[["pip install -e x"]],
     )
     weights: dict[Name, AnyWeights] = Field({}, description="at /workspace/RECIPE/weights/NAME in the image")

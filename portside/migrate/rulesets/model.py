@@ -55,7 +55,8 @@ class Converter:
     strict: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.path.startswith("/") or re.search(r"[\x00-\x1f\x7f\"'\\$`]|//|/\.{0,2}(/|$)", self.path):
+        wrong = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\"'\\$`]|//|/\.{0,2}(/|$)"
+        if not self.path.startswith("/") or re.search(wrong, self.path):
             raise ValueError(f"path: {self.path!r} is not an absolute path in the image")
         for key, value in (("suffix", self.suffix), ("report", self.report)):
             if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", value):

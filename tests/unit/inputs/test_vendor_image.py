@@ -57,7 +57,7 @@ def write(tmp_path: Path, data: bytes) -> Path:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_what_the_lock_gets_to_know(tmp_path: Path, packed: bool) -> None:
+def test_what_the_lock_gets_to_know(tmp_path: Path, packed: bool, capsys: pytest.CaptureFixture[str]) -> None:
     data = gzip.compress(archive()) if packed else archive()
     store = Store(tmp_path / "home")
     found = read_vendor_image(write(tmp_path, data), BASE, store)
@@ -65,6 +65,9 @@ def test_what_the_lock_gets_to_know(tmp_path: Path, packed: bool) -> None:
     assert found.epoch == 1677654550
     assert found.reference == "vendor.example/x:1"
     assert found.env == {"PATH": "/opt/venv/bin:/bin", "A": "b=c"}
+    assert "left out: variables with odd names, or with line breaks in their values: 'LINES', 'no name'" in (
+        capsys.readouterr().err
+    )
     assert [layer.diff_id for layer in found.layers] == [hashlib.sha256(layer).hexdigest() for layer in LAYERS]
     assert all(store.layout.blob(layer.diff_id).read_bytes() in LAYERS for layer in found.layers)
     assert read_vendor_image(tmp_path / "vendor.tar.gz", found, store) == found

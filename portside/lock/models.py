@@ -17,8 +17,8 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 ObjectName = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Size = Annotated[int, Field(strict=True, ge=0, le=(1 << 63) - 1)]
 Epoch = Annotated[int, Field(strict=True, ge=0, le=253402300799)]
-"""Up to the year 9999. Seconds since 1970 (UTC): the newest date among a group of inputs. Each group has its own, so that an update in one
-layer does not touch the times, and so the diff IDs, of another."""
+"""Seconds since 1970 (UTC), up to the year 9999: the newest date among a group of inputs. Each group has its own, so
+that an update in one layer does not touch the times, and so the diff IDs, of another."""
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~%:!-]*$")]
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~:!-]*$")]
 """Names, versions and the like: a lock may come from somebody else, and these end up in paths and in command lines."""

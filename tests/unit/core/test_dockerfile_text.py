@@ -75,7 +75,7 @@ def recipe_of(values: dict[str, Any]) -> Recipe | None:
         model = RecipeModel.model_validate(whole)
     except ValidationError:
         return None
-    stages = make_stages(Path("r.yaml"), [("r", whole.get("env", {}))])
+    stages = make_stages(Path("r.yaml"), [("r", whole.get("env", {}))], model.base.architecture)
     return Recipe("r", model, Path("recipes/r.yaml"), (Path("recipes/r"),), "/workspace/r", stages)
 
 

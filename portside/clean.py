@@ -14,7 +14,7 @@ from typing import Any
 from portside.canonical import digest_of
 from portside.errors import PortsideError, StoreError
 from portside.inputs import git_mirror
-from portside.lock.file import differences, read_lock
+from portside.lock.file import fits, read_lock
 from portside.oci import chain_ids
 from portside.plan import plan
 from portside.project import Project
@@ -106,7 +106,7 @@ def _need(project: Project, name: str, store: Store, needed: _Needed) -> None:
         if lock is None:
             return
         # A stale lock cannot be planned by; its inputs and the last build are needed nevertheless.
-        parts = [] if differences(recipe, lock) else plan(recipe, lock).parts()
+        parts = plan(recipe, lock).parts() if fits(recipe, lock) else []
     except PortsideError as error:
         raise StoreError(
             f"what {project.root}/recipes/{name}.yaml needs cannot be known: {error.problem}",

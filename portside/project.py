@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal
 from portside.config import Config, load_config
 from portside.errors import LockError, PortsideError
 from portside.folders import ManualInput
+from portside.lock.agree import contradictions
 from portside.lock.changes import lock_changes
-from portside.lock.file import check_lock, differences, dump_lock, read_lock
+from portside.lock.file import check_lock, dump_lock, fits, read_lock
 from portside.lock.lower import complete, follow
 from portside.lock.models import Lock
 from portside.manual import manual_inputs, missing
@@ -82,7 +83,7 @@ class Project:
         if recipe.model.extends is not None:
             lower = self.recipe(recipe.model.extends)
             below = read_lock(lower.lock_path)
-            if below is None or differences(lower, below) or self.behind(lower, below):
+            if below is None or not fits(lower, below) or self.behind(lower, below):
                 say(f"{recipe.name} extends {lower.name}, which is locked first")
                 below = self.make_lock(lower)[1]
         old = read_lock(recipe.lock_path)
@@ -102,7 +103,7 @@ class Project:
             lower = self.recipe(name)
             with suppress(LockError):
                 lock = read_lock(lower.lock_path)
-                if lock is not None and not differences(lower, lock):
+                if lock is not None and fits(lower, lock):
                     yield lock
             name = lower.model.extends
 
@@ -191,4 +192,10 @@ class Project:
 
 
 def write_lock(recipe: Recipe, lock: Lock) -> None:
+    """Raises LockError, and leaves the lock that is there, if what was found is not what the recipe pins."""
+    if wrong := contradictions(recipe, lock):
+        raise LockError(
+            "\n".join([f"what was found for {recipe.name} is not what the recipe pins:", *(f"  {w}" for w in wrong)]),
+            f"{recipe.lock_path} was left as it is. Bring what the recipe pins, or correct the recipe.",
+        )
     write_text(recipe.lock_path, dump_lock(lock))

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from portside.changes import changes
 from portside.errors import LockError
 from portside.explain import explain
+from portside.lock.agree import contradictions
 from portside.lock.models import FORMAT, Lock
 from portside.recipe import Recipe
 
@@ -72,7 +73,7 @@ def differences(recipe: Recipe, lock: Lock) -> list[str]:
 
 
 def check_lock(recipe: Recipe, lock: Lock) -> None:
-    """Raise LockError if the lock belongs to another recipe or to another version of this one."""
+    """Raise LockError unless the lock belongs to this version of the recipe and has what the recipe pins."""
     command = f"invoke lock --recipe {recipe.name}"
     if lock.recipe != recipe.name:
         raise LockError(
@@ -84,3 +85,13 @@ def check_lock(recipe: Recipe, lock: Lock) -> None:
             "\n".join([f"{recipe.lock_path} belongs to another version of the recipe:", *(f"  {c}" for c in changed)]),
             f"Update it (only what changed is resolved again): {command}",
         )
+    if wrong := contradictions(recipe, lock):
+        raise LockError(
+            "\n".join([f"{recipe.lock_path} contradicts the recipe that it was made for:", *(f"  {w}" for w in wrong)]),
+            f"Somebody has edited it. Restore it, or let what is wrong be resolved again: {command}",
+        )
+
+
+def fits(recipe: Recipe, lock: Lock) -> bool:
+    """Whether the lock can be used for this version of the recipe."""
+    return not differences(recipe, lock) and not contradictions(recipe, lock)

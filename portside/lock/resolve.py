@@ -16,6 +16,7 @@ from portside.folders import ManualInput, asked, candidates, look
 from portside.inputs import archives, git, python
 from portside.inputs.debian.control import deb_date
 from portside.inputs.debian.resolve import resolve_base, resolve_packages
+from portside.lock.agree import contradicted, named_rightly
 from portside.lock.lower import complete
 from portside.lock.models import (
     ArchiveBase,
@@ -106,6 +107,9 @@ class _Resolver:
         self.fetcher = Fetcher(store, config)
         self.asked = recipe.requests()
         self.wanted: dict[tuple[str, str], ManualInput] = {(f.kind, f.data or f.file): f for f in asked(recipe)}
+        # What somebody edited into a lock, against its recipe, does not stay.
+        self.wrong_below = contradicted(recipe, below) if below is not None else frozenset[str]()
+        self.wrong_old = contradicted(recipe, old) if old is not None else frozenset[str]()
 
     def lock(self) -> Lock:
         model = self.recipe.model
@@ -138,11 +142,15 @@ class _Resolver:
 
     def _kept(self, request: str, name: str) -> Lock | None:
         """The lock to take an input from: the lower recipe's if it asks for the same, else the old one."""
-        if self.below is not None and self.below.requests.get(request) == self.asked[request]:
+        if self.below is not None and self._can_stay(request, self.below, self.wrong_below):
             return self.below
         if self.old is None or self.update == "all" or name in self.update:
             return None
-        return self.old if self.old.requests.get(request) == self.asked[request] else None
+        return self.old if self._can_stay(request, self.old, self.wrong_old) else None
+
+    def _can_stay(self, request: str, lock: Lock, wrong: Collection[str]) -> bool:
+        """Whether a lock asks for the same, and has it."""
+        return lock.requests.get(request) == self.asked[request] and request not in wrong
 
     def _env(self, base: LockedBase) -> LockedEnv:
         """The lower recipes' sets as their lock has them, as long as base and requests are the same; the rest anew."""
@@ -151,7 +159,7 @@ class _Resolver:
             request = f"env.{stage.recipe}"
             same = self.below is not None and self.below.base == base
             lower = self.below.env.of(stage.recipe) if self.below is not None and same else None
-            if lower is not None and self.below is not None and self.below.requests.get(request) == self.asked[request]:
+            if lower is not None and self.below is not None and self._can_stay(request, self.below, self.wrong_below):
                 sets.append(lower)
             else:
                 sets.append(self._packages(stage, base, sets))
@@ -165,7 +173,7 @@ class _Resolver:
         epoch = 0
         if stage.debian and base.kind == "debian":
             lower = (*base.debs, *there.debs)
-            keep = old.debs if old else ()
+            keep = [deb for deb in (old.debs if old else ()) if deb.architecture in (base.architecture, "all")]
             where = (base.suite, base.architecture)
             debs = tuple(resolve_packages(stage.debian, lower, *where, keep, self.update, self.config, self.store))
             epoch = _deb_epoch(debs, base, self.store, self.fetcher)
@@ -187,7 +195,7 @@ class _Resolver:
             wanted.requirements,
             version=wanted.version,
             platform=wanted.platform,
-            keep=old.python.wheels if old and old.python else (),
+            keep=[wheel for wheel in (old.python.wheels if old and old.python else ()) if named_rightly(wheel)],
             update=self.update,
             installed=installed,
             config=self.config,
@@ -250,7 +258,8 @@ class _Resolver:
             except MissingInputError:
                 return base
         assert model.debian is not None
-        return _debian(model.debian, self.old, self.update, self.store, self.config, self.fetcher)
+        old = None if "base" in self.wrong_old else self.old
+        return _debian(model.debian, old, self.update, self.store, self.config, self.fetcher)
 
 
 def check_interpreter(version: str, debs: Sequence[Deb]) -> None:

@@ -4,9 +4,13 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+
+if TYPE_CHECKING:
+    import packaging.requirements
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 BREAKS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
@@ -114,11 +118,19 @@ def _begins_with_json(line: str) -> bool:
     return True
 
 
+@cache
+def parsed(requirement: str) -> "packaging.requirements.Requirement":
+    """A requirement of PEP 508, read once in a run. Raises InvalidRequirement."""
+    from packaging.requirements import Requirement
+
+    return Requirement(requirement)
+
+
 def _requirement(value: str) -> str:
-    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.requirements import InvalidRequirement
 
     try:
-        if Requirement(value).url:
+        if parsed(value).url:
             raise ValueError("expected a name with a version range, not a URL")
     except InvalidRequirement:
         raise ValueError("expected a requirement such as 'numpy>=1.24,<2'") from None
@@ -126,9 +138,7 @@ def _requirement(value: str) -> str:
 
 
 def _exact(value: str) -> str:
-    from packaging.requirements import Requirement
-
-    specifiers = list(Requirement(_requirement(value)).specifier)
+    specifiers = list(parsed(_requirement(value)).specifier)
     if len(specifiers) != 1 or specifiers[0].operator != "==" or "*" in specifiers[0].version:
         raise ValueError("expected one exact version, such as 'transformers==4.27.4'")
     return value

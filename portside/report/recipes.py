@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from portside.errors import PortsideError
-from portside.lock.file import differences, read_lock
+from portside.lock.file import check_lock, differences, read_lock
 from portside.lock.models import Lock
 from portside.plan import plan, states
 from portside.progress import human_bytes
@@ -39,7 +39,10 @@ def _recipe_row(project: Project, name: str) -> dict[str, Any]:
         row["description"] = recipe.model.description
         lock = read_lock(recipe.lock_path)
         if lock is not None:
-            row["lock"] = "stale" if differences(recipe, lock) else "current"
+            row["lock"] = "stale"
+            if not differences(recipe, lock):
+                check_lock(recipe, lock)
+                row["lock"] = "current"
         if lock is not None and row["lock"] == "current":
             layers = (state.part.layer for state in states(plan(recipe, lock), project.store) if state.blob is None)
             row["to_build"] = list(dict.fromkeys(layers))

@@ -65,12 +65,17 @@ def test_a_package_that_moved_below_is_named(project: Project, name: str) -> Non
 def test_what_a_recipe_asks_for_in_other_words_is_its_own(project: Project) -> None:
     """chatglm-finetune has another transformers, chatglm-cpu another base and so packages of its own."""
     lock = lock_of(project, "chatglm")
-    moved = lock.sources | {"transformers": lock.sources["ffmpy"]}
+    assert (source := lock.sources["transformers"]).kind == "sdist"
+    other = source.sdist.model_copy(update={"sha256": "e" * 64})
+    moved = lock.sources | {"transformers": source.model_copy(update={"sdist": other})}
     change(project, "chatglm", sources=moved, env=with_numpy(lock, "1.21.9"), base=seen(lock))
     finetune = project.behind(project.recipe("chatglm-finetune"), lock_of(project, "chatglm-finetune"))
     assert not any("transformers" in line for line in finetune)
     cpu = project.behind(project.recipe("chatglm-cpu"), lock_of(project, "chatglm-cpu"))
-    assert cpu == ["source transformers: transformers-4.27.4.tar.gz -> ffmpy-0.3.1.tar.gz"]
+    [line] = cpu
+    assert line.startswith(
+        "source transformers: transformers-4.27.4.tar.gz -> transformers-4.27.4.tar.gz with sha256 eeee"
+    )
 
 
 def test_what_only_the_upper_lock_knows_is_not_behind(project: Project) -> None:

@@ -65,7 +65,8 @@ def test_a_package_that_moved_below_is_named(project: Project, name: str) -> Non
 def test_what_a_recipe_asks_for_in_other_words_is_its_own(project: Project) -> None:
     """chatglm-finetune has another transformers, chatglm-cpu another base and so packages of its own."""
     lock = lock_of(project, "chatglm")
-    assert (source := lock.sources["transformers"]).kind == "sdist"
+    source = lock.sources["transformers"]
+    assert source.kind == "sdist"
     other = source.sdist.model_copy(update={"sha256": "e" * 64})
     moved = lock.sources | {"transformers": source.model_copy(update={"sdist": other})}
     change(project, "chatglm", sources=moved, env=with_numpy(lock, "1.21.9"), base=seen(lock))

@@ -38,6 +38,7 @@ def lock(c: Context, recipe: str, update: list[str]) -> None:
     Example: invoke lock --recipe minilm --update numpy
     """
     from portside.lock.changes import lock_changes
+    from portside.plan import plan as plan_of
     from portside.progress import say
 
     p = project()
@@ -45,6 +46,8 @@ def lock(c: Context, recipe: str, update: list[str]) -> None:
     old, new = p.make_lock(loaded, "all" if "all" in update else update)
     for line in lock_changes(old, new):
         say(f"  {line}")
+    for line in p.pointer_lines(plan_of(loaded, new)):
+        say(line)
     say(f"{loaded.lock_path.relative_to(ROOT)}: {'unchanged' if old == new else 'written'}")
 
 
@@ -80,7 +83,7 @@ def plan(c: Context, recipe: str, no_pull: bool = False, json: bool = False) -> 
     if json:
         show(report)
     else:
-        print("\n".join(plan_lines(report)))
+        print("\n".join([*plan_lines(report), *p.pointer_lines(made)]))
 
 
 @portside_task(help={"recipe": RECIPE, "output": "a new or empty folder; default: build/RECIPE"})
@@ -152,6 +155,8 @@ def build(
         states = [f"built {', '.join(row.fresh)}"] if row.fresh else []
         states += [f"pulled {name} from {place}" for name, place in row.pulled]
         say(f"{row.plan.name:9} {row.plan.key[:12]}  {'; '.join(states) or 'up to date'}")
+    for line in p.pointer_lines(plan_):
+        say(line)
     say(f"{recipe} is {report['image_id']}")
     if json:
         show(report)
@@ -164,11 +169,16 @@ def check(c: Context, recipe: str, layer: str | None = None, engine: str | None 
     Example: invoke check --recipe minilm --layer env
     """
     from portside.check import check as check_layers
+    from portside.progress import say
 
     names = None if layer is None else [check_layer(layer)]
     p = project()
     plan_ = p.plan(p.recipe(recipe))
-    check_layers(plan_, p.store, p.engine(engine), names)
+    try:
+        check_layers(plan_, p.store, p.engine(engine), names)
+    finally:
+        for line in p.pointer_lines(plan_):
+            say(line)
 
 
 @portside_task(

@@ -13,7 +13,9 @@ from typing import Any
 
 from portside.canonical import digest_of
 from portside.errors import PortsideError, StoreError
+from portside.image_pointers import record_name
 from portside.inputs import git_mirror
+from portside.inputs.pointers import KIND as POINTERS
 from portside.lock.file import fits, read_lock
 from portside.oci import chain_ids
 from portside.plan import plan
@@ -38,13 +40,15 @@ class Garbage:
 
 @dataclass
 class _Needed:
-    """hashes: of inputs and blobs, hex. keys, chains: hex. mirrors: names of git mirrors. recipes: names."""
+    """hashes: of inputs and blobs, hex. keys, chains: hex. mirrors: names of git mirrors. recipes: names. pointers:
+    names of records of pointers of Git LFS."""
 
     hashes: set[str] = field(default_factory=set)
     keys: set[str] = field(default_factory=set)
     chains: set[str] = field(default_factory=set)
     mirrors: set[str] = field(default_factory=set)
     recipes: set[str] = field(default_factory=set)
+    pointers: set[str] = field(default_factory=set)
 
 
 def find_garbage(project: Project, days: int = DAYS) -> tuple[list[Garbage], list[str]]:
@@ -73,6 +77,7 @@ def find_garbage(project: Project, days: int = DAYS) -> tuple[list[Garbage], lis
         *_unneeded(store.home / "built", "record", needed.recipes),
         *_unneeded(store.home / "index", "index", needed.chains),
         *_unneeded(store.git, "source", needed.mirrors),
+        *_unneeded(store.home / POINTERS, "record", needed.pointers),
         *_unneeded(store.home / "data", "data set", needed.hashes),
         *_unneeded(store.home / "checkouts", "checkout", [n for n, root in checkouts.items() if find_recipes(root)]),
     ]
@@ -106,12 +111,15 @@ def _need(project: Project, name: str, store: Store, needed: _Needed) -> None:
         if lock is None:
             return
         # A stale lock cannot be planned by; its inputs and the last build are needed nevertheless.
-        parts = plan(recipe, lock).parts() if fits(recipe, lock) else []
+        made = plan(recipe, lock) if fits(recipe, lock) else None
+        parts = made.parts() if made else []
     except PortsideError as error:
         raise StoreError(
             f"what {project.root}/recipes/{name}.yaml needs cannot be known: {error.problem}",
             "Correct it, or lock it again there; then clean.",
         ) from None
+    needed.pointers |= {source.tree for source in lock.sources.values() if source.kind == "git"}
+    needed.pointers |= {record_name(made)} if made else set()
     dumped = lock.model_dump(mode="json")
     needed.hashes |= set(_hashes(dumped))
     for source in lock.sources.values():

@@ -61,7 +61,9 @@ class Config(BaseModel):
     engine: Literal["docker", "podman"] | None = Field(
         None, description="docker or podman (PORTSIDE_ENGINE); default: docker, or podman where no Docker answers"
     )
-    folders: tuple[Folder, ...] = Field((), description="folders with files already downloaded, looked into by name")
+    folders: tuple[Folder, ...] = Field(
+        (), description="folders with files already downloaded, at their names or at SET/PATH"
+    )
     registries: tuple[Repository, ...] = Field(
         (), description="HOST[:PORT]/REPOSITORY: asked for layers before they are built; http:// in front: without TLS"
     )

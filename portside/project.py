@@ -186,6 +186,14 @@ class Project:
             datasets.unpack_data(lock, names, self.store)
         return datasets.data_mounts(recipe, lock, names, self.store)
 
+    def pointer_lines(self, made: Plan) -> list[str]:
+        """What a person is told of pointers of Git LFS that are in the image where files should be."""
+        from portside.image_pointers import left_pointers, pointer_lines
+
+        with suppress(PortsideError):  # whatever is wrong with a layer, the task's own work says it
+            return pointer_lines(left_pointers(made, self.store))
+        return []
+
     def lacking(self, made: Plan) -> list[ManualInput]:
         """What a person would have to bring for a plan: it is neither in the store nor in a folder."""
         return missing(manual_inputs(made.recipe, made.lock), made.lock, self.store, self.config)

@@ -60,7 +60,7 @@ class Manual(Model):
 
     file: FileName = Field(description="its name in that folder")
     origin: Plain = Field(description="for people: where to get it")
-    sha256: Sha256 | None = Field(None, description="unknown: the first file of that name is taken, and locked")
+    sha256: Sha256 | None = Field(None, description="unknown: what is first seen is locked; see configuration.md")
     size: Size | None = Field(None, description="bytes")
 
 
@@ -235,12 +235,12 @@ class WheelWeights(Model):
 
 
 class WeightFile(Model):
-    """One weight file by itself: from a URL, or from a folder that portside.toml names."""
+    """One weight file by itself: from a URL, or from a folder that portside.toml names, where it lies at SET/PATH."""
 
-    path: Relative = Field(description="below the folder of its weights; its last part is the file's name")
+    path: Relative = Field(description="below the folder of its weights, in the image and in folders of portside.toml")
     url: Url | None = Field(None, description="where to download it; default: a person brings it")
     origin: Plain | None = Field(None, description="for people: where else to get it, or where at all without a URL")
-    sha256: Sha256 | None = Field(None, description="unknown: the first file that comes is taken, and locked")
+    sha256: Sha256 | None = Field(None, description="unknown: what is first seen is locked; see configuration.md")
     size: Size | None = Field(None, description="bytes")
 
 

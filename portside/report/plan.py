@@ -1,8 +1,12 @@
 """A plan: what the store has, what a registry offers, what has to be built, and why."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
+from portside.errors import PortsideError
+from portside.image_pointers import left_pointers
 from portside.plan import Plan, states, taken_from
 from portside.store import Store
 
@@ -12,7 +16,8 @@ def plan_report(made: Plan, store: Store, registries: Sequence[str] = ()) -> dic
     the place whose word it is that it is right, or null where it was made or proven here.
 
     registries: repositories that are asked for layers that are not cached. A layer's `from` is the one that has it,
-    `refused` says why the others that answered otherwise cannot give it.
+    `refused` says why the others that answered otherwise cannot give it. pointers: of Git LFS, by their paths in the
+    image, with size (bytes) and sha256 of the files that they stand for; expected, where the image is not built yet.
     """
     from portside.registry.layers import Registries
 
@@ -35,7 +40,13 @@ def plan_report(made: Plan, store: Store, registries: Sequence[str] = ()) -> dic
             row: dict[str, Any] = {"name": layer.name, "key": layer.key, "state": otherwise if offer else "cached"}
             row |= {"from": offer.source if offer else None, "refused": list(offer.refused) if offer else []}
             layers.append(row | {"parts": parts})
-    return {"recipe": made.recipe.name, "layers": layers}
+    return {"recipe": made.recipe.name, "layers": layers, "pointers": _pointers(made, store)}
+
+
+def _pointers(made: Plan, store: Store) -> list[dict[str, Any]]:
+    with suppress(PortsideError):  # a damaged layer is not what a plan is asked for
+        return [asdict(file) for file in left_pointers(made, store).files]
+    return []
 
 
 def plan_lines(report: dict[str, Any]) -> list[str]:

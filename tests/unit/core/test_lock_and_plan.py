@@ -12,7 +12,7 @@ from portside.errors import LockError
 from portside.lock.file import check_lock, dump_lock, read_lock
 from portside.lock.models import Lock, LockedEnv
 from portside.plan import expected_bytes, plan, states
-from portside.recipe import Recipe, load_recipe
+from portside.recipe import Recipe, find_recipes, load_recipe
 from portside.store import Store
 
 ROOT = Path(__file__).parents[3]
@@ -233,8 +233,18 @@ def test_changes_show_what_a_person_can_compare(old: object, new: object, expect
     assert changes({"k": old}, {"k": new}) == ["k.0.size: 1 -> 2" if expected is None else f"k: {expected}"]
 
 
-def test_expected_bytes_come_from_the_lock(recipe: Recipe, lock: Lock) -> None:
+@pytest.mark.parametrize("name", find_recipes(ROOT))
+def test_expected_bytes_count_every_weight_once(name: str) -> None:
+    """13.4 GB of weights do not need 26.8 GB."""
+    recipe = load_recipe(ROOT, name)
+    lock = read_lock(recipe.lock_path)
+    assert lock is not None
     made = plan(recipe, lock)
-    weights = sum(expected_bytes(part, lock) for part in made.layer("weights").parts)
-    assert weights >= 90_868_376
-    assert expected_bytes(made.layer("env").parts[0], lock) > lock.base.size
+    sizes = [file.size for weights in lock.weights.values() for file in weights.files]
+    assert None not in sizes and sum(sizes) > 90_000_000
+    assert sum(expected_bytes(part, lock) for part in made.layer("weights").parts) == sum(sizes)
+
+
+def test_expected_bytes_of_the_base_come_from_the_lock(recipe: Recipe, lock: Lock) -> None:
+    base = plan(recipe, lock).layer("env").parts[0]
+    assert expected_bytes(base, lock) == lock.base.size + sum(deb.size for deb in lock.base.debs)

@@ -9,7 +9,7 @@ from portside.base import bring_base
 from portside.canonical import copy_and_hash
 from portside.config import Config
 from portside.errors import RECIPE, InputError, MissingInputError
-from portside.folders import ManualInput, candidates, where
+from portside.folders import ManualInput, candidates, passed_over, where
 from portside.inputs import git, python, suspect, transfer
 from portside.inputs.debian.mirrors import deb_locations
 from portside.inputs.suspect import Pointer
@@ -176,6 +176,8 @@ class Fetcher:
     def _places(self, file: ManualInput, sources: Mapping[str, LockedSource]) -> list[str]:
         """The places that may be asked for a file that people put into folders."""
         found = candidates(file, self._config, partial(self.pointer, sources))
+        for line in passed_over(file, self._config, found):
+            say(line)
         here = [str(candidate.path) for candidate in found if candidate.counts()]
         if file.url is not None and not self._offline:
             return [*here, file.url]

@@ -127,6 +127,18 @@ def candidates(file: ManualInput, config: Config, pointer_of: PointerOf) -> list
     return [c for c in found if os.path.isfile(c.path) and (c.size is None or c.size == _size(c.path))]
 
 
+def passed_over(file: ManualInput, config: Config, found: Sequence[Candidate]) -> list[str]:
+    """What a person is told of files that have the name and are not taken, one line each."""
+    taken = {candidate.path for candidate in found}
+    named = [folder / file.name for folder in config.folders]
+    return [
+        f"{path} is not taken for {file.file}: the name alone does not say that it is this one. "
+        f"If it is, put it at {path.parent / file.file}, or pin its sha256."
+        for path in named
+        if path not in taken and os.path.isfile(path)
+    ]
+
+
 def _size(path: Path) -> int | None:
     try:
         return path.stat().st_size

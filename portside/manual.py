@@ -18,9 +18,9 @@ from portside.store import Store
 
 def manual_inputs(recipe: Recipe, lock: Lock, last: str = "weights") -> list[ManualInput]:
     """Everything of a recipe's image that is looked for in folders, up to the layer `last`, as it is locked."""
-    locked = _locked(lock)
+    locked = locked_files(lock)
     found = [file for file in asked(recipe) if file.kind != "data" and (last == "weights" or file.kind != "weights")]
-    return [_as_locked(file, *locked[file.file]) for file in found]
+    return [_as_locked(file, *locked[file.kind, file.file]) for file in found]
 
 
 def data_inputs(recipe: Recipe, lock: Lock, names: Iterable[str]) -> list[ManualInput]:
@@ -33,17 +33,17 @@ def _as_locked(file: ManualInput, sha256: str | None, size: int | None) -> Manua
     return replace(file, sha256=sha256, size=size)
 
 
-def _locked(lock: Lock) -> dict[str, tuple[str | None, int | None]]:
-    """sha256 and size of all that is no data set, by where it lies in a folder."""
+def locked_files(lock: Lock) -> dict[tuple[str, str], tuple[str | None, int | None]]:
+    """sha256 and size of all that is looked for in folders, by kind and place there, of data sets by kind and name."""
     found = {}
     if lock.base.kind == "archive":
-        found[lock.base.file] = (lock.base.sha256, lock.base.size)
+        found["base", lock.base.file] = (lock.base.sha256, lock.base.size)
     for packages in lock.env.sets:
         for wheel in packages.python.manual if packages.python else ():
-            found[wheel.file] = (wheel.sha256, wheel.size)
+            found["wheel", wheel.file] = (wheel.sha256, wheel.size)
     for name, weights in lock.weights.items():
-        found |= {f"{name}/{file.path}": (file.sha256, file.size) for file in weights.files}
-    return found
+        found |= {("weights", f"{name}/{file.path}"): (file.sha256, file.size) for file in weights.files}
+    return found | {("data", name): (file.sha256, file.size) for name, file in lock.data.items()}
 
 
 def stored_pointer(sources: Mapping[str, LockedSource], store: Store, file: ManualInput) -> Pointer | None:

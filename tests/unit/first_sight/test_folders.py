@@ -12,13 +12,15 @@ from portside.errors import InputError, MissingInputError
 ONE, TWO = b"one model", b"another model"
 
 
-def test_a_file_with_a_url_is_not_taken_by_its_name_alone(here: Here, server: Server) -> None:
+def test_a_file_with_a_url_is_not_taken_by_its_name_alone(
+    here: Here, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
     """ChatGLM3 was locked with the shards of ChatGLM2, which have the same names."""
     here.weights({"path": "model-1.bin", "url": server.put("/3", TWO)})
-    here.put("model-1.bin", ONE)
-    here.lock()
-    assert here.locked("glm/model-1.bin") == (None, None)
-    here.task("fetch")
+    path = here.put("model-1.bin", ONE)
+    for work in (here.lock, lambda: here.task("fetch")):
+        work()
+        assert f"{path} is not taken for glm/model-1.bin" in capsys.readouterr().err
     assert here.locked("glm/model-1.bin") == (sha(TWO), len(TWO))
 
 

@@ -134,3 +134,29 @@ def test_first_seen_data_is_kept_though_a_later_set_fails(here: Here) -> None:
     with pytest.raises(InputError, match="0 bytes"):
         pin_data(project.recipe("m"), lock, ["a", "b"], project.store, project.config, kept.append)
     assert [entry.data["a"].sha256 for entry in kept] == [sha(RIGHT)]
+
+
+def test_a_lock_that_contradicts_the_recipe_is_not_kept(here: Here, server: Server) -> None:
+    """Such locks were made: a pinned hash without a size was replaced by that of a folder's file."""
+    here.weights({"path": "model.bin", "url": server.put("/m", RIGHT), "sha256": sha(RIGHT)})
+    here.lock()
+    path = here.root / "recipes" / "m.lock"
+    path.write_text(
+        path.read_text().replace(f'"sha256": "{sha(RIGHT)}", "member"', f'"sha256": "{sha(WRONG)}", "member"')
+    )
+    assert here.locked("glm/model.bin")[0] == sha(WRONG)
+    here.lock()
+    assert here.locked("glm/model.bin")[0] == sha(RIGHT)
+
+
+def test_a_file_more_in_a_set_leaves_what_was_seen_of_the_others(here: Here, server: Server) -> None:
+    first = {"path": "a.bin", "url": server.put("/a", RIGHT)}
+    here.weights(first)
+    here.task("fetch")
+    here.weights(first, {"path": "b.bin", "url": server.put("/b", WRONG)})
+    here.lock()
+    assert here.locked("glm/a.bin") == (sha(RIGHT), len(RIGHT))
+    assert here.locked("glm/b.bin") == (None, None)
+    project = here.project
+    project.make_lock(project.recipe("m"), ["glm"])
+    assert here.locked("glm/a.bin") == (None, None)

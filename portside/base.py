@@ -10,7 +10,7 @@ from portside.layers.raw import TarLayer
 from portside.layers.read import read
 from portside.layers.writer import write_layer
 from portside.lock.models import Deb, DebianBase
-from portside.progress import step
+from portside.progress import say, step
 from portside.store import Store
 from portside.store.layout import Blob
 
@@ -30,7 +30,7 @@ def make_base(suite: str, architecture: str, epoch: int, debs: Sequence[Deb], st
 
 def bring_base(base: DebianBase, store: Store) -> None:
     """Make the locked base unless the store has it. Raises BuildError where the result is not what the lock says."""
-    with store.lock(f"base-{base.diff_id}"):
+    with store.lock(f"base-{base.diff_id}", lambda: say("waiting for another build of the base")):
         if store.layout.has(base.diff_id, base.size):
             return
         made = make_base(base.suite, base.architecture, base.epoch, base.debs, store)

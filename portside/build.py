@@ -3,16 +3,15 @@
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from portside import data
 from portside.built import Built, keep_images, load_images, to_load
-from portside.canonical import digest_of
 from portside.engines import Engine, ImageToBuild
-from portside.errors import DamagedError, EngineError, PortsideError, StoreError
+from portside.errors import BuildError, DamagedError, EngineError, PortsideError, StoreError
 from portside.fetch import JOBS, Fetcher
 from portside.image import parent_image
 from portside.inputs.spool import Spool
@@ -26,7 +25,8 @@ from portside.plan import CONVERTED, LayerPlan, Part, Plan, blob_of, expected_by
 from portside.progress import Advance, human_bytes, live, say, step, transfer
 from portside.store import Store, files
 from portside.store.indexes import image_index
-from portside.store.layout import Blob
+from portside.store.layout import Blob, Image
+from portside.temporary import Temporaries
 from portside.tree import FileRange, Tree
 
 PutContext = Callable[[Tree, Path], None]
@@ -82,9 +82,10 @@ def _build(
     with live(), builder:
         pulled = {} if no_cache or not missing else pull_layers(plan, wanted, missing, store, registries)
         unmade = [part for part in missing if part.key not in pulled or not builder.has(part)]
+        _need_architecture(plan, unmade, engine)
         fetcher.require_manual(plan, unmade)
         builder.make(unmade, fetcher)
-        built = keep_images(plan, store, wanted, missing, builder.blobs, pulled)
+        built = keep_images(plan, store, wanted, missing, builder.blobs, pulled, builder.taken)
         load_images(plan, built, store, engine)
     return built
 
@@ -102,13 +103,22 @@ def pull_layers(
 
 
 def make_again(
-    plan: Plan, store: Store, fetcher: Fetcher, engine: Engine, parts: Sequence[Part], *, put_context: PutContext
+    plan: Plan,
+    store: Store,
+    fetcher: Fetcher,
+    engine: Engine,
+    parts: Sequence[Part],
+    *,
+    put_context: PutContext,
+    names: Path,
 ) -> dict[str, Blob]:
     """Build these parts again, whatever the store and the engine have of them; gives the blobs by part key.
 
-    Nothing gets a name that lasts. The parts below must be in the store or among `parts`.
+    Nothing gets a name that lasts. The parts below must be in the store or among `parts`. names: the store that notes
+    the temporary names, one that stays there.
     """
-    builder = _Builder(plan, store, engine, no_cache=True, put_context=put_context)
+    _need_architecture(plan, parts, engine)
+    builder = _Builder(plan, store, engine, no_cache=True, put_context=put_context, names=names)
     with live(), builder:
         builder.blobs |= {
             part.key: blob for part in plan.parts() if part not in parts and (blob := blob_of(part, store))
@@ -132,19 +142,38 @@ def _need_space(plan: Plan, missing: Sequence[Part], store: Store, engine: Engin
         )
 
 
+def _need_architecture(plan: Plan, missing: Sequence[Part], engine: Engine) -> None:
+    """Raise EngineError before any work where the engine is not known to execute what is to run in it."""
+    architecture = plan.lock.base.architecture
+    if any(part.kind == "run" for part in missing) and not engine.runs(architecture):
+        raise EngineError(
+            f"{plan.recipe.name}'s base is for {architecture}, and the engine is not known to run such programs: "
+            f"{engine.describe()}",
+            f"Build it on a machine for {architecture}, or let the engine's machine emulate one: `apt-get install "
+            "qemu-user-static` on Debian 12; it has to be registered with the flag F (docs/configuration.md).",
+        )
+
+
 class _Builder:
-    """One build: which blobs it has, and how it makes the missing ones.
+    """One build: which blobs it has, and how it makes the missing ones. taken: keys of those that another made.
 
     At the end of its `with` block the images are removed that the engine needed on the way. Not before: while they are
     there, the engine keeps the layers that the finished images are made of.
     """
 
     def __init__(
-        self, plan: Plan, store: Store, engine: Engine, no_cache: bool, put_context: PutContext | None = None
+        self,
+        plan: Plan,
+        store: Store,
+        engine: Engine,
+        no_cache: bool,
+        put_context: PutContext | None = None,
+        names: Path | None = None,
     ) -> None:
         self.blobs: dict[str, Blob] = {}
+        self.taken: set[str] = set()
         self._jobs: dict[str, Future[None]] = {}
-        self._temporary: list[str] = []
+        self._temporary = Temporaries(engine, names or store.home)
         self._plan = plan
         self._store = store
         self._engine = engine
@@ -155,11 +184,7 @@ class _Builder:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for tag in self._temporary:
-            try:
-                self._engine.remove_image(tag)
-            except EngineError as error:  # what ended the build is what matters, and a finished one is finished
-                say(f"a temporary image stays: {error.problem}")
+        self._temporary.__exit__(*error)
 
     def has(self, part: Part) -> bool:
         blob = blob_of(part, self._store)
@@ -228,9 +253,22 @@ class _Builder:
         assert blob is not None, part.name
         self.blobs[part.key] = blob
 
+    @contextmanager
+    def _alone(self, part: Part) -> Iterator[bool]:
+        """Be the only one that makes this part in this store; says whether it has to be made still."""
+        name = f"{part.layer}/{part.name}"
+        with self._store.lock(f"part-{part.key}", lambda: say(f"waiting for another build of {name}")):
+            if not self._no_cache and self.has(part):
+                self.taken.add(part.key)
+                yield False
+            else:
+                yield True
+
     def _data(self, part: Part) -> None:
-        with step(f"{part.layer}/{part.name}"), self._store.workspace() as folder, Spool(folder) as spool:
-            self._keep(part, data.part_layer(self._plan, part, self._store, spool, self.blobs))
+        with self._alone(part) as is_missing:
+            if is_missing:
+                with step(f"{part.layer}/{part.name}"), self._store.workspace() as folder, Spool(folder) as spool:
+                    self._keep(part, data.part_layer(self._plan, part, self._store, spool, self.blobs))
 
     def _keep(self, part: Part, layer: Layer) -> None:
         with self._store.layout.new_blob() as new:
@@ -240,11 +278,14 @@ class _Builder:
         self.blobs[part.key] = Blob(written.diff_id, written.size)
 
     def _run(self, part: Part) -> None:
+        with self._alone(part) as is_missing:
+            if is_missing:
+                self._execute(part)
+
+    def _execute(self, part: Part) -> None:
         engine = self._engine
-        parent = parent_image(self._plan, part, self.blobs)
-        # Two stores may build the same part at once in one engine: each has names of its own.
-        tag = f"portside/build:{part.key[:12]}-{digest_of(str(self._store.home))[:6]}"
-        parent_tag = f"{tag}-parent"
+        names = self._temporary.new(part.key)
+        parent = parent_image(self._plan, part, self.blobs, names.token)
         name = f"{part.layer}/{part.name}"
         with (
             step(f"{name} in {engine.describe().partition(',')[0]}") as note,
@@ -259,7 +300,7 @@ class _Builder:
             elif part.name == CONVERTED:
                 self._put_context(data.converter_context(), context / "converter")
             dockerfile = folder / "Dockerfile"
-            dockerfile.write_text(f"FROM {parent_tag}\n{part.manifest['instructions']}", encoding="utf-8")
+            dockerfile.write_text(f"FROM {names.parent}\n{part.manifest['instructions']}", encoding="utf-8")
             lines: list[str] = []
 
             def log(line: str) -> None:
@@ -272,17 +313,20 @@ class _Builder:
             def loading(_: str, total: int | None) -> AbstractContextManager[Advance]:
                 return transfer(f"loading what {name} is built on", total)
 
-            self._temporary += [tag, parent_tag]
+            architecture = self._plan.lock.base.architecture
             try:
-                engine.load(to_load(parent, self._store, [parent_tag]), loading)
-                engine.build(ImageToBuild(context, dockerfile, tag, self._no_cache), log)
-                with engine.new_layers(tag, len(parent.layers)) as sources:
+                engine.load(to_load(parent, self._store, [names.parent]), loading)
+                engine.build(
+                    ImageToBuild(context, dockerfile, names.result, self._no_cache, architecture, (names.holder,)), log
+                )
+                _check_parent(engine.diff_ids(names.result), parent, name)
+                with engine.new_layers(names.result, len(parent.layers)) as sources:
                     layer = canonicalise([read(source) for source in sources], self._index(part), part.epoch)
                     self._keep(part, layer)
             except PortsideError as error:
                 if isinstance(error, DamagedError) or error in self._failures():
                     raise
-                error.problem = error.problem.replace(tag, name)
+                error.problem = error.problem.replace(names.result, name)
                 log_name = f"{self._plan.recipe.name}-{part.layer}-{part.name}"
                 with suppress(StoreError):  # what failed is the step
                     kept = self._store.keep_log(log_name, "\n".join(lines) + "\n")
@@ -293,6 +337,17 @@ class _Builder:
         below = self._below(part)
         base = 0 if self._plan.lock.base.kind == "debian" else sum(part.kind == "base" for part in below)
         return image_index([self.blobs[part.key] for part in below], self._store, foreign=base)
+
+
+def _check_parent(diff_ids: Sequence[str], parent: Image, name: str) -> None:
+    """Raise BuildError unless what was built stands on exactly the image that it was to be built on."""
+    expected = [blob.digest for blob in parent.layers]
+    if list(diff_ids[: len(expected)]) != expected:
+        raise BuildError(
+            f"what the engine built as {name} does not stand on the layers below it: its first layers are "
+            f"{', '.join(diff_ids[: len(expected)]) or 'none'} instead of {', '.join(expected)}",
+            "Nothing of it is kept. Build again; if it stays so, look at what builds in that engine.",
+        )
 
 
 def link_tree(tree: Tree, root: Path) -> None:

@@ -1,6 +1,6 @@
 """What was built: images under their names in the store and in the engine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -35,10 +35,12 @@ def keep_images(
     missing: Sequence[Part],
     blobs: Mapping[str, Blob],
     pulled: Mapping[str, str],
+    taken: Collection[str] = (),
 ) -> list[Built]:
     """Give every layer's image its name in the store, and remember what was built for the next plan's reasons.
 
     missing: the parts that were not there before. pulled: by part key, where those came from that were not built.
+    taken: the keys of those that another process built.
     """
     built = []
     for layer in wanted:
@@ -46,7 +48,7 @@ def keep_images(
         if missing or store.layout.image(f"{plan.recipe.name}:{layer.name}") != image:
             store.layout.put_image(f"{plan.recipe.name}:{layer.name}", image)
         own = sum(blobs[part.key].size for part in layer.parts)
-        fresh = tuple(part.name for part in layer.parts if part in missing and part.key not in pulled)
+        fresh = tuple(p.name for p in layer.parts if p in missing and p.key not in pulled and p.key not in taken)
         came = tuple((part.name, pulled[part.key]) for part in layer.parts if part.key in pulled)
         built.append(Built(layer, image, own, fresh, came))
     if missing:

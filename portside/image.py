@@ -1,7 +1,9 @@
 """The image config (OCI image-spec 1.0, `config.md`) as canonical JSON: its sha256 is the image ID."""
 
 import datetime
+import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from portside.canonical import canonical_json
@@ -57,14 +59,19 @@ def make_image(plan: Plan, layer: str, blobs: Mapping[str, Blob]) -> Image:
     return _image(plan, layer, plan.parts(layer), blobs, environment(plan), workdir(plan, layer))
 
 
-def parent_image(plan: Plan, part: Part, blobs: Mapping[str, Blob]) -> Image:
+def parent_image(plan: Plan, part: Part, blobs: Mapping[str, Blob], token: str) -> Image:
     """The image that a run part is executed on: every part below it.
 
     Its instructions start in the root, unless they have a WORKDIR of their own: an engine makes the folder that a RUN
     starts in where it is missing, and `run.workdir` may lie in what this part or one above it is yet to make.
+    token: its own word for this build. It makes a label, so that the image and what is built on it are no other
+    build's: an engine forgets an image with the last name that somebody takes away.
     """
     parts = plan.parts()
-    return _image(plan, part.layer, parts[: parts.index(part)], blobs, part.manifest["environment"], "/")
+    # Where the image has a variable that the Dockerfile makes an ARG of, Docker takes the ARG, and Podman the image's.
+    arguments = set(re.findall(r"^ARG (\w+)=", part.manifest["instructions"], re.MULTILINE))
+    variables = {name: value for name, value in part.manifest["environment"].items() if name not in arguments}
+    return _image(plan, part.layer, parts[: parts.index(part)], blobs, variables, "/", {"portside.build": token})
 
 
 def _image(
@@ -74,6 +81,7 @@ def _image(
     blobs: Mapping[str, Blob],
     environment: Mapping[str, str],
     workdir: str,
+    more_labels: Mapping[str, str] = MappingProxyType({}),
 ) -> Image:
     layers = tuple(blobs[part.key] for part in parts)
     config: dict[str, Any] = {
@@ -83,7 +91,7 @@ def _image(
         "config": {
             "Cmd": command(plan),
             "Env": [f"{name}={value}" for name, value in sorted(environment.items())],
-            "Labels": labels(plan, layer),
+            "Labels": {**labels(plan, layer), **more_labels},
             "WorkingDir": workdir,
         },
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{blob.digest}" for blob in layers]},

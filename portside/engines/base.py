@@ -4,6 +4,7 @@ An engine executes `RUN` and runs containers. Everything else (which layers exis
 what their tars look like) is ours, so this interface stays small.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -14,6 +15,11 @@ from portside import oci
 from portside.canonical import sha256_hex
 from portside.layers.raw import LayerSource
 from portside.progress import Advance
+
+ATTEMPTS = 3
+"""How often an image is loaded that another process removes meanwhile."""
+
+_FROM = re.compile(r"^FROM\s+(?:--\S+\s+)*(\S+)", re.MULTILINE | re.IGNORECASE)
 
 Transfer = Callable[[str, int | None], AbstractContextManager[Advance]]
 """Shows bytes on their way: (text, total bytes); `portside.progress.transfer` is one."""
@@ -55,12 +61,22 @@ class ImageToLoad:
 
 @dataclass(frozen=True, slots=True)
 class ImageToBuild:
-    """A Dockerfile to execute. context: the folder it sees. tag: of the result. no_cache: execute every step anew."""
+    """A Dockerfile to execute. context: the folder it sees. tag: of the result. no_cache: execute every step anew.
+
+    architecture: of the images, in Go's words (`arm64`); None: the engine's own. held: file descriptors that the
+    engine's command keeps open as long as it works.
+    """
 
     context: Path
     dockerfile: Path
     tag: str
     no_cache: bool = False
+    architecture: str | None = None
+    held: tuple[int, ...] = ()
+
+    def parents(self) -> list[str]:
+        """The images that the Dockerfile names."""
+        return _FROM.findall(self.dockerfile.read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +150,13 @@ class Engine(Protocol):
     def storage(self) -> str:
         """What the engine calls its storage driver: `overlay2`."""
 
+    def identity(self) -> str:
+        """What tells the place where this engine keeps its images from every other one."""
+
+    def runs(self, architecture: str) -> bool:
+        """Whether programs of that architecture, in Go's words (`arm64`), are known to run: those of the engine's
+        machine, and those that an emulator is registered for."""
+
     def free_bytes(self) -> int | None:
         """Free bytes where the engine keeps its data; None if that is another machine."""
 
@@ -152,8 +175,15 @@ class Engine(Protocol):
     def build(self, image: ImageToBuild, log: Callable[[str], None]) -> str:
         """Build with the network off; gives the engine's own ID of the image (`sha256:…`).
 
+        The images that the Dockerfile names must be there: none is looked for anywhere else.
         log: called with every line of the build's output. Raises BuildError when a step of the Dockerfile fails.
         """
+
+    def remove_interrupted(self, parent: str) -> None:
+        """Remove what builds on this image left that were killed, but for names; nobody may build on it now."""
+
+    def diff_ids(self, ref: str) -> list[str]:
+        """The diff IDs (64 hex digits) of a local image's layers, bottom first."""
 
     def new_layers(self, image: str, parent_layers: int) -> AbstractContextManager[list[LayerSource]]:
         """The layers of a local image above its lowest `parent_layers`, bottom first; readable inside the `with`."""

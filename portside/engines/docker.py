@@ -9,12 +9,14 @@ large images. (Builds on those experiments also ask the registry for FROM before
 
 import json
 import os
+import platform
 import re
 import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -23,8 +25,9 @@ from urllib.parse import quote
 
 from portside.canonical import CHUNK, sha256_hex
 from portside.engines import archive, docker_cli, docker_layers, docker_run
-from portside.engines.base import Container, ImageToBuild, ImageToLoad, Output, RunSpec, Transfer
+from portside.engines.base import ATTEMPTS, Container, ImageToBuild, ImageToLoad, Output, RunSpec, Transfer
 from portside.engines.docker_sdk import connect, explained
+from portside.engines.emulators import MACHINES, emulated
 from portside.engines.endpoint import find_endpoint
 from portside.errors import EngineError, InputError
 from portside.layers.raw import LayerSource
@@ -90,6 +93,22 @@ class DockerEngine:
     def storage(self) -> str:
         return str(self._info["Driver"])
 
+    def identity(self) -> str:
+        return f"docker {self._info['ID']}"
+
+    @property
+    def _architecture(self) -> str:
+        machine = str(self._info["Architecture"])
+        return MACHINES.get(machine, machine)
+
+    def runs(self, architecture: str) -> bool:
+        if architecture == self._architecture:
+            return True
+        is_here = self._endpoint.socket_path is not None and self._info.get("KernelVersion") == platform.release()
+        if is_here and architecture in emulated():
+            return True
+        return architecture in docker_cli.platforms(self._cli, self._endpoint)
+
     def free_bytes(self) -> int | None:
         root = Path(self._info.get("DockerRootDir") or "")
         if self._endpoint.socket_path is None or not root.is_absolute():
@@ -131,6 +150,22 @@ class DockerEngine:
 
     def load(self, image: ImageToLoad, progress: Transfer) -> int:
         sent = 0
+        for _ in range(ATTEMPTS):
+            engine_id, more = self._bring(image, progress)
+            sent += more
+            if self._tag(engine_id, image.tags) and all(self._is(ref, engine_id) for ref in image.tags or (engine_id,)):
+                return sent
+            # Its last name went just now, and the image with it: another process has removed what it had needed.
+        name = next(iter(image.tags), image.image_id)
+        raise EngineError(f"Docker says that {name} is not the image that was just loaded", "Load it again.")
+
+    def _is(self, ref: str, engine_id: str) -> bool:
+        found = self._inspect(ref)
+        return found is not None and found["Id"] == engine_id
+
+    def _bring(self, image: ImageToLoad, progress: Transfer) -> tuple[str, int]:
+        """Make the image exist; gives the engine's own ID, and the bytes sent."""
+        sent = 0
         engine_id = self._find(image)
         if engine_id is None:
             layers = archive.layers_to_send(image, self._chains())
@@ -146,12 +181,7 @@ class DockerEngine:
                     f"Docker did not load {image.tags[0] if image.tags else image.image_id}: {reason}",
                     "Look at the free space where Docker keeps its data, and at its log.",
                 )
-        self._tag(engine_id, image.tags)
-        for ref in image.tags:
-            tagged = self._inspect(ref)
-            if tagged is None or tagged["Id"] != engine_id:
-                raise EngineError(f"Docker says that {ref} is not the image that was just loaded", "Load it again.")
-        return sent
+        return engine_id, sent
 
     def _find(self, image: ImageToLoad) -> str | None:
         """The engine's own ID of exactly this image. Either ID is a digest over all of its content."""
@@ -171,7 +201,18 @@ class DockerEngine:
         return complaint, total
 
     def build(self, image: ImageToBuild, log: Callable[[str], None]) -> str:
+        if image.architecture == self._architecture:
+            image = replace(image, architecture=None)
         return docker_cli.build(self._cli, self._endpoint, image, log)
+
+    def remove_interrupted(self, parent: str) -> None:
+        pass  # BuildKit clears up by itself
+
+    def diff_ids(self, ref: str) -> list[str]:
+        found = self._inspect(ref)
+        if found is None:
+            raise EngineError(f"Docker has no image {ref}", "Build it again.")
+        return docker_layers.layer_ids(found)
 
     @contextmanager
     def new_layers(self, image: str, parent_layers: int) -> Iterator[list[LayerSource]]:
@@ -245,11 +286,18 @@ class DockerEngine:
     ) -> list[str]:
         return docker_run.enter_command(container, command, terminal=terminal, env=env, workdir=workdir)
 
-    def _tag(self, image: str, refs: Sequence[str]) -> None:
+    def _tag(self, image: str, refs: Sequence[str]) -> bool:
+        """Give the image these names; False if there is no such image any more."""
+        import docker.errors
+
         for ref in refs:
             repository, name = docker_run.split_ref(ref)
             with explained(f"tagging {ref}"):
-                self._api.tag(image, repository, name)
+                try:
+                    self._api.tag(image, repository, name)
+                except docker.errors.NotFound:
+                    return False
+        return True
 
     def remove_image(self, ref: str) -> None:
         import docker.errors

@@ -9,11 +9,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from portside.canonical import canonical_json
 from portside.engines.base import ImageToBuild
 from portside.engines.command import LAST_LINES, build_failed, indented, lines
 from portside.engines.endpoint import Endpoint, config_folder
 from portside.errors import EngineError
+
+BUILT_IN = "BuildKit"
+"""How a docker command builds that needs no plugin for it."""
 
 _VERSION = re.compile(r"^Docker version (\d+)\.(\d+)")
 _STEP = re.compile(r"^#(\d+) (\[.+)$")
@@ -28,7 +33,7 @@ _KEPT = ("PATH", "HOME", "TMPDIR")
 
 @dataclass(frozen=True, slots=True)
 class Cli:
-    """A docker command that can build with BuildKit. how: `BuildKit` (built in) or `buildx 0.13.1`."""
+    """A docker command that can build with BuildKit. how: BUILT_IN or `buildx 0.13.1`."""
 
     path: Path
     how: str
@@ -48,7 +53,7 @@ def find_cli(endpoint: Endpoint, environment: Mapping[str, str]) -> Cli:
             if not _output([str(path), "version", "--format", "{{.Server.Version}}"], env):
                 seen.append(f"{path} ({version[1]}.{version[2]}) is too old or too new for the daemon")
             elif (18, 9) <= (int(version[1]), int(version[2])) < (23, 0):
-                return Cli(path, "BuildKit")
+                return Cli(path, BUILT_IN)
             elif buildx := re.search(r"\bv?(\d+\.\d+\S*)", _output([str(path), "buildx", "version"], env)):
                 return Cli(path, f"buildx {buildx[1]}")
             else:
@@ -72,7 +77,12 @@ def build(cli: Cli, endpoint: Endpoint, image: ImageToBuild, log: Callable[[str]
         said: dict[str, deque[str]] = {}
         steps: dict[str, str] = {}
         failed: str | None = None
-        with closing(lines([str(cli.path), *_arguments(image, id_file)], env)) as output:
+        if cli.how != BUILT_IN:
+            policy = Path(scratch, "policy.json")
+            policy.write_bytes(canonical_json(source_policy(image)))
+            env["EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"] = str(policy)
+        command = [str(cli.path), *_arguments(image, id_file)]
+        with closing(lines(command, env, held=image.held)) as output:
             for line in output:
                 last.append(line)
                 log(line)
@@ -97,7 +107,34 @@ def _arguments(image: ImageToBuild, id_file: Path) -> list[str]:
     out += ["--file", str(image.dockerfile)]
     if image.no_cache:
         out.append("--no-cache")
+    if image.architecture:
+        out += ["--platform", f"linux/{image.architecture}"]
     return [*out, str(image.context)]
+
+
+def source_policy(image: ImageToBuild) -> dict[str, Any]:
+    """What a build may read: its context and the images that its Dockerfile names; the last rule that fits counts.
+
+    The form is BuildKit's (sourcepolicy/pb/policy.proto), which buildx 0.10 and newer hand to BuildKit 0.11 and newer;
+    older ones do not look at it.
+    """
+    allowed = ["local://context", "local://dockerfile"]
+    for name in image.parents():
+        host = name.partition("/")[0]
+        whole = name if "/" in name and ("." in host or ":" in host or host == "localhost") else f"docker.io/{name}"
+        allowed += [f"docker-image://{whole}", f"docker-image://{whole}@*"]
+    rules = [("DENY", "*"), *(("ALLOW", source) for source in allowed)]
+    return {"rules": [{"action": action, "selector": {"identifier": source}} for action, source in rules]}
+
+
+def platforms(cli: Cli, endpoint: Endpoint) -> frozenset[str]:
+    """The architectures that the daemon's builder says it can execute; none where the command cannot ask for them."""
+    if cli.how == BUILT_IN:
+        return frozenset()
+    with _command_environment(endpoint, os.environ) as env:
+        said = _output([str(cli.path), "buildx", "inspect"], env)
+    listed = re.search(r"^Platforms:\s*(.+)$", said, re.MULTILINE)
+    return frozenset(re.findall(r"linux/(\w+)", listed[1])) if listed else frozenset()
 
 
 @contextmanager

@@ -40,8 +40,8 @@ def create(api: Any, spec: RunSpec) -> str:
     return str(created["Id"])
 
 
-def as_command(spec: RunSpec, program: Sequence[str] = ("docker", "run")) -> list[str]:
-    """The command line that does the same; program: its first words."""
+def as_command(spec: RunSpec, program: Sequence[str] = ("docker", "run", "--pull=never")) -> list[str]:
+    """The command line that does the same; program: its first words, by default for Docker 20.10 and newer."""
     out = list(program)
     if spec.detach:
         out.append("--detach")

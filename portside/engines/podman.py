@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from typing import Any
 from portside import oci
 from portside.canonical import CHUNK, canonical_json, sha256_hex
 from portside.engines import docker_layers, docker_run, podman_build, podman_layers
-from portside.engines.base import Container, ImageToBuild, ImageToLoad, Output, RunSpec, Transfer
+from portside.engines.base import ATTEMPTS, Container, ImageToBuild, ImageToLoad, Output, RunSpec, Transfer
+from portside.engines.emulators import emulated
 from portside.engines.podman_cli import as_command, as_program, failed, find_podman, runtime_options, with_limits
 from portside.engines.podman_names import full_name, listed
 from portside.errors import EngineError, InputError
@@ -48,6 +50,16 @@ class PodmanEngine:
 
     def storage(self) -> str:
         return str(self._info["store"]["graphDriverName"])
+
+    def identity(self) -> str:
+        return f"podman {self._info['store']['graphRoot']}"
+
+    @property
+    def _architecture(self) -> str:
+        return str(self._info["host"]["arch"])
+
+    def runs(self, architecture: str) -> bool:
+        return architecture == self._architecture or architecture in emulated()
 
     def free_bytes(self) -> int | None:
         try:
@@ -82,14 +94,16 @@ class PodmanEngine:
 
     def load(self, image: ImageToLoad, progress: Transfer) -> int:
         sent = 0
-        if self.image_id(image.image_id) is None:
-            sent = self._pull(image, progress)
-        if image.tags:
-            self._tag(image.image_id, image.tags)
-        for ref in image.tags:
-            if self.image_id(ref) != image.image_id:
-                raise EngineError(f"Podman says that {ref} is not the image that was just loaded", "Load it again.")
-        return sent
+        for _ in range(ATTEMPTS):
+            if self.image_id(image.image_id) is None:
+                sent += self._pull(image, progress)
+            elif image.tags:
+                self._tag(image.image_id, image.tags)
+            if all(self.image_id(ref) == image.image_id for ref in image.tags or (image.image_id,)):
+                return sent
+            # Its last name went just now, and the image with it: another process has removed what it had needed.
+        name = next(iter(image.tags), image.image_id)
+        raise EngineError(f"Podman says that {name} is not the image that was just loaded", "Load it again.")
 
     def _pull(self, image: ImageToLoad, progress: Transfer) -> int:
         """Let Podman copy the image out of an OCI layout that stands on our blobs; it opens only those it lacks."""
@@ -106,6 +120,9 @@ class PodmanEngine:
             _write_layout(image, layout)
             try:
                 done = self._podman.result("pull", "--quiet", f"oci:{layout.name}", cwd=layout.parent)
+                # Before that name goes: an image without a name is removed with those that stand on it.
+                if done.returncode == 0 and image.tags and self.image_id(image.image_id) is not None:
+                    self._tag(image.image_id, image.tags)
             finally:
                 self._podman.result("untag", image.image_id, full_name(layout.name))
             if done.returncode:
@@ -119,7 +136,18 @@ class PodmanEngine:
 
     def build(self, image: ImageToBuild, log: Callable[[str], None]) -> str:
         """As if no_cache were always true: podman_build says why."""
+        if image.architecture == self._architecture:
+            image = replace(image, architecture=None)
         return podman_build.build(self._podman, image, log)
+
+    def remove_interrupted(self, parent: str) -> None:
+        podman_build.remove_interrupted(self._podman, parent)
+
+    def diff_ids(self, ref: str) -> list[str]:
+        said = self._inspect(ref, '{"RootFS":{{json .RootFS}}}')
+        if said is None:
+            raise EngineError(f"Podman has no image {ref}", "Build it again.")
+        return docker_layers.layer_ids(json.loads(said))
 
     @contextmanager
     def new_layers(self, image: str, parent_layers: int) -> Iterator[list[LayerSource]]:

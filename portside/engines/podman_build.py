@@ -20,7 +20,6 @@ from portside.engines.podman_names import full_name, listed
 from portside.errors import EngineError
 
 _STEP = re.compile(r"^STEP \d+/\d+: (.+)$")
-_FROM = re.compile(r"^FROM\s+(?:--\S+\s+)*(\S+)", re.MULTILINE | re.IGNORECASE)
 
 
 def build(podman: Podman, image: ImageToBuild, log: Callable[[str], None]) -> str:
@@ -28,9 +27,7 @@ def build(podman: Podman, image: ImageToBuild, log: Callable[[str], None]) -> st
 
     An interruption stops the command, and with it the build, and goes on to the caller.
     """
-    parents = _parents(image)
-    _remove_working(podman, parents)
-    podman.result("image", "rm", full_name(image.tag))  # of a build that went on when Portside was killed
+    parents = {full_name(name) for name in image.parents()}
     before = {str(row["Id"]) for row in listed(podman, "images", "--all")}
     try:
         with tempfile.TemporaryDirectory() as scratch:
@@ -39,7 +36,7 @@ def build(podman: Podman, image: ImageToBuild, log: Callable[[str], None]) -> st
             step: str | None = None
             command = ["podman", *_arguments(image, id_file)]
             # On SIGINT it would leave the step's processes running.
-            output = lines(command, podman.environment, umask=0o022, polite=signal.SIGTERM)
+            output = lines(command, podman.environment, umask=0o022, polite=signal.SIGTERM, held=image.held)
             with closing(output):
                 for line in output:
                     last.append(line)
@@ -66,14 +63,17 @@ def _arguments(image: ImageToBuild, id_file: Path) -> list[str]:
         "--no-cache",
         "--pull=never",
         "--http-proxy=false",
+        *((f"--platform=linux/{image.architecture}",) if image.architecture else ()),
         *("--iidfile", str(id_file), "--tag", image.tag, "--file", str(image.dockerfile)),
         str(image.context),
     ]
 
 
-def _parents(image: ImageToBuild) -> set[str]:
-    """The images that the Dockerfile names, as Podman writes them."""
-    return {full_name(name) for name in _FROM.findall(image.dockerfile.read_text(encoding="utf-8"))}
+def remove_interrupted(podman: Podman, parent: str) -> None:
+    """Remove what builds on this image left that were killed: their working containers and images of single steps."""
+    parents = {full_name(parent)}
+    _remove_working(podman, parents)
+    _remove_steps(podman, parents, set())
 
 
 def _remove_working(podman: Podman, parents: set[str]) -> None:

@@ -1,6 +1,6 @@
 """The store: everything that Portside keeps on this machine, by content (PORTSIDE_HOME)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from portside.store.layout import Layout
 
 class Store:
     """`inputs/` verified inputs, `git/` bare mirrors, `oci/` an OCI image layout, `keys/` what a key gave,
-    `checkouts/` the folders with recipes that use it.
+    `checkouts/` the folders with recipes that use it, `builds/` the temporary names in engines.
 
     Every file appears under its final name only when it is complete; see `files`.
     """
@@ -30,9 +30,9 @@ class Store:
     def git(self) -> Path:
         return self.home / "git"
 
-    def lock(self, name: str) -> AbstractContextManager[None]:
-        """Only one process at once holds the lock of this name."""
-        return files.lock(self.home, name)
+    def lock(self, name: str, waiting: Callable[[], None] = lambda: None) -> AbstractContextManager[None]:
+        """Only one process at once holds the lock of this name. waiting: called once if another one does."""
+        return files.lock(self.home, name, waiting)
 
     def record(self, kind: str, name: str) -> Any:
         """A small JSON value kept under `kind/name.json`, or None."""

@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -63,14 +63,21 @@ def need_space(path: Path, size: int) -> None:
 
 
 @contextmanager
-def lock(home: Path, name: str) -> Iterator[None]:
-    """An exclusive lock among processes; the kernel lets go of it when its holder dies."""
+def lock(home: Path, name: str, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """An exclusive lock among processes; the kernel lets go of it when its holder dies.
+
+    waiting: called once if another holds it.
+    """
     path = home / "locks" / name
     with store_errors(path):
         path.parent.mkdir(exist_ok=True)
         handle = _open_own(path)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)

@@ -1,7 +1,7 @@
 """The second build, in a process of its own: `python -m portside.verify.again JOB`.
 
-JOB is a JSON file: root, recipe, home (a scratch store with the inputs), engine, conditions, expected (diff IDs by part
-key) and result, the file to write: diff IDs by part key, or the error.
+JOB is a JSON file: root, recipe, home (a scratch store with the inputs), names (the home of the store that stays),
+engine, conditions, expected (diff IDs by part key) and result, the file to write: diff IDs by part key, or the error.
 """
 
 import json
@@ -46,7 +46,15 @@ def _build(job: dict[str, Any]) -> dict[str, str]:
     # No folder of this machine is looked into: only what the first build had, by its hash.
     fetcher = Fetcher(store, project.config.model_copy(update={"folders": ()}), offline=True)
     lower = [part for part in plan.parts() if part.layer != "weights" and part not in bases]
-    blobs = make_again(plan, store, fetcher, project.engine(job["engine"]), lower, put_context=put_reversed)
+    blobs = make_again(
+        plan,
+        store,
+        fetcher,
+        project.engine(job["engine"]),
+        lower,
+        put_context=put_reversed,
+        names=Path(job["names"]),
+    )
     found |= {part.key: blobs[part.key].digest for part in lower}
     with live():
         found |= {part.key: _weights(part, plan, store, job["expected"]) for part in plan.layer("weights").parts}

@@ -71,6 +71,7 @@ def verify(
             "root": str(project.root.absolute()),
             "recipe": recipe,
             "home": str(scratch.home),
+            "names": str(store.home),
             "engine": running.name,
             "conditions": conditions.as_json(),
             "expected": {key: blob.digest for key, blob in first.items()},

@@ -1,11 +1,12 @@
 """Choosing the docker command, what it is told, and `docker run` command lines. The commands here are stand-ins."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from portside.engines import ImageToBuild, Mount, RunSpec
-from portside.engines.docker_cli import Cli, build, find_cli
+from portside.engines.docker_cli import BUILT_IN, Cli, build, find_cli, platforms, source_policy
 from portside.engines.docker_run import as_command, split_ref
 from portside.engines.endpoint import Endpoint
 from portside.errors import BuildError, EngineError
@@ -80,6 +81,52 @@ def test_the_command_sees_nothing_of_the_person(tmp_path: Path, monkeypatch: pyt
     assert not names & {"LANG", "http_proxy", "BUILDX_BUILDER"}
 
 
+def _told(tmp_path: Path, how: str, architecture: str | None = None) -> list[str]:
+    """What a docker command is told of a build, and the policy that it finds, if any."""
+    (tmp_path / "Dockerfile").write_text("FROM portside.invalid/build:1-2-parent\nRUN true\n")
+    script = (
+        'echo "$*"; [ -z "$EXPERIMENTAL_BUILDKIT_SOURCE_POLICY" ] || cat "$EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"\n'
+        'while [ $# -gt 0 ]; do [ "$1" = --iidfile ] && echo sha256:1 > "$2"; shift; done'
+    )
+    log: list[str] = []
+    request = ImageToBuild(tmp_path, tmp_path / "Dockerfile", "portside.invalid/build:1-2", architecture=architecture)
+    build(Cli(_command(tmp_path / "bin", script), how), HERE, request, log.append)
+    return log
+
+
+def test_a_builder_that_knows_policies_may_read_nothing_but_the_parent(tmp_path: Path) -> None:
+    _, policy = _told(tmp_path, "buildx 0.29.1")
+    rules = [(rule["action"], rule["selector"]["identifier"]) for rule in json.loads(policy)["rules"]]
+    assert rules == [
+        ("DENY", "*"),
+        ("ALLOW", "local://context"),
+        ("ALLOW", "local://dockerfile"),
+        ("ALLOW", "docker-image://portside.invalid/build:1-2-parent"),
+        ("ALLOW", "docker-image://portside.invalid/build:1-2-parent@*"),
+    ]
+    assert len(_told(tmp_path, BUILT_IN)) == 1
+    [image] = [rule for rule in source_policy(_request(tmp_path, "portside/x:env"))["rules"] if "@" in str(rule)]
+    assert image["selector"]["identifier"] == "docker-image://docker.io/portside/x:env@*"
+
+
+def _request(tmp_path: Path, parent: str) -> ImageToBuild:
+    (tmp_path / "Dockerfile").write_text(f"FROM --platform=linux/amd64 {parent} AS x\n")
+    return ImageToBuild(tmp_path, tmp_path / "Dockerfile", "x")
+
+
+def test_another_architecture_is_named(tmp_path: Path) -> None:
+    assert "--platform linux/arm64 " in _told(tmp_path, BUILT_IN, "arm64")[0]
+    assert "--platform" not in _told(tmp_path, BUILT_IN)[0]
+
+
+def test_what_the_builder_says_that_it_executes(tmp_path: Path) -> None:
+    said = "echo Name: x; echo 'Platforms:   linux/amd64, linux/amd64/v2, linux/arm64*, windows/riscv64'"
+    path = _command(tmp_path, f'[ "$*" = "buildx inspect" ] || exit 1\n{said}')
+    assert platforms(Cli(path, "buildx 0.29.1"), HERE) == {"amd64", "arm64"}
+    assert platforms(Cli(path, BUILT_IN), HERE) == frozenset()
+    assert platforms(Cli(_command(tmp_path, "exit 1"), "buildx 0.29.1"), HERE) == frozenset()
+
+
 def test_a_failure_tells_the_step_and_the_last_lines(tmp_path: Path) -> None:
     lines = [
         "#4 [env 1/2] FROM x",
@@ -136,13 +183,21 @@ def test_the_command_line_of_a_container() -> None:
         entrypoint=("sh", "-c"),
     )
     assert as_command(spec) == [
-        *("docker", "run", "--rm", "--interactive", "--tty", "--network", "host", "--name", "x"),
+        *("docker", "run", "--pull=never", "--rm", "--interactive", "--tty", "--network", "host", "--name", "x"),
         *("--env", "A=1 1", "--env", "B=2", "--mount", "type=bind,source=/data,target=/data,readonly"),
         *("--mount", 'type=bind,"source=/a,b",target=/c', "--device", "/dev/card0", "--workdir", "/w"),
         *("--user", "1000:1000", "--ulimit", "nofile=1:2", "--shm-size", "64", "--publish", "127.0.0.1:8000:80"),
         *("--label", "l=v", "--entrypoint", "sh", "portside/x:latest", "-c", "python3", "embed.py", "A cat."),
     ]
-    assert as_command(RunSpec("i", detach=True)) == ["docker", "run", "--detach", "--network", "none", "i"]
+    assert as_command(RunSpec("i", detach=True)) == [
+        "docker",
+        "run",
+        "--pull=never",
+        "--detach",
+        "--network",
+        "none",
+        "i",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from portside.engines import ImageToBuild, RunSpec, choose_engine, endpoint, podman_cli
 from portside.engines.podman import PodmanEngine
-from portside.engines.podman_build import build
+from portside.engines.podman_build import build, remove_interrupted
 from portside.engines.podman_cli import Podman, failed, find_podman, limits, runtime_options
 from portside.engines.podman_layers import overlay_folders
 from portside.engines.podman_names import full_name
@@ -145,6 +145,7 @@ def test_what_an_interrupted_build_left_is_removed_and_nothing_else(tmp_path: Pa
     script = f'echo "$*" >> {tmp_path}/calls\n[ "$1" = ps ] && cat {tmp_path}/rows\n[ "$1" != build ]'
     with pytest.raises(EngineError):
         _build(tmp_path, script)
+    remove_interrupted(Podman("4.3.1", _podman(tmp_path, script)), "portside/x:env")
     removed = [line for line in (tmp_path / "calls").read_text().splitlines() if line.startswith("rm ")]
     assert removed == ["rm --force --time 0 ours"] * 2
 
@@ -170,7 +171,7 @@ def test_images_of_single_steps_are_removed_and_nothing_else(tmp_path: Path) -> 
         _build(tmp_path, script)
     calls = (tmp_path / "calls").read_text().splitlines()
     removed = [line for line in calls if line.startswith("image rm ")]
-    assert removed == ["image rm localhost/portside/x:y", "image rm step2", "image rm step1"]
+    assert removed == ["image rm step2", "image rm step1"]
 
 
 def _storage(root: Path) -> tuple[dict[str, object], dict[str, object]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 RECIPES = ("chatglm", "chatglm-ptuning", "chatglm-ptuning-parallel", "chatglm-finetune", "chatglm-cpu")
-SAME = ("--rm", "--name", "--label", "--cap-", "--security-opt", "--ulimit", "--shm-size")
+SAME = ("--rm", "--pull=never", "--name", "--label", "--cap-", "--security-opt", "--ulimit", "--shm-size")
 """Options that are the same for every target: named once in the text, left out of the table."""
 
 

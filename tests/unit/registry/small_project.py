@@ -45,12 +45,23 @@ class NoEngine:
 
     def __init__(self) -> None:
         self.loaded: dict[str, str] = {}
+        self.layers: dict[str, list[str]] = {}
+
+    def identity(self) -> str:
+        return "none"
+
+    def runs(self, architecture: str) -> bool:
+        return architecture == "amd64"
+
+    def diff_ids(self, ref: str) -> list[str]:
+        return self.layers[ref]
 
     def image_id(self, tag: str) -> str | None:
         return self.loaded.get(tag)
 
     def load(self, image: Any, transfer: Any) -> None:
         self.loaded |= dict.fromkeys(image.tags, image.image_id)
+        self.layers |= {tag: [layer.diff_id for layer in image.layers] for tag in image.tags}
 
     def free_bytes(self) -> int | None:
         return None

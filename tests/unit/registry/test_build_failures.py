@@ -44,6 +44,7 @@ class Holding(Failing):
     def build(self, image: Any, log: Callable[[str], None]) -> None:
         if self.fails:
             super().build(image, log)
+        self.layers[image.tag] = self.layers[image.parents()[0]]
 
     def new_layers(self, tag: str, below: int) -> AbstractContextManager[list[Any]]:
         return nullcontext([])

@@ -246,6 +246,7 @@ def _requirements(request: str, key: str, asked: recipes.Python, installed: Mapp
 def _target(python: recipes.Python) -> dict[str, str]:
     """The environment of PEP 508 markers on the target, as uv takes it: CPython's first patch level, on Linux."""
     full = f"{python.version}.0"
+    assert python.platform is not None, "a stage says its platform"
     return {
         "python_version": python.version,
         "python_full_version": full,

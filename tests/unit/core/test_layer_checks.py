@@ -107,6 +107,9 @@ class Project:
             written = write_layer(layer, new.stream)
             new.commit(written.diff_id)
         self.store.keep("keys", part.key, part.record(written.diff_id, written.size))
+        for entry in layer.entries:
+            if entry.kind != "dir":
+                (self.root / "layer" / entry.path).unlink(missing_ok=True)
         Tree(layer.entries).write_to(self.root / "layer")
 
 

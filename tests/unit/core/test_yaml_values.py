@@ -71,6 +71,7 @@ def test_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loader: str, te
 @example(".inf")
 @example("1_0.5")
 @example("yEs")
+@example("=")
 def test_what_is_written_is_what_is_read(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     """No number gets another value, no text is respelt, and what could be either is neither."""
     try:
@@ -85,7 +86,8 @@ def test_what_is_written_is_what_is_read(tmp_path_factory: pytest.TempPathFactor
         assert found.text == text
     else:
         assert str(found) == text
-        assert isinstance(found, int) or isinstance(yaml.safe_load(f"a: {text}")["a"], str) or text in ("=", "<<")
+        # PyYAML makes nothing of the first two.
+        assert isinstance(found, int) or text in ("=", "<<") or isinstance(yaml.safe_load(f"a: {text}")["a"], str)
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])

@@ -1,6 +1,6 @@
 """Bring every locked input into the store, verified; several at a time."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -126,10 +126,11 @@ class Fetcher:
         debs: list[Job] = []
         if base.kind == "debian":
             debs = [partial(self.deb, deb, base) for deb in packages.debs]
-        return [*debs, *(partial(self.artefact, wheel) for wheel in wheels), *self._in_folders(part, plan)]
+        own = [wheel.file for wheel in packages.python.manual] if packages.python else []
+        return [*debs, *(partial(self.artefact, wheel) for wheel in wheels), *self._in_folders(part, plan, own)]
 
-    def _in_folders(self, part: Part, plan: Plan) -> list[Job]:
-        """What brings the files of a part that people put into folders."""
+    def _in_folders(self, part: Part, plan: Plan, wheels: Collection[str] = ()) -> list[Job]:
+        """What brings the files of a part that people put into folders. wheels: the names of those that it installs."""
 
         def bring(file: ManualInput) -> None:
             with self._missing(plan):
@@ -142,7 +143,8 @@ class Fetcher:
                 else:
                     self.manual(file, plan.lock.sources)
 
-        return [partial(bring, file) for file in manual_inputs(plan.recipe, plan.lock) if file.is_for(part)]
+        files = [file for file in manual_inputs(plan.recipe, plan.lock) if file.is_for(part)]
+        return [partial(bring, file) for file in files if file.kind != "wheel" or file.file in wheels]
 
     @contextmanager
     def _missing(self, plan: Plan) -> Iterator[None]:

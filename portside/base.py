@@ -13,6 +13,7 @@ from portside.lock.models import Deb, DebianBase
 from portside.progress import say, step
 from portside.store import Store
 from portside.store.layout import Blob
+from portside.values import FileName
 
 
 def make_base(suite: str, architecture: str, epoch: int, debs: Sequence[Deb], store: Store) -> Blob:
@@ -30,7 +31,7 @@ def make_base(suite: str, architecture: str, epoch: int, debs: Sequence[Deb], st
 
 def bring_base(base: DebianBase, store: Store) -> None:
     """Make the locked base unless the store has it. Raises BuildError where the result is not what the lock says."""
-    with store.lock(f"base-{base.diff_id}", lambda: say("waiting for another build of the base")):
+    with store.lock(FileName(f"base-{base.diff_id}"), lambda: say("waiting for another build of the base")):
         if store.layout.has(base.diff_id, base.size):
             return
         made = make_base(base.suite, base.architecture, base.epoch, base.debs, store)

@@ -28,6 +28,7 @@ from portside.store.indexes import image_index
 from portside.store.layout import Blob, Image
 from portside.temporary import Temporaries
 from portside.tree import FileRange, Tree
+from portside.values import FileName, Sha256
 
 PutContext = Callable[[Tree, Path], None]
 """Writes a tree of store files to a new folder for the engine, which only reads it."""
@@ -92,7 +93,7 @@ def _build(
 
 def pull_layers(
     plan: Plan, layers: Sequence[LayerPlan], missing: Sequence[Part], store: Store, registries: Sequence[str]
-) -> dict[str, str]:
+) -> dict[Sha256, str]:
     """Bring missing parts from the registries that have them; gives for each part key where it came from."""
     if not registries:
         return {}
@@ -111,7 +112,7 @@ def make_again(
     *,
     put_context: PutContext,
     names: Path,
-) -> dict[str, Blob]:
+) -> dict[Sha256, Blob]:
     """Build these parts again, whatever the store and the engine have of them; gives the blobs by part key.
 
     Nothing gets a name that lasts. The parts below must be in the store or among `parts`. names: the store that notes
@@ -170,7 +171,7 @@ class _Builder:
         put_context: PutContext | None = None,
         names: Path | None = None,
     ) -> None:
-        self.blobs: dict[str, Blob] = {}
+        self.blobs: dict[Sha256, Blob] = {}
         self.taken: set[str] = set()
         self._jobs: dict[str, Future[None]] = {}
         self._temporary = Temporaries(engine, names or store.home)
@@ -257,7 +258,7 @@ class _Builder:
     def _alone(self, part: Part) -> Iterator[bool]:
         """Be the only one that makes this part in this store; says whether it has to be made still."""
         name = f"{part.layer}/{part.name}"
-        with self._store.lock(f"part-{part.key}", lambda: say(f"waiting for another build of {name}")):
+        with self._store.lock(FileName(f"part-{part.key}"), lambda: say(f"waiting for another build of {name}")):
             if not self._no_cache and self.has(part):
                 self.taken.add(part.key)
                 yield False
@@ -327,7 +328,7 @@ class _Builder:
                 if isinstance(error, DamagedError) or error in self._failures():
                     raise
                 error.problem = error.problem.replace(names.result, name)
-                log_name = f"{self._plan.recipe.name}-{part.layer}-{part.name}"
+                log_name = FileName(f"{self._plan.recipe.name}-{part.layer}-{part.name}")
                 with suppress(StoreError):  # what failed is the step
                     kept = self._store.keep_log(log_name, "\n".join(lines) + "\n")
                     say(f"The whole output of the failed step is in {kept}")

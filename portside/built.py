@@ -12,6 +12,7 @@ from portside.progress import transfer
 from portside.recipe.models import LAYERS
 from portside.store import Store
 from portside.store.layout import Blob, Image
+from portside.values import ImageName, Sha256
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ def keep_images(
     store: Store,
     wanted: Sequence[LayerPlan],
     missing: Sequence[Part],
-    blobs: Mapping[str, Blob],
-    pulled: Mapping[str, str],
+    blobs: Mapping[Sha256, Blob],
+    pulled: Mapping[Sha256, str],
     taken: Collection[str] = (),
 ) -> list[Built]:
     """Give every layer's image its name in the store, and remember what was built for the next plan's reasons.
@@ -45,8 +46,9 @@ def keep_images(
     built = []
     for layer in wanted:
         image = make_image(plan, layer.name, blobs)
-        if missing or store.layout.image(f"{plan.recipe.name}:{layer.name}") != image:
-            store.layout.put_image(f"{plan.recipe.name}:{layer.name}", image)
+        name = ImageName(f"{plan.recipe.name}:{layer.name}")
+        if missing or store.layout.image(name) != image:
+            store.layout.put_image(name, image)
         own = sum(blobs[part.key].size for part in layer.parts)
         fresh = tuple(p.name for p in layer.parts if p in missing and p.key not in pulled and p.key not in taken)
         came = tuple((part.name, pulled[part.key]) for part in layer.parts if part.key in pulled)
@@ -60,7 +62,7 @@ def keep_images(
 
 def stored_image(plan: Plan, store: Store, layer: str) -> Image:
     """A layer's image as the store has it now. Raises BuildError where a part is not built."""
-    blobs: dict[str, Blob] = {}
+    blobs: dict[Sha256, Blob] = {}
     for part in plan.parts(layer):
         blob = blob_of(part, store)
         if blob is None:

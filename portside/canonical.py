@@ -5,6 +5,8 @@ import json
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
+from portside.values import Sha256
+
 CHUNK = 1 << 20
 """Bytes read at once wherever a file is streamed."""
 
@@ -18,16 +20,16 @@ def canonical_json(value: Any) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def sha256_hex(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def sha256_hex(data: bytes) -> Sha256:
+    return Sha256(hashlib.sha256(data).hexdigest())
 
 
-def digest_of(value: Any) -> str:
+def digest_of(value: Any) -> Sha256:
     """The sha256 (64 hex digits) of a value's canonical JSON."""
     return sha256_hex(canonical_json(value))
 
 
-def copy_and_hash(source: BinaryIO, write: Callable[[bytes], object] | None = None) -> tuple[str, int]:
+def copy_and_hash(source: BinaryIO, write: Callable[[bytes], object] | None = None) -> tuple[Sha256, int]:
     """Read `source` to its end, hand every chunk to `write`; gives (sha256 hex, bytes)."""
     digest = hashlib.sha256()
     size = 0
@@ -36,4 +38,4 @@ def copy_and_hash(source: BinaryIO, write: Callable[[bytes], object] | None = No
         size += len(chunk)
         if write is not None:
             write(chunk)
-    return digest.hexdigest(), size
+    return Sha256(digest.hexdigest()), size

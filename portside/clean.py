@@ -22,6 +22,7 @@ from portside.plan import plan
 from portside.project import Project
 from portside.recipe import find_recipes
 from portside.store import Store, files
+from portside.values import Sha256
 
 DAYS = 7
 YOUNG = 3600
@@ -44,7 +45,7 @@ class _Needed:
     names of records of pointers of Git LFS."""
 
     hashes: set[str] = field(default_factory=set)
-    keys: set[str] = field(default_factory=set)
+    keys: set[Sha256] = field(default_factory=set)
     chains: set[str] = field(default_factory=set)
     mirrors: set[str] = field(default_factory=set)
     recipes: set[str] = field(default_factory=set)
@@ -125,14 +126,15 @@ def _need(project: Project, name: str, store: Store, needed: _Needed) -> None:
     for source in lock.sources.values():
         if source.kind == "git":
             needed.mirrors.add(git_mirror.mirror_name(source.url))
-    last: dict[str, Any] = store.record("built", name) or {}
+    last = store.record("built", recipe.name) or {}
     needed.keys |= {part.key for part in parts} | {digest_of(manifest) for manifest in last.values()}
     diff_ids = []
     for part in parts:
-        record = part.manifest if part.kind == "base" else store.record("keys", part.key)
-        if record is None or record.get("diff_id") is None:
+        record = None if part.kind == "base" else store.record("keys", part.key)
+        diff_id: Sha256 | None = part.manifest.get("diff_id") if part.kind == "base" else record and record["diff_id"]
+        if diff_id is None:
             break
-        diff_ids.append(record["diff_id"])
+        diff_ids.append(diff_id)
     needed.chains |= set(chain_ids(diff_ids))
     for key in needed.keys:
         needed.hashes |= set(_hashes(store.record("keys", key)))

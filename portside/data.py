@@ -18,6 +18,7 @@ from portside.recipe import Recipe
 from portside.store import Store
 from portside.store.layout import Blob
 from portside.tree import Content, Entry, Tree, file_entry
+from portside.values import Sha256
 
 if TYPE_CHECKING:
     from portside.plan import Part, Plan
@@ -75,7 +76,7 @@ def converter_context() -> Tree:
     return Tree([file_entry(CONVERTER, path.read_bytes())])
 
 
-def part_layer(plan: "Plan", part: "Part", store: Store, spool: Spool, blobs: Mapping[str, Blob]) -> Layer:
+def part_layer(plan: "Plan", part: "Part", store: Store, spool: Spool, blobs: Mapping[Sha256, Blob]) -> Layer:
     """The layer of one data part. What has no time of its own, as files that we write, gets the part's epoch.
 
     blobs: of other parts, by key; what is made from a run part's result needs that one's.

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from portside.base import bring_base
-from portside.canonical import copy_and_hash
+from portside.canonical import copy_and_hash, sha256_hex
 from portside.config import Config
 from portside.errors import RECIPE, InputError, MissingInputError
 from portside.folders import ManualInput, candidates, passed_over, where
@@ -32,6 +32,7 @@ from portside.plan import Part, Plan, stage_of
 from portside.progress import say
 from portside.store import Store, frame
 from portside.tree import Entry, Tree
+from portside.values import FileName, Sha256, Size
 
 JOBS = 8
 """Transfers at the same time; more do not make a network faster, fewer leave it idle while hashes are computed."""
@@ -90,7 +91,7 @@ class Fetcher:
 
         Raises MissingInputError where no folder has such a file, InputError where none of them is right.
         """
-        with self._store.lock(f"archive-{base.file}"):
+        with self._store.lock(FileName(f"archive-{sha256_hex(base.file.encode())}")):
             if base.layers and all(self._store.layout.has(layer.diff_id, layer.size) for layer in base.layers):
                 return base
             errors: list[InputError] = []
@@ -160,7 +161,7 @@ class Fetcher:
                 "\n".join([error.problem, *text]), remedy(plan.recipe, self._config) if lacking else error.solution
             ) from None
 
-    def manual(self, file: ManualInput, sources: Mapping[str, LockedSource]) -> tuple[str, int]:
+    def manual(self, file: ManualInput, sources: Mapping[str, LockedSource]) -> tuple[Sha256, Size]:
         """A file that a person brings, or that its URL gives; gives its sha256 (hex) and its size in bytes.
 
         What nobody knew the hash of is said, with the place that had it. sources: of the lock.
@@ -173,7 +174,7 @@ class Fetcher:
             if file.sha256 is None:
                 say_first_seen(file.file, place, sha256, self._store.inputs.require(sha256, file.file).size)
         self._check_size(file.file, sha256, file.size)
-        return sha256, self._store.inputs.require(sha256, file.file).size
+        return sha256, Size(self._store.inputs.require(sha256, file.file).size)
 
     def _places(self, file: ManualInput, sources: Mapping[str, LockedSource]) -> list[str]:
         """The places that may be asked for a file that people put into folders."""
@@ -212,12 +213,12 @@ class Fetcher:
         else:
             git.fetch(source, self._store, self._config, self._offline)
 
-    def _bring(self, name: str, sha256: str, size: int | None, places: Callable[[], list[str]], note: str) -> None:
+    def _bring(self, name: str, sha256: Sha256, size: Size | None, places: Callable[[], list[str]], note: str) -> None:
         if self._store.inputs.verified(sha256) is None:
             transfer.bring(name, sha256, size, self._allowed(places, name), self._store, note)
         self._check_size(name, sha256, size)
 
-    def _check_size(self, name: str, sha256: str, size: int | None) -> None:
+    def _check_size(self, name: str, sha256: Sha256, size: int | None) -> None:
         """Raise InputError where what is pinned contradicts itself: the bytes with this sha256 are more or fewer."""
         found = self._store.inputs.locate(sha256)
         if found is not None and size is not None and found.size != size:
@@ -269,7 +270,7 @@ def say_first_seen(name: str, place: str, sha256: str, size: int | None) -> None
     say(f"{name}: first seen at {at}, locked with sha256 {sha256} ({size} bytes); compare it with its publisher's")
 
 
-def frame_layer(part: Part, sha256: str, size: int) -> Layer:
+def frame_layer(part: Part, sha256: Sha256, size: Size) -> Layer:
     """The layer of one large weight file, described without its bytes. size: of the file, in bytes."""
     entry = Entry(part.manifest["at"], "file", 0o644, mtime=part.epoch, size=size, sha256=sha256)
     return data_layer(Tree([entry]), part.epoch)

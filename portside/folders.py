@@ -20,6 +20,7 @@ from portside.inputs.suspect import Pointer
 from portside.plan import Part
 from portside.recipe import Recipe
 from portside.recipe.models import FileWeights
+from portside.values import Sha256, Size
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class ManualInput:
     """
 
     file: str
-    size: int | None
-    sha256: str | None
+    size: Size | None
+    sha256: Sha256 | None
     origin: str | None
     url: str | None = None
     kind: Literal["base", "wheel", "weights", "data"] = "data"
@@ -159,8 +160,8 @@ class Seen:
     """A file that is what is pinned of it, and of what nobody pinned is nothing else. size: bytes."""
 
     path: Path
-    sha256: str
-    size: int
+    sha256: Sha256
+    size: Size
 
 
 def look(file: ManualInput, found: Sequence[Candidate]) -> Seen | None:
@@ -184,7 +185,7 @@ def look(file: ManualInput, found: Sequence[Candidate]) -> Seen | None:
             wrong.append(f"{path} cannot be read: {error.strerror}")
             continue
         if file.sha256 in (None, sha256):
-            return Seen(path, sha256, size)
+            return Seen(path, sha256, Size(size))
         wrong.append(f"{path} has sha256 {sha256}, the recipe says {file.sha256}")
     if wrong and file.url is None:
         raise InputError(

@@ -9,12 +9,13 @@ from typing import Any
 from portside.canonical import canonical_json
 from portside.plan import Part, Plan
 from portside.store.layout import Blob, Image
+from portside.values import ImageName, Sha256
 from portside.variables import variables
 
 
-def image_name(recipe: str, layer: str) -> str:
+def image_name(recipe: str, layer: str) -> ImageName:
     """The name that an engine knows a layer's image by."""
-    return f"portside/{recipe}:{layer}"
+    return ImageName(f"portside/{recipe}:{layer}")
 
 
 def rfc3339(epoch: int) -> str:
@@ -54,12 +55,12 @@ def workdir(plan: Plan, layer: str) -> str:
     return "/" if layer == "env" else plan.recipe.model.run.workdir or plan.recipe.workspace
 
 
-def make_image(plan: Plan, layer: str, blobs: Mapping[str, Blob]) -> Image:
+def make_image(plan: Plan, layer: str, blobs: Mapping[Sha256, Blob]) -> Image:
     """The image of `layer`: its own parts on top of everything below. blobs: by part key."""
     return _image(plan, layer, plan.parts(layer), blobs, environment(plan), workdir(plan, layer))
 
 
-def parent_image(plan: Plan, part: Part, blobs: Mapping[str, Blob], token: str) -> Image:
+def parent_image(plan: Plan, part: Part, blobs: Mapping[Sha256, Blob], token: str) -> Image:
     """The image that a run part is executed on: every part below it.
 
     Its instructions start in the root, unless they have a WORKDIR of their own: an engine makes the folder that a RUN
@@ -78,7 +79,7 @@ def _image(
     plan: Plan,
     layer: str,
     parts: Sequence[Part],
-    blobs: Mapping[str, Blob],
+    blobs: Mapping[Sha256, Blob],
     environment: Mapping[str, str],
     workdir: str,
     more_labels: Mapping[str, str] = MappingProxyType({}),

@@ -22,6 +22,7 @@ from portside.recipe import Recipe
 from portside.store import Store
 from portside.store.layout import Blob
 from portside.tree import Entry
+from portside.values import Sha256
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def _merged(blobs: Sequence[Blob], store: Store) -> Iterable[Entry]:
     return state.values()
 
 
-def record_name(plan: Plan) -> str:
+def record_name(plan: Plan) -> Sha256:
     """The name under which the store remembers what a plan's image has."""
     return digest_of([KIND, [part.key for part in _parts(plan)], _originals(plan.recipe)])
 

@@ -14,6 +14,7 @@ from portside.plan import Part
 from portside.progress import human_bytes
 from portside.recipe import Recipe
 from portside.store import Store
+from portside.values import Sha256, Size
 
 
 def manual_inputs(recipe: Recipe, lock: Lock, last: str = "weights") -> list[ManualInput]:
@@ -29,13 +30,13 @@ def data_inputs(recipe: Recipe, lock: Lock, names: Iterable[str]) -> list[Manual
     return [_as_locked(files[name], lock.data[name].sha256, lock.data[name].size) for name in names]
 
 
-def _as_locked(file: ManualInput, sha256: str | None, size: int | None) -> ManualInput:
+def _as_locked(file: ManualInput, sha256: Sha256 | None, size: Size | None) -> ManualInput:
     return replace(file, sha256=sha256, size=size)
 
 
-def locked_files(lock: Lock) -> dict[tuple[str, str], tuple[str | None, int | None]]:
+def locked_files(lock: Lock) -> dict[tuple[str, str], tuple[Sha256 | None, Size | None]]:
     """sha256 and size of all that is looked for in folders, by kind and place there, of data sets by kind and name."""
-    found = {}
+    found: dict[tuple[str, str], tuple[Sha256 | None, Size | None]] = {}
     if lock.base.kind == "archive":
         found["base", lock.base.file] = (lock.base.sha256, lock.base.size)
     for packages in lock.env.sets:

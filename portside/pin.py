@@ -1,6 +1,6 @@
 """Filling hashes that nobody knew into a lock, when the files are first seen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from portside.errors import MissingInputError
 from portside.fetch import Fetcher
@@ -10,6 +10,7 @@ from portside.lock.models import ArchiveBase, Lock, LockedWeights, ManualWheel, 
 from portside.manual import manual_inputs
 from portside.plan import Plan
 from portside.store import Store
+from portside.values import Sha256
 
 Keep = Callable[[Lock], object]
 """Called with the lock each time that it knows one more hash, so that none is lost if a later file fails."""
@@ -45,7 +46,7 @@ def _with(lock: Lock, file: ManualInput, fetcher: Fetcher, store: Store) -> Lock
         sha256, size = fetcher.manual(file, lock.sources)
         known = {"sha256": sha256, "size": size}
         if file.kind == "wheel":
-            sets = tuple(_with_wheel(packages, file.file, known, store) for packages in env.sets)
+            sets = tuple(_with_wheel(packages, file.file, known, sha256, store) for packages in env.sets)
             env = env.model_copy(update={"sets": sets})
         else:
             name, _, path = file.file.partition("/")
@@ -54,7 +55,9 @@ def _with(lock: Lock, file: ManualInput, fetcher: Fetcher, store: Store) -> Lock
     return lock.model_copy(update={"base": base, "env": env, "weights": weights, "epoch": epoch})
 
 
-def _with_wheel(packages: PackageSet, file: str, known: dict[str, object], store: Store) -> PackageSet:
+def _with_wheel(
+    packages: PackageSet, file: str, known: Mapping[str, object], sha256: Sha256, store: Store
+) -> PackageSet:
     python = packages.python
     if python is None or all(wheel.file != file for wheel in python.manual):
         return packages
@@ -62,7 +65,7 @@ def _with_wheel(packages: PackageSet, file: str, known: dict[str, object], store
     def pinned(wheel: ManualWheel) -> ManualWheel:
         return wheel.model_copy(update=known) if wheel.file == file else wheel
 
-    date = newest_date(store.inputs.require(str(known["sha256"]), file).path, file)
+    date = newest_date(store.inputs.require(sha256, file).path, file)
     manual = tuple(pinned(wheel) for wheel in python.manual)
     return packages.model_copy(
         update={"epoch": max(packages.epoch, date), "python": python.model_copy(update={"manual": manual})}

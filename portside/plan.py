@@ -17,6 +17,8 @@ from portside.recipe import Recipe
 from portside.recipe.stages import Stage
 from portside.store import Store
 from portside.store.layout import Blob
+from portside.store.records import KeyRecord
+from portside.values import Sha256, Size
 from portside.variables import variables
 
 CONVERTED = "converted"
@@ -42,17 +44,18 @@ class Part:
     details: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @cached_property
-    def key(self) -> str:
+    def key(self) -> Sha256:
         return digest_of(self.manifest)
 
-    def record(self, diff_id: str, size: int) -> dict[str, Any]:
+    def record(self, diff_id: Sha256, size: Size) -> KeyRecord:
         """What a store notes under the key: the blob, and the details for the reasons of later plans."""
-        return {"diff_id": diff_id, "size": size} | ({"details": self.details} if self.details else {})
+        record: KeyRecord = {"diff_id": diff_id, "size": size}
+        return {**record, "details": self.details} if self.details else record
 
     @property
-    def after(self) -> str | None:
+    def after(self) -> Sha256 | None:
         """The key of the run part whose result a data part is made from, if there is one."""
-        made_from: str | None = self.manifest.get("converted")
+        made_from: Sha256 | None = self.manifest.get("converted")
         return made_from
 
 
@@ -64,7 +67,7 @@ class LayerPlan:
     parts: tuple[Part, ...]
 
     @cached_property
-    def key(self) -> str:
+    def key(self) -> Sha256:
         return digest_of({"layer": self.name, "parts": [part.key for part in self.parts]})
 
 
@@ -298,19 +301,18 @@ def states(plan: Plan, store: Store) -> list[PartState]:
 
 def blob_of(part: Part, store: Store) -> Blob | None:
     """The part's blob, if the store has it, as large as it was when it was made."""
-    record = part.manifest if part.kind == "base" else store.record("keys", part.key)
-    diff_id = record["diff_id"] if record else None
-    if record is None or diff_id is None or not store.layout.has(diff_id, record.get("size")):
+    record = None if part.kind == "base" else store.record("keys", part.key)
+    diff_id: Sha256 | None = part.manifest["diff_id"] if part.kind == "base" else record and record["diff_id"]
+    if diff_id is None or not store.layout.has(diff_id, record.get("size") if record else None):
         return None
-    return Blob(diff_id, store.layout.blob(diff_id).stat().st_size)
+    return Blob(diff_id, Size(store.layout.blob(diff_id).stat().st_size))
 
 
 def taken_from(part: Part, store: Store) -> str | None:
     """The place whose word it is that the blob in the store is what the part's key gives; None for what was made or
     proven here."""
     record = store.record("keys", part.key)
-    found: str | None = record.get("from") if record else None
-    return found
+    return record.get("taken_from") if record else None
 
 
 def _state(part: Part, store: Store, before: dict[str, Any] | None) -> PartState:
@@ -322,7 +324,8 @@ def _state(part: Part, store: Store, before: dict[str, Any] | None) -> PartState
     if before is None:
         return PartState(part, None, ("not built yet",))
     now = part.manifest
-    details = (store.record("keys", digest_of(before)) or {}).get("details", {})
+    record = store.record("keys", digest_of(before))
+    details = record.get("details", {}) if record else {}
     for name in sorted(details.keys() & part.details.keys()):
         if details[name] != part.details[name]:
             before, now = before | {name: details[name]}, now | {name: part.details[name]}

@@ -12,9 +12,10 @@ from portside.plan import Part, Plan, blob_of, taken_from
 from portside.prove import Arrived, check_base, frame_of, locked_file, made_from, prove_all
 from portside.store import Store
 from portside.store.layout import Blob
+from portside.values import Sha256, Size
 
 
-def check_config(plan: Plan, layer: str, config: bytes) -> list[str]:
+def check_config(plan: Plan, layer: str, config: bytes) -> list[Sha256]:
     """The diff IDs (hex, lowest first) of a finished image of `layer`, if it is the plan's image.
 
     All that a plan says about an image is in its config: keys, times, environment, command. So a config must be, byte
@@ -31,7 +32,7 @@ def check_config(plan: Plan, layer: str, config: bytes) -> list[str]:
         raise InputError(f"it has {len(found)} layers, the lock's image has {len(parts)}")
     for part, diff_id in zip(parts, found, strict=True):
         check_base(part, diff_id)
-    expected = make_image(plan, layer, {p.key: Blob(d, 0) for p, d in zip(parts, found, strict=True)}).config
+    expected = make_image(plan, layer, {p.key: Blob(d, Size(0)) for p, d in zip(parts, found, strict=True)}).config
     if expected != config:
         lines = changes(json.loads(expected), json.loads(config)) or ["it is not written in canonical form"]
         more = [f"and {len(lines) - 5} more"] if len(lines) > 5 else []
@@ -54,17 +55,18 @@ def check_known(part: Part, digest: str, plan: Plan, store: Store) -> bool:
             f"One of the two builds is not reproducible: invoke verify --recipe {plan.recipe.name}",
         )
     if part.kind == "frame":
-        return store.inputs.locate(str(locked_file(part, plan).sha256)) is not None
-    return "from" not in record
+        sha256 = locked_file(part, plan).sha256
+        return sha256 is not None and store.inputs.locate(sha256) is not None
+    return "taken_from" not in record
 
 
 def examine(
     parts: Sequence[Part],
     plan: Plan,
     store: Store,
-    blobs: Mapping[str, Blob],
+    blobs: Mapping[Sha256, Blob],
     place: Callable[[Blob], Path] | None = None,
-) -> dict[str, str]:
+) -> dict[Sha256, str]:
     """Prove all that can be proven of blobs that came from elsewhere; gives, by part key, why others cannot be.
 
     blobs: by part key, verified to be what their digests say. place: where a blob's bytes are; default: in the store.
@@ -84,7 +86,12 @@ def examine(
 
 
 def adopt(
-    parts: Sequence[Part], plan: Plan, store: Store, blobs: Mapping[str, Blob], unproven: Mapping[str, str], source: str
+    parts: Sequence[Part],
+    plan: Plan,
+    store: Store,
+    blobs: Mapping[Sha256, Blob],
+    unproven: Mapping[Sha256, str],
+    source: str,
 ) -> None:
     """Let examined blobs of the store's layout be what the parts' keys gave.
 
@@ -97,13 +104,15 @@ def adopt(
         if part.kind == "frame":
             file = locked_file(part, plan)
             assert file.sha256 is not None and file.size is not None, file.path
-            store.inputs.note_in_blob(file.sha256, blob.digest, len(frame_of(part, file)[0]), file.size)
-        word = {"from": taken_from(part, store) or source} if part.key in unproven else {}
-        store.keep("keys", part.key, part.record(blob.digest, blob.size) | word)
+            store.inputs.note_in_blob(file.sha256, blob.digest, Size(len(frame_of(part, file)[0])), file.size)
+        record = part.record(blob.digest, blob.size)
+        if part.key in unproven:
+            record["taken_from"] = taken_from(part, store) or source
+        store.keep("keys", part.key, record)
 
 
 def confirm(part: Part, store: Store) -> None:
     """A build here has given the blob that the store had on somebody's word: from now on it is the store's own."""
-    if taken_from(part, store) is not None:
-        record = store.record("keys", part.key)
-        store.keep("keys", part.key, {name: value for name, value in record.items() if name != "from"})
+    record = store.record("keys", part.key)
+    if record is not None and record.pop("taken_from", None) is not None:
+        store.keep("keys", part.key, record)

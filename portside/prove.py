@@ -26,11 +26,12 @@ from portside.progress import step, transfer
 from portside.store import Store
 from portside.store.layout import Blob
 from portside.tree import Entry, FileRange, Tree
+from portside.values import Sha256
 
 JOBS = 4
 """Large files that are read at the same time."""
 
-Unproven = Mapping[str, str]
+Unproven = Mapping[Sha256, str]
 """By part key: why nothing here proves a part's blob."""
 
 
@@ -44,14 +45,14 @@ class Arrived:
 
     plan: Plan
     store: Store
-    blobs: Mapping[str, Blob]
+    blobs: Mapping[Sha256, Blob]
     place: Callable[[Blob], Path]
 
     def path(self, part: Part) -> Path:
         return self.place(self.blobs[part.key])
 
 
-def prove_all(parts: Sequence[Part], arrived: Arrived, unproven: Unproven) -> dict[str, str]:
+def prove_all(parts: Sequence[Part], arrived: Arrived, unproven: Unproven) -> dict[Sha256, str]:
     """Prove several parts, those first that others are made from; gives what cannot be proven, with `unproven`.
 
     Gigabytes of weights come last: what is wrong elsewhere is known before they are read.

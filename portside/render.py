@@ -22,6 +22,7 @@ from portside.plan import Plan, blob_of, converted_part
 from portside.recipe import Recipe
 from portside.store import Store
 from portside.tree import Tree
+from portside.values import Sha256
 from portside.variables import variables
 
 TEMPLATE = Path(__file__).parent.parent / "images" / "Dockerfile.j2"
@@ -144,7 +145,7 @@ def _stages(plan: Plan) -> Iterator[dict[str, Any]]:
         }
 
 
-def _has(store: Store, sha256: str | None) -> bool:
+def _has(store: Store, sha256: Sha256 | None) -> bool:
     return sha256 is not None and store.inputs.locate(sha256) is not None
 
 

@@ -25,6 +25,7 @@ from portside.layers.writer import write_layer
 from portside.store import Store
 from portside.store.layout import Blob, Image
 from portside.tree import Entry, FileRange, Tree
+from portside.values import ImageName
 
 NAME = "portside/bench:weights"
 
@@ -49,7 +50,7 @@ def make_image(home: Path, size: int) -> Image:
     diff_ids = [f"sha256:{blob.digest}" for blob in blobs]
     config = {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": diff_ids}}
     image = Image(canonical_json(config), tuple(blobs))
-    store.layout.put_image("bench:weights", image)
+    store.layout.put_image(ImageName("bench:weights"), image)
     return image
 
 

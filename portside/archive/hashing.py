@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 from portside.canonical import CHUNK
 from portside.progress import Advance
+from portside.values import Sha256
 
 _WORTH_A_THREAD = CHUNK // 8
 """Bytes; handing smaller pieces over takes longer than hashing them."""
@@ -39,10 +40,10 @@ class Hasher:
             self._pool = ThreadPoolExecutor(1)
         self._running = self._pool.submit(self._digest.update, data)
 
-    def hexdigest(self) -> str:
+    def hexdigest(self) -> Sha256:
         if self._running is not None:
             self._running.result()
-        return self._digest.hexdigest()
+        return Sha256(self._digest.hexdigest())
 
 
 class Watched:

@@ -17,6 +17,7 @@ from portside.prove import by_word
 from portside.recipe.models import LAYERS
 from portside.store import Store
 from portside.store.layout import Blob, Image
+from portside.values import ImageName, RecipeName, Sha256
 
 _REMEDY = (
     "Nothing of it is used. The image of another version of the recipe needs that recipe and lock here; any other "
@@ -29,7 +30,7 @@ class Loaded:
     """names: what engines shall call the image. built: its layers, if it is a recipe's image."""
 
     image: Image
-    names: tuple[str, ...]
+    names: tuple[ImageName, ...]
     built: tuple[Built, ...]
 
 
@@ -40,14 +41,14 @@ class _Ours:
     image: Image
     plan: Plan
     layer: str
-    blobs: Mapping[str, Blob]
-    unproven: Mapping[str, str]
+    blobs: Mapping[Sha256, Blob]
+    unproven: Mapping[Sha256, str]
 
 
 @dataclass(frozen=True)
 class _Foreign:
     image: Image
-    names: tuple[str, ...]
+    names: tuple[ImageName, ...]
 
 
 def load_archive(path: Path, store: Store, plan_of: Callable[[str], Plan], recipes: Collection[str]) -> list[Loaded]:
@@ -86,7 +87,7 @@ class _Judgement:
         self._plan_of = plan_of
         self._recipes = recipes
         self._place = place
-        self._given: dict[str, Blob] = {}
+        self._given: dict[Sha256, Blob] = {}
 
     def of(self, found: ArchiveImage) -> "_Ours | _Foreign":
         meant = {name: recipe for name in found.names if (recipe := recipe_meant(name)) and self._is_known(recipe)}
@@ -108,11 +109,11 @@ class _Judgement:
                 raise self._refused(name, "the store has another one, built from a recipe that is not here")
         if recipe is not None:
             say(f"{self._archive}: the image of {recipe} does not count as built here: {problem}")
-        return _Foreign(found.image, tuple(usable(found.names)) or (f"loaded:{found.image.image_id[:12]}",))
+        return _Foreign(found.image, tuple(usable(found.names)) or (ImageName(f"loaded:{found.image.image_id[:12]}"),))
 
     def _is_known(self, recipe: str) -> bool:
         """Whether the recipe is here, or was built into the store from somewhere else."""
-        return recipe in self._recipes or self._store.record("built", recipe) is not None
+        return recipe in self._recipes or self._store.record("built", RecipeName(recipe)) is not None
 
     def _is_stored(self, found: ArchiveImage, recipe: str) -> bool:
         return any(self._store.layout.image(f"{recipe}:{layer}") == found.image for layer in LAYERS)

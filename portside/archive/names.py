@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from portside.recipe.models import LAYERS
+from portside.values import ImageName
 
 # As engines read a name: nothing, `localhost/` (Podman) and `docker.io/` (Docker) in front of it are the same place.
 _RECIPES = re.compile(
@@ -27,11 +28,11 @@ def recipe_meant(name: str) -> str | None:
     return found[1] if found else None
 
 
-def usable(names: Iterable[str]) -> list[str]:
+def usable(names: Iterable[str]) -> list[ImageName]:
     """The names that an engine can give an image. A digest behind a tag is left out; without a tag there is no name."""
     found = []
     for name in names:
         plain, _, digest = name.partition("@")
         if _USABLE.fullmatch(plain) and (not digest or ":" in plain.rpartition("/")[2]):
-            found.append(plain)
+            found.append(ImageName(plain))
     return list(dict.fromkeys(found))

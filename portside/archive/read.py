@@ -5,7 +5,6 @@ manifests, which name them by digest (image-spec 1.0, image-layout.md). The file
 layer; the store gets the plain tars.
 """
 
-import hashlib
 import io
 import json
 import re
@@ -18,12 +17,13 @@ from typing import Any, BinaryIO, cast
 from portside import oci
 from portside.archive.hashing import Hasher, Watched
 from portside.archive.tar import Content, members
-from portside.canonical import CHUNK
+from portside.canonical import CHUNK, sha256_hex
 from portside.compression import as_file, decompressed, detect
 from portside.errors import InputError
 from portside.progress import transfer
 from portside.store import Store, files
 from portside.store.layout import Blob, Image
+from portside.values import ImageName, Sha256, Size, shown_value
 
 LARGEST_JSON = 8 << 20
 """Bytes of a manifest or a config."""
@@ -31,8 +31,6 @@ _SPACE_STEP = 256 << 20
 """Bytes after which the disk is asked again whether it takes more: what will come out is not known before."""
 _MAKERS = "`docker save`, `podman save`, `skopeo copy` or `invoke save`"
 _REMEDY = f"Nothing of it is used. Copy it anew if it was damaged on its way, or make it again with {_MAKERS}."
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}")
-_HEX = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ class ArchiveImage:
 
     config: bytes
     layers: tuple[Blob, ...]
-    names: tuple[str, ...]
+    names: tuple[ImageName, ...]
 
     @property
     def image(self) -> Image:
@@ -53,7 +51,7 @@ class Archive:
     """sha256: of the file's bytes, hex; None if nobody wanted to know."""
 
     images: tuple[ArchiveImage, ...]
-    sha256: str | None
+    sha256: Sha256 | None
 
 
 Judge = Callable[[Sequence[ArchiveImage], Callable[[Blob], Path]], object]
@@ -61,7 +59,7 @@ Judge = Callable[[Sequence[ArchiveImage], Callable[[Blob], Path]], object]
 
 
 def read_archive(
-    path: Path, store: Store, check: Callable[[str], object] | None = None, judge: Judge | None = None
+    path: Path, store: Store, check: Callable[[Sha256], object] | None = None, judge: Judge | None = None
 ) -> Archive:
     """Take all images of an archive into the store's layout; they get no names there.
 
@@ -115,9 +113,9 @@ class _Taken:
     """A file of the archive on disk, uncompressed. digest: of its bytes in the archive; diff_id: of those on disk."""
 
     path: Path
-    digest: str
-    diff_id: str
-    size: int
+    digest: Sha256
+    diff_id: Sha256
+    size: Size
 
 
 def _take(source: BinaryIO, folder: Path) -> dict[str, "_Taken | str"]:
@@ -139,7 +137,7 @@ def _take(source: BinaryIO, folder: Path) -> dict[str, "_Taken | str"]:
                 written += len(piece)
             diff_id = inner.hexdigest()
             digest = outer.hexdigest() if outer.count else diff_id
-            taken[member.name] = _Taken(target, digest, diff_id, inner.count)
+            taken[member.name] = _Taken(target, digest, diff_id, Size(inner.count))
     return taken
 
 
@@ -167,6 +165,10 @@ def _uncompressed(content: Content, name: str, outer: "Hasher") -> Iterator[byte
     yield from decompressed(source, kind, name)
     while source.read(CHUNK):
         pass
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _together(images: Iterable[ArchiveImage]) -> list[ArchiveImage]:
@@ -203,19 +205,20 @@ class _Members:
 
     def _docker(self, row: dict[str, Any]) -> ArchiveImage:
         config_name, layers = row.get("Config"), row.get("Layers")
-        if not isinstance(config_name, str) or not isinstance(layers, list):
+        names = row.get("RepoTags") or []
+        if not isinstance(config_name, str) or not isinstance(layers, list) or not isinstance(names, list):
             raise InputError(f"{self._archive}: manifest.json names no config and layers")
         named = re.search(r"([0-9a-f]{64})(\.json)?$", config_name)
         config = self._bytes(config_name)
-        if named and hashlib.sha256(config).hexdigest() != named[1]:
+        if named and sha256_hex(config) != named[1]:
             raise InputError(f"{self._archive}: {config_name} is not what its name says")
-        return self._image(config, [self._file(str(layer)) for layer in layers], row.get("RepoTags") or ())
+        return self._image(config, [self._file(str(layer)) for layer in layers], names)
 
     def _index(self, index: Any, depth: int) -> Iterator[ArchiveImage]:
         if depth > 3 or not isinstance(index, dict):
             raise InputError(f"{self._archive}: index.json is no OCI index")
         for row in self._rows(index.get("manifests")):
-            if (row.get("platform") or {}).get("os") == "unknown":
+            if _mapping(row.get("platform")).get("os") == "unknown":
                 continue  # an attestation, not an image
             value = self._json(self._blob_name(row), self._digest(row))
             if isinstance(value, dict) and "manifests" in value:
@@ -230,7 +233,7 @@ class _Members:
                 if file.digest != self._digest(layer):
                     raise InputError(f"{self._archive}: {self._blob_name(layer)} is not what its name says")
                 layers.append(file)
-            annotations = row.get("annotations") or {}
+            annotations = _mapping(row.get("annotations"))
             name = annotations.get("io.containerd.image.name") or annotations.get(oci.REF_NAME)
             yield self._image(config, layers, [name] if name else [])
 
@@ -241,10 +244,14 @@ class _Members:
         for diff_id, layer in zip(diff_ids, layers, strict=True):
             if layer.diff_id != diff_id:
                 raise InputError(f"{self._archive}: layer sha256:{layer.diff_id} is sha256:{diff_id} in the config")
-        for name in names:
-            if not isinstance(name, str) or not _NAME.fullmatch(name):
-                raise InputError(f"{self._archive}: {name!r} is no name of an image")
-        return ArchiveImage(config, tuple(Blob(layer.diff_id, layer.size) for layer in layers), tuple(names))
+        blobs = tuple(Blob(layer.diff_id, layer.size) for layer in layers)
+        return ArchiveImage(config, blobs, tuple(self._image_name(name) for name in names))
+
+    def _image_name(self, name: Any) -> ImageName:
+        try:
+            return ImageName(name)
+        except ValueError:
+            raise InputError(f"{self._archive}: {shown_value(name)} is no name of an image") from None
 
     def _file(self, name: str) -> _Taken:
         at = name
@@ -257,7 +264,7 @@ class _Members:
             at = found
         raise InputError(f"{self._archive} has no {name}, which its manifest names")
 
-    def _bytes(self, name: str, digest: str | None = None) -> bytes:
+    def _bytes(self, name: str, digest: Sha256 | None = None) -> bytes:
         file = self._file(name)
         if file.size > LARGEST_JSON:
             raise InputError(f"{self._archive}: {name} has {file.size} bytes, too many for what it is")
@@ -265,7 +272,7 @@ class _Members:
             raise InputError(f"{self._archive}: {name} is not what its name says")
         return file.path.read_bytes()
 
-    def _json(self, name: str, digest: str | None = None) -> Any:
+    def _json(self, name: str, digest: Sha256 | None = None) -> Any:
         try:
             return json.loads(self._bytes(name, digest))
         except (ValueError, RecursionError):
@@ -276,11 +283,11 @@ class _Members:
             raise InputError(f"{self._archive}: its manifest is damaged")
         return value
 
-    def _digest(self, row: dict[str, Any]) -> str:
-        digest = str(row.get("digest")).removeprefix("sha256:")
-        if not _HEX.fullmatch(digest):
-            raise InputError(f"{self._archive}: {row.get('digest')!r} is no sha256 digest")
-        return digest
+    def _digest(self, row: dict[str, Any]) -> Sha256:
+        try:
+            return Sha256.of_digest(row.get("digest"))
+        except ValueError:
+            raise InputError(f"{self._archive}: {shown_value(row.get('digest'))} is no sha256 digest") from None
 
     def _blob_name(self, row: dict[str, Any]) -> str:
         return f"blobs/sha256/{self._digest(row)}"

@@ -10,17 +10,17 @@ A bundle is a tar in the form of a canonical layer (docs/canonical-layer.md), so
 """
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from portside.errors import RecipeError
 from portside.lock.inputs import base_layers, git_sources, locked_files
 from portside.lock.models import GitSource
 from portside.plan import Plan
 from portside.recipe import Recipe
-from portside.recipe.kinds import NAME as RECIPE_NAME
 from portside.tree import Tree, file_entry
+from portside.values import RecipeName, Sha256, Size
 
 NAME = "bundle.json"
 FORMAT: Literal["portside bundle 1"] = "portside bundle 1"
@@ -35,8 +35,8 @@ class Member(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     path: str
-    size: Annotated[int, Field(ge=0)]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    size: Size
+    sha256: Sha256
 
 
 class Contents(BaseModel):
@@ -45,7 +45,7 @@ class Contents(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     format: Literal["portside bundle 1"] = FORMAT
-    recipe: Annotated[str, Field(pattern=rf"^{RECIPE_NAME.pattern}$")]
+    recipe: RecipeName
     keys: dict[str, str]
     members: tuple[Member, ...]
 

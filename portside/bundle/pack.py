@@ -24,13 +24,14 @@ from portside.outputs import write_text
 from portside.store import Store
 from portside.store.files import publish
 from portside.tree import FileRange
+from portside.values import Sha256, Size
 
 _TYPES = {b"commit": 1, b"tree": 2, b"blob": 3}
 _STORED = 0xFFFF
 """Bytes that one stored block holds at most."""
 
 
-def write_pack(source: GitSource, store: Store, out: BinaryIO | None) -> tuple[str, int]:
+def write_pack(source: GitSource, store: Store, out: BinaryIO | None) -> tuple[Sha256, Size]:
     """Write the pack of a source that `store` has to `out`, or only compute it (None); gives (sha256 hex, bytes).
 
     Raises InputError where an object is missing.
@@ -61,12 +62,12 @@ def write_pack(source: GitSource, store: Store, out: BinaryIO | None) -> tuple[s
             process.stdout.read(1)
         process.stdin.close()
     writer.write(writer.sha1.digest())
-    return writer.sha256.hexdigest(), writer.size
+    return Sha256(writer.sha256.hexdigest()), Size(writer.size)
 
 
 def _objects(mirror: Mirror, source: GitSource) -> Sequence[str]:
     """The commit, its tree and all that is in it, apart from submodules; sorted, each once."""
-    names = {source.commit, source.tree}
+    names: set[str] = {source.commit, source.tree}
     listing = mirror.git("ls-tree", "-r", "-t", "-z", "--full-tree", source.tree)
     for row in listing.split(b"\0")[:-1]:
         mode, _, name = row.partition(b"\t")[0].decode("ascii").split(" ")
@@ -112,7 +113,7 @@ def _write_object(writer: _Writer, source: IO[bytes], kind: int, size: int) -> N
     writer.write(struct.pack(">I", check))
 
 
-def read_pack(source: GitSource, pack: FileRange, sha256: str, store: Store, config: Config) -> None:
+def read_pack(source: GitSource, pack: FileRange, sha256: Sha256, store: Store, config: Config) -> None:
     """Take a bundle's pack into the store; the source is there afterwards, exactly as the lock says.
 
     Raises InputError for a pack that is damaged, incomplete or of something else. Nothing refers to it then.

@@ -188,11 +188,11 @@ def _bring(made: Plan, members: _Members, contents: Contents, archive: Path, sto
     files.need_space(store.home, sum(m.size for m in contents.members if not _is_here(m, store)))
     with transfer(f"unpacking {archive.name}", total) as advance:
         for member in contents.members:
-            kind, _, digest = member.path.partition("/")
+            kind = member.path.partition("/")[0]
             content = members[member.path].content
             if kind == "layers":
                 _layer(content, member, store)
-            elif kind == "inputs" and store.inputs.locate(digest) is None:
+            elif kind == "inputs" and store.inputs.locate(member.sha256) is None:
                 with _sink(member, frames, store) as sink:
                     _copy(content, sink, advance)
                 continue

@@ -21,6 +21,7 @@ from portside.store import Store
 from portside.store.checked import Checked
 from portside.store.files import need_space
 from portside.tree import Content, Entry, FileRange, encode_path, file_entry
+from portside.values import Sha256
 
 
 def bundle(plan: Plan, store: Store, fetcher: Fetcher, output: Path) -> Written:
@@ -47,7 +48,7 @@ def bundle(plan: Plan, store: Store, fetcher: Fetcher, output: Path) -> Written:
                 mtime=plan.lock.epoch,
                 uid=0,
                 gid=0,
-                content=_Checked(entry.path, entry.sha256, _content(entry), store),
+                content=_Checked(entry.path, Sha256(entry.sha256), _content(entry), store),
             )
             for entry in entries
         )
@@ -74,12 +75,11 @@ def _packs(plan: Plan, store: Store, folder: Path) -> Iterator[Entry]:
 
 def _inputs(plan: Plan, store: Store) -> Iterator[Entry]:
     for member in input_members(plan):
-        kind, _, digest = member.path.partition("/")
-        if kind == "layers":
-            content = FileRange(store.layout.blob(digest), 0, member.size)
+        if member.path.startswith("layers/"):
+            content = FileRange(store.layout.blob(member.sha256), 0, member.size)
         else:
-            content = store.inputs.require(digest, member.path)
-        yield Entry(member.path, "file", 0o644, size=member.size, sha256=digest, content=content)
+            content = store.inputs.require(member.sha256, member.path)
+        yield Entry(member.path, "file", 0o644, size=member.size, sha256=member.sha256, content=content)
 
 
 def _write(layer: Layer, output: Path, name: str) -> Written:
@@ -106,7 +106,7 @@ class _Checked:
     """Content that is compared with its sha256 while it is read: a bundle of damaged bytes would help nobody."""
 
     name: str
-    sha256: str
+    sha256: Sha256
     content: Content
     store: Store
 
@@ -117,8 +117,8 @@ class _Checked:
     def open(self) -> BinaryIO:
         return cast(BinaryIO, Checked(self.content.open(), self.sha256, self.size, self._damaged))
 
-    def _damaged(self, found: str) -> NoReturn:
+    def _damaged(self, found: Sha256) -> NoReturn:
         place = self.content
-        if isinstance(place, FileRange) and place.path == self.store.layout.blob(place.path.name):
-            self.store.layout.damaged(place.path.name, found)
+        if isinstance(place, FileRange) and (blob := self.store.layout.digest_of(place.path)) is not None:
+            self.store.layout.damaged(blob, found)
         raise StoreError(f"{self.name} changed while the bundle was written: its sha256 is {found}", "Bundle it again.")

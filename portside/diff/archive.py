@@ -11,9 +11,10 @@ from portside.errors import InputError
 from portside.layers.read_tar import tar_members
 from portside.store import Store
 from portside.store.files import store_errors
+from portside.values import Sha256
 
 
-def uncompressed(path: Path, folder: Path) -> tuple[Path, str]:
+def uncompressed(path: Path, folder: Path) -> tuple[Path, Sha256]:
     """The tar in `path`, unpacked to `folder` if it is compressed, and its sha256 (hex). Raises InputError."""
     with io.BufferedReader(path.open("rb", buffering=0), CHUNK) as stream:
         kind = detect(stream.peek(4)[:4])

@@ -2,16 +2,18 @@
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from portside.diff import archive
 from portside.errors import RecipeError
+from portside.oci import read_manifest
 from portside.recipe.models import LAYERS
 from portside.store import Store
+from portside.values import Sha256
 
 _HEX = re.compile(r"(?:sha256:)?([0-9a-f]{6,64})")
 _MANIFEST_SIZE = 1 << 20
@@ -22,7 +24,7 @@ _MANIFEST_SIZE = 1 << 20
 class LayerFile:
     """An uncompressed layer tar. digest: its diff ID (hex)."""
 
-    digest: str
+    digest: Sha256
     path: Path
 
 
@@ -67,19 +69,26 @@ def open_side(operand: str, store: Store, stack: ExitStack) -> Side:
     )
 
 
-def _image(name: str, store: Store, image_id: str, layers: list[str]) -> Side:
+def _image(name: str, store: Store, image_id: Sha256, layers: Sequence[Sha256]) -> Side:
     config = json.loads(store.layout.blob(image_id).read_bytes())
     files = tuple(LayerFile(digest, store.layout.blob(digest)) for digest in layers)
     if missing := [file.digest for file in files if not file.path.is_file()]:
-        recipe = ((config.get("config") or {}).get("Labels") or {}).get("portside.recipe")
+        recipe = _recipe(config)
         remedy = f"Build it again: invoke build --recipe {recipe}" if recipe else "Load it again: invoke load"
         raise RecipeError(f"{name}: the store no longer has its layer {missing[0]}", remedy)
     return Side(name, "image", image_id, config, files)
 
 
+def _recipe(config: Any) -> str | None:
+    """The recipe that an image's config says it is of: a vendor's may say anything."""
+    for key in ("config", "Labels", "portside.recipe"):
+        config = config.get(key) if isinstance(config, dict) else None
+    return config if isinstance(config, str) else None
+
+
 def _by_digest(name: str, prefix: str, store: Store) -> Side:
     folder = store.layout.path / "blobs" / "sha256"
-    found = sorted(path.name for path in folder.glob(f"{prefix}*"))
+    found = sorted(digest for path in folder.glob(f"{prefix}*") if (digest := store.layout.digest_of(path)))
     images = dict(_manifests(store))
     # An image's manifest is not what people mean: its ID is the config's.
     found = [digest for digest in found if digest in images or not _is_json(folder / digest)]
@@ -95,14 +104,13 @@ def _by_digest(name: str, prefix: str, store: Store) -> Side:
     return Side(name, "layer", digest, None, (LayerFile(digest, folder / digest),))
 
 
-def _manifests(store: Store) -> Iterator[tuple[str, list[str]]]:
+def _manifests(store: Store) -> Iterator[tuple[Sha256, list[Sha256]]]:
     """(image ID, diff IDs) of every image in the layout, those that no name points to any more included."""
     for path in (store.layout.path / "blobs" / "sha256").iterdir():
         if path.stat().st_size <= _MANIFEST_SIZE and _is_json(path):
-            value = json.loads(path.read_bytes())
-            if isinstance(value, dict) and "layers" in value and "config" in value:
-                layers = [layer["digest"].removeprefix("sha256:") for layer in value["layers"]]
-                yield value["config"]["digest"].removeprefix("sha256:"), layers
+            with suppress(ValueError, RecursionError):  # a config, or anything else
+                config, layers = read_manifest(json.loads(path.read_bytes()))
+                yield config.digest, [layer.digest for layer in layers]
 
 
 def _is_json(path: Path) -> bool:

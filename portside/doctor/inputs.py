@@ -16,6 +16,7 @@ from portside.recipe import Recipe
 from portside.store import Store
 from portside.store.inputs import Inputs
 from portside.store.layout import Layout
+from portside.values import Sha256, Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,8 @@ class WantedFile:
     """One file that a lock names. brought: how it is looked for in folders, if people may bring it."""
 
     name: str
-    size: int | None
-    sha256: str | None
+    size: Size | None
+    sha256: Sha256 | None
     brought: ManualInput | None = None
 
     @property

@@ -15,6 +15,7 @@ from portside import oci
 from portside.canonical import sha256_hex
 from portside.layers.raw import LayerSource
 from portside.progress import Advance
+from portside.values import Sha256
 
 ATTEMPTS = 3
 """How often an image is loaded that another process removes meanwhile."""
@@ -32,7 +33,7 @@ class ImageLayer:
     path: the file that is this tar, where there is one: some engines read it themselves.
     """
 
-    diff_id: str
+    diff_id: Sha256
     size: int
     open: Callable[[], BinaryIO] = field(compare=False, repr=False)
     path: Path | None = field(default=None, compare=False)
@@ -182,7 +183,7 @@ class Engine(Protocol):
     def remove_interrupted(self, parent: str) -> None:
         """Remove what builds on this image left that were killed, but for names; nobody may build on it now."""
 
-    def diff_ids(self, ref: str) -> list[str]:
+    def diff_ids(self, ref: str) -> list[Sha256]:
         """The diff IDs (64 hex digits) of a local image's layers, bottom first."""
 
     def new_layers(self, image: str, parent_layers: int) -> AbstractContextManager[list[LayerSource]]:

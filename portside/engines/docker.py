@@ -32,6 +32,7 @@ from portside.engines.endpoint import find_endpoint
 from portside.errors import EngineError, InputError
 from portside.layers.raw import LayerSource
 from portside.oci import chain_ids
+from portside.values import Sha256
 
 
 class DockerEngine:
@@ -208,7 +209,7 @@ class DockerEngine:
     def remove_interrupted(self, parent: str) -> None:
         pass  # BuildKit clears up by itself
 
-    def diff_ids(self, ref: str) -> list[str]:
+    def diff_ids(self, ref: str) -> list[Sha256]:
         found = self._inspect(ref)
         if found is None:
             raise EngineError(f"Docker has no image {ref}", "Build it again.")

@@ -12,6 +12,7 @@ from portside.compression import as_file, detect, inflated
 from portside.errors import EngineError
 from portside.layers.raw import OverlayLayer, TarLayer
 from portside.oci import chain_ids
+from portside.values import Sha256
 
 
 def overlay_folders(info: Mapping[str, Any], image: Mapping[str, Any], first: int) -> list[OverlayLayer] | None:
@@ -111,9 +112,12 @@ def _config_digest(blobs: Mapping[str, Any], digest: str) -> str | None:
     return _config_digest(blobs, platforms[0]["digest"]) if platforms else None
 
 
-def layer_ids(image: Mapping[str, Any]) -> list[str]:
-    """The diff IDs (hex) of an inspected image, bottom first."""
-    return [layer.removeprefix("sha256:") for layer in (image.get("RootFS") or {}).get("Layers") or []]
+def layer_ids(image: Mapping[str, Any]) -> list[Sha256]:
+    """The diff IDs (hex) of an inspected image, bottom first. Raises EngineError for other names of layers."""
+    try:
+        return [Sha256.of_digest(layer) for layer in (image.get("RootFS") or {}).get("Layers") or []]
+    except ValueError:
+        raise EngineError("the engine names layers by something other than sha256") from None
 
 
 def _uncompressed(content: IO[bytes], name: str) -> BinaryIO:

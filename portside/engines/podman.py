@@ -26,6 +26,7 @@ from portside.engines.podman_cli import as_command, as_program, failed, find_pod
 from portside.engines.podman_names import full_name, listed
 from portside.errors import EngineError, InputError
 from portside.layers.raw import LayerSource
+from portside.values import Sha256
 
 _NEVER_STARTED = ("created", "configured", "initialized")
 
@@ -143,7 +144,7 @@ class PodmanEngine:
     def remove_interrupted(self, parent: str) -> None:
         podman_build.remove_interrupted(self._podman, parent)
 
-    def diff_ids(self, ref: str) -> list[str]:
+    def diff_ids(self, ref: str) -> list[Sha256]:
         said = self._inspect(ref, '{"RootFS":{{json .RootFS}}}')
         if said is None:
             raise EngineError(f"Podman has no image {ref}", "Build it again.")

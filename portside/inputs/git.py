@@ -17,6 +17,7 @@ from portside.inputs.spool import Spool
 from portside.inputs.transfer import shown
 from portside.lock.models import GitSource
 from portside.tree import Entry, Tree, check_path, decode_path
+from portside.values import GitUrl, told
 
 if TYPE_CHECKING:
     from portside.store import Store
@@ -25,10 +26,6 @@ Submodules = Literal["refuse", "empty"]
 
 _OBJECT = re.compile(r"[0-9a-f]{40}")
 _ABBREVIATED = re.compile(r"[0-9a-f]{7,39}")
-_URL = re.compile(
-    r"(?:(?:https?|ssh|git)://|[A-Za-z0-9][A-Za-z0-9._-]*@?[A-Za-z0-9._-]*:(?!:|//))[^\s\x00-\x1f]+"
-    r"|(?:file://)?/(?:[^\s\x00-\x1f]| +(?=\S))+"
-)
 
 
 def resolve(url: str, revision: str, config: Config, store: "Store") -> GitSource:
@@ -126,8 +123,7 @@ def _date(mirror: Mirror, commit: str) -> int:
 
 
 def _check_url(url: str) -> None:
-    if not _URL.fullmatch(url):
-        raise RecipeError(f"not a URL of a git repository: {url}", "Use https://, ssh://, git@HOST:PATH or a path.")
+    told(GitUrl, url, "not a URL of a git repository", RecipeError, "Use https://, ssh://, git@HOST:PATH or a path.")
     if "://" in url and urlsplit(url).password is not None:
         raise RecipeError(
             f"the URL of {shown(url)} holds a password, which must not get into a lock",

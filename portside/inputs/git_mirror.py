@@ -9,12 +9,14 @@ from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from portside import progress
+from portside.canonical import sha256_hex
 from portside.config import Config
 from portside.errors import RECIPE, InputError
 from portside.inputs.spool import Spool
 from portside.inputs.transfer import shown
 from portside.store.files import make_folder
-from portside.tree import FileRange
+from portside.tree import FileRange, encode_path
+from portside.values import FileName, Sha256
 
 if TYPE_CHECKING:
     from portside.store import Store
@@ -34,9 +36,9 @@ _LOCAL = (
 _REMEDY = "Try the same by hand with git; portside.toml can name a mirror (mirrors.git)."
 
 
-def mirror_name(url: str) -> str:
+def mirror_name(url: str) -> Sha256:
     """The name of a URL's mirror below the store, without its ending; `clean` keeps what locks name by it."""
-    return hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()
+    return sha256_hex(encode_path(url))
 
 
 class Mirror:
@@ -70,7 +72,7 @@ class Mirror:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the mirror, make it if missing, and remove the lock files of a git that was killed here."""
-        with self._store.lock(f"git-{self._name}"):
+        with self._store.lock(FileName(f"git-{self._name}")):
             if not (self.path / "HEAD").is_file():
                 make_folder(self.path)
                 self.git("init", "--quiet", "--bare", "--template=", "--object-format=sha1", ".")
@@ -160,7 +162,7 @@ class Blobs:
         self._process.kill()
         self._process.communicate()
 
-    def read(self, name: str, spool: Spool) -> tuple[FileRange, str]:
+    def read(self, name: str, spool: Spool) -> tuple[FileRange, Sha256]:
         """A blob's bytes and their sha256, checked against its name."""
         pipe_in, pipe_out = self._process.stdin, self._process.stdout
         assert pipe_in is not None and pipe_out is not None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from portside.errors import InputError, StoreError
 from portside.inputs.git_mirror import Blobs, Mirror
@@ -11,11 +11,12 @@ from portside.inputs.spool import Spool
 from portside.inputs.suspect import POINTER_SIZES, Pointer, read_pointer
 from portside.lock.models import GitSource
 from portside.tree import decode_path, encode_path
+from portside.values import FileName, Sha256, Size
 
 if TYPE_CHECKING:
     from portside.store import Store
 
-KIND = "pointers"
+KIND: Literal["pointers"] = "pointers"
 """The folder of the store that remembers what was found, by the name of a git tree, and in images by their parts."""
 
 
@@ -24,8 +25,8 @@ class PointerFile:
     """A pointer at a path. sha256 (hex), size in bytes: of the file that it stands for."""
 
     path: str
-    sha256: str
-    size: int
+    sha256: Sha256
+    size: Size
 
 
 def source_pointers(source: GitSource, store: "Store") -> list[PointerFile] | None:
@@ -37,15 +38,15 @@ def source_pointers(source: GitSource, store: "Store") -> list[PointerFile] | No
     return _read(source, store) if known is None else known
 
 
-def remembered(store: "Store", name: str) -> list[PointerFile] | None:
+def remembered(store: "Store", name: FileName) -> list[PointerFile] | None:
     """What was found before under a name; None where nobody has looked."""
     rows = store.record(KIND, name)
     return None if rows is None else [PointerFile(*row) for row in rows]
 
 
-def remember(store: "Store", name: str, found: list[PointerFile]) -> None:
+def remember(store: "Store", name: FileName, found: list[PointerFile]) -> None:
     with suppress(StoreError):  # who may only read the store looks again the next time
-        store.keep(KIND, name, [[file.path, file.sha256, file.size] for file in found])
+        store.keep(KIND, name, [(file.path, file.sha256, file.size) for file in found])
 
 
 def pointer_file(path: str, pointer: Pointer) -> PointerFile:

@@ -10,6 +10,7 @@ from portside.canonical import CHUNK
 from portside.errors import InputError
 from portside.store.files import store_errors
 from portside.tree import FileRange
+from portside.values import Sha256
 
 
 class Spool:
@@ -30,7 +31,7 @@ class Spool:
     ) -> None:
         self._stream.close()
 
-    def append(self, source: BinaryIO, limit: int | None = None) -> tuple[FileRange, str]:
+    def append(self, source: BinaryIO, limit: int | None = None) -> tuple[FileRange, Sha256]:
         """Take in everything `source` has; gives the content and its sha256 (hex).
 
         Raises InputError as soon as more than `limit` bytes come.
@@ -45,4 +46,4 @@ class Spool:
                 digest.update(chunk)
                 self.size += len(chunk)
             self._stream.flush()
-        return FileRange(self.path, start, self.size - start), digest.hexdigest()
+        return FileRange(self.path, start, self.size - start), Sha256(digest.hexdigest())

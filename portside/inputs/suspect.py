@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from portside.values import Sha256, Size
+
 HEAD = 64 << 10
 """Bytes of a file's beginning that are looked at."""
 
@@ -55,8 +57,8 @@ POINTER_SIZES = range(100, 1024)
 class Pointer:
     """What a pointer of Git LFS stands for: the sha256 (hex) and the size in bytes of the file itself."""
 
-    sha256: str
-    size: int
+    sha256: Sha256
+    size: Size
 
 
 def read_pointer(data: bytes) -> Pointer | None:
@@ -64,7 +66,7 @@ def read_pointer(data: bytes) -> Pointer | None:
     if len(data) not in POINTER_SIZES:
         return None
     found = _POINTER.fullmatch(data.removeprefix(b"\xef\xbb\xbf").lstrip())
-    return Pointer(found["oid"].decode(), int(found["size"])) if found else None
+    return Pointer(Sha256(found["oid"].decode()), Size(int(found["size"]))) if found else None
 
 
 def of_headers(path: str, headers: Mapping[str, str]) -> str | None:

@@ -18,6 +18,7 @@ from portside.canonical import CHUNK
 from portside.errors import InputError, MissingInputError
 from portside.inputs import suspect
 from portside.inputs.client import credentials, http_client, is_lasting
+from portside.values import Sha256, Size
 
 if TYPE_CHECKING:
     import httpx
@@ -68,14 +69,14 @@ class _PassingError(Exception):
 
 def bring(
     name: str,
-    sha256: str | None,
-    size: int | None,
+    sha256: Sha256 | None,
+    size: Size | None,
     places: Iterable[str],
     store: "Store",
     note: str,
     *,
     pauses: Sequence[float] = PAUSES,
-) -> str:
+) -> Sha256:
     """Take an input into the store from the first place that has it; gives its sha256 (hex).
 
     sha256, size: as locked, None if nobody knows yet. places: files and URLs, asked in this order; not asked at all
@@ -91,19 +92,19 @@ def bring(
 
 def first_seen(
     name: str,
-    sha256: str | None,
-    size: int | None,
+    sha256: Sha256 | None,
+    size: Size | None,
     places: Iterable[str],
     store: "Store",
     note: str,
     *,
     pauses: Sequence[float] = PAUSES,
-) -> tuple[str, str]:
+) -> tuple[Sha256, str]:
     """As `bring`, for what the store lacks; gives the sha256 (hex) and the place that had it.
 
     Where nobody knows the sha256, what is surely something else (see `suspect`) is refused.
     """
-    arrived = ""
+    arrived: Sha256 | None = None
 
     @contextmanager
     def attempt() -> Iterator["Receiver"]:
@@ -124,7 +125,9 @@ def first_seen(
     place = stream_from(
         name, places, size, attempt, note, pauses=pauses, refuse=refuse if sha256 is None else lambda _: None
     )
-    return sha256 or arrived, place
+    found = sha256 or arrived
+    assert found is not None, name
+    return found, place
 
 
 def _refused(reason: str) -> str:

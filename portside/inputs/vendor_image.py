@@ -11,6 +11,7 @@ from portside.errors import RECIPE, InputError
 from portside.lock.models import LINE, REFERENCE, VARIABLE, ArchiveBase, ArchiveLayer
 from portside.progress import say
 from portside.store import Store
+from portside.values import Sha256
 
 OTHER_FILE = f"It is not the locked file; if it is meant, lock it: invoke lock --recipe {RECIPE} --update base"
 
@@ -25,7 +26,7 @@ def read_vendor_image(path: Path, base: ArchiveBase, store: Store) -> ArchiveBas
     if base.size is not None and base.size != size:
         raise InputError(f"{path} has {size} bytes, the lock says {base.size}", OTHER_FILE)
 
-    def check(sha256: str) -> None:
+    def check(sha256: Sha256) -> None:
         if base.sha256 is not None and base.sha256 != sha256:
             raise InputError(f"{path} has sha256 {sha256}, the lock says {base.sha256}", OTHER_FILE)
 
@@ -53,14 +54,15 @@ def _facts(path: Path, image: ArchiveImage, base: ArchiveBase) -> dict[str, Any]
     return {
         "reference": names[0] if names else None,
         "epoch": _epoch(path, str(config.get("created"))),
-        "env": _environment(path, config.get("config") or {}),
+        "env": _environment(path, config.get("config")),
         "layers": tuple(ArchiveLayer(diff_id=blob.digest, size=blob.size) for blob in image.layers),
     }
 
 
-def _environment(path: Path, config: dict[str, Any]) -> dict[str, str]:
+def _environment(path: Path, config: Any) -> dict[str, str]:
     """The image's variables, without those that a lock and a Dockerfile cannot say: that is told."""
-    pairs = sorted(str(line).partition("=")[::2] for line in config.get("Env") or ())
+    lines = config.get("Env") if isinstance(config, dict) else None
+    pairs = sorted(str(line).partition("=")[::2] for line in (lines if isinstance(lines, list) else ()))
     kept = {name: value for name, value in pairs if re.fullmatch(VARIABLE, name) and re.fullmatch(LINE, value)}
     if others := sorted({ascii(name) for name, _ in pairs if name not in kept}):
         say(f"{path}: left out: variables with odd names, or with line breaks in their values: {', '.join(others)}")

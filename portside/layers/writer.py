@@ -15,6 +15,7 @@ from portside.layers.layer import Layer
 from portside.layers.raw import WHITEOUT, TarLayer
 from portside.layers.read import read
 from portside.tree import Entry, encode_path
+from portside.values import Sha256, Size
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
@@ -33,8 +34,8 @@ _TYPES = {"file": b"0", "hardlink": b"1", "symlink": b"2", "dir": b"5", "fifo": 
 class Written:
     """A layer tar: its diff ID (64 hex digits) and its bytes."""
 
-    diff_id: str
-    size: int
+    diff_id: Sha256
+    size: Size
 
 
 def write_layer(layer: Layer, out: BinaryIO | None) -> Written:
@@ -121,7 +122,7 @@ class _Sink:
         self._flush()
         assert self._hashing is not None
         self._hashing.result()
-        return Written(self._digest.hexdigest(), self._size)
+        return Written(Sha256(self._digest.hexdigest()), Size(self._size))
 
 
 def _members(layer: Layer) -> Iterator[tuple[bytes, Entry | None]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from portside.errors import RECIPE, LockError
 from portside.lock.models import Deb, DebianBase, GitSource, Lock
+from portside.values import Sha256, Size
 
 
 @dataclass(frozen=True)
@@ -12,8 +13,8 @@ class LockedFile:
     """One input that is a file. size: bytes."""
 
     name: str
-    sha256: str
-    size: int
+    sha256: Sha256
+    size: Size
 
 
 def locked_files(lock: Lock) -> list[LockedFile]:

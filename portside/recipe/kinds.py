@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 
+from portside import values
+
 if TYPE_CHECKING:
     import packaging.requirements
 
-NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 BREAKS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 """For a class of characters: control characters, and all that some program takes for the end of a line."""
 LONGEST = 60_000
@@ -144,7 +145,7 @@ def _exact(value: str) -> str:
     return value
 
 
-def _wheel(value: str) -> str:
+def _wheel(value: values.FileName) -> values.FileName:
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
     try:
@@ -171,11 +172,8 @@ Plain = Annotated[str, AfterValidator(_plain)]
 ShellLine = Annotated[str, AfterValidator(_shell_line)]
 Requirement = Annotated[str, AfterValidator(_requirement)]
 Exact = Annotated[str, AfterValidator(_exact)]
-WheelName = Annotated[str, AfterValidator(_wheel)]
+WheelName = Annotated[values.FileName, AfterValidator(_wheel)]
 VersionRange = Annotated[str, AfterValidator(_version_range)]
-RecipeName = Annotated[
-    str, Matching(f"^{NAME.pattern}$", "a recipe's name: lower-case letters and digits, with single '-' between them")
-]
 Name = Annotated[
     str,
     Matching(r"^[A-Za-z0-9][A-Za-z0-9._-]*$", "a name of letters, digits, '.', '_' and '-', without blanks or slashes"),
@@ -190,22 +188,13 @@ DebianPackage = Annotated[
         "the name of a Debian package, with =VERSION behind it if only that will do, such as 'python3-pip'",
     ),
 ]
-FileName = Annotated[
-    str,
-    Matching(
-        r"^[A-Za-z0-9][A-Za-z0-9._+~%:!-]*$",
-        "the name of a file, without folders and blanks, such as 'image-1.0.tar.gz'",
-    ),
-]
 Suite = Annotated[str, Matching(r"^[a-z][a-z-]*$", "the code name of a Debian release, such as 'bookworm'")]
 PythonVersion = Annotated[str, Matching(r"^3\.[0-9]+$", "a version of Python 3 without a patch level, such as '3.11'")]
 WheelPlatform = Annotated[
     str,
     Matching(r"^(x86_64|aarch64)-manylinux[0-9_]+$", "a platform such as 'x86_64-manylinux_2_28'"),
 ]
-Sha256 = Annotated[str, Matching(r"^[0-9a-f]{64}$", "a sha256: 64 hex digits in lower case")]
-Commit = Annotated[str, Matching(r"^[0-9a-f]{40}$", "the full name of a commit: 40 hex digits, no branch and no tag")]
-Size = Annotated[int, Field(ge=0, strict=True, description="bytes")]
+Size = Annotated[values.Size, Field(description="bytes")]
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
 Url = Annotated[str, Matching(r"^https?://[^\s\"'\\$`]+$", "a URL that begins with https:// or http://")]
 GitUrl = Annotated[

@@ -1,5 +1,6 @@
 """From `recipes/NAME.yaml` to a validated recipe; every error names file, line, key and what was expected."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,10 +11,10 @@ from pydantic import ValidationError
 
 from portside.errors import RecipeError, did_you_mean
 from portside.explain import explain
-from portside.recipe.kinds import NAME
 from portside.recipe.models import WHEEL_ARCHITECTURES, File, RecipeModel
 from portside.recipe.stages import Stage, make_stages
 from portside.tree import Tree, file_entry
+from portside.values import RecipeName
 from portside.yaml_file import Location, Place, found, read_yaml
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Recipe:
     patch_places: FILE:LINE of each patch step.
     """
 
-    name: str
+    name: RecipeName
     model: RecipeModel
     path: Path
     folders: tuple[Path, ...]
@@ -103,20 +104,21 @@ def find_recipes(root: Path) -> list[str]:
     return sorted(path.stem for path in (root / "recipes").glob("*.yaml"))
 
 
-def check_name(name: str) -> str:
-    """Give a recipe's name back, or raise RecipeError: it becomes part of paths, image names and the Dockerfile."""
-    if not NAME.fullmatch(name):
+def check_name(name: str) -> RecipeName:
+    """A recipe's name as one. Raises RecipeError: it becomes part of paths, image names and the Dockerfile."""
+    try:
+        return RecipeName(name)
+    except ValueError:
         raise RecipeError(
             f"not a recipe's name: {name!r}", "Expected lower-case letters and digits, with single '-' between them."
-        )
-    return name
+        ) from None
 
 
 def load_recipe(root: Path, name: str) -> Recipe:
     """Load and validate `root`/recipes/NAME.yaml. Raises RecipeError."""
     if (meant := Path(name).stem.lower()) != name and meant in find_recipes(root):
         raise RecipeError(f"not a recipe's name: {name!r}", f"Did you mean '{meant}'?")
-    check_name(name)
+    checked = check_name(name)
     chain = _merged(root, name, ())
     values, places = chain[-1].values, chain[-1].places
     path = root / "recipes" / f"{name}.yaml"
@@ -134,7 +136,7 @@ def load_recipe(root: Path, name: str) -> Recipe:
     for link in chain[lowest:]:
         _check_platform(link, path, model.base.architecture)
     steps = tuple(str(places.get(("patches", number), path)) for number in range(len(model.patches)))
-    recipe = Recipe(name, model, path, folders, f"/workspace/{chain[0].name}", stages, steps)
+    recipe = Recipe(checked, model, path, folders, f"/workspace/{chain[0].name}", stages, steps)
     _check_files(recipe, places)
     _check_names(recipe, places)
     _check_patch_files(recipe, places)
@@ -161,7 +163,7 @@ def _merged(root: Path, name: str, seen: tuple[str, ...]) -> tuple[_Link, ...]:
     parent = values.get("extends")
     if parent is None:
         return (_Link(name, values, places, own_base=True),)
-    if not isinstance(parent, str) or not NAME.fullmatch(parent):
+    if not isinstance(parent, str) or not re.fullmatch(RecipeName.PATTERN, parent):
         raise RecipeError(
             f"{places[('extends',)]}: extends: expected the name of a recipe, found {found(parent)}",
             _known(root, str(parent)),

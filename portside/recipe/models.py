@@ -7,23 +7,19 @@ from pydantic import BaseModel, ConfigDict, Field, Tag, model_validator
 from portside.patches.models import Step
 from portside.recipe.kinds import (
     Absolute,
-    Commit,
     DebianPackage,
     Description,
     Exact,
     FileMode,
-    FileName,
     GitUrl,
     Name,
     Plain,
     Port,
     PythonVersion,
-    RecipeName,
     Relative,
     Repository,
     Requirement,
     SearchFolder,
-    Sha256,
     ShellLine,
     Size,
     Suite,
@@ -35,6 +31,7 @@ from portside.recipe.kinds import (
     WrongAtError,
     one_of,
 )
+from portside.values import FileName, ObjectName, RecipeName, Sha256
 
 LAYERS = ("env", "sources", "migrated", "weights")
 
@@ -169,7 +166,7 @@ class GitSource(Model):
     """One commit of a git repository."""
 
     git: GitUrl = Field(description="URL of the repository")
-    commit: Commit = Field(description="the full name of the commit")
+    commit: ObjectName = Field(description="the full name of the commit")
 
 
 Source = SdistSource | GitSource

@@ -18,6 +18,7 @@ from portside.inputs.pip_settings import read_pip_settings
 from portside.oci import MANIFEST
 from portside.registry.auth import Authorizer, refused
 from portside.registry.reference import Repository, is_loopback
+from portside.values import Sha256, Size, Tag
 
 if TYPE_CHECKING:
     import httpx
@@ -101,7 +102,7 @@ class Client:
 
     # Manifests and small blobs
 
-    def manifest(self, tag: str) -> bytes | None:
+    def manifest(self, tag: Tag) -> bytes | None:
         """The OCI manifest of a tag, or None where the repository has none."""
         answer = self.ask("GET", f"manifests/{tag}", {"Accept": MANIFEST}, expect=(200, 404))
         if answer.status == 404:
@@ -111,7 +112,7 @@ class Client:
             raise RegistryError(f"{self.repository}:{tag} is damaged: its bytes are not {said}")
         return answer.body
 
-    def put_manifest(self, tag: str, data: bytes) -> bool:
+    def put_manifest(self, tag: Tag, data: bytes) -> bool:
         """Push a manifest; False where the registry lacks a blob that it names."""
         answer = self.ask("PUT", f"manifests/{tag}", {"Content-Type": MANIFEST}, data, expect=(201, 400, 404))
         if answer.status == 201:
@@ -120,7 +121,7 @@ class Client:
             return False
         raise self.unexpected(answer, f"take the tag {tag}")
 
-    def small_blob(self, digest: str, size: int) -> bytes:
+    def small_blob(self, digest: Sha256, size: Size) -> bytes:
         """A config, verified. digest: sha256 hex."""
         if size > LARGEST_MANIFEST:
             raise RegistryError(f"{self.repository}: a config of {size} bytes is too large to be one")
@@ -129,11 +130,11 @@ class Client:
             raise RegistryError(f"{self.repository}: the config sha256:{digest} is damaged")
         return data
 
-    def has_blob(self, digest: str) -> bool:
+    def has_blob(self, digest: Sha256) -> bool:
         """digest: sha256 hex."""
         return self.ask("HEAD", f"blobs/sha256:{digest}", expect=(200, 404)).status == 200
 
-    def mount(self, digest: str, source: str) -> bool:
+    def mount(self, digest: Sha256, source: str) -> bool:
         """Let the registry take a blob over from its repository `source`; False where it does not."""
         query = f"blobs/uploads/?mount=sha256:{digest}&from={source}"
         answer = self.ask("POST", query, {"Content-Length": "0"}, expect=(201, 202, 401, 403, 404))
@@ -304,7 +305,7 @@ def _errors(answer: Answer) -> list[tuple[str, str]]:
     try:
         rows = json.loads(answer.body)["errors"]
         return [(str(row.get("code", "")), re.sub(r"\s+", " ", str(row.get("message", "")))[:200]) for row in rows[:5]]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []
 
 

@@ -123,7 +123,7 @@ class _Receiving:
             if self.offset and response.status_code == 200:
                 self.restart()
             if response.status_code == 206:
-                start = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", "").strip())
+                start = re.match(r"bytes (\d{1,18})-", response.headers.get("Content-Range", "").strip())
                 if start is None or int(start[1]) != self.offset:
                     raise PassingError("it sends another range than asked for")
             for chunk in response.iter_raw(CHUNK):

@@ -16,6 +16,7 @@ from portside.registry.pull import JOBS, bring
 from portside.registry.reference import parse_repository
 from portside.store import Store
 from portside.store.layout import Blob as StoredBlob
+from portside.values import Sha256
 
 CONNECT_SECONDS = 4.0
 """A registry is only asked on the way to building; one that is away must not hold that up."""
@@ -30,7 +31,7 @@ class Offer:
 
     layer: LayerPlan
     source: str | None
-    blobs: Mapping[str, Blob]
+    blobs: Mapping[Sha256, Blob]
     refused: tuple[str, ...]
 
 
@@ -79,13 +80,13 @@ class Registries:
             return Offer(layer, name, blobs, tuple(refused))
         return Offer(layer, None, {}, tuple(refused))
 
-    def pull(self, plan: Plan, layers: Sequence[LayerPlan], missing: Sequence[Part], store: Store) -> dict[str, str]:
+    def pull(self, plan: Plan, layers: Sequence[LayerPlan], missing: Sequence[Part], store: Store) -> dict[Sha256, str]:
         """Pull what is offered of the missing parts; gives for each part key where it came from.
 
         What cannot be pulled is told and left to be built.
         """
-        pulled: dict[str, str] = {}
-        unproven: dict[str, str] = {}
+        pulled: dict[Sha256, str] = {}
+        unproven: dict[Sha256, str] = {}
         jobs: list[Job] = []
         later: list[Job] = []
         for layer in layers:
@@ -113,8 +114,8 @@ class Registries:
         offer: Offer,
         plan: Plan,
         store: Store,
-        pulled: dict[str, str],
-        unproven: dict[str, str],
+        pulled: dict[Sha256, str],
+        unproven: dict[Sha256, str],
     ) -> None:
         assert offer.source is not None
         name = f"{part.layer}/{part.name}"

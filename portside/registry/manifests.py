@@ -15,6 +15,7 @@ from portside.compression import Compression
 from portside.errors import RegistryError
 from portside.oci import CONFIG, LAYER, MANIFEST, descriptor
 from portside.plan import LayerPlan
+from portside.values import Sha256, Size, Tag, shown_value
 
 ARTIFACT = "application/vnd.portside.layer.v1"
 EMPTY = "application/vnd.oci.empty.v1+json"
@@ -29,7 +30,6 @@ SIZE = "portside.size"
 
 _SUFFIXES: dict[Compression, str] = {"none": "", "gzip": "+gzip", "zstd": "+zstd"}
 _KINDS: dict[str, Compression] = {LAYER + suffix: kind for kind, suffix in _SUFFIXES.items()}
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +39,18 @@ class Blob:
     diff_id, size: sha256 hex and bytes of the uncompressed layer, as its manifest says.
     """
 
-    digest: str
-    travels: int
+    digest: Sha256
+    travels: Size
     compression: Compression
-    diff_id: str
-    size: int
+    diff_id: Sha256
+    size: Size
 
 
-def layer_tag(layer: LayerPlan) -> str:
-    return f"{layer.name}-{layer.key[:12]}"
+def layer_tag(layer: LayerPlan) -> Tag:
+    return Tag(f"{layer.name}-{layer.key[:12]}")
 
 
-def layer_manifest(layer: LayerPlan, blobs: Mapping[str, Blob]) -> bytes:
+def layer_manifest(layer: LayerPlan, blobs: Mapping[Sha256, Blob]) -> bytes:
     """The manifest of a layer's own blobs. blobs: by part key."""
     rows = []
     for part in layer.parts:
@@ -81,7 +81,7 @@ def image_manifest(config: bytes, blobs: Sequence[Blob]) -> bytes:
     )
 
 
-def read_layer_manifest(data: bytes, layer: LayerPlan) -> dict[str, Blob]:
+def read_layer_manifest(data: bytes, layer: LayerPlan) -> dict[Sha256, Blob]:
     """The blobs of a layer by part key. Raises RegistryError, with the reason, for a manifest of another layer."""
     manifest = _load(data)
     told = manifest.get("annotations")
@@ -98,7 +98,7 @@ def read_layer_manifest(data: bytes, layer: LayerPlan) -> dict[str, Blob]:
     return dict(zip(wanted, map(_blob, rows), strict=True))
 
 
-def read_image_manifest(data: bytes) -> tuple[str, int, list[Blob]]:
+def read_image_manifest(data: bytes) -> tuple[Sha256, Size, list[Blob]]:
     """A config's digest (hex) and size, and the layers lowest first. Raises RegistryError."""
     manifest = _load(data)
     config = manifest.get("config")
@@ -149,13 +149,15 @@ def _blob(row: dict[str, Any]) -> Blob:
     return blob
 
 
-def _hex(digest: Any) -> str:
-    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
-        raise RegistryError(f"{digest!r} is no sha256 digest")
-    return digest.removeprefix("sha256:")
+def _hex(digest: Any) -> Sha256:
+    try:
+        return Sha256.of_digest(digest)
+    except ValueError:
+        raise RegistryError(f"{shown_value(digest)} is no sha256 digest") from None
 
 
-def _size(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise RegistryError(f"{value!r} is no size")
-    return value
+def _size(value: Any) -> Size:
+    try:
+        return Size(value)
+    except ValueError:
+        raise RegistryError(f"{shown_value(value)} is no size") from None

@@ -19,6 +19,7 @@ from portside.registry.reference import Reference
 from portside.store import Store
 from portside.store.layout import Blob as StoredBlob
 from portside.store.layout import Image
+from portside.values import Sha256
 
 JOBS = 4
 """Blobs at the same time."""
@@ -35,7 +36,7 @@ class Pulled:
     built: list[Built]
     received: tuple[str, ...]
     received_bytes: int
-    unproven: Mapping[str, str]
+    unproven: Mapping[Sha256, str]
 
     @property
     def image(self) -> Image:

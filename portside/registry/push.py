@@ -27,6 +27,7 @@ from portside.registry.upload import Outgoing, upload
 from portside.store import Store, files, layout
 from portside.store.layout import Image
 from portside.tree import FileRange
+from portside.values import FileName, Sha256, Size, Tag
 
 JOBS = 4
 """Blobs at the same time."""
@@ -90,7 +91,7 @@ class _Pushing:
         parts = plan.parts()
         self._local = {part.key: blob for part, blob in zip(parts, image.layers, strict=True)}
 
-    def push(self, tag: str) -> str:
+    def push(self, tag: Tag) -> str:
         """Give the manifest's digest. A layer that has its tag is there; if it turns out otherwise, every blob is
         asked for."""
         for trusting in (True, False):
@@ -101,9 +102,9 @@ class _Pushing:
                 return f"sha256:{sha256_hex(manifest)}"
         raise RegistryError(f"{self._client.repository} loses blobs that it said it has")
 
-    def _known(self) -> dict[str, Blob]:
+    def _known(self) -> dict[Sha256, Blob]:
         """How the registry has the layers that it has, by part key."""
-        known: dict[str, Blob] = {}
+        known: dict[Sha256, Blob] = {}
         for layer in self._layers:
             data = self._client.manifest(layer_tag(layer))
             if data is None:
@@ -127,8 +128,8 @@ class _Pushing:
                 "Pull theirs into an empty store, or delete the tag there.",
             )
 
-    def _upload(self, layers: Sequence[LayerPlan]) -> dict[str, Blob]:
-        blobs: dict[str, Blob] = {}
+    def _upload(self, layers: Sequence[LayerPlan]) -> dict[Sha256, Blob]:
+        blobs: dict[Sha256, Blob] = {}
         jobs = [partial(self._part, part, blobs) for layer in layers for part in layer.parts]
         jobs.append(partial(self._small, self._image.config))
         if layers:
@@ -136,7 +137,7 @@ class _Pushing:
         run_all(jobs, JOBS)
         return blobs
 
-    def _tag(self, tag: str, manifest: bytes, blobs: Mapping[str, Blob], known: Mapping[str, Blob]) -> bool:
+    def _tag(self, tag: Tag, manifest: bytes, blobs: Mapping[Sha256, Blob], known: Mapping[Sha256, Blob]) -> bool:
         """The layers' tags first: an image that has its tag is complete. False where the registry lacks a blob."""
         for layer in self._layers:
             new = layer.parts[0].key not in known
@@ -144,7 +145,7 @@ class _Pushing:
                 return False
         return self._client.put_manifest(tag, manifest)
 
-    def _part(self, part: Part, blobs: dict[str, Blob]) -> None:
+    def _part(self, part: Part, blobs: dict[Sha256, Blob]) -> None:
         here = self._local[part.key]
         kind: Compression = "none" if part.layer == "weights" else self._compression
         path = self._store.layout.blob(here.digest)
@@ -152,13 +153,13 @@ class _Pushing:
             blobs[part.key] = Blob(here.digest, here.size, kind, here.digest, here.size)
             self._send(f"{part.layer}/{part.name}", Outgoing(here.digest, FileRange(path, 0, here.size)))
             return
-        name = f"{here.digest}-{kind}"
+        name = FileName(f"{here.digest}-{kind}")
         packed = self._store.record("packed", name)
         if packed is None or not self._client.has_blob(packed["digest"]):
             with _packed(self._store, here, kind) as outgoing:
-                self._store.keep("packed", name, {"digest": outgoing.digest, "size": outgoing.size})
+                packed = {"digest": outgoing.digest, "size": Size(outgoing.size)}
+                self._store.keep("packed", name, packed)
                 self._send(f"{part.layer}/{part.name}", outgoing)
-                packed = {"digest": outgoing.digest, "size": outgoing.size}
         blobs[part.key] = Blob(packed["digest"], packed["size"], kind, here.digest, here.size)
 
     def _send(self, name: str, outgoing: Outgoing) -> None:
@@ -183,4 +184,4 @@ def _packed(store: Store, blob: layout.Blob, kind: Compression) -> Iterator[Outg
             size += len(piece)
             stream.write(piece)
         stream.flush()
-        yield Outgoing(digest.hexdigest(), FileRange(place, 0, size))
+        yield Outgoing(Sha256(digest.hexdigest()), FileRange(place, 0, size))

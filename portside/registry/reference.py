@@ -5,10 +5,10 @@ import re
 from dataclasses import dataclass
 
 from portside.errors import RecipeError
+from portside.values import Tag
 
-# distribution-spec 1.1, "Pulling manifests": <name> and <reference>.
+# distribution-spec 1.1, "Pulling manifests": <name>.
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
@@ -29,7 +29,7 @@ class Reference:
     """A tag in a repository."""
 
     repository: Repository
-    tag: str
+    tag: Tag
 
     def __str__(self) -> str:
         return f"{self.repository}:{self.tag}"
@@ -67,9 +67,11 @@ def parse_reference(text: str, home: str | None) -> Reference:
         )
     else:
         where, tag = home, text
-    if not _TAG.fullmatch(tag):
-        raise RecipeError(f"{tag!r} is no tag", "A tag has up to 128 letters, digits, '.', '_' and '-'.")
-    return Reference(parse_repository(where), tag)
+    try:
+        checked = Tag(tag)
+    except ValueError:
+        raise RecipeError(f"{tag!r} is no tag", "A tag has up to 128 letters, digits, '.', '_' and '-'.") from None
+    return Reference(parse_repository(where), checked)
 
 
 def is_loopback(host: str) -> bool:

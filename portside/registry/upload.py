@@ -16,6 +16,7 @@ from portside.progress import Advance
 from portside.registry.client import Client, PassingError, answer_of
 from portside.store import Store, files
 from portside.tree import FileRange
+from portside.values import Sha256
 
 if TYPE_CHECKING:
     import httpx
@@ -31,7 +32,7 @@ SLOWEST = 16 << 20
 class Outgoing:
     """A blob to push. digest: sha256 hex of the content's bytes."""
 
-    digest: str
+    digest: Sha256
     content: FileRange
 
     @property

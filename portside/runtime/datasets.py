@@ -14,6 +14,7 @@ from portside.manual import data_inputs, missing, missing_text, remedy
 from portside.progress import live, step
 from portside.recipe import Recipe
 from portside.store import Store, files
+from portside.values import FileName
 
 AGAIN = "then start the target again"
 
@@ -65,11 +66,12 @@ def unpack_data(lock: Lock, names: Sequence[str], store: Store) -> None:
     """Unpack data sets that are in the store, each without the one folder that holds all its files."""
     for name in names:
         locked = lock.data[name]
+        assert locked.sha256 is not None, name
         folder = _folder(locked, store)
-        with store.lock(f"data-{folder.name}"):
+        with store.lock(FileName(f"data-{folder.name}")):
             if folder.is_dir():
                 continue
-            place = store.inputs.require(locked.sha256 or "", locked.file)
+            place = store.inputs.require(locked.sha256, locked.file)
             with step(f"Unpacking {locked.file}"), store.workspace() as work, Spool(work) as spool:
                 tree = archives.sdist_tree(place.path, spool, locked.file)
                 tree.write_to(work / "tree")

@@ -19,6 +19,7 @@ from portside.progress import live, transfer
 from portside.recipe import Recipe
 from portside.store import Store, files
 from portside.tree import Entry, FileRange, Tree
+from portside.values import FileName
 
 
 def weight_mounts(recipe: Recipe, lock: Lock, store: Store, *, bring: bool = True) -> tuple[Mount, ...]:
@@ -50,7 +51,7 @@ def _folder(name: str, weights: LockedWeights, store: Store) -> Path:
 
 
 def _lay_out(tree: Tree, folder: Path, store: Store) -> None:
-    with store.lock(f"mount-{folder.name}"):
+    with store.lock(FileName(f"mount-{folder.name}")):
         if folder.is_dir():
             return
         files.make_folder(folder.parent)

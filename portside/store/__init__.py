@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 from portside.canonical import digest_of
 from portside.errors import StoreError
@@ -11,6 +11,17 @@ from portside.outputs import write_text
 from portside.store import files
 from portside.store.inputs import Inputs
 from portside.store.layout import Layout
+from portside.store.records import (
+    READERS,
+    BuiltRecord,
+    CheckoutRecord,
+    KeyRecord,
+    Kind,
+    PackedRecord,
+    PointerRecord,
+    checkout_record,
+)
+from portside.values import FileName, RecipeName, Sha256
 
 
 class Store:
@@ -30,19 +41,49 @@ class Store:
     def git(self) -> Path:
         return self.home / "git"
 
-    def lock(self, name: str, waiting: Callable[[], None] = lambda: None) -> AbstractContextManager[None]:
+    def lock(self, name: FileName, waiting: Callable[[], None] = lambda: None) -> AbstractContextManager[None]:
         """Only one process at once holds the lock of this name. waiting: called once if another one does."""
         return files.lock(self.home, name, waiting)
 
-    def record(self, kind: str, name: str) -> Any:
-        """A small JSON value kept under `kind/name.json`, or None."""
-        return files.read_json(self.home / kind / f"{name}.json")
+    @overload
+    def record(self, kind: Literal["keys"], name: Sha256) -> KeyRecord | None: ...
 
-    def keep(self, kind: str, name: str, value: Any) -> None:
+    @overload
+    def record(self, kind: Literal["packed"], name: FileName) -> PackedRecord | None: ...
+
+    @overload
+    def record(self, kind: Literal["built"], name: RecipeName) -> BuiltRecord | None: ...
+
+    @overload
+    def record(self, kind: Literal["checkouts"], name: FileName) -> CheckoutRecord | None: ...
+
+    @overload
+    def record(self, kind: Literal["pointers"], name: FileName) -> PointerRecord | None: ...
+
+    def record(self, kind: Kind, name: FileName) -> Any:
+        """A small JSON value kept under `kind/name.json`, or None. Raises StoreError for a damaged one."""
+        return files.read_json(self.home / kind / f"{name}.json", READERS[kind])
+
+    @overload
+    def keep(self, kind: Literal["keys"], name: Sha256, value: KeyRecord) -> None: ...
+
+    @overload
+    def keep(self, kind: Literal["packed"], name: FileName, value: PackedRecord) -> None: ...
+
+    @overload
+    def keep(self, kind: Literal["built"], name: RecipeName, value: BuiltRecord) -> None: ...
+
+    @overload
+    def keep(self, kind: Literal["checkouts"], name: FileName, value: CheckoutRecord) -> None: ...
+
+    @overload
+    def keep(self, kind: Literal["pointers"], name: FileName, value: PointerRecord) -> None: ...
+
+    def keep(self, kind: Kind, name: FileName, value: Any) -> None:
         """Keep a small JSON value under `kind/name.json`."""
         files.write_json(self.home, self.home / kind / f"{name}.json", value)
 
-    def keep_log(self, name: str, text: str) -> Path:
+    def keep_log(self, name: FileName, text: str) -> Path:
         """Keep what a failed step printed as `logs/NAME.log`; gives its path."""
         path = self.home / "logs" / f"{name}.log"
         with files.store_errors(path):
@@ -53,15 +94,19 @@ class Store:
     def note_checkout(self, root: Path) -> None:
         """Remember a folder with recipes that uses this store: `clean` keeps what its locks need."""
         place = str(root.resolve())
-        name = digest_of(place)[:16]
+        name = FileName(digest_of(place)[:16])
         if not (self.home / "checkouts" / f"{name}.json").exists():
             with suppress(StoreError):  # who may only read a store cannot lose anything in it either
                 self.keep("checkouts", name, {"root": place})
 
     def checkouts(self) -> dict[str, Path]:
         """The folders that have used this store, by the names of their records; they may be gone by now."""
-        names = sorted(path.stem for path in (self.home / "checkouts").glob("*.json"))
-        return {name: Path(self.record("checkouts", name)["root"]) for name in names}
+        found: dict[str, Path] = {}
+        for path in sorted((self.home / "checkouts").glob("*.json")):
+            record = files.read_json(path, checkout_record)
+            if record is not None:
+                found[path.stem] = Path(record["root"])
+        return found
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:

@@ -5,6 +5,8 @@ import io
 from collections.abc import Callable
 from typing import Any, BinaryIO, NoReturn
 
+from portside.values import Sha256
+
 
 class Checked(io.RawIOBase):
     """A stream of bytes whose sha256 (hex) and number are known.
@@ -13,7 +15,7 @@ class Checked(io.RawIOBase):
     more or fewer bytes; it raises. So nobody who reads to the end takes wrong bytes for right ones.
     """
 
-    def __init__(self, stream: BinaryIO, sha256: str, size: int, damaged: Callable[[str], NoReturn]) -> None:
+    def __init__(self, stream: BinaryIO, sha256: Sha256, size: int, damaged: Callable[[Sha256], NoReturn]) -> None:
         self._stream = stream
         self._sha256 = sha256
         self._left = size
@@ -29,7 +31,7 @@ class Checked(io.RawIOBase):
         self._left -= len(data)
         ended = self._left <= 0 or (not data and size != 0)
         if ended and (self._left != 0 or self._digest.hexdigest() != self._sha256):
-            self._damaged(self._digest.hexdigest())
+            self._damaged(Sha256(self._digest.hexdigest()))
         return data
 
     def readinto(self, buffer: Any) -> int:

@@ -10,12 +10,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from portside.canonical import canonical_json
 from portside.errors import StoreError
 from portside.outputs import sync_folder
 from portside.progress import human_bytes
+from portside.values import FileName
+
+Value = TypeVar("Value")
 
 NEW = "new-"
 """What the names of scratch files begin with; partial transfers, which are continued, have other names."""
@@ -63,7 +66,7 @@ def need_space(path: Path, size: int) -> None:
 
 
 @contextmanager
-def lock(home: Path, name: str, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+def lock(home: Path, name: FileName, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
     """An exclusive lock among processes; the kernel lets go of it when its holder dies.
 
     waiting: called once if another holds it.
@@ -218,18 +221,18 @@ def _remove_abandoned(home: Path) -> None:
             os.close(handle)
 
 
-def read_json(path: Path) -> Any:
-    """The JSON value in a file, or None where there is no such file.
+def read_json(path: Path, read: Callable[[Any], Value]) -> Value | None:
+    """What `read` makes of the JSON value in a file, or None where there is no such file.
 
-    Raises StoreError for a damaged file.
+    Raises StoreError for a damaged file, and for one of which `read` raises ValueError, KeyError or TypeError.
     """
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         return None
     try:
-        return json.loads(data)
-    except ValueError:
+        return read(json.loads(data))
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise StoreError(f"{path} is damaged", f"Remove it: rm {path}") from None
 
 

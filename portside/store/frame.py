@@ -11,13 +11,14 @@ from portside.errors import InputError
 from portside.layers.layer import Layer
 from portside.layers.writer import single_file_frame
 from portside.store import files
+from portside.values import Sha256, Size
 
 if TYPE_CHECKING:
     from portside.store import Store
 
 
 @contextmanager
-def receive(store: "Store", key: str, layer: Layer) -> Iterator["FrameSink"]:
+def receive(store: "Store", key: Sha256, layer: Layer) -> Iterator["FrameSink"]:
     """Take in the one file of `layer` (its last entry) and publish the layer's blob under `key`.
 
     The partial blob of an interrupted transfer is continued. Wrong bytes are kept aside in `inputs/quarantine/`, and
@@ -35,22 +36,23 @@ def receive(store: "Store", key: str, layer: Layer) -> Iterator["FrameSink"]:
         files.need_space(partial.parent, file.size - min(file.size, os.fstat(stream.fileno()).st_size))
         sink = FrameSink(stream, prefix, file.size)
         yield sink
-        if sink.offset != file.size or sink.content.hexdigest() != file.sha256:
+        found, wanted = Sha256(sink.content.hexdigest()), Sha256(file.sha256)
+        if sink.offset != file.size or found != wanted:
             stream.flush()
-            aside = store.home / "inputs" / "quarantine" / f"{sink.content.hexdigest()}.tar"
+            aside = store.home / "inputs" / "quarantine" / f"{found}.tar"
             files.publish(partial, aside, 0o400)
             raise InputError(
-                f"{file.path}: {sink.offset} bytes with sha256 {sink.content.hexdigest()} arrived, "
-                f"the lock says {file.size} bytes with {file.sha256}",
+                f"{file.path}: {sink.offset} bytes with sha256 {found} arrived, "
+                f"the lock says {file.size} bytes with {wanted}",
                 f"They are kept at {aside} and are not used. If they are meant, update the lock.",
             )
         sink.end(suffix)
         stream.flush()
-        diff_id = sink.blob.hexdigest()
+        diff_id = Sha256(sink.blob.hexdigest())
         files.publish(partial, store.layout.blob(diff_id))
-        size = len(prefix) + file.size + len(suffix)
+        size = Size(len(prefix) + file.size + len(suffix))
         store.keep("keys", key, {"diff_id": diff_id, "size": size})
-        store.inputs.note_in_blob(file.sha256, diff_id, len(prefix), file.size)
+        store.inputs.note_in_blob(wanted, diff_id, Size(len(prefix)), Size(file.size))
 
 
 class FrameSink:

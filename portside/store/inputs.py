@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from portside.canonical import CHUNK, copy_and_hash
+from portside.canonical import CHUNK, copy_and_hash, sha256_hex
 from portside.errors import RECIPE, InputError
 from portside.progress import say
 from portside.store import files
-from portside.tree import FileRange
+from portside.store.records import place_record
+from portside.tree import FileRange, encode_path
+from portside.values import Sha256, Size
 
 
 class Inputs:
@@ -24,17 +26,17 @@ class Inputs:
     def __init__(self, home: Path) -> None:
         self._home = home
         self._folder = home / "inputs" / "sha256"
-        self._sound: set[str] = set()
+        self._sound: set[Sha256] = set()
 
-    def path(self, sha256: str) -> Path:
+    def path(self, sha256: Sha256) -> Path:
         return self._folder / sha256
 
-    def locate(self, sha256: str) -> FileRange | None:
+    def locate(self, sha256: Sha256) -> FileRange | None:
         """Where the verified bytes are, or None where the store has no such input."""
         path = self.path(sha256)
         if path.is_file():
             return FileRange(path, 0, path.stat().st_size)
-        place = files.read_json(self._folder / f"{sha256}.json")
+        place = files.read_json(self._folder / f"{sha256}.json", place_record)
         if place is None:
             return None
         blob = self._home / "oci" / "blobs" / "sha256" / place["blob"]
@@ -44,7 +46,7 @@ class Inputs:
             return None
         return FileRange(blob, place["offset"], place["size"]) if whole else None
 
-    def verified(self, sha256: str) -> FileRange | None:
+    def verified(self, sha256: Sha256) -> FileRange | None:
         """As `locate`, but the bytes were hashed again by this process: disks rot and people edit.
 
         Bytes that changed since they arrived are put aside in `inputs/quarantine/`, and it is as if they were missing.
@@ -64,7 +66,7 @@ class Inputs:
         say(f"an input of the store has changed since it arrived (sha256 {sha256}); it is put aside at {aside}")
         return None
 
-    def require(self, sha256: str, name: str) -> FileRange:
+    def require(self, sha256: Sha256, name: str) -> FileRange:
         """Where the verified bytes are; raises InputError where the store does not have them."""
         found = self.verified(sha256)
         if found is None:
@@ -74,19 +76,19 @@ class Inputs:
             )
         return found
 
-    def note_in_blob(self, sha256: str, blob: str, offset: int, size: int) -> None:
+    def note_in_blob(self, sha256: Sha256, blob: Sha256, offset: Size, size: Size) -> None:
         """Record that an input's bytes stand inside a blob of the layout (hex digest, offset, bytes)."""
         files.write_json(self._home, self._folder / f"{sha256}.json", {"blob": blob, "offset": offset, "size": size})
 
     @contextmanager
-    def receive(self, name: str, sha256: str | None, size: int | None) -> Iterator["Receiver"]:
+    def receive(self, name: str, sha256: Sha256 | None, size: Size | None) -> Iterator["Receiver"]:
         """Take in one input. The partial file of an interrupted transfer is continued.
 
-        name: for messages and for the partial file's name. sha256, size: as locked; None if nobody knows yet.
+        name: for messages. sha256, size: as locked; None if nobody knows yet.
         At the end of the block the bytes are verified and published; wrong bytes are kept aside in
         `inputs/quarantine/` and InputError says so.
         """
-        partial = self._home / "partial" / f"input-{sha256 or hashlib.sha256(name.encode()).hexdigest()}"
+        partial = self._home / "partial" / f"input-{sha256 or sha256_hex(encode_path(name))}"
         with files.partial_file(partial) as stream:
             receiver = Receiver(stream, name, sha256, size)
             if sha256 is not None and self.locate(sha256) is not None:
@@ -97,7 +99,7 @@ class Inputs:
                 return
             stream.flush()
             if problem := receiver.problem():
-                aside = self._home / "inputs" / "quarantine" / f"{receiver.sha256}-{Path(name).name}"
+                aside = self._home / "inputs" / "quarantine" / receiver.sha256
                 files.publish(partial, aside, 0o400)
                 raise InputError(
                     f"{name}: {problem}",
@@ -112,7 +114,7 @@ class Receiver:
     offset: bytes that are already here. done: another process finished meanwhile, nothing is to be sent.
     """
 
-    def __init__(self, stream: BinaryIO, name: str, sha256: str | None, size: int | None) -> None:
+    def __init__(self, stream: BinaryIO, name: str, sha256: Sha256 | None, size: Size | None) -> None:
         self.name = name
         self.done = False
         self.offset = 0
@@ -129,9 +131,9 @@ class Receiver:
             self.restart()
 
     @property
-    def sha256(self) -> str:
+    def sha256(self) -> Sha256:
         """sha256 hex of what has arrived so far."""
-        return self._digest.hexdigest()
+        return Sha256(self._digest.hexdigest())
 
     def head(self, size: int) -> bytes:
         """The first bytes of what has arrived, up to `size`."""

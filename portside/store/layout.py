@@ -1,6 +1,5 @@
 """The store's images: a standard OCI image layout (image-spec 1.0, `image-layout.md`) with uncompressed layers."""
 
-import hashlib
 import stat
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -10,11 +9,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, cast
 
 from portside import oci
-from portside.canonical import CHUNK
+from portside.canonical import CHUNK, sha256_hex
 from portside.errors import RECIPE, DamagedError
 from portside.store import files
 from portside.store.checked import Checked
+from portside.values import FileName, ImageName, Sha256, Size
 
+_INDEX_LOCK = FileName("oci-index")
 _AGAIN = f"Make it anew; only what is missing is built: invoke build --recipe {RECIPE}"
 
 
@@ -22,8 +23,8 @@ _AGAIN = f"Make it anew; only what is missing is built: invoke build --recipe {R
 class Blob:
     """A layer blob: its sha256 (hex; an uncompressed layer's diff ID) and size in bytes."""
 
-    digest: str
-    size: int
+    digest: Sha256
+    size: Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,8 @@ class Image:
     layers: tuple[Blob, ...]
 
     @property
-    def image_id(self) -> str:
-        return hashlib.sha256(self.config).hexdigest()
+    def image_id(self) -> Sha256:
+        return sha256_hex(self.config)
 
     def manifest(self) -> bytes:
         """The OCI manifest, canonical JSON."""
@@ -49,10 +50,17 @@ class Layout:
         self._home = home
         self.path = home / "oci"
 
-    def blob(self, digest: str) -> Path:
+    def blob(self, digest: Sha256) -> Path:
         return self.path / "blobs" / "sha256" / digest
 
-    def has(self, digest: str, size: int | None) -> bool:
+    def digest_of(self, path: Path) -> Sha256 | None:
+        """Which blob a file is, None for another file."""
+        with suppress(ValueError):
+            digest = Sha256(path.name)
+            return digest if path == self.blob(digest) else None
+        return None
+
+    def has(self, digest: Sha256, size: int | None) -> bool:
         """Whether a blob is there with `size` bytes (None: nobody knows): what somebody cut off is not there."""
         try:
             info = self.blob(digest).stat()
@@ -70,7 +78,7 @@ class Layout:
             BinaryIO, Checked(cast(BinaryIO, stream), blob.digest, blob.size, partial(self.damaged, blob.digest))
         )
 
-    def gone(self, digest: str) -> NoReturn:
+    def gone(self, digest: Sha256) -> NoReturn:
         raise DamagedError(f"the store has no blob {digest}, which it had", _AGAIN) from None
 
     def check(self, blob: Blob) -> None:
@@ -79,7 +87,7 @@ class Layout:
             while stream.read(CHUNK):
                 pass
 
-    def damaged(self, digest: str, found: str) -> NoReturn:
+    def damaged(self, digest: Sha256, found: Sha256) -> NoReturn:
         """Put a blob aside whose bytes have the sha256 `found` (hex), and raise DamagedError."""
         aside = self._home / "inputs" / "quarantine" / f"{found}-layer-{digest}"
         with files.store_errors(aside), suppress(FileNotFoundError):
@@ -95,55 +103,74 @@ class Layout:
         with files.new_file(self._home) as (stream, path):
             yield NewBlob(stream, path, self)
 
-    def put_blob(self, data: bytes) -> str:
+    def put_blob(self, data: bytes) -> Sha256:
         """Keep small bytes as a blob; gives their sha256 hex."""
-        digest = hashlib.sha256(data).hexdigest()
+        digest = sha256_hex(data)
         if not self.has(digest, len(data)):
             with self.new_blob() as blob:
                 blob.stream.write(data)
                 blob.commit(digest)
         return digest
 
-    def put_image(self, ref: str, image: Image) -> None:
+    def put_image(self, ref: ImageName, image: Image) -> None:
         """Keep an image under a name such as `minilm:env`; its layers must be there already."""
         self.put_blob(image.config)
         manifest = image.manifest()
         entry = oci.descriptor(oci.MANIFEST, self.put_blob(manifest), len(manifest)) | {
             "annotations": {oci.REF_NAME: ref}
         }
-        with files.lock(self._home, "oci-index"):
-            kept = [m for m in self._manifests() if m["annotations"][oci.REF_NAME] != ref]
-            manifests = sorted([*kept, entry], key=lambda m: str(m["annotations"][oci.REF_NAME]))
+        with files.lock(self._home, _INDEX_LOCK):
+            kept = [m for m in self._manifests() if _name(m) != ref]
+            manifests = sorted([*kept, entry], key=_name)
             files.write_json(self._home, self.path / "oci-layout", {"imageLayoutVersion": "1.0.0"})
             self._write_index(manifests)
 
     def remove_names(self, refs: Collection[str]) -> None:
         """Forget images by their names; their blobs stay."""
-        with files.lock(self._home, "oci-index"):
-            self._write_index([m for m in self._manifests() if m["annotations"][oci.REF_NAME] not in refs])
+        with files.lock(self._home, _INDEX_LOCK):
+            self._write_index([m for m in self._manifests() if _name(m) not in refs])
 
     def refs(self) -> Sequence[str]:
-        return [m["annotations"][oci.REF_NAME] for m in self._manifests()]
+        return [name for m in self._manifests() if (name := _name(m))]
 
     def image(self, ref: str) -> Image | None:
         """The image of this name, or None: none has it, or its manifest or config is gone."""
         for entry in self._manifests():
-            if entry["annotations"][oci.REF_NAME] == ref:
-                manifest = files.read_json(self.blob(entry["digest"].removeprefix("sha256:")))
-                try:
-                    config = self.blob(manifest["config"]["digest"].removeprefix("sha256:")).read_bytes()
-                except (TypeError, FileNotFoundError):
+            if _name(entry) == ref:
+                manifest = files.read_json(self.blob(oci.read_descriptor(entry).digest), oci.read_manifest)
+                if manifest is None:
                     return None
-                layers = (Blob(d["digest"].removeprefix("sha256:"), d["size"]) for d in manifest["layers"])
-                return Image(config, tuple(layers))
+                config, layers = manifest
+                try:
+                    data = self.blob(config.digest).read_bytes()
+                except FileNotFoundError:
+                    return None
+                return Image(data, tuple(Blob(layer.digest, layer.size) for layer in layers))
         return None
 
     def _write_index(self, manifests: Sequence[dict[str, Any]]) -> None:
         files.write_json(self._home, self.path / "index.json", {"schemaVersion": 2, "manifests": manifests})
 
     def _manifests(self) -> list[dict[str, Any]]:
-        index = files.read_json(self.path / "index.json")
-        return list(index["manifests"]) if index else []
+        return files.read_json(self.path / "index.json", _read_index) or []
+
+
+def _read_index(index: Any) -> list[dict[str, Any]]:
+    """The rows of index.json. Raises ValueError, KeyError or TypeError for one of another form."""
+    rows = index["manifests"]
+    for row in rows:
+        oci.read_descriptor(row)
+        _name(row)
+    return list(rows)
+
+
+def _name(row: dict[str, Any]) -> str:
+    """The name that a row of index.json gives its image, "" for none: other tools write such rows too."""
+    annotations = row.get("annotations") or {}
+    name = annotations.get(oci.REF_NAME, "") if isinstance(annotations, dict) else None
+    if not isinstance(name, str):
+        raise ValueError("expected a name")
+    return name
 
 
 class NewBlob:
@@ -154,7 +181,7 @@ class NewBlob:
         self._path = path
         self._layout = layout
 
-    def commit(self, digest: str) -> None:
+    def commit(self, digest: Sha256) -> None:
         """Publish what was written under its sha256 (hex), which the writer computed on the way.
 
         A blob that is there already stays untouched: the same bytes came out again. One of another size is replaced.

@@ -40,7 +40,7 @@ def _build(job: dict[str, Any]) -> dict[str, str]:
     store = Store(Path(job["home"]))
     plan = project.plan(project.recipe(job["recipe"]))
     bases = [part for part in plan.parts() if part.kind == "base"]
-    found = {part.key: _base(part, plan, store) for part in bases}
+    found: dict[str, str] = {part.key: _base(part, plan, store) for part in bases}
     if any(found[part.key] != job["expected"][part.key] for part in bases):
         return found  # nothing can be built on a base that is another
     # No folder of this machine is looked into: only what the first build had, by its hash.

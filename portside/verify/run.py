@@ -26,6 +26,7 @@ from portside.progress import live, say, step
 from portside.project import Project
 from portside.store import Store
 from portside.store.layout import Blob
+from portside.values import Sha256, Size
 from portside.verify.cause import Window
 from portside.verify.compare import differences
 from portside.verify.conditions import NOT_VARIED, other_conditions
@@ -58,7 +59,7 @@ def verify(
     if any(blob_of(part, store) is None for part in plan.parts()):
         say(f"{recipe} is not built yet: this is the first of two builds")
         build(plan, store, fetcher, running)
-    first = {part.key: _blob(part, store) for part in plan.parts()}
+    first: dict[Sha256, Blob] = {part.key: _blob(part, store) for part in plan.parts()}
     with step("Reading what the store has"):
         for blob in first.values():
             store.layout.check(blob)  # nothing could be compared with wrong bytes
@@ -105,7 +106,7 @@ def _blob(part: Part, store: Store) -> Blob:
     return blob
 
 
-def _run(job: Mapping[str, Any], folder: Path, environment: dict[str, str]) -> dict[str, str]:
+def _run(job: Mapping[str, Any], folder: Path, environment: dict[str, str]) -> dict[Sha256, Sha256]:
     """The second build in a process of its own; gives diff IDs by part key. Raises the errors that it met."""
     job_file = folder / "job.json"
     job_file.write_text(json.dumps(job), encoding="utf-8")
@@ -129,13 +130,13 @@ def _run(job: Mapping[str, Any], folder: Path, environment: dict[str, str]) -> d
         name, problem, solution = result["error"]
         kind: type[PortsideError] = getattr(errors, name, BuildError)
         raise kind(f"the second build failed: {problem}", solution)
-    return dict(result["diff_ids"])
+    return {Sha256(key): Sha256(diff_id) for key, diff_id in result["diff_ids"].items()}
 
 
 def _compare(
     plan: Plan,
-    first: Mapping[str, Blob],
-    second: Mapping[str, str],
+    first: Mapping[Sha256, Blob],
+    second: Mapping[Sha256, Sha256],
     store: Store,
     scratch: Store,
     builds: Window,
@@ -166,11 +167,11 @@ def _compare(
     return tuple(verdicts)
 
 
-def _second_image(plan: Plan, second: Mapping[str, str], first: Mapping[str, Blob]) -> str | None:
+def _second_image(plan: Plan, second: Mapping[Sha256, Sha256], first: Mapping[Sha256, Blob]) -> str | None:
     """The image ID of the second build. A config names diff IDs, no sizes."""
     if len(second) < len(first):
         return None
-    return make_image(plan, "weights", {key: Blob(digest, 0) for key, digest in second.items()}).image_id
+    return make_image(plan, "weights", {key: Blob(digest, Size(0)) for key, digest in second.items()}).image_id
 
 
 def _keep(parts: tuple[PartVerdict, ...], store: Store, scratch: Store, folder: Path) -> None:

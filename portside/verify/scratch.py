@@ -9,9 +9,10 @@ from portside.inputs.git_mirror import Mirror
 from portside.lock.inputs import base_files, git_sources, locked_files
 from portside.lock.models import Lock
 from portside.store import Store
+from portside.values import Sha256, Size
 
 
-def scratch_store(lock: Lock, store: Store, home: Path, bases: Iterable[str]) -> tuple[Store, bool]:
+def scratch_store(lock: Lock, store: Store, home: Path, bases: Iterable[Sha256]) -> tuple[Store, bool]:
     """A store at `home` with the lock's inputs, which `store` must have; says whether the base can be made again.
 
     bases: the diff IDs of the base's layers. Taken over where `store` lacks .debs that they are made of.
@@ -34,14 +35,15 @@ def scratch_store(lock: Lock, store: Store, home: Path, bases: Iterable[str]) ->
     return scratch, can_make
 
 
-def _share(sha256: str, name: str, store: Store, scratch: Store) -> None:
+def _share(sha256: Sha256, name: str, store: Store, scratch: Store) -> None:
     place = store.inputs.require(sha256, name)
     if place.path == store.inputs.path(sha256):
         _link(place.path, scratch.inputs.path(sha256))
         return
     # A large weight file, whose bytes stand in a blob.
-    _link(place.path, scratch.layout.blob(place.path.name))
-    scratch.inputs.note_in_blob(sha256, place.path.name, place.offset, place.size)
+    blob = Sha256(place.path.name)
+    _link(place.path, scratch.layout.blob(blob))
+    scratch.inputs.note_in_blob(sha256, blob, Size(place.offset), Size(place.size))
 
 
 def _link(source: str | Path, target: str | Path) -> None:

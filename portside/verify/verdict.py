@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from portside.diff.files import FileChange
+from portside.values import Sha256
 from portside.verify.cause import Cause
 
 
@@ -29,7 +30,7 @@ class PartVerdict:
     layer: str
     name: str
     kind: str
-    diff_ids: tuple[str, str | None]
+    diff_ids: tuple[Sha256, Sha256 | None]
     findings: tuple[Finding, ...] = ()
     note: str | None = None
 

@@ -28,6 +28,7 @@ from portside.lock.models import Deb
 from portside.progress import say
 from portside.store import Store
 from portside.store.files import no_space
+from portside.values import FileName
 
 Update = Collection[str] | Literal["all"]
 """Names of packages whose locked version need not stay, or all of them."""
@@ -106,7 +107,7 @@ def _apt(suite: str, architecture: str, config: Config, store: Store) -> Iterato
             "Lock the recipe on a machine with Debian or Ubuntu; its lock then serves every machine.",
         )
     problems: list[str] = []
-    with store.workspace() as workspace, store.lock("debian-lists"):
+    with store.workspace() as workspace, store.lock(FileName("debian-lists")):
         for number, mirror in enumerate(mirrors(config, suite)):
             lists = store.home / "debian" / sha256_hex(f"{mirror} {suite} {architecture}".encode())[:16]
             apt = PrivateApt(workspace / str(number), lists, suite, architecture, mirror)

@@ -9,6 +9,7 @@ from portside.inputs.python.index import Offer, offers
 from portside.inputs.python.names import SDIST_SUFFIXES, sdist_version, wheel_version
 from portside.inputs.transfer import bring
 from portside.lock.models import Artefact
+from portside.values import Size, Word, told
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -23,7 +24,8 @@ def locations(artefact: Artefact, config: Config) -> list[str]:
     Raises InputError if no place offers it and some could not be asked.
     """
     found, failures = offers(artefact.name, config, everything=True)
-    named = [offer for offer in found if offer.file == artefact.file]
+    named = [offer for offer in found if offer.file == artefact.file and not offer.flaw]
+    failures += [f"  {offer.flaw}" for offer in found if offer.file == artefact.file and offer.flaw]
     # Who says itself that it has other bytes is asked last; then the mismatch is what a person gets to read.
     named.sort(key=lambda offer: offer.sha256 not in (None, artefact.sha256))
     places = [str(folder / artefact.file) for folder in config.folders if (folder / artefact.file).is_file()]
@@ -88,14 +90,25 @@ def _newest(
 
 
 def artefact_of(name: str, version: str, offer: Offer, store: "Store") -> Artefact:
-    """An offered file as an artefact; if its place does not say hash and size, the file is brought to know them."""
+    """An offered file as an artefact; if its place does not say hash and size, the file is brought to know them.
+
+    Raises InputError for an offer whose place says what cannot be.
+    """
     from packaging.utils import canonicalize_name
 
+    if offer.flaw:
+        raise InputError(offer.flaw, "Name another index (mirrors.pypi in portside.toml), or tell whoever runs this.")
     sha256, size = offer.sha256, offer.size
     if sha256 is None or size is None:
         sha256 = bring(offer.file, sha256, size, [offer.place], store, "Try again, or name another index.")
-        size = store.inputs.require(sha256, offer.file).size
-    return Artefact(name=canonicalize_name(name), version=version, file=offer.file, size=size, sha256=sha256)
+        size = Size(store.inputs.require(sha256, offer.file).size)
+    return Artefact(
+        name=told(Word, canonicalize_name(name), f"{offer.file}: its package's name"),
+        version=told(Word, version, f"{offer.file}: its version"),
+        file=offer.file,
+        size=size,
+        sha256=sha256,
+    )
 
 
 def parse_requirement(text: str, key: str) -> "Requirement":

@@ -6,11 +6,11 @@ mirrors or pip's configuration. Nothing of them gets into a result but the locat
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin
+from urllib.parse import parse_qs, urldefrag, urljoin
 
 from portside.config import Config
 from portside.errors import InputError
@@ -18,6 +18,7 @@ from portside.inputs.client import credentials, http_client
 from portside.inputs.pip_settings import PipSettings, read_pip_settings
 from portside.inputs.python.names import name_of
 from portside.inputs.transfer import path_of, shown
+from portside.values import FileName, Place, Sha256, Size, told
 
 if TYPE_CHECKING:
     import httpx
@@ -31,13 +32,44 @@ _PAUSES = (0.5, 2.0)
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A file that some place offers. place: path or URL without fragment. sha256, size: if the place says them."""
+    """A file that some place offers. place: path or URL without fragment. sha256, size: if the place says them.
 
-    file: str
-    place: str
-    sha256: str | None = None
-    size: int | None = None
+    flaw: what the place says that cannot be, as a sentence; "" for most. Whoever would take the file has to refuse it:
+    it is none that comes without a hash.
+    """
+
+    file: FileName
+    place: Place
+    sha256: Sha256 | None = None
+    size: Size | None = None
     yanked: bool = False
+    flaw: str = ""
+
+
+def offer_of(
+    page: str, file: object, place: object, sha256: object = None, size: object = None, yanked: bool = False
+) -> Offer | None:
+    """A row of a page as an offer; None where its names are none of a wheel or an sdist that anybody could fetch.
+
+    page: where the row stands. What another machine says names no file of this one.
+    """
+    try:
+        name, where = FileName(file), Place(place)
+    except ValueError:
+        return None
+    try:
+        if is_remote(page) and not is_remote(where):
+            raise InputError(f"it is said to be at {shown(where)}, on this machine")
+        # Some indexes write hashes in capitals.
+        digest = sha256.lower() if isinstance(sha256, str) else sha256
+        known = None if digest is None else told(Sha256, digest, "its sha256")
+        return Offer(name, where, known, None if size is None else told(Size, size, "its size"), yanked)
+    except InputError as error:
+        return Offer(name, where, yanked=yanked, flaw=f"{shown(page or where)}, {name}: {error.problem}")
+
+
+def is_remote(place: str) -> bool:
+    return place.lower().startswith(("http://", "https://"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +136,15 @@ def _read(place: str, index: bool) -> Iterator[Offer]:
     page = path / "index.html" if index else path
     if page.is_dir():
         files = sorted(file for file in page.iterdir() if file.is_file())
-        yield from (Offer(file.name, str(file), size=file.stat().st_size) for file in files)
+        yield from _usable(offer_of(place, file.name, str(file), size=file.stat().st_size) for file in files)
     elif page.suffix in (".html", ".htm") and page.is_file():
         yield from _from_html(page.absolute().as_uri(), page.read_bytes(), None)
     elif page.is_file():
-        yield Offer(page.name, str(page), size=page.stat().st_size)
+        yield from _usable([offer_of(place, page.name, str(page), size=page.stat().st_size)])
+
+
+def _usable(offers: Iterable[Offer | None]) -> Iterator[Offer]:
+    return (offer for offer in offers if offer is not None)
 
 
 def _read_page(url: str) -> Iterator[Offer]:
@@ -139,18 +175,25 @@ def _from_response(response: "httpx.Response") -> Iterator[Offer]:
     if not kind.endswith("+json"):
         yield from _from_html(str(response.url), response.content, response.encoding)
         return
+    yield from _from_json(str(response.url), response.content)
+
+
+def _from_json(url: str, content: bytes) -> Iterator[Offer]:
     try:
-        files = json.loads(response.content)["files"]
-        for file in files:
-            yield Offer(
-                file=str(file["filename"]),
-                place=urljoin(str(response.url), file["url"]),
-                sha256=file.get("hashes", {}).get("sha256"),
-                size=file.get("size"),
-                yanked=bool(file.get("yanked")),
+        rows = [
+            offer_of(
+                url,
+                file["filename"],
+                urldefrag(urljoin(url, file["url"])).url,
+                file.get("hashes", {}).get("sha256"),
+                file.get("size"),
+                bool(file.get("yanked")),
             )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(f"{shown(str(response.url))}: not the JSON of a simple index") from None
+            for file in json.loads(content)["files"]
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise InputError(f"{shown(url)}: not the JSON of a simple index") from None
+    yield from _usable(rows)
 
 
 def _from_html(url: str, content: bytes, encoding: str | None) -> Iterator[Offer]:
@@ -158,9 +201,11 @@ def _from_html(url: str, content: bytes, encoding: str | None) -> Iterator[Offer
     from unearth.link import Link
 
     try:
-        links = list(parse_html_page(IndexPage(Link(url), content, encoding, "text/html")))
+        rows = []
+        for link in parse_html_page(IndexPage(Link(url), content, encoding, "text/html")):
+            place, fragment = urldefrag(link.url)
+            said = parse_qs(fragment, keep_blank_values=True).get("sha256", [None])[0]
+            rows.append(offer_of(url, link.filename, place, said, yanked=link.is_yanked))
     except (ValueError, LookupError):
         raise InputError(f"{shown(url)}: not the HTML of a simple index") from None
-    for link in links:
-        hashes = {name: values[0] for name, values in (link.hash_option or {}).items()}
-        yield Offer(link.filename, link.url_without_fragment, hashes.get("sha256"), None, link.is_yanked)
+    yield from _usable(rows)

@@ -10,13 +10,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urldefrag, urlsplit
 
 from portside.config import Config
 from portside.errors import InputError, PortsideError, RecipeError
 from portside.inputs.pip_settings import read_pip_settings
 from portside.inputs.python.exact import artefact_of, parse_requirement
-from portside.inputs.python.index import Offer, indexes_and_links
+from portside.inputs.python.index import Offer, indexes_and_links, is_remote, offer_of
 from portside.inputs.python.tags import best_wheel, tag_ranks
 from portside.inputs.transfer import path_of
 from portside.lock.models import Artefact
@@ -67,8 +67,12 @@ def resolve_wheels(
     with tempfile.TemporaryDirectory(prefix="portside-uv-") as folder:
         uv = _Uv(Path(folder), config, version, platform, base)
         packages = _compile(uv, wanted, kept)
+    places = [place for kind in indexes_and_links(read_pip_settings(), config) for place in kind]
+    elsewhere = places[0] if places and all(is_remote(place) for place in places) else ""
     artefacts = [
-        _choose(package, kept.get(package["name"]), ranks, store) for package in packages if package["name"] not in base
+        _choose(package, kept.get(package["name"]), ranks, elsewhere, store)
+        for package in packages
+        if package["name"] not in base
     ]
     return sorted(artefacts, key=lambda artefact: artefact.name)
 
@@ -97,12 +101,19 @@ def _compile(uv: "_Uv", wanted: Sequence[str], kept: Mapping[str, Artefact]) -> 
     return packages
 
 
-def _choose(package: Mapping[str, Any], kept: Artefact | None, ranks: "Mapping[Tag, int]", store: "Store") -> Artefact:
+def _choose(
+    package: Mapping[str, Any],
+    kept: Artefact | None,
+    ranks: "Mapping[Tag, int]",
+    elsewhere: str,
+    store: "Store",
+) -> Artefact:
     """The wheel of one resolved package: the kept one if it is of this version and fits, else what pip would take."""
     name, version = package["name"], package["version"]
     if kept is not None and kept.version == version and best_wheel([kept.file], ranks):
         return kept
-    offers = {offer.file: offer for offer in map(_offer, package.get("wheels", ()))}
+    rows = (_offer(wheel, elsewhere) for wheel in package.get("wheels", ()))
+    offers: dict[str, Offer] = {offer.file: offer for offer in rows if offer is not None}
     file = best_wheel(offers, ranks)
     if file is None:
         raise InputError(
@@ -111,14 +122,20 @@ def _choose(package: Mapping[str, Any], kept: Artefact | None, ranks: "Mapping[T
     return artefact_of(name, version, offers[file], store)
 
 
-def _offer(wheel: Mapping[str, Any]) -> Offer:
-    """A `wheels` entry of a pylock.toml (PEP 751)."""
-    place = str(wheel["url"])
-    file = wheel.get("name") or unquote(urlsplit(place).path).rpartition("/")[2]
-    size = wheel.get("size")
-    if size is None and place.startswith("file://"):
-        size = path_of(place).stat().st_size
-    return Offer(file, place, wheel.get("hashes", {}).get("sha256"), size)
+def _offer(wheel: Mapping[str, Any], elsewhere: str) -> Offer | None:
+    """A `wheels` entry of a pylock.toml (PEP 751), which says what an index said to uv; None for one of no use.
+
+    elsewhere: one of the indexes if all are on other machines, else "".
+    """
+    try:
+        place = str(wheel["url"])
+        file = wheel.get("name") or unquote(urlsplit(place).path).rpartition("/")[2]
+        size = wheel.get("size")
+        if size is None and place.startswith("file://"):
+            size = path_of(place).stat().st_size
+        return offer_of(elsewhere, file, urldefrag(place).url, wheel.get("hashes", {}).get("sha256"), size)
+    except (ValueError, KeyError, AttributeError, OSError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)

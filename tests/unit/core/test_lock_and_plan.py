@@ -65,7 +65,7 @@ def test_locks_that_cannot_be_used_are_told_in_words(recipe: Recipe, lock: Lock,
         ("{}", "is no lock: it does not say which form it has"),
         ("null", "expected a mapping of keys to values, found nothing"),
         (whole.replace('"format": 2', '"format": 9'), "has the form 9, this Portside reads form 2"),
-        (whole.replace(first, "X"), "base.debs.0.sha256: expected text of another form, found 'X'"),
+        (whole.replace(first, "X"), "base.debs.0.sha256: expected a sha256: 64 hex digits in lower case, found 'X'"),
     ):
         path.write_text(text)
         with pytest.raises(LockError) as caught:

@@ -62,7 +62,8 @@ def _facts(path: Path, image: ArchiveImage, base: ArchiveBase) -> dict[str, Any]
 def _environment(path: Path, config: Any) -> dict[str, str]:
     """The image's variables, without those that a lock and a Dockerfile cannot say: that is told."""
     lines = config.get("Env") if isinstance(config, dict) else None
-    pairs = sorted(str(line).partition("=")[::2] for line in (lines if isinstance(lines, list) else ()))
+    texts = [line for line in lines if isinstance(line, str)] if isinstance(lines, list) else []
+    pairs = sorted(line.partition("=")[::2] for line in texts)
     kept = {name: value for name, value in pairs if re.fullmatch(VARIABLE, name) and re.fullmatch(LINE, value)}
     if others := sorted({ascii(name) for name, _ in pairs if name not in kept}):
         say(f"{path}: left out: variables with odd names, or with line breaks in their values: {', '.join(others)}")

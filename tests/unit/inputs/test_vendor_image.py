@@ -99,3 +99,9 @@ def test_files_that_are_refused(tmp_path: Path, data: bytes, base: ArchiveBase, 
     with pytest.raises(InputError) as caught:
         read_vendor_image(write(tmp_path, data), base, Store(tmp_path / "home"))
     assert expected in caught.value.problem
+
+
+@pytest.mark.parametrize("config", ["x", [], 5, {"Env": 5}, {"Env": "PATH=/x"}, {"Env": {"a": 1}}, {"Env": [None, 5]}])
+def test_settings_of_the_image_that_are_none(tmp_path: Path, config: Any) -> None:
+    found = read_vendor_image(write(tmp_path, archive(config=config)), BASE, Store(tmp_path / "home"))
+    assert found.env == {}

@@ -107,6 +107,15 @@ class Tag(Text):
     EXPECTED = "a tag: up to 128 letters, digits, '.', '_' and '-'"
 
 
+class Token(Text):
+    """What a registry gives to somebody who has logged in; it goes into a header as it is."""
+
+    __slots__ = ()
+    PATTERN = r"^[\x21-\x7e]+$"
+    EXPECTED = "a token"
+    LONGEST = 1 << 16
+
+
 class ImageName(Text):
     """The name of an image in an engine and in the store's layout, such as `minilm:env`."""
 

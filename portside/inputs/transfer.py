@@ -349,7 +349,7 @@ class _Download:
 
     def _check_range(self, response: "httpx.Response") -> int | None:
         """The server continues; gives the whole file's length if it says one."""
-        match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip())
+        match = re.fullmatch(r"bytes (\d{1,18})-\d+/(\d{1,18}|\*)", response.headers.get("Content-Range", "").strip())
         if match is None or int(match[1]) != self._sink.offset:
             self._sink.restart()
             raise _PassingError("the server sent another range than asked for")

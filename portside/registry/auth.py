@@ -5,6 +5,7 @@ registry follows.
 """
 
 import base64
+import json
 import re
 import threading
 from collections.abc import Callable
@@ -13,9 +14,12 @@ from typing import TYPE_CHECKING
 from portside.errors import RegistryError
 from portside.registry.credentials import Login, login_for
 from portside.registry.reference import Repository, is_loopback
+from portside.values import Token
 
 if TYPE_CHECKING:
     import httpx
+
+    from portside.registry.client import Answer
 
 _PARAMETER = re.compile(r'([a-zA-Z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 
@@ -23,7 +27,7 @@ _PARAMETER = re.compile(r'([a-zA-Z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))'
 class Authorizer:
     """Knows the Authorization header for one repository; threads share it."""
 
-    def __init__(self, repository: Repository, send: Callable[["httpx.Request"], "httpx.Response"]) -> None:
+    def __init__(self, repository: Repository, send: Callable[["httpx.Request"], "Answer"]) -> None:
         """send: sends a request to the place that gives tokens."""
         self._repository = repository
         self._send = send
@@ -64,7 +68,7 @@ class Authorizer:
             return f"Bearer {self._token(values)}"
         return None
 
-    def _token(self, values: dict[str, str]) -> str:
+    def _token(self, values: dict[str, str]) -> Token:
         import httpx
 
         realm, login = values["realm"], self._login
@@ -87,15 +91,15 @@ class Authorizer:
             url = place.copy_merge_params({k: v for k, v in asked.items() if v})
             request = httpx.Request("GET", url, headers=headers)
         response = self._send(request)
-        if response.status_code != 200:
+        if response.status != 200:
             raise RegistryError(
-                f"{host} gives no token for {self._repository}: status {response.status_code}",
+                f"{host} gives no token for {self._repository}: status {response.status}",
                 _log_in(self._repository),
             )
         try:
-            answer = response.json()
-            return str(answer.get("token") or answer["access_token"])
-        except (ValueError, KeyError, AttributeError):
+            answer = json.loads(response.body)
+            return Token(answer.get("token") or answer["access_token"])
+        except (ValueError, KeyError, AttributeError, RecursionError):
             raise RegistryError(f"{host} answered without a token for {self._repository}") from None
 
 

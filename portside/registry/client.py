@@ -83,7 +83,7 @@ class Client:
                 timeout=httpx.Timeout(READ_SECONDS, connect=connect_seconds),
                 headers={"User-Agent": "portside", "Accept-Encoding": "identity"},
             )
-        self._auth = Authorizer(repository, self._http.send)
+        self._auth = Authorizer(repository, self._ask_once)
 
     def __enter__(self) -> "Client":
         return self
@@ -201,6 +201,14 @@ class Client:
                     response.close()
             raise refused(self.repository, 401, f"{method} {path.partition('?')[0]}")
 
+    def _ask_once(self, request: "httpx.Request") -> Answer:
+        """The answer to a request to any host, as it comes."""
+        response = self._http.send(request, stream=True)
+        try:
+            return answer_of(response)
+        finally:
+            response.close()
+
     def patiently(self, attempt: Callable[[], T], position: Callable[[], int] = lambda: 0) -> T:
         """Repeat an attempt after passing faults. position: how far it is; progress makes up for a fault."""
         furthest, fruitless = position(), 0
@@ -292,7 +300,7 @@ def answer_of(response: "httpx.Response") -> Answer:
     """Read a small body; no registry makes us hold more than a manifest may have."""
     parts: list[bytes] = []
     size = 0
-    for piece in response.iter_raw():
+    for piece in response.iter_bytes():
         size += len(piece)
         if size > LARGEST_MANIFEST:
             raise RegistryError(f"{response.url.host} answers with more than {LARGEST_MANIFEST} bytes")

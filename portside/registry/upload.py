@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from portside.canonical import CHUNK
+from portside.errors import RegistryError
 from portside.progress import Advance
 from portside.registry.client import Client, PassingError, answer_of
 from portside.store import Store, files
@@ -115,7 +116,10 @@ class _Sending:
         location = self._session.location
         if not location.startswith(("http://", "https://")):
             return None
-        answer = self._client.ask("GET", location, expect=range(200, 500))
+        try:
+            answer = self._client.ask("GET", location, expect=range(200, 500))
+        except RegistryError:
+            return None  # what stands in the file may be anything
         offset = _received(answer.headers) if answer.status in (200, 204) else None
         if offset is None or offset > self._blob.size:
             return None
@@ -188,7 +192,7 @@ class _Sending:
 
 def _received(headers: "httpx.Headers") -> int | None:
     """How many bytes a session has: `Range: 0-LAST`. The registry of Docker says 0-0 for none."""
-    match = re.fullmatch(r"(?:bytes=)?0-(\d+)", headers.get("Range", "").strip())
+    match = re.fullmatch(r"(?:bytes=)?0-(\d{1,18})", headers.get("Range", "").strip())
     if match is None:
         return None
     last = int(match[1])

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hostile import Canary, dump, mutations
+from hypothesis import given, settings
 from tiny_project import tiny_project
 
 from portside.bundle import bundle, unbundle
 from portside.config import Config
-from portside.errors import InputError
+from portside.errors import InputError, PortsideError
 from portside.fetch import Fetcher
 from portside.lock.file import read_lock
 from portside.plan import plan
@@ -172,3 +174,57 @@ def test_files_that_are_no_bundles(members: Members, tmp_path: Path) -> None:
         write(tmp_path / "d", {name: data for name, data in members.items() if name != "bundle.json"}), tmp_path, "no"
     )
     refuse(tmp_path / "absent", tmp_path, "is no file")
+
+
+@pytest.fixture
+def canary(tmp_path: Path) -> Canary:
+    return Canary(tmp_path / "outside")
+
+
+def attempt_to_unbundle(path: Path, folder: Path, canary: Canary) -> None:
+    """It is refused in words, or what it brings is right; outside of the checkout and the store nothing happens."""
+    root, home = folder / "root", folder / "home"
+    root.mkdir(exist_ok=True)
+    try:
+        unbundle(path, root, Store(home), Config(home=home), force=True)
+    except PortsideError as error:
+        assert str(path) in error.problem and error.solution
+    for kept in [*home.glob("inputs/sha256/*"), *home.glob("oci/blobs/sha256/*")]:
+        assert hashlib.sha256(kept.read_bytes()).hexdigest() == kept.name
+    assert {item.name for item in folder.iterdir()} <= {"root", "home", "outside", path.name}
+    assert {item.name for item in root.iterdir()} <= {"recipes"}
+    canary.check()
+
+
+def test_any_list_of_members(members: Members, tmp_path: Path, canary: Canary) -> None:
+    good = json.loads(listed(members)["bundle.json"])
+
+    @settings(max_examples=60)
+    @given(mutations(good, canary.path))
+    def attempt(value: Any) -> None:
+        path = write(tmp_path / "b", {**members, "bundle.json": dump(value)})
+        attempt_to_unbundle(path, tmp_path, canary)
+
+    attempt()
+
+
+def test_any_inputs_in_the_lock(members: Members, tmp_path: Path, canary: Canary) -> None:
+    """Who makes a bundle makes its lock as well, and bundle.json fits it."""
+    [name] = [name for name in members if name.endswith(".lock")]
+    good = json.loads(members[name])
+    asked = {"requests", "recipe", "format"}
+    inputs = {key: value for key, value in good.items() if key not in asked}
+    for key in ("sources", "weights"):  # which of them there are is the recipe's to say
+        assert inputs[key]
+
+    @settings(max_examples=60)
+    @given(mutations([*inputs["sources"].values(), *inputs["weights"].values(), inputs["base"]], canary.path))
+    def attempt(values: Any) -> None:
+        count = len(inputs["sources"])
+        sources = dict(zip(inputs["sources"], values[:count], strict=True))
+        weights = dict(zip(inputs["weights"], values[count:-1], strict=True))
+        lock = {**good, "sources": sources, "weights": weights, "base": values[-1]}
+        path = write(tmp_path / "b", listed({**members, name: dump(lock)}))
+        attempt_to_unbundle(path, tmp_path, canary)
+
+    attempt()

@@ -242,9 +242,13 @@ def test_a_registry_that_comes_back_with_another_secret_gets_the_blob_anew(
     assert registry.blob(digest).read_bytes() == data
 
 
+@pytest.mark.parametrize(
+    "session_at", ["/v2/team/models/blobs/uploads/no-such?_state=x", "http://[", "http://127.0.0.1:1/"]
+)
 def test_a_session_that_the_registry_has_forgotten_starts_anew(
-    machine: Callable[..., Machine], registry: RegistryServer
+    session_at: str, machine: Callable[..., Machine], registry: RegistryServer
 ) -> None:
+    """And one of which nonsense is remembered."""
     from portside.registry import upload as module
     from portside.registry.client import Client
     from portside.tree import FileRange
@@ -254,10 +258,10 @@ def test_a_session_that_the_registry_has_forgotten_starts_anew(
     digest = here.store.layout.put_blob(data)
     blob = module.Outgoing(digest, FileRange(here.store.layout.blob(digest), 0, len(data)))
     repository = parse_reference(f"{registry.host}/team/models:x", None).repository
-    with Client(repository) as client:
+    with Client(repository, pauses=()) as client:
         with module._session(client, here.store, blob) as session:
             path = next(path for path in (here.home / "partial").iterdir())
-            session.keep(f"http://{registry.host}/v2/team/models/blobs/uploads/no-such?_state=x")
+            session.keep(session_at if "://" in session_at else f"http://{registry.host}{session_at}")
             content = path.read_bytes()
         path.write_bytes(content)
         assert upload(client, here.store, blob, lambda count: None, piece=1 << 20)

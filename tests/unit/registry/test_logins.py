@@ -15,7 +15,7 @@ from small_project import Machine
 
 from portside.errors import RegistryError
 from portside.registry.auth import Authorizer
-from portside.registry.client import Client
+from portside.registry.client import LARGEST_MANIFEST, Answer, Client
 from portside.registry.credentials import Login, login_for
 from portside.registry.pull import pull
 from portside.registry.push import push
@@ -185,9 +185,9 @@ def test_a_password_goes_to_the_place_that_gives_tokens_but_not_in_the_clear(
     docker_config({"auths": {"registry.example": {"auth": BASIC}}})
     asked: list[httpx.Request] = []
 
-    def send(request: httpx.Request) -> httpx.Response:
+    def send(request: httpx.Request) -> Answer:
         asked.append(request)
-        return httpx.Response(200, json={"token": "good"})
+        return Answer(200, httpx.Headers(), b'{"token": "good"}', request.url)
 
     authorizer = Authorizer(parse_repository("registry.example/a/b"), send)
     question = httpx.Response(401, headers={"WWW-Authenticate": f'Bearer realm="{realm}"'})
@@ -217,6 +217,24 @@ def test_without_a_login_a_token_for_everybody_is_asked_for(tokens: tuple[type[T
     with Client(parse_repository(f"http://{host}/a/b")) as client:
         assert client.manifest("x") is None
     assert handler.asked[0][1] == ""
+
+
+@pytest.mark.parametrize("token", [5, ["x"], {}, True, "", "a\nb", "a b", "\u00e9", "x" * 100_000, None])
+def test_a_token_that_is_none(tokens: tuple[type[Tokens], str], token: object) -> None:
+    handler, host = tokens
+    handler.good = token  # type: ignore[assignment]
+    with (
+        Client(parse_repository(f"http://{host}/a/b")) as client,
+        pytest.raises(RegistryError, match="answered without a token"),
+    ):
+        client.manifest("x")
+
+
+def test_an_answer_without_end_in_place_of_a_token(tokens: tuple[type[Tokens], str]) -> None:
+    handler, host = tokens
+    handler.good = "x" * (LARGEST_MANIFEST + 1)
+    with Client(parse_repository(f"http://{host}/a/b")) as client, pytest.raises(RegistryError, match="more than"):
+        client.manifest("x")
 
 
 def put_helper(folder: Path, name: str, script: str, monkeypatch: pytest.MonkeyPatch) -> None:

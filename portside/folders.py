@@ -129,14 +129,14 @@ def candidates(file: ManualInput, config: Config, pointer_of: PointerOf) -> list
 
 
 def passed_over(file: ManualInput, config: Config, found: Sequence[Candidate]) -> list[str]:
-    """What a person is told of files that have the name and are not taken, one line each."""
-    taken = {candidate.path for candidate in found}
-    named = [folder / file.name for folder in config.folders]
+    """What a person is told of files that have the name of one that nobody pinned and found, a line for each."""
+    if file.sha256 is not None or found:
+        return []
     return [
-        f"{path} is not taken for {file.file}: the name alone does not say that it is this one. "
-        f"If it is, put it at {path.parent / file.file}, or pin its sha256."
-        for path in named
-        if path not in taken and os.path.isfile(path)
+        f"{folder / file.name} is not taken for {file.file}: the name alone does not say that it is this one. "
+        f"If it is, put it at {folder / file.file}, or pin its sha256."
+        for folder in config.folders
+        if os.path.isfile(folder / file.name)
     ]
 
 

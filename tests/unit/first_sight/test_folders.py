@@ -24,10 +24,15 @@ def test_a_file_with_a_url_is_not_taken_by_its_name_alone(
     assert here.locked("glm/model-1.bin") == (sha(TWO), len(TWO))
 
 
-def test_a_file_at_its_place_goes_before_its_url(here: Here, server: Server) -> None:
+def test_a_file_at_its_place_goes_before_its_url(
+    here: Here, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
     here.weights({"path": "model-1.bin", "url": server.put("/3", TWO)})
     here.put("glm/model-1.bin", ONE)
+    here.put("model-1.bin", TWO)
     here.lock()
+    here.task("fetch")
+    assert "is not taken" not in capsys.readouterr().err
     assert here.locked("glm/model-1.bin") == (sha(ONE), len(ONE))
     assert server.asked == []
 

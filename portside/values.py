@@ -6,7 +6,7 @@ takes the types, as the store does, cannot be given anything else. `told` turns 
 """
 
 import re
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 from portside.errors import InputError, PortsideError
 
@@ -40,9 +40,9 @@ class Text(str):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: "GetCoreSchemaHandler") -> Any:
-        from pydantic_core import core_schema
+        from pydantic import AfterValidator
 
-        return core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
+        return handler.generate_schema(Annotated[str, AfterValidator(cls)])
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: "GetJsonSchemaHandler") -> dict[str, Any]:
@@ -160,9 +160,9 @@ class Size(int):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: "GetCoreSchemaHandler") -> Any:
-        from pydantic_core import core_schema
+        from pydantic import AfterValidator, Field
 
-        return core_schema.no_info_after_validator_function(cls, core_schema.int_schema(strict=True, ge=0, le=LARGEST))
+        return handler.generate_schema(Annotated[int, Field(strict=True, ge=0, le=LARGEST), AfterValidator(cls)])
 
 
 def told(

@@ -192,8 +192,10 @@ def _python(
     """below: name and version of the lower sets' wheels; those of this set are added to it."""
     key, locked = f"{request}.python", packages.python
     if asked is None or locked is None:
-        if (asked is None) != (locked is None):
-            yield request, f"{key}: the {'lock' if asked is None else 'recipe'} has it, the other has none"
+        if asked is not None:
+            yield request, f"{key}: the recipe has it, the lock has none"
+        elif locked is not None:
+            yield request, f"{key}: the lock has it, the recipe has none"
         return
     yield from _same(request, f"{key}.version", asked.version, locked.version)
     yield from _same(request, f"{key}.platform", asked.platform, locked.platform)

@@ -1,6 +1,7 @@
 """The engines as they are here: whatever their version and their way to store images."""
 
 import hashlib
+import json
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from tiny_images import LABEL, Collected, Counted, Sandbox, image, layer
 
+from portside.canonical import canonical_json
 from portside.engines import ImageLayer, ImageToBuild, ImageToLoad, Mount, RunSpec, docker_layers, podman_layers
 from portside.errors import BuildError, EngineError
 from portside.layers.raw import LayerSource, RawLayer
@@ -124,6 +126,21 @@ def test_new_layers_are_the_same_in_place_and_saved(
     assert merged["work/new/hard"][6] == ["work/new/deep/file", "work/new/hard"]  # type: ignore[index]
     with sandbox.engine.new_layers(sandbox_ref, 2 + len(saved)) as layers:
         assert layers == []
+
+
+def test_an_image_of_another_architecture_is_found_here(sandbox: Sandbox, base: ImageToLoad, tmp_path: Path) -> None:
+    """An engine that takes it for another one's looks into a registry."""
+    foreign = "arm64" if sandbox.engine.runs("amd64") else "amd64"
+    config = json.loads(base.config) | {"architecture": foreign}
+    made = ImageToLoad(canonical_json(config), base.layers, (sandbox.ref("foreign:latest"),))
+    sandbox.engine.load(made, Counted())
+    dockerfile = tmp_path / "Dockerfile"
+    dockerfile.write_text(f"FROM {made.tags[0]}\nENV A=b\n")
+    (tmp_path / "context").mkdir()
+    log: list[str] = []
+    tag = sandbox.ref("foreign:built")
+    sandbox.engine.build(ImageToBuild(tmp_path / "context", dockerfile, tag, architecture=foreign), log.append)
+    assert sandbox.engine.diff_ids(tag) == [layer.diff_id for layer in base.layers]
 
 
 @pytest.mark.usefixtures("base")

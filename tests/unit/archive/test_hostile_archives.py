@@ -40,7 +40,7 @@ def take(path: Path, store: Store) -> None:
     """All that reads archives of other people."""
     base = ArchiveBase(file="a.tar", architecture="amd64")
     for read in (
-        lambda: load_archive(path, store, no_plan),
+        lambda: load_archive(path, store, no_plan, ()),
         lambda: read_archive(path, store),
         lambda: read_vendor_image(path, base, store),
     ):
@@ -112,7 +112,7 @@ def test_what_an_archive_holds_is_diffed_without_a_traceback(tmp_path: Path) -> 
 
     store = Store(tmp_path / "home")
     config = dump({**GOOD_CONFIG, "layers": [5], "config": {"digest": "../x"}})
-    load_archive(write_tar(tmp_path / "a.tar", docker_files(config=config)), store, no_plan)
+    load_archive(write_tar(tmp_path / "a.tar", docker_files(config=config)), store, no_plan, ())
     digest = hashlib.sha256(LAYERS[0]).hexdigest()
     with ExitStack() as stack:
         assert open_side(digest[:12], store, stack).id == digest

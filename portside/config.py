@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from portside.errors import RecipeError
 from portside.explain import explain
 from portside.recipe.kinds import Repository
+from portside.url import SecretUrl
 from portside.yaml_file import Location, Place
 
 if sys.version_info >= (3, 11):
@@ -44,12 +45,14 @@ class Mirrors(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    debian: tuple[str, ...] = Field((), description="roots of Debian mirrors (the folder that has dists/ and pool/)")
-    debian_snapshot: str | None = Field(
+    debian: tuple[SecretUrl, ...] = Field(
+        (), description="roots of Debian mirrors (the folder that has dists/ and pool/)"
+    )
+    debian_snapshot: SecretUrl | None = Field(
         None, description="root of the distribution's snapshot service: ROOT/TIMESTAMP/ has dists/ and pool/"
     )
-    pypi: tuple[str, ...] = Field((), description="simple indexes; without any, pip's own configuration counts")
-    git: dict[str, str] = Field({}, description="URL prefix -> the prefix to use instead, as git's insteadOf")
+    pypi: tuple[SecretUrl, ...] = Field((), description="simple indexes; without any, pip's own configuration counts")
+    git: dict[str, SecretUrl] = Field({}, description="URL prefix -> the prefix to use instead, as git's insteadOf")
 
 
 class Config(BaseModel):

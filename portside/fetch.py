@@ -32,6 +32,7 @@ from portside.plan import Part, Plan, stage_of
 from portside.progress import say
 from portside.store import Store, frame
 from portside.tree import Entry, Tree
+from portside.url import shown
 from portside.values import FileName, Sha256, Size
 
 JOBS = 8
@@ -266,7 +267,7 @@ def _offline(name: str) -> MissingInputError:
 
 def say_first_seen(name: str, place: str, sha256: str, size: int | None) -> None:
     """Say what is locked now because of bytes that nobody knew before. place: a path or a URL."""
-    at = transfer.shown(place) if "://" in place else place
+    at = shown(place) if "://" in place else place
     say(f"{name}: first seen at {at}, locked with sha256 {sha256} ({size} bytes); compare it with its publisher's")
 
 

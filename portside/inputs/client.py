@@ -5,12 +5,13 @@ import functools
 import os
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from portside.errors import RecipeError
 from portside.inputs.pip_settings import read_pip_settings
+from portside.url import may_lead, shown
 
 if TYPE_CHECKING:
     import httpx
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 _PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 CONNECT_SECONDS = 15
 READ_SECONDS = 60
+MOST_REDIRECTS = 20
+NO_URL = "not a URL; write what separates its parts (/ ? # @ :) as %2F, %3F, %23, %40 and %3A inside of a password"
+"""Instead of what httpx says about it: that would quote a part of the password."""
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class RedirectError(Exception):
+    """A server sends us where we do not go; the text says where, without secrets."""
 
 
 def http_client() -> "httpx.Client":
@@ -41,7 +50,7 @@ def _client(cert: str | None, trusted_hosts: tuple[str, ...], proxies: tuple[str
         return httpx.Client(
             verify=verify,
             mounts=unverified,
-            follow_redirects=True,
+            event_hooks={"response": [redirect_target]},
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
             headers={"User-Agent": "portside", "Accept-Encoding": "identity"},
         )
@@ -76,6 +85,64 @@ def tls_context(cert: str | None) -> ssl.SSLContext:
             f"the certificate bundle {cert} cannot be used: {error.strerror or error}",
             "Correct `cert` in pip's configuration, or SSL_CERT_FILE, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE.",
         ) from None
+
+
+@contextmanager
+def get(url: str, headers: Mapping[str, str]) -> Iterator["httpx.Response"]:
+    """The response to a GET, after redirects; its body is still to be read.
+
+    Credentials, of the URL itself or ~/.netrc, go to the URL's own scheme, host and port, and to no other that a
+    redirect leads to. Raises RedirectError for a redirect to another scheme than http and https, from https to http,
+    or in a circle; what httpx raises for everything else (HTTPError, InvalidURL, UnicodeError).
+    """
+    import httpx
+
+    client = http_client()
+    place = httpx.URL(url)
+    auth = credentials(place)
+    for _ in range(MOST_REDIRECTS):
+        response = client.send(client.build_request("GET", place, headers=headers), auth=auth, stream=True)
+        try:
+            target = redirect_target(response)
+            if target is None:
+                yield response
+                return
+        finally:
+            response.close()
+        if same_origin(place, target):
+            place = target.copy_with(userinfo=place.userinfo)
+        else:
+            place, auth = target, None
+    raise RedirectError(f"more than {MOST_REDIRECTS} redirects")
+
+
+def redirect_target(response: "httpx.Response") -> "httpx.URL | None":
+    """Where a response sends us, without userinfo; None if it is no redirect. Raises RedirectError (see `get`).
+
+    A hook of every client (httpx: event_hooks), so that httpx does not look at a Location first that is not safe, and
+    quotes nothing of it.
+    """
+    import httpx
+
+    location = response.headers.get("Location")
+    if response.status_code not in _REDIRECTS or location is None:
+        return None
+    try:
+        target = response.url.join(location)
+    except (httpx.InvalidURL, ValueError):
+        raise RedirectError("it leads to something that is no URL") from None
+    if not may_lead(str(response.url), str(target)):
+        raise RedirectError(f"it leads from {response.url.scheme} to {shown(str(target))}, which is refused")
+    return target.copy_with(userinfo=b"")
+
+
+def same_origin(one: "httpx.URL", other: "httpx.URL") -> bool:
+    """Whether scheme, host and port are the same."""
+
+    def origin(url: "httpx.URL") -> tuple[str, str, int | None]:
+        return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
+
+    return origin(one) == origin(other)
 
 
 def credentials(url: "httpx.URL") -> "httpx.Auth | None":

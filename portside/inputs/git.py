@@ -7,16 +7,15 @@ anything; what a large-file pointer stands for is not fetched.
 import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 
 from portside.config import Config
 from portside.errors import RECIPE, InputError, RecipeError
 from portside.inputs.git_mirror import Blobs, Mirror
 from portside.inputs.git_names import is_gits_own
 from portside.inputs.spool import Spool
-from portside.inputs.transfer import shown
 from portside.lock.models import GitSource
 from portside.tree import Entry, Tree, check_path, decode_path
+from portside.url import holds_secret, shown
 from portside.values import GitUrl, told
 
 if TYPE_CHECKING:
@@ -61,6 +60,7 @@ def fetch(source: GitSource, store: "Store", config: Config, offline: bool) -> N
 
     Raises InputError if it cannot be had or is not what the lock says.
     """
+    _check_url(source.url)
     mirror = Mirror(source.url, config, store)
     with mirror.locked():
         if offline and not mirror.has(source.commit):
@@ -124,10 +124,10 @@ def _date(mirror: Mirror, commit: str) -> int:
 
 def _check_url(url: str) -> None:
     told(GitUrl, url, "not a URL of a git repository", RecipeError, "Use https://, ssh://, git@HOST:PATH or a path.")
-    if "://" in url and urlsplit(url).password is not None:
+    if holds_secret(url):
         raise RecipeError(
-            f"the URL of {shown(url)} holds a password, which must not get into a lock",
-            "Leave it out; git asks its credential helper or ~/.netrc.",
+            f"the URL of {shown(url)} holds a password or token, which must not get into a lock",
+            "Leave it out; git asks its credential helper or ~/.netrc, and mirrors.git in portside.toml may hold it.",
         )
 
 

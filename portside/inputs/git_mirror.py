@@ -2,20 +2,21 @@
 
 import hashlib
 import os
-import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from portside import progress
 from portside.canonical import sha256_hex
 from portside.config import Config
 from portside.errors import RECIPE, InputError
+from portside.inputs.git_remote import REMOTE, remote_environment, with_settings
 from portside.inputs.spool import Spool
-from portside.inputs.transfer import shown
 from portside.store.files import make_folder
 from portside.tree import FileRange, encode_path
+from portside.url import redact, secrets_of, shown
 from portside.values import FileName, Sha256
 
 if TYPE_CHECKING:
@@ -60,14 +61,12 @@ class Mirror:
             ("http.lowSpeedTime", "60"),
         ]
         mirrors = config.mirrors.git if config is not None else {}
-        settings += [(f"url.{new}.insteadOf", old) for old, new in sorted(mirrors.items())]
+        settings += [(f"url.{new.full}.insteadOf", old) for old, new in sorted(mirrors.items())]
+        self._secrets = secrets_of([url, *(new.full for new in mirrors.values())])
         self.environment = {name: value for name, value in os.environ.items() if name not in _LOCAL}
         self.environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1"}
         self.environment.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
-        first = int(self.environment.get("GIT_CONFIG_COUNT") or 0)
-        for number, (key, value) in enumerate(settings, first):
-            self.environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-        self.environment["GIT_CONFIG_COUNT"] = str(first + len(settings))
+        self.environment = with_settings(self.environment, settings)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -80,17 +79,37 @@ class Mirror:
                 path.unlink(missing_ok=True)
             yield
 
-    def git(self, *arguments: str, codes: Sequence[int] = (0,)) -> bytes:
-        """Run git in the mirror; gives its output. Raises InputError with what git says."""
+    def git(self, *arguments: str, codes: Sequence[int] = (0,), environment: Mapping[str, str] | None = None) -> bytes:
+        """Run git in the mirror; gives its output. Raises InputError with what git says, without passwords.
+
+        environment: default: the mirror's own, which is not for asking the server (see `_asking`).
+        """
         try:
             run = subprocess.run(
-                ["git", *arguments], cwd=self.path, env=self.environment, stdin=subprocess.DEVNULL, capture_output=True
+                ["git", *arguments],
+                cwd=self.path,
+                env=environment or self.environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
             )
         except FileNotFoundError:
             raise InputError("git is not installed on this machine", "Install it: apt-get install git") from None
         if run.returncode not in codes:
-            raise InputError(f"git {arguments[0]} failed for {shown(self._url)}:\n{_message(run.stderr)}", _REMEDY)
+            raise InputError(f"git {arguments[0]} failed for {shown(self._url)}:\n{self._message(run.stderr)}", _REMEDY)
         return run.stdout
+
+    @cached_property
+    def _asking(self) -> dict[str, str]:
+        """The environment for asking the server; what this machine's git would use as URL is worked out here."""
+        url = self.git("ls-remote", "--get-url", "portside").decode("utf-8", "surrogateescape").strip()
+        follows = self.git("config", "--get", "http.followRedirects", codes=(0, 1)).strip().lower()
+        self._secrets |= secrets_of([url])
+        return remote_environment(self.environment, url, follows not in (b"false", b"no", b"off", b"0"))
+
+    def _message(self, stderr: bytes) -> str:
+        """The end of what git says."""
+        text = redact(stderr.decode("utf-8", "replace"), self._secrets)
+        return "\n".join(f"  {line}" for line in text.strip().splitlines()[-6:])
 
     def has(self, commit: str) -> bool:
         """The ref is written after all objects are here, so it stands for them."""
@@ -122,11 +141,11 @@ class Mirror:
 
     def _fetch(self, options: Sequence[str], refs: Sequence[str]) -> None:
         always = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
-        self.git("fetch", *always, *options, "portside", *refs)
+        self.git("fetch", *always, *options, REMOTE, *refs, environment=self._asking)
 
     def remote_commit(self, revision: str) -> str | None:
         """What the server's tag, branch or HEAD of that name points to."""
-        listing = self.git("ls-remote", "portside").decode("utf-8", "surrogateescape")
+        listing = self.git("ls-remote", REMOTE, environment=self._asking).decode("utf-8", "surrogateescape")
         refs = {ref: name for name, _, ref in (line.partition("\t") for line in listing.splitlines())}
         names = (f"refs/tags/{revision}^{{}}", f"refs/tags/{revision}", f"refs/heads/{revision}", revision)
         return next((refs[name] for name in names if name in refs), None)
@@ -200,9 +219,3 @@ class _Blob:
         self._left -= len(data)
         self._digest.update(data)
         return data
-
-
-def _message(stderr: bytes) -> str:
-    """The end of what git says, without credentials."""
-    text = re.sub(r"://[^/@\s]+@", "://", stderr.decode("utf-8", "replace"))
-    return "\n".join(f"  {line}" for line in text.strip().splitlines()[-6:])

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from portside.errors import RecipeError
+from portside.url import SecretUrl, without_secrets
 
 MACHINE_FILE = Path("/etc/pip.conf")
 _TRUE = ("1", "y", "yes", "t", "true", "on")
@@ -21,9 +22,9 @@ _TRUE = ("1", "y", "yes", "t", "true", "on")
 class PipSettings:
     """index: the main simple index, None for pip's default (PyPI). cert: a PEM bundle of certificate authorities."""
 
-    index: str | None = None
-    extra_indexes: tuple[str, ...] = ()
-    find_links: tuple[str, ...] = ()
+    index: SecretUrl | None = None
+    extra_indexes: tuple[SecretUrl, ...] = ()
+    find_links: tuple[SecretUrl, ...] = ()
     no_index: bool = False
     cert: str | None = None
     trusted_hosts: tuple[str, ...] = ()
@@ -37,9 +38,9 @@ def read_pip_settings() -> PipSettings:
     values = _from_files(_files()) | _from_environment(os.environ)
     environment = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"))
     return PipSettings(
-        index=values.get("index-url"),
-        extra_indexes=tuple(values.get("extra-index-url", "").split()),
-        find_links=tuple(values.get("find-links", "").split()),
+        index=SecretUrl(values["index-url"]) if "index-url" in values else None,
+        extra_indexes=tuple(map(SecretUrl, values.get("extra-index-url", "").split())),
+        find_links=tuple(map(SecretUrl, values.get("find-links", "").split())),
         no_index=values.get("no-index", "").lower() in _TRUE,
         cert=values.get("cert") or next(filter(None, environment), None),
         trusted_hosts=tuple(values.get("trusted-host", "").split()),
@@ -68,7 +69,8 @@ def _from_files(files: Iterable[Path]) -> dict[str, str]:
         try:
             parser.read(path, encoding="utf-8")
         except (configparser.Error, UnicodeDecodeError) as error:
-            raise RecipeError(f"{path}: pip's configuration cannot be read: {error}", "Correct that file.") from None
+            problem = without_secrets(str(error))
+            raise RecipeError(f"{path}: pip's configuration cannot be read: {problem}", "Correct that file.") from None
         for section, values in sections.items():
             if parser.has_section(section):
                 values.update((_key(name), value) for name, value in parser.items(section))

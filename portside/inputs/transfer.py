@@ -17,7 +17,8 @@ from portside import progress
 from portside.canonical import CHUNK
 from portside.errors import InputError, MissingInputError
 from portside.inputs import suspect
-from portside.inputs.client import credentials, http_client, is_lasting
+from portside.inputs.client import NO_URL, RedirectError, get, is_lasting
+from portside.url import redact, secrets_of, shown
 from portside.values import Sha256, Size
 
 if TYPE_CHECKING:
@@ -217,13 +218,6 @@ class _Counted:
         self._advance(len(chunk))
 
 
-def shown(place: str) -> str:
-    """A place as a person may see it: no credentials, no query (it may hold a token), not too long."""
-    if url := re.match(r"([A-Za-z0-9+.-]+://)(?:[^/?#]*@)?([^?#]*)", place):
-        place = url[1] + url[2]
-    return place if len(place) <= 120 else f"{place[:57]}…{place[-60:]}"
-
-
 def path_of(file_url: str) -> Path:
     """The path in a `file://` URL (RFC 8089)."""
     return Path(unquote(re.sub(r"^file://(localhost(?=/))?", "", file_url, flags=re.IGNORECASE)))
@@ -296,16 +290,17 @@ class _Download:
         import httpx
 
         try:
-            url = httpx.URL(self._url)
             if self._own_bytes and self._validator is None and self._size is None:
                 # Nothing would tell if the server's file had changed since the first part.
                 self._sink.restart()
-            with http_client().stream("GET", url, headers=self._headers(), auth=credentials(url)) as response:
+            with get(self._url, self._headers()) as response:
                 self._receive(response)
         except httpx.TransportError as error:
-            raise _fault(error) from None
-        except (httpx.InvalidURL, httpx.TooManyRedirects, UnicodeError) as error:
+            raise _fault(error, self._url) from None
+        except RedirectError as error:
             raise _UnusableError(str(error)) from None
+        except (httpx.InvalidURL, UnicodeError):
+            raise _UnusableError(NO_URL) from None
 
     def _headers(self) -> dict[str, str]:
         headers: dict[str, str] = {}
@@ -370,7 +365,7 @@ def _status(response: "httpx.Response") -> str:
     return f"the server says {response.status_code} {response.reason_phrase}".rstrip() + hint
 
 
-def _fault(error: "httpx.TransportError") -> Exception:
+def _fault(error: "httpx.TransportError", url: str) -> Exception:
     """A transport error as the reason it is: one that another try cannot heal, or a passing one."""
-    text = str(error) or type(error).__name__
+    text = redact(str(error), secrets_of([url])) or type(error).__name__
     return _UnusableError(text) if is_lasting(error) else _PassingError(text)

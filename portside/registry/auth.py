@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from portside.errors import RegistryError
 from portside.registry.credentials import Login, login_for
 from portside.registry.reference import Repository, is_loopback
+from portside.url import shown
 from portside.values import Token
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Authorizer:
         host = place.netloc.decode("ascii")  # without what a URL may have in front of an @
         unsafe_is_meant = place.scheme == "http" and (is_loopback(host) or self._repository.plain)
         if place.scheme != "https" and not unsafe_is_meant:
-            raise RegistryError(f"{self._repository.host} wants the password sent to {realm}, which is not safe")
+            raise RegistryError(f"{self._repository.host} wants the password sent to {shown(realm)}, which is not safe")
         # A push of everything needs both; the registry narrows it down to what the user may.
         scope = values.get("scope") or f"repository:{self._repository.name}:pull,push"
         asked = {"service": values.get("service", ""), "scope": scope}

@@ -13,11 +13,22 @@ from typing import TYPE_CHECKING, TypeVar
 
 from portside.canonical import sha256_hex
 from portside.errors import RegistryError
-from portside.inputs.client import CONNECT_SECONDS, READ_SECONDS, is_lasting, tls_context, usable_proxies
+from portside.inputs.client import (
+    CONNECT_SECONDS,
+    MOST_REDIRECTS,
+    READ_SECONDS,
+    RedirectError,
+    is_lasting,
+    redirect_target,
+    same_origin,
+    tls_context,
+    usable_proxies,
+)
 from portside.inputs.pip_settings import read_pip_settings
 from portside.oci import MANIFEST
 from portside.registry.auth import Authorizer, refused
 from portside.registry.reference import Repository, is_loopback
+from portside.url import may_lead, shown, without_secrets
 from portside.values import Sha256, Size, Tag
 
 if TYPE_CHECKING:
@@ -80,6 +91,7 @@ class Client:
                 verify=verify,
                 # A proxy could not reach what listens on this machine's loopback.
                 trust_env=not is_loopback(repository.host),
+                event_hooks={"response": [redirect_target]},
                 timeout=httpx.Timeout(READ_SECONDS, connect=connect_seconds),
                 headers={"User-Agent": "portside", "Accept-Encoding": "identity"},
             )
@@ -180,9 +192,11 @@ class Client:
 
         with self._faults():
             url = path if "://" in path else f"{self._url()}/v2/{self.repository.name}/{path}"
+            what = f"{method} {shown(path).partition('?')[0]}"
+            own = same_origin(httpx.URL(url), httpx.URL(self._url()))
             for _ in range(2):
                 used = self._auth.header
-                allowed = {"Authorization": used} if used and url.startswith(f"{self._url()}/") else {}
+                allowed = {"Authorization": used} if used and own else {}
                 request = self._http.build_request(
                     method,
                     url,
@@ -190,16 +204,38 @@ class Client:
                     content=content(),
                     timeout=httpx.Timeout(seconds, connect=self._http.timeout.connect),
                 )
-                response = self._http.send(request, stream=True, follow_redirects=method in ("GET", "HEAD"))
+                response = self._follow(request) if method in ("GET", "HEAD") else self._send(request)
                 try:
-                    if response.status_code == 401 and self._auth.answer(response, used):
+                    # Only the registry itself may ask for the login, no place that it sends us to.
+                    asks = own and same_origin(response.url, request.url)
+                    if response.status_code == 401 and asks and self._auth.answer(response, used):
                         continue
-                    self._check(response, expect, f"{method} {path.partition('?')[0]}")
+                    self._check(response, expect, what)
                     yield response
                     return
                 finally:
                     response.close()
-            raise refused(self.repository, 401, f"{method} {path.partition('?')[0]}")
+            raise refused(self.repository, 401, what)
+
+    def _send(self, request: "httpx.Request") -> "httpx.Response":
+        return self._http.send(request, stream=True)
+
+    def _follow(self, request: "httpx.Request") -> "httpx.Response":
+        """The response after redirects; another scheme, host or port is sent no Authorization. Raises RedirectError."""
+        for _ in range(MOST_REDIRECTS):
+            response = self._send(request)
+            target = redirect_target(response)
+            if target is None:
+                return response
+            response.close()
+            headers = request.headers.copy()
+            headers.pop("Host", None)
+            if not same_origin(target, request.url):
+                headers.pop("Authorization", None)
+            request = self._http.build_request(
+                request.method, target, headers=headers, extensions={"timeout": request.extensions["timeout"]}
+            )
+        raise RedirectError(f"more than {MOST_REDIRECTS} redirects")
 
     def _ask_once(self, request: "httpx.Request") -> Answer:
         """The answer to a request to any host, as it comes."""
@@ -227,10 +263,23 @@ class Client:
                 fruitless += 1
 
     def join(self, base: "httpx.URL", location: str) -> str:
-        """Where a Location header leads; never from https to http on the same host (a proxy's frequent mistake)."""
-        url = base.join(location)
+        """Where a Location header leads; never from https to http on the same host (a proxy's frequent mistake).
+
+        Raises RegistryError for one that leads to http on another host, or to another scheme, and for what is no URL.
+        """
+        import httpx
+
+        try:
+            url = base.join(location).copy_with(userinfo=b"")
+        except (httpx.InvalidURL, ValueError):
+            raise RegistryError(f"{self.repository.host} leads to something that is no URL") from None
         if base.scheme == "https" and url.scheme == "http" and url.host == base.host:
             url = url.copy_with(scheme="https", port=base.port)
+        if not may_lead(str(base), str(url)):
+            raise RegistryError(
+                f"{self.repository.host} leads from {base.scheme} to {shown(str(url))}, which is refused",
+                "Correct how the registry names itself.",
+            )
         return str(url)
 
     def unexpected(self, answer: Answer, what: str) -> RegistryError:
@@ -280,6 +329,8 @@ class Client:
 
         try:
             yield
+        except RedirectError as error:
+            raise RegistryError(f"{self.repository.host}: {error}", "Correct how the registry names itself.") from None
         except httpx.TransportError as error:
             text = str(error) or type(error).__name__
             if not is_lasting(error):
@@ -292,7 +343,9 @@ class Client:
                 if certificate
                 else "Is its name right, and its server running?",
             ) from None
-        except (httpx.InvalidURL, httpx.TooManyRedirects, httpx.DecodingError, UnicodeError) as error:
+        except (httpx.InvalidURL, UnicodeError):
+            raise RegistryError(f"{self.repository.host} leads to something that is no URL") from None
+        except httpx.DecodingError as error:
             raise RegistryError(f"{self.repository.host}: {error}") from None
 
 
@@ -311,10 +364,12 @@ def answer_of(response: "httpx.Response") -> Answer:
 def _errors(answer: Answer) -> list[tuple[str, str]]:
     """(code, message) of the errors that a registry tells (distribution-spec, "Error codes")."""
     try:
-        rows = json.loads(answer.body)["errors"]
-        return [(str(row.get("code", "")), re.sub(r"\s+", " ", str(row.get("message", "")))[:200]) for row in rows[:5]]
+        rows = [
+            (str(row.get("code", "")), str(row.get("message", ""))) for row in json.loads(answer.body)["errors"][:5]
+        ]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []
+    return [(code, re.sub(r"\s+", " ", without_secrets(message))[:200]) for code, message in rows]
 
 
 def _certificates(host: str) -> ssl.SSLContext:

@@ -45,9 +45,9 @@ def parse_repository(text: str) -> Repository:
     host, slash, name = rest.partition("/")
     if scheme not in ("", "http", "https") or not slash or not _HOST.fullmatch(host) or not _REPOSITORY.fullmatch(name):
         raise RecipeError(
-            f"{text!r} is no repository of a registry",
+            f"{_public(text)!r} is no repository of a registry",
             "Write HOST:PORT/REPOSITORY, with http:// in front for a registry without TLS; the repository's name "
-            "consists of lower-case letters, digits, '.', '_', '-' and '/'.",
+            "consists of lower-case letters, digits, '.', '_', '-' and '/'. A password belongs to docker login.",
         )
     plain = scheme == "http" if separator else (None if is_loopback(host) else False)
     return Repository(host, name, plain)
@@ -58,7 +58,7 @@ def parse_reference(text: str, home: str | None) -> Reference:
     if "/" in text:
         where, _, tag = text.rpartition(":")
         if "/" in tag:
-            raise RecipeError(f"{text!r} names no tag", "Write HOST:PORT/REPOSITORY:TAG.")
+            raise RecipeError(f"{_public(text)!r} names no tag", "Write HOST:PORT/REPOSITORY:TAG.")
     elif home is None:
         raise RecipeError(
             f"no registry is known for the tag {text!r}",
@@ -72,6 +72,12 @@ def parse_reference(text: str, home: str | None) -> Reference:
     except ValueError:
         raise RecipeError(f"{tag!r} is no tag", "A tag has up to 128 letters, digits, '.', '_' and '-'.") from None
     return Reference(parse_repository(where), checked)
+
+
+def _public(text: str) -> str:
+    """What somebody gave for a repository, without a user and password in front of its host."""
+    scheme, separator, rest = text.rpartition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
 def is_loopback(host: str) -> bool:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +10,15 @@ from pathlib import Path
 from portside.errors import InputError
 from portside.inputs.debian import mirrors
 from portside.inputs.debian.control import Stanza, stanzas, write_stanza
+from portside.inputs.debian.keyrings import fingerprints, is_armoured
+from portside.url import Login, SecretUrl, redact, secrets_of, split_login
 
 _KEYRINGS = ("debian-archive-keyring.gpg", "debian-archive-keyring.pgp")
 _KEYRING_FOLDER = Path("/usr/share/keyrings")
 """Where Debian's and Ubuntu's package debian-archive-keyring puts the keys of Debian's archive."""
+_FINGERPRINT = re.compile(r"([0-9A-F]{40}|[0-9A-F]{64})!?", re.IGNORECASE)
+"""In Signed-By (sources.list(5)); with '!' no subkey counts."""
+_NOT_TAKEN_OVER = re.compile(r"Acquire::(IndexTargets|Allow(Insecure|Weak|DowngradeToInsecure)Repositories)", re.I)
 _KEPT = "kept"
 _INSTALL = re.compile(r"Inst (\S+?)(?::\S+)?(?: \[([^\]]*)\])? \((\S+) ")
 
@@ -32,11 +36,15 @@ class Simulation:
 
 
 class PrivateApt:
-    """apt for one suite of one mirror and one architecture, below `folder`; `lists` keeps the indexes between uses."""
+    """apt for one suite of one mirror and one architecture, below `folder`; `lists` keeps the indexes between uses.
 
-    def __init__(self, folder: Path, lists: Path, suite: str, architecture: str, mirror: str) -> None:
+    The mirror's password, if it has one, stands in a file that nobody else can read, and in no source line.
+    """
+
+    def __init__(self, folder: Path, lists: Path, suite: str, architecture: str, mirror: SecretUrl) -> None:
         self.suite = suite
         self.mirror = mirror
+        self._uri, self._login = split_login(mirror.full)
         self._root = folder
         self._lists = lists
         self._architecture = architecture
@@ -47,14 +55,14 @@ class PrivateApt:
             (folder / name).mkdir(parents=True)
         (lists / "partial").mkdir(parents=True, exist_ok=True)
         self.set_installed(())
-        _write_keys(suite, self._etc / "trusted.gpg.d")
+        self._signed_by = _write_keys(suite, self._etc / "trusted.gpg.d")
         self._write_sources(with_kept=False)
         self._write_config()
 
     def update(self) -> str:
         """Bring the indexes of the suite, their signature verified; gives the problem, "" if there is none."""
         done = self._run("apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any")
-        return "" if done.returncode == 0 else _complaints(done.stderr)
+        return "" if done.returncode == 0 else self._complaints(done.stderr)
 
     def release_date(self) -> str:
         """The `Date` of the suite's Release file, as written there."""
@@ -82,7 +90,7 @@ class PrivateApt:
         done = self._run("apt-get", "install", "--simulate", "--yes", *specs)
         if done.returncode:
             unmet = done.stdout.partition("unmet dependencies:\n")[2].rstrip()
-            return Simulation({}, (), "\n".join(part for part in (unmet, _complaints(done.stderr)) if part))
+            return Simulation({}, (), "\n".join(part for part in (unmet, self._complaints(done.stderr)) if part))
         installs: dict[str, str] = {}
         changes: list[str] = []
         for line in done.stdout.splitlines():
@@ -120,7 +128,8 @@ class PrivateApt:
 
     def _write_sources(self, with_kept: bool) -> None:
         common = {"Types": "deb", "Suites": self.suite, "Components": "main", "Architectures": self._architecture}
-        text = write_stanza({**common, "URIs": self.mirror})
+        signed_by = {"Signed-By": " ".join(self._signed_by)} if self._signed_by else {}
+        text = write_stanza({**common, "URIs": self._uri, **signed_by})
         if with_kept:
             # Trusted because its only content is control data out of .debs whose sha256 the lock had.
             text += write_stanza({**common, "URIs": (self._root / _KEPT).as_uri(), "Trusted": "yes"})
@@ -144,14 +153,18 @@ class PrivateApt:
         }
         ours = {name.lower() for name in settings}
         for name, value in mirrors.apt_settings("Acquire::"):
-            # Proxies, certificates, time limits: how this machine reaches a mirror.
-            if name.lower().rstrip(":") not in ours and not name.lower().startswith("acquire::indextargets"):
+            # Proxies, certificates, time limits: how this machine reaches a mirror, and not what it takes from one.
+            if name.lower().rstrip(":") not in ours and not _NOT_TAKEN_OVER.match(name):
                 settings[name] = value
         for name, value in mirrors.apt_paths("Dir::Etc::netrc/f", "Dir::Etc::netrcparts/d"):
             settings[name] = value
+        if self._login is not None:
+            path = self._etc / "auth.conf"
+            self._write_private(path, _netrc(self.mirror, self._uri, self._login))
+            settings["Dir::Etc::netrc"] = str(path)
         text = "".join(f'{name} "{value}";\n' for name, value in settings.items())
         text += f'APT::Architectures {{ "{self._architecture}"; }};\n'
-        self._write(self._root / "apt.conf", text)
+        self._write_private(self._root / "apt.conf", text)  # a proxy's URL may hold a password
 
     def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
         environment = {
@@ -175,33 +188,85 @@ class PrivateApt:
     def _write(self, path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8", errors="surrogateescape")
 
+    def _write_private(self, path: Path, text: str) -> None:
+        path.touch(mode=0o600)
+        self._write(path, text)
 
-def _write_keys(suite: str, folder: Path) -> None:
-    """Put the keys that may sign the suite's Release into `folder`, where the private apt looks for its only ones.
+    def _complaints(self, stderr: str) -> str:
+        stderr = redact(stderr, secrets_of([self.mirror.full]))
+        lines = [line for line in stderr.splitlines() if line.startswith(("E: ", "W: ", "Err:"))]
+        return "\n".join(dict.fromkeys(lines)) or stderr.strip()
 
-    What the machine's sources say (Signed-By), else the keyring of Debian's archive.
-    Raises InputError where there is neither.
+
+def _netrc(mirror: SecretUrl, uri: str, login: Login) -> str:
+    """A line of apt_auth.conf(5), which knows no way to write a blank in a password."""
+    password = login.password or ""
+    if not login.user or not password or re.search(r"\s", login.user + password):
+        raise InputError(
+            f"{mirror}: apt cannot use a mirror's URL with a password that is empty or has blanks, or without a user",
+            "Write USER:PASSWORD@ in front of its host, or let apt's own configuration hold them (apt_auth.conf(5)).",
+        )
+    scheme, _, rest = uri.partition("://")
+    return f"machine {scheme}://{rest.partition('/')[0]} login {login.user} password {password}\n"
+
+
+def _write_keys(suite: str, folder: Path) -> tuple[str, ...]:
+    """Put the keys that may sign the suite's Release into `folder`, where the private apt looks for its only ones;
+    gives the fingerprints of those among them that count, nothing if all do.
+
+    What the machine's sources say (Signed-By: keyrings, fingerprints of keys in them or else in those that its apt
+    trusts, or a whole key), else the keyring of Debian's archive.
+    Raises InputError where that is not here.
     """
     said = mirrors.signed_by(suite)
     if "BEGIN PGP PUBLIC KEY BLOCK" in said:
         # deb822 writes an empty line as " ." (sources.list(5), Signed-By).
         lines = ["" if line.strip() == "." else line.removeprefix(" ") for line in said.lstrip("\n").splitlines()]
         (folder / "machine.asc").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return
-    named = [Path(word) for word in said.split() if word.startswith("/")]
-    files = [path for path in named if path.is_file()]
-    files = files or [path for name in _KEYRINGS if (path := _KEYRING_FOLDER / name).is_file()][:1]
-    if not files:
+        return ()
+    words = [word for word in re.split(r"[\s,]+", said) if word]
+    named = [Path(word) for word in words if word.startswith("/")]
+    wanted = [word.upper() for word in words if _FINGERPRINT.fullmatch(word)]
+    if unclear := [word for word in words if not word.startswith("/") and not _FINGERPRINT.fullmatch(word)]:
+        raise InputError(
+            f"this machine's apt sources say that {suite} is signed by {' '.join(unclear)}, "
+            "which is neither the path of a keyring nor a fingerprint of 40 hex digits",
+            "Correct its Signed-By (sources.list(5)).",
+        )
+    if absent := [str(path) for path in named if not (path.is_file() and os.access(path, os.R_OK))]:
+        raise InputError(
+            f"the keys that sign {suite} should be in {', '.join(absent)}, as this machine's apt sources say, "
+            "which is not there or cannot be read",
+            "Bring it back, or correct Signed-By in the sources (sources.list(5)).",
+        )
+    debian = [path for name in _KEYRINGS if (path := _KEYRING_FOLDER / name).is_file()][:1]
+    files = named or [*(_trusted() if wanted else ()), *debian]
+    if not files and not wanted:
         raise InputError(
             f"the keys that sign Debian's {suite} are not on this machine, so its packages cannot be verified",
             "Install the package debian-archive-keyring: apt-get install debian-archive-keyring",
         )
-    for number, path in enumerate(files):
+    rings = [path.read_bytes() for path in files]
+    counting = [word for word in wanted if any(word.rstrip("!") in fingerprints(ring) for ring in rings)]
+    if wanted and not counting:
+        looked = ", ".join(map(str, files)) or "no keyring is there"
+        raise InputError(
+            f"this machine's apt sources say that {suite} is signed by the key {' or '.join(wanted)}, "
+            f"which no keyring here has ({looked})",
+            "Put the key into a keyring of apt's (/etc/apt/trusted.gpg.d), or correct Signed-By (sources.list(5)).",
+        )
+    for number, ring in enumerate(rings):
+        if wanted and not fingerprints(ring) & {word.rstrip("!") for word in counting}:
+            continue
         # apt reads a file here by its ending: .asc for text, .gpg for anything else that is a keyring.
-        ending = ".asc" if path.suffix == ".asc" else ".gpg"
-        shutil.copyfile(path, folder / f"{number}{ending}")
+        (folder / f"{number}{'.asc' if is_armoured(ring) else '.gpg'}").write_bytes(ring)
+    return tuple(counting)
 
 
-def _complaints(stderr: str) -> str:
-    lines = [line for line in stderr.splitlines() if line.startswith(("E: ", "W: ", "Err:"))]
-    return "\n".join(dict.fromkeys(lines)) or stderr.strip()
+def _trusted() -> list[Path]:
+    """The keyrings whose keys this machine's apt trusts for every source that names no other, as far as we may read."""
+    found: list[Path] = []
+    for _, place in mirrors.apt_paths("Dir::Etc::trusted/f", "Dir::Etc::trustedparts/d"):
+        path = Path(place)
+        found += sorted(path.iterdir()) if path.is_dir() else [path]
+    return [path for path in found if path.is_file() and path.suffix in (".asc", ".gpg") and os.access(path, os.R_OK)]

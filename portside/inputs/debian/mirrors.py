@@ -13,6 +13,7 @@ from portside.config import Config
 from portside.errors import InputError
 from portside.inputs.debian.control import check_deb, stanzas
 from portside.lock.models import Deb, DebianBase
+from portside.url import SecretUrl
 
 _TIMESTAMP = re.compile(r"(https?://\S+?)/\d{8}T\d{6}Z/?")
 """A root of a snapshot service at one time."""
@@ -36,7 +37,7 @@ class Source:
     comments: tuple[str, ...]
 
 
-def mirrors(config: Config, suite: str) -> list[str]:
+def mirrors(config: Config, suite: str) -> list[SecretUrl]:
     """Roots of Debian mirrors that may have `suite`, in the order to ask them, without a slash at the end.
 
     First portside.toml's, then those of the machine's apt that have the suite, then its other Debian mirrors.
@@ -59,23 +60,24 @@ def deb_locations(deb: Deb, base: DebianBase, config: Config) -> list[str]:
     names = dict.fromkeys([deb.path.rpartition("/")[2], _cache_name(deb)])
     found = [folder / name for folder in config.folders for name in names]
     urls = [file.as_uri() for file in found if file.is_file()]
-    urls += [f"{root}/{path}" for root in _roots(config, base.suite)]
+    urls += [f"{root.full}/{path}" for root in _roots(config, base.suite)]
     if snapshot := snapshot_root(config, base.suite):
-        urls.append(f"{snapshot}/{base.snapshot}/{path}")
+        urls.append(f"{snapshot.full}/{base.snapshot}/{path}")
     if not urls:
         raise InputError(f"nothing says where {deb.name} {deb.version} ({deb.path}) can be had", _REMEDY)
     return urls
 
 
-def snapshot_root(config: Config, suite: str) -> str | None:
+def snapshot_root(config: Config, suite: str) -> SecretUrl | None:
     """The root of the snapshot service of `suite`, without a slash at the end, or None where nothing names it.
 
     portside.toml's mirrors.debian_snapshot; apt's `Acquire::Snapshots::URI` (apt.conf(5), apt 2.7 and newer); a
     snapshot that the machine's apt sources use, or name in a comment as Debian's container images do.
     """
     if config.mirrors.debian_snapshot:
-        return config.mirrors.debian_snapshot.rstrip("/")
-    return _apt_snapshot_root(suite)
+        return SecretUrl(config.mirrors.debian_snapshot.full.rstrip("/"))
+    root = _apt_snapshot_root(suite)
+    return None if root is None else SecretUrl(root)
 
 
 def signed_by(suite: str) -> str:
@@ -144,8 +146,9 @@ def find_snapshot(sources: Iterable[Source], suite: str) -> str | None:
     return others[0] if others else None
 
 
-def _roots(config: Config, suite: str) -> list[str]:
-    return list(dict.fromkeys([root.rstrip("/") for root in config.mirrors.debian] + list(_apt_roots(suite))))
+def _roots(config: Config, suite: str) -> list[SecretUrl]:
+    configured = [root.full.rstrip("/") for root in config.mirrors.debian]
+    return [SecretUrl(root) for root in dict.fromkeys([*configured, *_apt_roots(suite)])]
 
 
 @lru_cache

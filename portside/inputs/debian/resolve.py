@@ -28,6 +28,7 @@ from portside.lock.models import Deb
 from portside.progress import say
 from portside.store import Store
 from portside.store.files import no_space
+from portside.url import split_login
 from portside.values import FileName
 
 Update = Collection[str] | Literal["all"]
@@ -109,7 +110,8 @@ def _apt(suite: str, architecture: str, config: Config, store: Store) -> Iterato
     problems: list[str] = []
     with store.workspace() as workspace, store.lock(FileName("debian-lists")):
         for number, mirror in enumerate(mirrors(config, suite)):
-            lists = store.home / "debian" / sha256_hex(f"{mirror} {suite} {architecture}".encode())[:16]
+            place = f"{split_login(mirror.full)[0]} {suite} {architecture}"
+            lists = store.home / "debian" / sha256_hex(place.encode())[:16]
             apt = PrivateApt(workspace / str(number), lists, suite, architecture, mirror)
             problem = apt.update()
             if not problem:

@@ -7,17 +7,18 @@ mirrors or pip's configuration. Nothing of them gets into a result but the locat
 import json
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urldefrag, urljoin
 
 from portside.config import Config
 from portside.errors import InputError
-from portside.inputs.client import credentials, http_client
+from portside.inputs.client import NO_URL, RedirectError, get
 from portside.inputs.pip_settings import PipSettings, read_pip_settings
 from portside.inputs.python.names import name_of
-from portside.inputs.transfer import path_of, shown
+from portside.inputs.transfer import path_of
+from portside.url import SecretUrl, may_lead, redact, secrets_of, shown, with_login
 from portside.values import FileName, Place, Sha256, Size, told
 
 if TYPE_CHECKING:
@@ -80,14 +81,14 @@ class _Source:
     index: bool
 
 
-def default_index() -> str:
+def default_index() -> SecretUrl:
     """The index that Python's tools ask if nobody configured another."""
     from unearth import PackageFinder
 
-    return PackageFinder().sources[0]["url"]
+    return SecretUrl(PackageFinder().sources[0]["url"])
 
 
-def indexes_and_links(settings: PipSettings, config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def indexes_and_links(settings: PipSettings, config: Config) -> tuple[tuple[SecretUrl, ...], tuple[SecretUrl, ...]]:
     """The indexes, most important first, and the find-links that count for resolving."""
     if config.mirrors.pypi:
         return config.mirrors.pypi, ()
@@ -122,8 +123,8 @@ def _sources(config: Config, everything: bool) -> list[_Source]:
         further, links = indexes_and_links(settings, config.model_copy(update={"mirrors": type(config.mirrors)()}))
         indexes += further
     return [
-        *(_Source(url, index=True) for url in indexes),
-        *(_Source(place, index=False) for place in links),
+        *(_Source(url.full, index=True) for url in indexes),
+        *(_Source(place.full, index=False) for place in links),
         *(_Source(str(folder), index=False) for folder in config.folders),
     ]
 
@@ -152,16 +153,21 @@ def _read_page(url: str) -> Iterator[Offer]:
 
     for pause in (*_PAUSES, None):
         try:
-            address = httpx.URL(url)
-            response = http_client().get(address, headers=_HEADERS, auth=credentials(address))
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            problem = str(error) or type(error).__name__
+            with get(url, _HEADERS) as response:
+                response.read()
+        except RedirectError as error:
+            problem, lasting = str(error), True
+        except (httpx.InvalidURL, UnicodeError):
+            problem, lasting = NO_URL, True
+        except httpx.HTTPError as error:
+            problem = redact(str(error), secrets_of([url])) or type(error).__name__
             lasting = not isinstance(error, httpx.TimeoutException | httpx.RemoteProtocolError | httpx.ReadError)
         else:
             if response.status_code in (404, 410):
                 return
             if response.is_success:
-                yield from _from_response(response)
+                page = with_login(str(response.url), [url])
+                yield from _leading_on(page, _from_response(page, response))
                 return
             problem = f"the server says {response.status_code} {response.reason_phrase}".rstrip()
             lasting = response.status_code < 500 and response.status_code != 429
@@ -170,21 +176,34 @@ def _read_page(url: str) -> Iterator[Offer]:
         time.sleep(pause)
 
 
-def _from_response(response: "httpx.Response") -> Iterator[Offer]:
+def _leading_on(page: str, found: Iterable[Offer]) -> Iterator[Offer]:
+    """What a page of the network offers: nothing of this machine, and nothing by http where the page came by https.
+
+    Files of the page's own server are asked for with the page's credentials.
+    """
+    for offer in found:
+        flaw = offer.flaw
+        if not may_lead(page, offer.place):
+            scheme = page.partition(":")[0]
+            flaw = f"{shown(page)}: it leads from {scheme} to {shown(offer.place)}, which is refused"
+        yield replace(offer, place=Place(with_login(offer.place, [page])), flaw=flaw)
+
+
+def _from_response(page: str, response: "httpx.Response") -> Iterator[Offer]:
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if not kind.endswith("+json"):
-        yield from _from_html(str(response.url), response.content, response.encoding)
+        yield from _from_html(page, response.content, response.encoding)
         return
-    yield from _from_json(str(response.url), response.content)
+    yield from _from_json(page, response.content)
 
 
-def _from_json(url: str, content: bytes) -> Iterator[Offer]:
+def _from_json(page: str, content: bytes) -> Iterator[Offer]:
     try:
         rows = [
             offer_of(
-                url,
+                page,
                 file["filename"],
-                urldefrag(urljoin(url, file["url"])).url,
+                urldefrag(urljoin(page, file["url"])).url,
                 file.get("hashes", {}).get("sha256"),
                 file.get("size"),
                 bool(file.get("yanked")),
@@ -192,7 +211,7 @@ def _from_json(url: str, content: bytes) -> Iterator[Offer]:
             for file in json.loads(content)["files"]
         ]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise InputError(f"{shown(url)}: not the JSON of a simple index") from None
+        raise InputError(f"{shown(page)}: not the JSON of a simple index") from None
     yield from _usable(rows)
 
 

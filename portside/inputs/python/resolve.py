@@ -14,12 +14,13 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 from portside.config import Config
 from portside.errors import InputError, PortsideError, RecipeError
-from portside.inputs.pip_settings import read_pip_settings
+from portside.inputs.pip_settings import PipSettings, read_pip_settings
 from portside.inputs.python.exact import artefact_of, parse_requirement
 from portside.inputs.python.index import Offer, indexes_and_links, is_remote, offer_of
 from portside.inputs.python.tags import best_wheel, tag_ranks
 from portside.inputs.transfer import path_of
 from portside.lock.models import Artefact
+from portside.url import holds_secret, redact, secrets_of, shown, split_login, with_login
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -68,7 +69,7 @@ def resolve_wheels(
         uv = _Uv(Path(folder), config, version, platform, base)
         packages = _compile(uv, wanted, kept)
     places = [place for kind in indexes_and_links(read_pip_settings(), config) for place in kind]
-    elsewhere = places[0] if places and all(is_remote(place) for place in places) else ""
+    elsewhere = places[0].full if places and all(is_remote(place.full) for place in places) else ""
     artefacts = [
         _choose(package, kept.get(package["name"]), ranks, elsewhere, store)
         for package in packages
@@ -172,11 +173,13 @@ class _Uv:
         arguments = [str(source), "--output-file", str(output), "--excludes", str(excluded)]
         arguments += ["--constraints", str(constraints), "--python", sys.executable]
         arguments += ["--python-version", self.version, "--python-platform", self.platform]
-        run = self._run([*arguments, "--format", "pylock.toml", "--only-binary", ":all:"])
+        settings = read_pip_settings()
+        indexes, links = ([url.full for url in urls] for urls in indexes_and_links(settings, self.config))
+        run = self._run([*arguments, "--format", "pylock.toml", "--only-binary", ":all:"], settings, indexes, links)
         if run.returncode != 0:
-            raise _failure(run.stderr, self.installed)
+            raise _failure(redact(run.stderr, secrets_of([*indexes, *links])), self.installed)
         packages: list[dict[str, Any]] = tomllib.loads(output.read_text(encoding="utf-8")).get("packages", [])
-        return packages
+        return check_places(packages, indexes, links)
 
     def _stand_ins(self) -> tuple[list[str], list[str]]:
         """Requirements on wheels without content or needs that stand for the installed packages.
@@ -203,23 +206,27 @@ class _Uv:
             requirements.append(f"{name} @ {path.as_uri()}")
         return requirements, anything
 
-    def _run(self, arguments: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+    def _run(
+        self, arguments: Sequence[str], settings: PipSettings, indexes: Sequence[str], links: Sequence[str]
+    ) -> "subprocess.CompletedProcess[str]":
         from uv import find_uv_bin
 
-        settings = read_pip_settings()
-        indexes, links = indexes_and_links(settings, self.config)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
         environment["UV_NO_WRAP"] = "1"  # what it says is read below, and COLUMNS would break its lines
-        # Through the environment: an index's URL may hold a password, and arguments are visible to everyone.
+        # Through the environment: these URLs may hold passwords, and arguments are visible to everyone.
         if indexes:
             environment |= {"UV_DEFAULT_INDEX": indexes[0], "UV_INDEX": " ".join(indexes[1:])}
+        if links:
+            environment["UV_FIND_LINKS"] = ",".join(map(_link, links))
         if settings.cert is not None:
             environment["SSL_CERT_FILE"] = settings.cert
         options = ["--no-config", "--quiet", "--color", "never", "--no-header", "--no-python-downloads"]
-        options += ["--cache-dir", str(self.config.home / "uv"), "--system-certs"]
+        # uv's cache keeps the URLs of pages without their userinfo, and with their query.
+        signed = any(holds_secret(split_login(place)[0]) for place in (*indexes, *links))
+        cache = self.folder / "cache" if signed else self.config.home / "uv"
+        options += ["--cache-dir", str(cache), "--system-certs"]
         # pip looks at all indexes alike.
         options += ["--index-strategy", "unsafe-best-match"] if indexes else ["--no-index"]
-        options += [part for link in links for part in ("--find-links", link)]
         options += [part for host in settings.trusted_hosts for part in ("--allow-insecure-host", host)]
         return subprocess.run(
             [find_uv_bin(), "pip", "compile", *options, *arguments],
@@ -233,10 +240,51 @@ class _Uv:
         )
 
 
+def check_places(packages: list[dict[str, Any]], indexes: Sequence[str], links: Sequence[str]) -> list[dict[str, Any]]:
+    """The packages of a pylock.toml, their files' URLs with the password that a given place on the same server has.
+
+    indexes, links: as configured. uv follows every redirect and every link, and does not say which of them a server
+    sent it along, so what came out is looked at. Raises InputError for a file of this machine that no place on this
+    machine can have named, for http where no place is asked by http, and for every other scheme.
+    """
+    any_file = any(map(_is_local, indexes))
+    folders = {_path(link).resolve() for link in links if _is_local(link)}
+    any_http = any(place.lower().startswith("http://") for place in (*indexes, *links))
+    for package in packages:
+        for file in (*package.get("wheels", ()), *filter(None, [package.get("sdist")])):
+            url = str(file.get("url", ""))
+            scheme = url.partition(":")[0].lower()
+            if scheme == "file":
+                allowed = any_file or not folders.isdisjoint(path_of(url).resolve().parents)
+            else:
+                allowed = scheme in ("", "https") or (scheme == "http" and any_http)
+            if not allowed:
+                raise InputError(
+                    f"{KEY}: for {package['name']} an index leads to {shown(url)}, which is refused: no place that is "
+                    f"configured here is asked {'by http' if scheme == 'http' else 'that way'}",
+                    "Look at the indexes that portside.toml (mirrors.pypi) or pip's configuration names.",
+                )
+            if url:
+                file["url"] = with_login(url, [*indexes, *links])
+    return packages
+
+
+def _is_local(place: str) -> bool:
+    return "://" not in place or place.lower().startswith("file:")
+
+
+def _path(place: str) -> Path:
+    return path_of(place) if "://" in place else Path(place).expanduser().absolute()
+
+
+def _link(place: str) -> str:
+    """A find-links place as uv reads it in UV_FIND_LINKS, where a comma begins the next one."""
+    return place.replace(",", "%2C") if "://" in place else _path(place).as_uri()
+
+
 def _failure(stderr: str, installed: Mapping[str, str]) -> Exception:
-    """uv's error as ours. See `explanation` for its text."""
-    text = re.sub(r"://[^/@\s]+@", "://", stderr)
-    explanation, _, hints = text.partition("\nhint:")
+    """uv's error as ours, without secrets already."""
+    explanation, _, hints = stderr.partition("\nhint:")
     lines = [line.strip() for line in explanation.strip().splitlines() if line.strip()]
     lines = [line.removeprefix("error: ").removeprefix("cause: ") for line in lines]
     if len(lines) > _LONGEST_EXPLANATION:

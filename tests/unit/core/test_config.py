@@ -6,6 +6,7 @@ import pytest
 
 from portside.config import load_config
 from portside.errors import RecipeError
+from portside.url import SecretUrl
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +32,11 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
     write(tmp_path, 'home = "~/store"\nengine = "docker"\nfolders = ["/a"]\n[mirrors]\ndebian = ["https://m/d"]\n')
     config = load_config(tmp_path)
     assert config.home == tmp_path / "nobody" / "store"
-    assert (config.engine, config.folders, config.mirrors.debian) == ("docker", (Path("/a"),), ("https://m/d",))
+    assert (config.engine, config.folders, config.mirrors.debian) == (
+        "docker",
+        (Path("/a"),),
+        (SecretUrl("https://m/d"),),
+    )
     monkeypatch.setenv("PORTSIDE_HOME", "here")
     monkeypatch.setenv("PORTSIDE_ENGINE", "podman")
     config = load_config(tmp_path)
@@ -85,3 +90,41 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "portside.toml").write_bytes(b'engine = "d\xe9"\n')
     with pytest.raises(RecipeError, match=r"portside\.toml: expected text in UTF-8"):
         load_config(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[mirrors]\npypi = "https://u:S3CR3T@h/simple"\n',
+        '[mirrors]\npypi = ["https://u:S3CR3T@h/simple", 3]\n',
+        '[mirrors]\npipy = ["https://u:S3CR3T@h/simple"]\n',
+        '[mirrors]\ngit = "https://S3CR3T@h/"\n',
+        '[mirrors]\ngit = {"https://u:S3CR3T@h/" = 1}\n',
+        '[mirrors.git]\n"https://h/" = ["https://S3CR3T@h/?token=S3CR3T"]\n',
+        'home = "https://u:S3CR3T@h/"\n',
+        f'engine = "https://u:S3CR3T{"x" * 80}@h/"\n',
+        'registries = ["https://u:S3CR3T@h/models"]\n',
+        'registries = ["u:S3CR3T@h/models"]\n',
+        'registries = ["u:S3CR3T@h"]\n',
+        'registries = "https://u:S3CR3T@h/models"\n',
+        'mirrors = "https://u:S3CR3T@h/"\n',
+        '[mirrors]\npypi = ["https://u:S3CR3T@h/simple]\n',
+    ],
+)
+def test_a_mistake_shows_no_password(tmp_path: Path, text: str) -> None:
+    write(tmp_path, text)
+    with pytest.raises(RecipeError) as caught:
+        load_config(tmp_path)
+    assert "S3CR3T" not in str(caught.value)
+
+
+def test_what_the_configuration_holds_is_shown_without_passwords(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        '[mirrors]\ndebian = ["http://u:S3CR3T@h/debian"]\ndebian_snapshot = "http://u:S3CR3T@h/s"\n'
+        'pypi = ["http://u:S3CR3T@h/simple"]\ngit = {"https://h/" = "https://S3CR3T@h/"}\n',
+    )
+    config = load_config(tmp_path)
+    assert config.mirrors.debian[0].full == "http://u:S3CR3T@h/debian"
+    assert config.mirrors.git["https://h/"].full == "https://S3CR3T@h/"
+    assert "S3CR3T" not in f"{config!r} {config} {config.model_dump()} {config.model_dump_json()}"

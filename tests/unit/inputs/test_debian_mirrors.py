@@ -7,6 +7,7 @@ from portside.config import Config, Mirrors
 from portside.errors import InputError
 from portside.inputs.debian import mirrors
 from portside.lock.models import Deb, DebianBase
+from portside.url import SecretUrl
 
 URIS = """\
 'http://one.invalid/debian/dists/tiny/InRelease' one.invalid_debian_dists_tiny_InRelease 0
@@ -82,7 +83,7 @@ def test_find_roots_puts_those_with_the_suite_first_and_leaves_out_what_only_apt
 def test_mirrors_asks_the_configured_ones_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mirrors, "_output", lambda *command: URIS)
     given = config(tmp_path, mirrors={"debian": ["http://mine.invalid/debian/", "http://one.invalid/debian"]})
-    assert mirrors.mirrors(given, "tiny")[:3] == [
+    assert [root.full for root in mirrors.mirrors(given, "tiny")[:3]] == [
         "http://mine.invalid/debian",
         "http://one.invalid/debian",
         "file:///srv/my%20mirror",
@@ -134,9 +135,9 @@ def test_snapshot_root_takes_apts_own_setting(tmp_path: Path, monkeypatch: pytes
         'Acquire::Snapshots::URI::Override::Origin::debian "https://nearer.invalid/debian/@SNAPSHOTID@/";\n'
     )
     monkeypatch.setattr(mirrors, "_output", lambda *command: dump if command[1] == "dump" else "")
-    assert mirrors.snapshot_root(config(tmp_path), "tiny") == "https://nearer.invalid/debian"
+    assert mirrors.snapshot_root(config(tmp_path), "tiny") == SecretUrl("https://nearer.invalid/debian")
     given = config(tmp_path, mirrors={"debian_snapshot": "https://mine.invalid/"})
-    assert mirrors.snapshot_root(given, "tiny") == "https://mine.invalid"
+    assert mirrors.snapshot_root(given, "tiny") == SecretUrl("https://mine.invalid")
 
 
 DEB = Deb(
@@ -152,7 +153,9 @@ def test_deb_locations_folders_then_mirrors_then_snapshot(tmp_path: Path) -> Non
     folder.mkdir()
     for name in ("g++_1.0~a_amd64.deb", "g++_4%3a1.0_amd64.deb"):
         (folder / name).touch()
-    places = Mirrors(debian=("http://mine.invalid/debian/",), debian_snapshot="http://s.invalid/debian")
+    places = Mirrors(
+        debian=(SecretUrl("http://mine.invalid/debian/"),), debian_snapshot=SecretUrl("http://s.invalid/debian")
+    )
     given = Config(home=tmp_path, folders=(tmp_path / "missing", folder), mirrors=places)
     assert mirrors.deb_locations(DEB, BASE, given) == [
         (folder / "g++_1.0~a_amd64.deb").as_uri(),

@@ -11,6 +11,7 @@ import pytest
 from portside.config import Config, Mirrors
 from portside.errors import InputError, LockError, RecipeError, StoreError
 from portside.inputs.debian import apt, mirrors
+from portside.inputs.debian.keyrings import fingerprints
 from portside.inputs.debian.resolve import Update, resolve_base, resolve_packages
 from portside.lock.models import Deb
 from portside.store import Store
@@ -213,3 +214,101 @@ def test_a_suite_that_no_mirror_has_may_be_a_typing_error(machine: Machine) -> N
     with pytest.raises(InputError, match="no Debian mirror gives a verified index of tinny") as caught:
         resolve_base("tinny", "amd64", (), (), (), machine.config, machine.store)
     assert "`base.debian.suite`" in str(caught.value)
+
+
+def key(name: str) -> str:
+    """The fingerprint of one of the archive's keys, as gpg would show it."""
+    [found] = fingerprints((ARCHIVE / f"{name}.asc").read_bytes())
+    return found
+
+
+@pytest.mark.parametrize(
+    "form", ["{path} {one}", "{path},{one}!", "{one}", "{one}! {other}", "{other} {one}", "{unknown} {one}"]
+)
+def test_a_fingerprint_says_whose_signature_counts(
+    machine: Machine, keys: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """In a keyring that holds other keys too: one that is named, or else those that the machine's apt trusts."""
+    monkeypatch.setattr(apt.mirrors, "apt_paths", lambda *settings: [("Dir::Etc::trustedparts", str(keys))])
+    ring = keys / "both.asc"
+    ring.write_text("".join((ARCHIVE / f"{name}.asc").read_text() for name in ("archive", "stranger")))
+
+    def says(one: str, other: str) -> None:
+        said = form.format(path=ring, one=one, other=other, unknown="A" * 40)
+        monkeypatch.setattr(apt.mirrors, "signed_by", lambda suite: said)
+
+    says(key("archive").lower(), key("stranger"))
+    assert machine.packages("plain") == ["plain=2.0"]
+    says(key("stranger"), "B" * 40)
+    with pytest.raises(InputError, match="no Debian mirror gives a verified index"):
+        machine.packages("plain")
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_fingerprint_that_no_keyring_has(
+    machine: Machine, keys: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    monkeypatch.setattr(apt.mirrors, "apt_paths", lambda *settings: [("Dir::Etc::trustedparts", str(keys))])
+    said = f"{keys / 'archive.asc'} {'AB' * 20}" if named else f"{'AB' * 20}!"
+    monkeypatch.setattr(apt.mirrors, "signed_by", lambda suite: said)
+    with pytest.raises(InputError, match=f"signed by the key {'AB' * 20}!?, which no keyring here has") as caught:
+        machine.base()
+    assert "archive.asc" in str(caught.value) and "Signed-By" in str(caught.value)
+
+
+@pytest.mark.parametrize("said", ["ABCD 1234", "0123456789ABCDEF", "keyring.gpg", "A" * 41])
+def test_a_signed_by_that_says_neither(machine: Machine, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setattr(apt.mirrors, "signed_by", lambda suite: said)
+    with pytest.raises(InputError, match="neither the path of a keyring nor a fingerprint"):
+        machine.base()
+
+
+def test_a_keyring_that_is_gone_is_not_replaced_by_another(
+    machine: Machine, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apt, "_KEYRING_FOLDER", keys)
+    shutil.copy(keys / "archive.asc", keys / "debian-archive-keyring.gpg")
+    monkeypatch.setattr(apt.mirrors, "signed_by", lambda suite: "/etc/apt/keyrings/not-there.gpg")
+    with pytest.raises(InputError, match=r"/etc/apt/keyrings/not-there\.gpg, as this machine's apt sources say"):
+        machine.base()
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        "Types: deb\nURIs: http://m/debian\nSuites: tiny\nComponents: main\nSigned-By:\n {one}!\n {other}\n",
+        "deb [arch=amd64 signed-by={one}!,{other}] http://m/debian tiny main\n",
+    ],
+)
+def test_both_forms_of_sources_name_fingerprints(sources: str) -> None:
+    text = sources.format(one=key("archive"), other=key("stranger"))
+    [source] = (mirrors.parse_one_line if text.startswith("deb ") else mirrors.parse_deb822)(text)
+    assert source.signed_by.split() == [f"{key('archive')}!", key("stranger")]
+
+
+def test_fingerprints_are_those_that_gpg_shows() -> None:
+    assert (key("archive"), key("stranger")) == (
+        "7669ED8D8CF71390281F1E428E30F805556EC3FB",
+        "D08681B0EECA41D3EA3A00DE636B076912EBD8A7",
+    )
+
+
+@pytest.mark.parametrize(
+    "broken", [b"", b"nothing", b"\x99", b"\xc6\xe0", b"\x9b\x00", b"\x99\x00\x00", b"\xc6\xff\x00"]
+)
+def test_what_is_no_keyring_has_no_fingerprints(broken: bytes) -> None:
+    assert fingerprints(broken) == frozenset()
+    assert fingerprints((ARCHIVE / "archive.asc").read_bytes()[:100]) == frozenset()
+
+
+def test_a_machine_that_lets_apt_do_without_signatures_changes_nothing(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = [("Acquire::AllowInsecureRepositories", "true"), ("Acquire::AllowWeakRepositories", "true")]
+    monkeypatch.setattr(apt.mirrors, "apt_settings", lambda prefix: settings)
+    dist = machine.archive / "dists" / "tiny"
+    text = (dist / "InRelease").read_text()
+    (dist / "InRelease").unlink()
+    (dist / "Release").write_text(text[text.index("Origin:") : text.index("-----BEGIN PGP SIGNATURE")])
+    with pytest.raises(InputError, match="no Debian mirror gives a verified index"):
+        machine.base()

@@ -18,6 +18,7 @@ from portside.inputs.pip_settings import PipSettings, read_pip_settings
 from portside.inputs.python.tags import best_wheel, tag_ranks
 from portside.lock.models import Artefact
 from portside.store import Store
+from portside.url import SecretUrl
 
 PLATFORM = "x86_64-manylinux_2_28"
 
@@ -392,22 +393,22 @@ def test_pips_configuration_as_pip_reads_it(tmp_path: Path, monkeypatch: pytest.
         "[global]\nindex-url = http://user\nextra-index-url = http://ignored\n"
         "find-links =\n  /one\n  /two\n[list]\ncert = /no\n",
     )
-    assert read_pip_settings().index == "http://user"
-    assert read_pip_settings().extra_indexes == ("http://x",)
-    assert read_pip_settings().find_links == ("/one", "/two")
+    assert read_pip_settings().index == SecretUrl("http://user")
+    assert read_pip_settings().extra_indexes == (SecretUrl("http://x"),)
+    assert read_pip_settings().find_links == (SecretUrl("/one"), SecretUrl("/two"))
     monkeypatch.setenv("SSL_CERT_FILE", "/environment.pem")
     own = tmp_path / "own.conf"
     own.write_text("[global]\nno-index = true\n")
     monkeypatch.setenv("PIP_CONFIG_FILE", str(own))
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "http://y http://z")
     settings = read_pip_settings()
-    assert settings.index == "http://machine"
-    assert settings.extra_indexes == ("http://y", "http://z")
+    assert settings.index == SecretUrl("http://machine")
+    assert settings.extra_indexes == (SecretUrl("http://y"), SecretUrl("http://z"))
     assert settings.no_index
     assert settings.trusted_hosts == ("a", "b")
     assert settings.cert == "/environment.pem"
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    assert read_pip_settings() == PipSettings(extra_indexes=("http://y", "http://z"), cert="/environment.pem")
+    assert read_pip_settings() == PipSettings(extra_indexes=settings.extra_indexes, cert="/environment.pem")
 
 
 def test_a_pip_conf_that_pip_could_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -416,3 +417,12 @@ def test_a_pip_conf_that_pip_could_not_read(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("PIP_CONFIG_FILE", str(broken))
     with pytest.raises(RecipeError, match=r"broken\.conf"):
         read_pip_settings()
+
+
+def test_a_pip_conf_with_a_mistake_shows_no_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "broken.conf"
+    broken.write_text("index-url = https://u:S3CR3T@h/simple\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(broken))
+    with pytest.raises(RecipeError, match=r"broken\.conf") as caught:
+        read_pip_settings()
+    assert "S3CR3T" not in str(caught.value)

@@ -288,8 +288,3 @@ def test_an_interrupted_transfer_is_continued(store: Store, tmp_path: Path) -> N
     assert 0 < left < len(large)
     assert transfer.bring("large", sha256, len(large), [str(place)], store, "", pauses=NO_WAIT) == sha256
     assert held(store, sha256) == large
-
-
-def test_a_place_is_shown_short_and_without_secrets() -> None:
-    assert transfer.shown("https://u:p@host:8/a/b?sig=1#x") == "https://host:8/a/b"
-    assert len(transfer.shown("/" + "long/" * 100)) <= 120

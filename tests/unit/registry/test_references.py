@@ -57,3 +57,20 @@ def test_loopback() -> None:
         is_loopback(host) for host in ("localhost", "localhost:5", "127.0.0.1:5000", "127.3.4.5", "[::1]:5", "[::1]")
     )
     assert not any(is_loopback(host) for host in ("example", "10.0.0.1:5000", "localhost.example:5", "[fe80::1]:5"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://u:S3CR3T@h/a",
+        "u:S3CR3T@h/a",
+        "https://u:S3C@R3T@h/a:t",
+        "https://u:S3CR3T@h:5/a/b:t",
+        "u:S3CR3T@h/a:t/b",
+    ],
+)
+def test_a_password_in_a_name_is_not_shown(text: str) -> None:
+    for parse in (parse_repository, lambda text: parse_reference(text, None)):
+        with pytest.raises(RecipeError) as caught:
+            parse(text)
+        assert "S3C" not in str(caught.value) and "R3T" not in str(caught.value)

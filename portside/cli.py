@@ -18,6 +18,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from portside.errors import PortsideError, RecipeError, did_you_mean
+from portside.url import without_secrets
 
 if TYPE_CHECKING:
     from portside.project import Project
@@ -49,10 +50,10 @@ def portside_task(**options: Any) -> Callable[[Callable[..., Any]], Any]:
                 return result
             except PortsideError as error:
                 if os.environ.get("PORTSIDE_DEBUG") or logging.getLogger("invoke").isEnabledFor(logging.DEBUG):
-                    traceback.print_exc()
+                    print(without_secrets(traceback.format_exc()), end="", file=sys.stderr)
                 if name := kwargs.get("recipe"):
                     error.name_recipe(name)
-                print(f"error: {error}", file=sys.stderr)
+                print(f"error: {without_secrets(str(error))}", file=sys.stderr)
                 leave(error.exit_code)
             except KeyboardInterrupt:
                 print("\ninterrupted; the next run continues from here", file=sys.stderr)
@@ -86,7 +87,7 @@ def _hint(body: Callable[..., Any]) -> str:
 def usage_error(problem: str, solution: str) -> NoReturn:
     """End with what is wrong with a command line, as an expected error of a task ends."""
     error = RecipeError(problem, solution)
-    print(f"error: {error}", file=sys.stderr)
+    print(f"error: {without_secrets(str(error))}", file=sys.stderr)
     raise Exit(code=error.exit_code)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag, ValidationError
 
+from portside.url import without_secrets
 from portside.yaml_file import LONGEST, Location, Place, Written, found
 
 _KINDS = {
@@ -51,7 +52,8 @@ def explain(
         known = next((location[:end] for end in range(len(location), 0, -1) if location[:end] in places), ())
         place = places.get(known, top)
         key = ".".join(str(part) for part in location if part != "[key]")
-        found.append((place, ": ".join(filter(None, [str(place) if place else "", key, in_words(item, model)]))))
+        line = ": ".join(filter(None, [str(place) if place else "", without_secrets(key), in_words(item, model)]))
+        found.append((place, line))
     found.sort(key=lambda line: line[0].line if line[0] else 0)
     return list(dict.fromkeys(line for _, line in found))
 
@@ -102,7 +104,7 @@ def _hint(kind: str, value: Any) -> str:
         meant = {"yes": "; write true", "on": "; write true", "no": "; write false", "off": "; write false"}
         return meant.get(value.text.lower(), "")
     if kind in ("tuple_type", "list_type") and isinstance(value, str):
-        return f"; write it as a list: [{value!r}]" if len(value) <= LONGEST else ""
+        return f"; write it as a list: [{found(value)}]" if len(value) <= LONGEST else ""
     return ""
 
 

@@ -7,7 +7,9 @@ import gc
 import inspect
 import re
 import sys
+import traceback
 from itertools import pairwise
+from types import TracebackType
 from typing import NoReturn
 
 from invoke.exceptions import Exit, ParseError
@@ -20,6 +22,7 @@ from portside import __version__
 from portside.cli import ROOT, example, leave_if_stdout_fails, required, set_up_streams, usage_error
 from portside.completion import BASH, values
 from portside.errors import did_you_mean
+from portside.url import without_secrets
 
 _UNKNOWN = re.compile(r"No idea what (['\"])(.*)\1 is!", re.DOTALL)
 _NO_VALUE = re.compile(r"Flag <Argument: ([\w-]+).* needed value", re.DOTALL)
@@ -146,11 +149,17 @@ def _shown(argument: Argument) -> str:
     return ", ".join(f"-{name}" if len(name) == 1 else f"--{name}" for name in names) + value
 
 
+def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A traceback, for a fault that nobody expected, without the passwords of URLs in it."""
+    print(without_secrets("".join(traceback.format_exception(kind, error, trace))), end="", file=sys.stderr)
+
+
 def main() -> None:
     """Run the program on the arguments of this process."""
     # Imports make a hundred thousand objects that all stay: to look through them time and again is a tenth of a start.
     gc.set_threshold(50_000, 20, 20)
     set_up_streams()
+    sys.excepthook = _report
     try:
         Portside().run()
     finally:

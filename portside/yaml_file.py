@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from portside.errors import RecipeError
+from portside.url import without_secrets
 
 Location = tuple[str | int, ...]
 """Keys and indexes from the document's root to a value."""
@@ -56,6 +57,8 @@ class Written:
 
 LONGEST = 80
 """Characters of a text that an error shows."""
+_LOGIN = re.compile(r"[^\s:/@'\"]+:[^\s/@'\"]+@(?!sha256:)")
+"""A user and password in front of a host without a scheme, as somebody may write them for a registry."""
 
 
 def found(value: Any) -> str:
@@ -67,6 +70,7 @@ def found(value: Any) -> str:
     if isinstance(value, int | float):
         return f"the number {value}"
     if isinstance(value, str):
+        value = _LOGIN.sub("", without_secrets(value))
         return repr(value if len(value) <= LONGEST else value[: LONGEST - 1] + "…")
     if isinstance(value, datetime.date | datetime.time):
         return f"the date {value}"

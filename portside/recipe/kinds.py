@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, Discriminator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 
 from portside import values
+from portside.url import holds_secret
 
 if TYPE_CHECKING:
     import packaging.requirements
@@ -165,10 +166,26 @@ def _version_range(value: str) -> str:
     return value
 
 
+def _public(value: str) -> str:
+    """A recipe and its lock are committed, and shown to everybody."""
+    if holds_secret(value):
+        raise ValueError(
+            "a password, token or signature must not stand in a recipe: leave it to ~/.netrc, git's credential helper, "
+            "`docker login` or a mirror in portside.toml"
+        )
+    return value
+
+
+def _public_repository(value: str) -> str:
+    _public(value if "://" in value else f"https://{value}")
+    return value
+
+
 Relative = Annotated[str, AfterValidator(_relative)]
 Absolute = Annotated[str, AfterValidator(_absolute)]
 SearchFolder = Annotated[str, AfterValidator(_search_folder)]
 Plain = Annotated[str, AfterValidator(_plain)]
+Origin = Annotated[Plain, AfterValidator(_public)]
 ShellLine = Annotated[str, AfterValidator(_shell_line)]
 Requirement = Annotated[str, AfterValidator(_requirement)]
 Exact = Annotated[str, AfterValidator(_exact)]
@@ -196,19 +213,25 @@ WheelPlatform = Annotated[
 ]
 Size = Annotated[values.Size, Field(description="bytes")]
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
-Url = Annotated[str, Matching(r"^https?://[^\s\"'\\$`]+$", "a URL that begins with https:// or http://")]
+Url = Annotated[
+    str,
+    Matching(r"^https?://[^\s\"'\\$`]+$", "a URL that begins with https:// or http://"),
+    AfterValidator(_public),
+]
 GitUrl = Annotated[
     str,
     Matching(
         r"^(https://|ssh://|git@|file://)[^\s\"'\\$`]+$",
         "the URL of a git repository: it begins with https://, ssh://, git@ or file://",
     ),
+    AfterValidator(_public),
 ]
 Repository = Annotated[
     str,
     Matching(
         r"^(https?://)?[^\s/\"'\\$`]+/[^\s\"'\\$`]+$", "HOST[:PORT]/REPOSITORY, such as 'registry.example:5000/models'"
     ),
+    AfterValidator(_public_repository),
 ]
 Description = Annotated[
     str,

@@ -13,6 +13,7 @@ from portside.recipe.kinds import (
     FileMode,
     GitUrl,
     Name,
+    Origin,
     Plain,
     Port,
     PythonVersion,
@@ -56,7 +57,7 @@ class Manual(Model):
     """A file that no download brings: a person puts it into a folder that portside.toml names."""
 
     file: FileName = Field(description="its name in that folder")
-    origin: Plain = Field(description="for people: where to get it")
+    origin: Origin = Field(description="for people: where to get it")
     sha256: Sha256 | None = Field(None, description="unknown: what is first seen is locked; see configuration.md")
     size: Size | None = Field(None, description="bytes")
 
@@ -236,7 +237,7 @@ class WeightFile(Model):
 
     path: Relative = Field(description="below the folder of its weights, in the image and in folders of portside.toml")
     url: Url | None = Field(None, description="where to download it; default: a person brings it")
-    origin: Plain | None = Field(None, description="for people: where else to get it, or where at all without a URL")
+    origin: Origin | None = Field(None, description="for people: where else to get it, or where at all without a URL")
     sha256: Sha256 | None = Field(None, description="unknown: what is first seen is locked; see configuration.md")
     size: Size | None = Field(None, description="bytes")
 

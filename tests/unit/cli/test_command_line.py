@@ -155,3 +155,35 @@ def test_a_stream_that_takes_no_more_is_told(tmp_path: Path, words: str) -> None
 
 def test_the_version_is_ours(run: Run) -> None:
     assert run("--version") == (0, f"Portside {__version__}\n", "")
+
+
+FAILING = """
+from invoke.context import Context
+from portside import program
+from portside.cli import portside_task
+from portside.errors import InputError
+
+def fail(kind):
+    try:
+        raise ValueError("tried http://anna:S3CR3T@h/x")
+    except ValueError as error:
+        raise kind("see https://h/x?token=S3CR3T") from error
+
+@portside_task()
+def task(c):
+    fail(ERROR)
+
+program.Portside.run = lambda self: task(Context())
+program.main()
+"""
+
+
+@pytest.mark.parametrize("error", ["InputError", "RuntimeError"])
+def test_a_traceback_shows_no_password(error: str) -> None:
+    """Neither one that a person asked for nor one that nobody expected."""
+    command = [sys.executable, "-c", FAILING.replace("ERROR", error)]
+    environment = os.environ | {"PORTSIDE_DEBUG": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr and "http://h/x" in done.stderr and "https://h/x?token=***" in done.stderr
+    assert "S3CR3T" not in done.stdout + done.stderr

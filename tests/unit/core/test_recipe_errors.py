@@ -228,3 +228,59 @@ def test_extends_replaces_the_base_and_finds_circles(tmp_path: Path) -> None:
     write(tmp_path, GOOD + "extends: child\n", "parent")
     with pytest.raises(RecipeError, match="extends itself"):
         load_recipe(tmp_path, "child")
+
+
+WEIGHTS = "weights: {{m: {{files: [{{path: w, {key}: '{value}'}}]}}}}\n"
+DATA = "data: {{d: {{file: d.tar, origin: a test, to: d, url: '{value}'}}}}\n"
+GIT = "sources: {{g: {{git: '{value}', commit: " + "a" * 40 + "}}}}\n"
+REGISTRY = "registry: '{value}'\n"
+
+
+@pytest.mark.parametrize(
+    ("template", "value"),
+    [
+        (WEIGHTS, "https://u:S3CR3T@h/w"),
+        (WEIGHTS, "https://S3CR3T@h/w"),
+        (WEIGHTS, "https://u:S3C/R3T@h/w"),
+        (WEIGHTS, "https://h/w?X-Amz-Credential=S3CR3T&X-Amz-Signature=S3CR3T"),
+        (WEIGHTS, "https://h/w?Expires=1&Signature=S3CR3T"),
+        (WEIGHTS, "https://h/w?sv=1&se=2&sig=S3CR3T"),
+        (WEIGHTS, "https://h/w?raw=1&%61ccess_token=S3CR3T"),
+        (WEIGHTS.replace("{key}", "origin"), "see http://u:S3CR3T@h/w or http://h"),
+        (DATA, "https://u:S3CR3T@h/d.tar"),
+        (DATA, "https://h/d.tar?token=S3CR3T"),
+        (GIT, "https://u:S3CR3T@h/x.git"),
+        (GIT, "https://S3CR3T@h/x.git"),
+        (GIT, "ssh://git:S3CR3T@h/x.git"),
+        (GIT, "https://h/x.git?private_token=S3CR3T"),
+        (REGISTRY, "https://u:S3CR3T@h/models"),
+        (REGISTRY, "u:S3CR3T@h/models"),
+    ],
+)
+def test_a_password_in_a_recipe_is_refused_and_not_shown(tmp_path: Path, template: str, value: str) -> None:
+    text = problem(tmp_path, GOOD + template.format(key="url", value=value))
+    assert "r.yaml:7: " in text and "must not stand in a recipe" in text and "~/.netrc" in text
+    assert "S3C" not in text and "R3T" not in text
+
+
+@pytest.mark.parametrize(
+    ("template", "value"),
+    [
+        (WEIGHTS, "https://h/w?download=true"),
+        (WEIGHTS, "https://h:8443/@u/w@1.0?raw=1&ref=main"),
+        (GIT, "ssh://git@h/x.git"),
+        (GIT, "git@h:x/y.git"),
+        (GIT, "file:///srv/a@b.git"),
+        (REGISTRY, "http://h:5000/models"),
+    ],
+)
+def test_what_is_no_password_is_accepted(tmp_path: Path, template: str, value: str) -> None:
+    write(tmp_path, GOOD + template.format(key="url", value=value))
+    assert value in load_recipe(tmp_path, "r").model.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    "line", ["descripton: 'http://u:S3CR3T@h/x'", "env: 'http://u:S3CR3T@h/x'", "'http://u:S3CR3T@h/x': 1"]
+)
+def test_another_mistake_shows_no_password_either(tmp_path: Path, line: str) -> None:
+    assert "S3CR3T" not in problem(tmp_path, f"{GOOD}{line}\n")

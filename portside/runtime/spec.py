@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from portside.accelerators import Accelerator, Host, load_accelerator
 from portside.canonical import digest_of
@@ -91,6 +91,8 @@ def container_spec(
         warn_of_driver(recipe, accelerator, host, warn)
     published = parse_ports(ports, chosen.ports if chosen else {})
     network = _network(network, chosen, published)
+    if chosen is not None:
+        _say_reach(target, chosen, network, published, warn)
     if user is not None and not _USER.fullmatch(user):
         raise RecipeError(f"not a user: {user!r}", "Expected a name of the image, or UID or UID:GID.")
     if name is not None and not _NAME.fullmatch(name):
@@ -170,6 +172,20 @@ def _network(asked: str | None, target: Target | None, published: dict[str, str]
     if network == "none" and published:
         raise RecipeError("ports cannot be reached with --network none", "Leave --network out, or say bridge.")
     return network
+
+
+def _say_reach(
+    name: str | None, target: Target, network: str, published: Mapping[str, str], warn: Callable[[str], None]
+) -> None:
+    """Say what a target makes of this machine's network: somebody else may have written it.
+
+    What a person asked for on the command line needs no word.
+    """
+    if network == "host":
+        if target.network == "host":
+            warn(f"target {name} asks for the host's network: it reaches, and listens on, what this machine does")
+    elif places := [place for place, port in published.items() if int(port) in target.ports.values()]:
+        warn(f"target {name} publishes {', '.join(places)}")
 
 
 def _all_mounts(asked: Sequence[Mount], weights: Sequence[Mount], files: Sequence[Mount]) -> tuple[Mount, ...]:

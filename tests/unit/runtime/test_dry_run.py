@@ -131,3 +131,38 @@ def test_the_task_needs_no_engine(tmp_path: Path, options: tuple[str, ...], imag
     assert image in words
     assert not set(shown) - set(words)
     assert not (tmp_path / "home" / "mounts").exists()
+
+
+REACH = {
+    "targets": {
+        "web": {"description": "a", "command": "true", "ports": {"web": 7860, "api": 8000}},
+        "open": {"description": "a", "command": "true", "network": "host"},
+        "both": {"description": "a", "command": "true", "network": "host", "ports": {"web": 7860}},
+        "plain": {"description": "a", "command": "true"},
+    }
+}
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"target": "web"}, "target web publishes 127.0.0.1:8000, 127.0.0.1:7860"),
+        ({"target": "web", "ports": ["web=0.0.0.0:80"]}, "target web publishes 127.0.0.1:8000, 0.0.0.0:80"),
+        ({"target": "web", "ports": ["9:9"]}, "target web publishes 127.0.0.1:8000, 127.0.0.1:7860"),
+        ({"target": "open"}, "target open asks for the host's network: "),
+        ({"target": "both"}, "target both asks for the host's network: "),
+        ({"target": "open", "network": "none"}, None),
+        ({"target": "web", "network": "host"}, None),
+        ({"target": "plain"}, None),
+        ({"target": "plain", "ports": ["9:9"]}, None),
+        ({"command": "true", "network": "host"}, None),
+    ],
+)
+def test_what_a_target_makes_of_the_network_is_said(
+    tmp_path: Path, options: dict[str, Any], said: str | None, dry_run: bool
+) -> None:
+    recipe = make_recipe(run=REACH, accelerator="cpu")
+    container_spec(recipe, host=sixteen(tmp_path), warn=SAID.append, dry_run=dry_run, **options)
+    assert len(SAID) == (said is not None)
+    assert SAID == [] or SAID[0].startswith(str(said))

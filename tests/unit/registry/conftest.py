@@ -1,12 +1,15 @@
 """A small project, machines that have it, and registries on loopback."""
 
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from registry_server import RegistryServer
 from small_project import Machine, Small, small_project
+
+sys.path.append(str(Path(__file__).parents[1] / "inputs"))  # for password_server.py
 
 
 @pytest.fixture

@@ -114,6 +114,22 @@ def test_bytes_that_fit_the_list_but_not_the_lock_are_refused(members: Members, 
         refuse(write(place / "b", listed({**members, name: bytes(data)})), place, "lock says|exactly|git index-pack")
 
 
+def test_a_lock_that_contradicts_its_recipe_is_refused(members: Members, tmp_path: Path) -> None:
+    """Whoever changes the lock, too, does not change what the recipe asks for."""
+    path = next(name for name in members if name.endswith(".lock"))
+    for number, (key, value, match) in enumerate(
+        [
+            ("commit", "0" * 40, r"sources\.r\.commit: the recipe says"),
+            ("url", "https://evil.example/x", r"sources\.r\.git"),
+        ]
+    ):
+        lock = json.loads(members[path])
+        lock["sources"]["r"][key] = value
+        place = tmp_path / str(number)
+        place.mkdir()
+        refuse(write(place / "b", listed({**members, path: json.dumps(lock).encode()})), place, match)
+
+
 def test_members_that_lack_or_are_too_many(members: Members, tmp_path: Path) -> None:
     for number, name in enumerate(name for name in _kinds(members) if not name.endswith("a.py")):
         place = tmp_path / str(number)

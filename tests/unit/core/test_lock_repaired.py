@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from portside.clean import find_garbage
-from portside.errors import LockError
+from portside.errors import InputError, LockError
 from portside.lock.agree import contradictions
 from portside.lock.file import read_lock
-from portside.lock.models import Artefact, Lock
+from portside.lock.models import Artefact, Deb, DebianBase, Lock, LockedEnv
 from portside.lock.resolve import make_lock
 from portside.project import Project
 from portside.report.recipes import overview, overview_lines
@@ -133,6 +133,30 @@ def test_lists_and_cleaning_do_not_stumble(project: Project) -> None:
     find_garbage(project, 14)
     with pytest.raises(LockError, match=r"weights\.w: the lock has none of this name"):
         project.plan(project.recipe("lower"))
+
+
+@pytest.mark.parametrize(("suite", "kept"), [("bookworm", 1), ("trixie", 0)])
+def test_packages_of_another_suite_are_not_kept(
+    project: Project, monkeypatch: pytest.MonkeyPatch, suite: str, kept: int
+) -> None:
+    path = project.root / "recipes" / "deb.yaml"
+    path.write_text("description: d\nbase: {debian: {suite: bookworm}}\naccelerator: {name: cpu}\n")
+    recipe = project.recipe("deb")
+    deb = Deb(name="a", version="1", architecture="all", path="pool/a.deb", size=1, sha256=A)
+    names = {"suite": suite, "architecture": "amd64", "snapshot": "x"}
+    base = DebianBase(**names, epoch=1, debs=(deb,), diff_id=A, size=1)
+    asked = recipe.requests() | {"base": {}}  # so that it is resolved in either case
+    old = Lock(recipe="deb", epoch=1, requests=asked, base=base, env=LockedEnv(), sources={}, weights={})
+    found: list[Deb] = []
+
+    def resolve_base(*arguments: Any) -> None:
+        found.extend(arguments[3])
+        raise InputError("enough")
+
+    monkeypatch.setattr("portside.lock.resolve.resolve_base", resolve_base)
+    with pytest.raises(InputError, match="enough"):
+        make_lock(recipe, old, (), project.store, project.config)
+    assert len(found) == kept
 
 
 def test_wheels_that_are_called_otherwise_are_not_kept(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -305,6 +305,8 @@ def test_locks(tmp_path: Path) -> None:
     assert one(doctor(host, tmp_path, glm(), glm_lock()), "lock").status == "ok"
     stale = glm_lock().model_copy(update={"requests": {**glm().requests(), "env.debian": ["git-lfs"]}})
     assert one(doctor(host, tmp_path, glm(), stale), "lock").status == "problem"
+    edited = one(doctor(host, tmp_path, glm(), glm_lock().model_copy(update={"weights": {}})), "lock")
+    assert edited.status == "problem" and "weights.glm: the lock has none of this name" in edited.text
 
 
 @contextmanager

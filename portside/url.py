@@ -9,12 +9,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from posixpath import commonprefix
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import unquote, unquote_plus
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
-    from pydantic_core import CoreSchema
 
 LONGEST_SHOWN = 120
 HIDDEN = "***"
@@ -48,15 +47,11 @@ class SecretUrl:
         return f"SecretUrl({shown(self.full)!r})"
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: "GetCoreSchemaHandler") -> "CoreSchema":
-        from pydantic_core import core_schema
+    def __get_pydantic_core_schema__(cls, source: Any, handler: "GetCoreSchemaHandler") -> Any:
+        from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
-        made = core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
-        return core_schema.no_info_before_validator_function(
-            lambda value: value.full if isinstance(value, cls) else value,
-            made,
-            serialization=core_schema.to_string_ser_schema(),
-        )
+        as_text = BeforeValidator(lambda value: value.full if isinstance(value, cls) else value)
+        return handler.generate_schema(Annotated[str, as_text, AfterValidator(cls), PlainSerializer(str)])
 
 
 @dataclass(frozen=True, slots=True)

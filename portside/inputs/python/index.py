@@ -183,7 +183,7 @@ def _leading_on(page: str, found: Iterable[Offer]) -> Iterator[Offer]:
     """
     for offer in found:
         flaw = offer.flaw
-        if not may_lead(page, offer.place):
+        if not flaw and not may_lead(page, offer.place):
             scheme = page.partition(":")[0]
             flaw = f"{shown(page)}: it leads from {scheme} to {shown(offer.place)}, which is refused"
         yield replace(offer, place=Place(with_login(offer.place, [page])), flaw=flaw)

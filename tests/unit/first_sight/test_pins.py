@@ -113,7 +113,7 @@ def test_what_is_first_seen_is_kept_though_a_later_file_fails(
     here: Here, server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gone = {"path": "b.bin", "url": server.url("/gone")}
-    url = server.put("/a", RIGHT).replace("http://", "http://me:secret@") + "?token=secret"
+    url = server.put("/a", RIGHT) + "?download=true"
     here.weights({"path": "a.bin", "url": url}, gone)
     here.lock()
     with pytest.raises(MissingInputError, match="404"):
@@ -121,7 +121,7 @@ def test_what_is_first_seen_is_kept_though_a_later_file_fails(
     assert here.locked("glm/a.bin") == (sha(RIGHT), len(RIGHT))
     said = capsys.readouterr().err
     assert f"glm/a.bin: first seen at {server.url('/a')}, locked with sha256 {sha(RIGHT)}" in said
-    assert "secret" not in said
+    assert "?download" not in said, "a query may hold a signature"
 
 
 def test_first_seen_data_is_kept_though_a_later_set_fails(here: Here) -> None:
@@ -144,7 +144,7 @@ def test_a_lock_that_contradicts_the_recipe_is_not_kept(here: Here, server: Serv
     path.write_text(
         path.read_text().replace(f'"sha256": "{sha(RIGHT)}", "member"', f'"sha256": "{sha(WRONG)}", "member"')
     )
-    assert here.locked("glm/model.bin")[0] == sha(WRONG)
+    assert sha(WRONG) in path.read_text()
     here.lock()
     assert here.locked("glm/model.bin")[0] == sha(RIGHT)
 

@@ -207,7 +207,7 @@ def source_in(part: Part, arrived: Arrived) -> Tree:
         tree.put(replace(kept, mtime=part.epoch) if source.kind == "git" else kept)
     _compare(part, data_layer(tree.at(at), part.epoch), arrived)
     if source.kind == "git":
-        # A git source says no folders, except the empty ones of submodules; where they come from matters to patches.
+        # git knows no folders but the empty ones of submodules: a folder goes where a patch takes its last file away.
         empty = empty_folders(tree)
         return Tree(entry for entry in tree if entry.kind != "dir" or entry.path in empty)
     return tree

@@ -1,7 +1,9 @@
 """Push, pull, save and load as a person does, with an engine and Debian's docker-registry; no other network."""
 
+import io
 import json
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -142,3 +144,38 @@ def test_what_docker_saves_loads(project: TinyProject, tmp_path: Path) -> None:
     assert all(layer["image_id"] in done.stderr for layer in before if layer["name"] in ("env", "migrated"))
     plan = {layer["name"]: layer["state"] for layer in there.json("plan", "--recipe", name, "--no-pull")["layers"]}
     assert plan == {"env": "cached", "sources": "cached", "migrated": "cached", "weights": "build"}
+
+
+def test_a_foreign_image_does_not_run_as_the_recipes(project: TinyProject, tmp_path: Path) -> None:
+    """Under the recipe's name it is not loaded; who gives it that name in the engine gets it refused, until a build."""
+    name, machine = project.full("port"), project.machine
+    machine.run("build", "--recipe", name)
+    ref, other = f"portside/{name}:weights", f"portside/{name}:env"
+    before = docker("image", "inspect", ref, "--format", "{{.Id}}")
+    docker("tag", other, ref)
+    docker("save", "--output", str(tmp_path / "evil.tar"), ref)
+    config = {"Cmd": ["/bin/sh"]}
+    make_foreign(tmp_path / "evil.tar", config)
+    refused = machine.run("load", "--archive", str(tmp_path / "evil.tar"), expect=4)
+    assert f"an image called {ref}, which is not the recipe's" in refused.stderr
+    refused = machine.run("run-container", "--recipe", name, "--command", "true", expect=6)
+    assert f"Load the right one: invoke build --recipe {name} --layer weights" in refused.stderr
+    machine.run("check", "--recipe", name, "--layer", "weights", expect=6)
+    machine.run("build", "--recipe", name)
+    assert docker("image", "inspect", ref, "--format", "{{.Id}}") == before
+    assert runs(machine, name) == "a vocabulary\none\ninstalled\n"
+
+
+def make_foreign(path: Path, config: dict[str, object]) -> None:
+    """Give the image of an archive another config, without labels."""
+    with tarfile.open(path) as archive:
+        files = {item.name: archive.extractfile(item).read() for item in archive if item.isfile()}  # type: ignore[union-attr]
+    [row] = json.loads(files["manifest.json"])
+    value = json.loads(files[row["Config"]]) | {"config": config}
+    files |= {"other.json": json.dumps(value).encode()}
+    files["manifest.json"] = json.dumps([row | {"Config": "other.json"}]).encode()
+    with tarfile.open(path, "w") as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))

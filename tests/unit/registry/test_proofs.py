@@ -121,6 +121,18 @@ def test_another_source_is_refused_although_its_trees_fit(whole: Whole) -> None:
         whole.prove()
 
 
+def test_a_commits_time_is_the_locks(whole: Whole) -> None:
+    for name in ("sources/code", "migrated/trees"):
+        whole.change(name, an_hour_before)
+    with pytest.raises(InputError, match=r"^sources/code there is not what it is made of gives"):
+        whole.prove()
+
+
+def an_hour_before(layer: Layer) -> Layer:
+    entries = (replace(e, mtime=e.mtime - 3600) if e.kind != "dir" and "/code" in e.path else e for e in layer.entries)
+    return replace(layer, entries=tuple(entries))
+
+
 def replaced(layer: Layer, old: bytes, new: bytes) -> Layer:
     entries = []
     for entry in layer.entries:

@@ -51,10 +51,19 @@ sources:
   lib: {sdist: lib==1.0}
 migration: {ruleset: mlu, mode: MODE, sources: [code, lib]}
 files: [{from: run.py, to: run.py}]
+patches: PATCHES
 install: ["true"]
 weights:
   model:
     files: [{path: vocab.txt, origin: a test}, {path: merges.txt, origin: a test}, {path: big.bin, origin: a test}]
+"""
+GONE = """\
+diff --git a/code_mlu/deep/er/run.sh b/code_mlu/deep/er/run.sh
+deleted file mode 100755
+--- a/code_mlu/deep/er/run.sh
++++ /dev/null
+@@ -1 +0,0 @@
+-#!/bin/sh
 """
 
 
@@ -103,7 +112,15 @@ class Whole:
         (recipes / "whole").mkdir(parents=True)
         (recipes / "whole" / "motd").write_text("hello\n")
         (recipes / "whole" / "run.py").write_text("print('hello')\n")
-        text = RECIPE.replace("URL", f"file://{upstream}").replace("COMMIT", commit).replace("MODE", self.mode)
+        # It takes the only file of a folder away; git, other than an sdist, has no folders that could stay.
+        (recipes / "whole" / "gone.patch").write_text(GONE)
+        patches = "[{diff: gone.patch, count: 1}]" if self.mode == "precise" else "[]"
+        text = (
+            RECIPE.replace("PATCHES", patches)
+            .replace("URL", f"file://{upstream}")
+            .replace("COMMIT", commit)
+            .replace("MODE", self.mode)
+        )
         (recipes / "whole.yaml").write_text(text)
         code = git.resolve(f"file://{upstream}", commit, Config(home=self.here.home), self.here)
         # A time of nothing, one after the epoch's, and the epoch itself.

@@ -141,16 +141,20 @@ def test_what_an_engine_can_call_an_image() -> None:
         "small:weights",
     ],
 )
-@pytest.mark.parametrize("labels", [None, {}, {"portside.recipe": "small", "portside.layer": "weights"}, ["x"]])
-@pytest.mark.parametrize("built", [False, True])
 def test_a_foreign_image_with_a_recipes_name_is_refused(
-    machine: Callable[..., Machine], refused: Callable[..., str], name: str, labels: Any, built: bool
+    machine: Callable[..., Machine], refused: Callable[..., str], name: str
+) -> None:
+    problem = refused(machine("there"), foreign(["own/name:1", name]))
+    assert f"an image called {name}, which is not the recipe's" in problem
+
+
+@pytest.mark.parametrize("labels", [None, {}, {"portside.recipe": "small", "portside.layer": "weights"}, ["x"]])
+def test_whatever_its_labels_say_and_the_store_has(
+    machine: Callable[..., Machine], refused: Callable[..., str], labels: Any
 ) -> None:
     there = machine("there")
-    if built:
-        there.build()
-    problem = refused(there, foreign(["own/name:1", name], Labels=labels))
-    assert f"an image called {name}, which is not the recipe's" in problem
+    there.build()
+    assert "an image called portside/small:env" in refused(there, foreign(["portside/small:env"], Labels=labels))
 
 
 def test_one_refused_image_stops_the_whole_archive(

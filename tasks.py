@@ -43,11 +43,18 @@ def lock(c: Context, recipe: str, update: list[str]) -> None:
 
     p = project()
     loaded = p.recipe(recipe)
-    old, new = p.make_lock(loaded, "all" if "all" in update else update)
+    notes: list[str] = []
+    old, new = p.make_lock(loaded, "all" if "all" in update else update, notes)
     for line in lock_changes(old, new):
         say(f"  {line}")
     for line in p.pointer_lines(plan_of(loaded, new)):
         say(line)
+    if notes:
+        say("\n".join(["Older than they had to be, for want of wheels:", *(f"  {note}" for note in notes)]))
+        say(
+            "To have the newer ones, put a wheel of what lacks one into a folder that pip's find-links names, or "
+            "install it from its source distribution, as recipes/chatglm.yaml does with ffmpy."
+        )
     say(f"{loaded.lock_path.relative_to(ROOT)}: {'unchanged' if old == new else 'written'}")
 
 

@@ -75,8 +75,13 @@ class Project:
         check_lock(recipe, lock)
         return lock
 
-    def make_lock(self, recipe: Recipe, update: Collection[str] | Literal["all"] = ()) -> tuple[Lock | None, Lock]:
-        """Resolve the recipe and write its lock; gives the lock before and the lock now."""
+    def make_lock(
+        self, recipe: Recipe, update: Collection[str] | Literal["all"] = (), notes: list[str] | None = None
+    ) -> tuple[Lock | None, Lock]:
+        """Resolve the recipe and write its lock; gives the lock before and the lock now.
+
+        notes: gets a line for each package that is older than it had to be.
+        """
         from portside.lock.resolve import make_lock
 
         below = None
@@ -85,10 +90,10 @@ class Project:
             below = read_lock(lower.lock_path)
             if below is None or not fits(lower, below) or self.behind(lower, below):
                 say(f"{recipe.name} extends {lower.name}, which is locked first")
-                below = self.make_lock(lower)[1]
+                below = self.make_lock(lower, notes=notes)[1]
         old = read_lock(recipe.lock_path)
         try:
-            new = make_lock(recipe, old, update, self.store, self.config, below)
+            new = make_lock(recipe, old, update, self.store, self.config, below, notes)
         except PortsideError as error:
             error.name_recipe(recipe.name)
             raise

@@ -49,19 +49,26 @@ Update = Collection[str] | Literal["all"]
 
 
 def make_lock(
-    recipe: Recipe, old: Lock | None, update: Update, store: Store, config: Config, below: Lock | None = None
+    recipe: Recipe,
+    old: Lock | None,
+    update: Update,
+    store: Store,
+    config: Config,
+    below: Lock | None = None,
+    notes: list[str] | None = None,
 ) -> Lock:
     """Resolve a recipe. What `old` has stays as it is, unless `update` names it or the recipe no longer allows it.
 
     below: the lock of the recipe that it extends. What both ask for in the same words is taken from there, so that
-    the two share layers. Inputs that are needed to know a hash or a date are brought into the store on the way.
+    the two share layers. notes: gets a line for each package that is older than it had to be; see `passed_over`. Inputs
+    that are needed to know a hash or a date are brought into the store on the way.
     Raises RecipeError where the recipe cannot be satisfied, InputError where something cannot be brought.
     """
     _check_update(recipe, old, update, below)
     if old is not None and below is not None:
         # What this recipe's own build was the first to see is not forgotten.
         below = complete(below, old)
-    resolver = _Resolver(recipe, old, update, below, store, config)
+    resolver = _Resolver(recipe, old, update, below, store, config, [] if notes is None else notes)
     with step(f"Resolving {recipe.name}"):
         return resolver.lock()
 
@@ -98,7 +105,14 @@ class _Resolver:
     """One resolution."""
 
     def __init__(
-        self, recipe: Recipe, old: Lock | None, update: Update, below: Lock | None, store: Store, config: Config
+        self,
+        recipe: Recipe,
+        old: Lock | None,
+        update: Update,
+        below: Lock | None,
+        store: Store,
+        config: Config,
+        notes: list[str],
     ) -> None:
         self.recipe = recipe
         self.old = old
@@ -106,6 +120,7 @@ class _Resolver:
         self.below = below
         self.store = store
         self.config = config
+        self.notes = notes
         self.fetcher = Fetcher(store, config)
         self.asked = recipe.requests()
         self.wanted: dict[tuple[str, str], ManualInput] = {(f.kind, f.data or f.file): f for f in asked(recipe)}
@@ -191,19 +206,18 @@ class _Resolver:
             debs = tuple(resolve_packages(stage.debian, lower, *where, keep, self.update, self.config, self.store))
             epoch = _deb_epoch(debs, base, self.store, self.fetcher)
         python = self._python(stage.python, stage.recipe, old, there) if stage.python else None
-        if python is not None:
+        if python is not None and stage.python is not None:
             if base.kind == "debian" and python.all_wheels():
                 check_interpreter(python.version, (*base.debs, *there.debs, *debs))
             run_all([partial(self.fetcher.artefact, wheel) for wheel in python.all_wheels()], JOBS)
             epoch = max([epoch, *(_artefact_date(wheel, self.store) for wheel in python.all_wheels())])
+            self._note_passed_over(stage.python.requirements, python, there)
         return PackageSet(recipe=stage.recipe, epoch=epoch, debs=debs, python=python)
 
     def _python(self, wanted: recipes.Python, stage: str, old: PackageSet | None, below: LockedEnv) -> PythonSet:
         assert wanted.platform is not None, "a stage says its platform"
         manual = tuple(self._manual_wheel(wheel, stage) for wheel in wanted.manual)
-        lower = below.python.all_wheels() if below.python else ()
-        # What is given in the base, below, or by hand satisfies requirements; its own needs are not looked at.
-        installed = dict(wanted.given) | {w.name: w.version for w in lower} | {w.name: w.version for w in manual}
+        installed = _installed(wanted.given, manual, below)
         wheels = python.resolve_wheels(
             wanted.requirements,
             version=wanted.version,
@@ -221,6 +235,19 @@ class _Resolver:
             given=dict(sorted(wanted.given.items())),
             manual=manual,
         )
+
+    def _note_passed_over(self, requirements: Sequence[str], made: PythonSet, below: LockedEnv) -> None:
+        for note in python.passed_over(
+            requirements,
+            made.wheels,
+            version=made.version,
+            platform=made.platform,
+            installed=_installed(made.given, made.manual, below),
+            config=self.config,
+            store=self.store,
+        ):
+            say(f"  {note}")
+            self.notes.append(str(note))
 
     def _manual_wheel(self, wanted: recipes.ManualWheel, stage: str) -> ManualWheel:
         from packaging.utils import parse_wheel_filename
@@ -284,6 +311,12 @@ class _Resolver:
 def _agree(file: ManualInput, sha256: str | None, size: int | None) -> bool:
     """Whether what is locked of a file is what the recipe pins of it."""
     return file.sha256 in (None, sha256) and (file.size is None or file.size == size or size is None)
+
+
+def _installed(given: Mapping[str, str], manual: Sequence[ManualWheel], below: LockedEnv) -> dict[str, str]:
+    """What is given in the base, by hand or below; it satisfies requirements, and its own needs are not looked at."""
+    lower = below.python.all_wheels() if below.python else ()
+    return dict(given) | {w.name: w.version for w in lower} | {w.name: w.version for w in manual}
 
 
 def check_interpreter(version: str, debs: Sequence[Deb]) -> None:

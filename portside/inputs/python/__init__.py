@@ -2,6 +2,15 @@
 
 from portside.inputs.archives import newest_date
 from portside.inputs.python.exact import locations, resolve_sdist, resolve_wheel_exact
+from portside.inputs.python.newer import PassedOver, passed_over
 from portside.inputs.python.resolve import resolve_wheels
 
-__all__ = ["locations", "newest_date", "resolve_sdist", "resolve_wheel_exact", "resolve_wheels"]
+__all__ = [
+    "PassedOver",
+    "locations",
+    "newest_date",
+    "passed_over",
+    "resolve_sdist",
+    "resolve_wheel_exact",
+    "resolve_wheels",
+]

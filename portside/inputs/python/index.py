@@ -33,7 +33,8 @@ _PAUSES = (0.5, 2.0)
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A file that some place offers. place: path or URL without fragment. sha256, size: if the place says them.
+    """A file that some place offers. place: path or URL without fragment. sha256, size, python (the versions of Python
+    that it is for, such as >=3.8): if the place says them.
 
     flaw: what the place says that cannot be, as a sentence; "" for most. Whoever would take the file has to refuse it:
     it is none that comes without a hash.
@@ -45,10 +46,17 @@ class Offer:
     size: Size | None = None
     yanked: bool = False
     flaw: str = ""
+    python: str | None = None
 
 
 def offer_of(
-    page: str, file: object, place: object, sha256: object = None, size: object = None, yanked: bool = False
+    page: str,
+    file: object,
+    place: object,
+    sha256: object = None,
+    size: object = None,
+    yanked: bool = False,
+    python: object = None,
 ) -> Offer | None:
     """A row of a page as an offer; None where its names are none of a wheel or an sdist that anybody could fetch.
 
@@ -58,15 +66,18 @@ def offer_of(
         name, where = FileName(file), Place(place)
     except ValueError:
         return None
+    needed = python if isinstance(python, str) else None
     try:
         if is_remote(page) and not is_remote(where):
             raise InputError(f"it is said to be at {shown(where)}, on this machine")
         # Some indexes write hashes in capitals.
         digest = sha256.lower() if isinstance(sha256, str) else sha256
         known = None if digest is None else told(Sha256, digest, "its sha256")
-        return Offer(name, where, known, None if size is None else told(Size, size, "its size"), yanked)
+        bytes_ = None if size is None else told(Size, size, "its size")
+        return Offer(name, where, known, bytes_, yanked, python=needed)
     except InputError as error:
-        return Offer(name, where, yanked=yanked, flaw=f"{shown(page or where)}, {name}: {error.problem}")
+        flaw = f"{shown(page or where)}, {name}: {error.problem}"
+        return Offer(name, where, yanked=yanked, flaw=flaw, python=needed)
 
 
 def is_remote(place: str) -> bool:
@@ -207,6 +218,7 @@ def _from_json(page: str, content: bytes) -> Iterator[Offer]:
                 file.get("hashes", {}).get("sha256"),
                 file.get("size"),
                 bool(file.get("yanked")),
+                file.get("requires-python"),
             )
             for file in json.loads(content)["files"]
         ]
@@ -224,7 +236,7 @@ def _from_html(url: str, content: bytes, encoding: str | None) -> Iterator[Offer
         for link in parse_html_page(IndexPage(Link(url), content, encoding, "text/html")):
             place, fragment = urldefrag(link.url)
             said = parse_qs(fragment, keep_blank_values=True).get("sha256", [None])[0]
-            rows.append(offer_of(url, link.filename, place, said, yanked=link.is_yanked))
+            rows.append(offer_of(url, link.filename, place, said, None, link.is_yanked, link.requires_python))
     except (ValueError, LookupError):
         raise InputError(f"{shown(url)}: not the HTML of a simple index") from None
     yield from _usable(rows)

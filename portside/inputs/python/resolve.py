@@ -66,7 +66,7 @@ def resolve_wheels(
     kept = {wheel.name: wheel for wheel in keep if update != "all" and wheel.name not in updated}
     wanted = [str(parse_requirement(text, KEY)) for text in requirements]
     with tempfile.TemporaryDirectory(prefix="portside-uv-") as folder:
-        uv = _Uv(Path(folder), config, version, platform, base)
+        uv = Uv(Path(folder), config, version, platform, base)
         packages = _compile(uv, wanted, kept)
     places = [place for kind in indexes_and_links(read_pip_settings(), config) for place in kind]
     elsewhere = places[0].full if places and all(is_remote(place.full) for place in places) else ""
@@ -78,7 +78,7 @@ def resolve_wheels(
     return sorted(artefacts, key=lambda artefact: artefact.name)
 
 
-def _compile(uv: "_Uv", wanted: Sequence[str], kept: Mapping[str, Artefact]) -> list[dict[str, Any]]:
+def _compile(uv: "Uv", wanted: Sequence[str], kept: Mapping[str, Artefact]) -> list[dict[str, Any]]:
     """The resolved packages, at the versions of `kept` wherever nothing else has to change for it.
 
     uv only prefers those versions, and turns one down where the first index that has the version lacks a wheel for the
@@ -140,19 +140,33 @@ def _offer(wheel: Mapping[str, Any], elsewhere: str) -> Offer | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Uv:
-    """One call of `uv pip compile`, with pip's idea of where packages come from and nothing of uv's own settings."""
+class Uv:
+    """Calls of `uv pip compile`, with pip's idea of where packages come from and nothing of uv's own settings.
+
+    folder: for its files, empty at first. version, platform: of the target. installed: what the base already has.
+    offline: ask no place, use what is known from before.
+    """
 
     folder: Path
     config: Config
     version: str
     platform: str
     installed: Mapping[str, str]
+    offline: bool = False
 
     def compile(
-        self, requirements: Sequence[str], preferred: Mapping[str, str], fixed: Mapping[str, str]
+        self,
+        requirements: Sequence[str],
+        preferred: Mapping[str, str],
+        fixed: Mapping[str, str],
+        more: Sequence[str] = (),
+        links: Path | None = None,
     ) -> list[dict[str, Any]]:
-        """The `packages` of the pylock.toml that uv writes. preferred, fixed: versions of packages, by name."""
+        """The `packages` of the pylock.toml that uv writes. preferred, fixed: versions of packages, by name.
+
+        more: further constraints. links: a folder with wheels that are there besides. Raises RecipeError where nothing
+        satisfies the requirements, OnlySourceError where that is for want of wheels, InputError otherwise.
+        """
         output = self.folder / "pylock.toml"
         output.unlink(missing_ok=True)
         # What uv finds in its output file it prefers; that is how pins stay.
@@ -164,7 +178,8 @@ class _Uv:
         if pins:
             output.write_text(f'lock-version = "1.0"\ncreated-by = "portside"\n{pins}', encoding="utf-8")
         constraints = self.folder / "constraints.txt"
-        constraints.write_text("".join(f"{name}==={version}\n" for name, version in fixed.items()), encoding="utf-8")
+        limits = [*(f"{name}==={version}" for name, version in fixed.items()), *more]
+        constraints.write_text("".join(f"{limit}\n" for limit in limits), encoding="utf-8")
         present, anything = self._stand_ins()
         source = self.folder / "requirements.in"
         source.write_text("\n".join([*requirements, *present]) + "\n", encoding="utf-8")
@@ -173,13 +188,15 @@ class _Uv:
         arguments = [str(source), "--output-file", str(output), "--excludes", str(excluded)]
         arguments += ["--constraints", str(constraints), "--python", sys.executable]
         arguments += ["--python-version", self.version, "--python-platform", self.platform]
+        arguments += ["--offline"] if self.offline else []
         settings = read_pip_settings()
-        indexes, links = ([url.full for url in urls] for urls in indexes_and_links(settings, self.config))
-        run = self._run([*arguments, "--format", "pylock.toml", "--only-binary", ":all:"], settings, indexes, links)
+        indexes, pages = ([url.full for url in urls] for urls in indexes_and_links(settings, self.config))
+        pages += [str(links)] if links is not None else []
+        run = self._run([*arguments, "--format", "pylock.toml", "--only-binary", ":all:"], settings, indexes, pages)
         if run.returncode != 0:
-            raise _failure(redact(run.stderr, secrets_of([*indexes, *links])), self.installed)
+            raise _failure(redact(run.stderr, secrets_of([*indexes, *pages])), self.installed)
         packages: list[dict[str, Any]] = tomllib.loads(output.read_text(encoding="utf-8")).get("packages", [])
-        return check_places(packages, indexes, links)
+        return check_places(packages, indexes, pages)
 
     def _stand_ins(self) -> tuple[list[str], list[str]]:
         """Requirements on wheels without content or needs that stand for the installed packages.
@@ -196,14 +213,7 @@ class _Uv:
             except InvalidVersion:
                 anything.append(name)
                 continue
-            stem = f"{name.replace('-', '_')}-{version}"
-            path = self.folder / f"{stem}-py3-none-any.whl"
-            with zipfile.ZipFile(path, "w") as wheel:
-                metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-                wheel.writestr(f"{stem}.dist-info/METADATA", metadata)
-                wheel.writestr(f"{stem}.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
-                wheel.writestr(f"{stem}.dist-info/RECORD", "")
-            requirements.append(f"{name} @ {path.as_uri()}")
+            requirements.append(f"{name} @ {stand_in(self.folder, name, version).as_uri()}")
         return requirements, anything
 
     def _run(
@@ -282,6 +292,27 @@ def _link(place: str) -> str:
     return place.replace(",", "%2C") if "://" in place else _path(place).as_uri()
 
 
+def stand_in(folder: Path, name: str, version: str, python: str | None = None) -> Path:
+    """Make a wheel without content or needs. name: normalised. python: the versions of Python that it is for."""
+    stem = f"{name.replace('-', '_')}-{version}"
+    path = folder / f"{stem}-py3-none-any.whl"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    metadata += f"Requires-Python: {python}\n" if python else ""
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr(f"{stem}.dist-info/METADATA", metadata)
+        wheel.writestr(f"{stem}.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr(f"{stem}.dist-info/RECORD", "")
+    return path
+
+
+class OnlySourceError(InputError):
+    """The requirements need packages that have no wheel for the target. names: normalised."""
+
+    def __init__(self, names: Sequence[str], problem: str, solution: str) -> None:
+        super().__init__(problem, solution)
+        self.names = names
+
+
 def _failure(stderr: str, installed: Mapping[str, str]) -> Exception:
     """uv's error as ours, without secrets already."""
     explanation, _, hints = stderr.partition("\nhint:")
@@ -296,7 +327,8 @@ def _failure(stderr: str, installed: Mapping[str, str]) -> Exception:
     built = re.findall(r"Wheels are required for `([^`]+)`", hints)
     only_source = [name for name in built if re.search(_NO_WHEELS.format(name=re.escape(name)), explanation)]
     if only_source:
-        return InputError(
+        return OnlySourceError(
+            only_source,
             f"{KEY}: {', '.join(only_source)} is only to be had as a source distribution:\n{shown}",
             "Allow a version that has a wheel, or build a wheel and put it into a folder that pip's find-links names.",
         )
@@ -305,4 +337,4 @@ def _failure(stderr: str, installed: Mapping[str, str]) -> Exception:
     return RecipeError(f"{KEY}: nothing satisfies the requirements:\n{shown}", f"Change {KEY} in the recipe.{hint}")
 
 
-_NO_WHEELS = r"(?:all versions of {name} have|\b{name}==\S+ has) no usable wheels"
+_NO_WHEELS = r"(?:all versions of {name} have|\b{name}[=<>]\S+ has) no usable wheels"

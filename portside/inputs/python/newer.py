@@ -1,0 +1,236 @@
+"""Newer releases that a resolution passed over because something of them is only to be had as a source distribution.
+
+uv goes back to older releases without a word until it finds some that need nothing but wheels; that may be years. What
+it would take if source distributions counted is found by asking it again, with wheels without content in their place.
+What those need themselves is not looked at: to know it, one would have to run their code.
+"""
+
+import email
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from portside.config import Config
+from portside.errors import InputError, PortsideError
+from portside.inputs import archives
+from portside.inputs.python.exact import parse_requirement
+from portside.inputs.python.index import Offer, offers
+from portside.inputs.python.names import sdist_version, wheel_version
+from portside.inputs.python.resolve import KEY, OnlySourceError, Uv, stand_in
+from portside.inputs.python.tags import best_wheel, tag_ranks
+from portside.lock.models import Artefact
+from portside.parallel import thread_pool
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
+    from packaging.tags import Tag
+    from packaging.version import Version
+
+    from portside.store import Store
+
+_AT_ONCE = 8
+_ATTEMPTS = 12
+"""How often uv is asked about one package: each time it may find another one that has no wheel."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A package that is locked at an older release than the requirements and the target allow.
+
+    newer: the release that would have been taken if source distributions counted. lacking: what would then be a source
+    distribution (name, version, whether there are wheels for other targets).
+    """
+
+    name: str
+    version: str
+    newer: str
+    lacking: tuple[tuple[str, str, bool], ...]
+
+    def __str__(self) -> str:
+        why = " and ".join(
+            ("it" if name == self.name else f"{name} {version}, which it needs,")
+            + (" has no wheel for the target" if others else " has only a source distribution")
+            for name, version, others in self.lacking
+        )
+        return f"{self.name} {self.version}: {self.newer} was passed over, because {why}"
+
+
+def passed_over(
+    requirements: Sequence[str],
+    wheels: Sequence[Artefact],
+    *,
+    version: str,
+    platform: str,
+    installed: Mapping[str, str],
+    config: Config,
+    store: "Store",
+) -> list[PassedOver]:
+    """Which of the wheels that satisfy the requirements are older than they had to be, for want of wheels; by name.
+
+    version, platform, installed: as for `resolve_wheels`, which gave the wheels. store: has them, or what they need
+    themselves is not considered. A place that cannot be asked counts as one that offers nothing.
+    """
+    from packaging.utils import canonicalize_name
+
+    wanted = [parse_requirement(text, KEY) for text in requirements]
+    base = {str(canonicalize_name(name)): number for name, number in installed.items()}
+    limits: dict[str, list[SpecifierSet]] = {}
+    for requirement in (*wanted, *_needs(wheels, version, platform, store)):
+        limits.setdefault(canonicalize_name(requirement.name), []).append(requirement.specifier)
+    with tempfile.TemporaryDirectory(prefix="portside-uv-") as folder:
+        uv = Uv(Path(folder), config, version, platform, base)
+        search = _Search(uv, [str(requirement) for requirement in wanted], tag_ranks(version, platform))
+        # What only the lock keeps back is no release that was passed over.
+        fresh: dict[str, str] = {}
+        with suppress(PortsideError):
+            fresh = search.versions((), None, offline=True)
+        taken = [fresh.get(wheel.name, wheel.version) for wheel in wheels]
+        with thread_pool(_AT_ONCE) as pool:
+            newer = list(pool.map(lambda w, v: search.has_newer(w.name, v, limits.get(w.name, ())), wheels, taken))
+        rows = zip(wheels, taken, newer, strict=True)
+        notes = [search.explain(wheel, version) for wheel, version, found in rows if found]
+    return [note for note in notes if note is not None]
+
+
+def _needs(wheels: Sequence[Artefact], version: str, platform: str, store: "Store") -> "Iterator[Requirement]":
+    """What these wheels say that they need on the target, without their extras."""
+    from packaging.requirements import Requirement
+
+    environment = {
+        "python_version": version,
+        "python_full_version": f"{version}.0",
+        "platform_machine": platform.partition("-")[0],
+        "extra": "",
+    }
+    for wheel in wheels:
+        for line in _requires(wheel, store):
+            with suppress(ValueError):  # what pip would not understand either
+                requirement = Requirement(line)
+                if requirement.marker is None or requirement.marker.evaluate(environment):
+                    yield requirement
+
+
+def _requires(wheel: Artefact, store: "Store") -> list[str]:
+    """The lines Requires-Dist of a wheel's metadata; none where the store lacks it or it cannot be read."""
+    place = store.inputs.locate(wheel.sha256)
+    if place is None:
+        return []
+    with suppress(InputError):
+        [(member, _)] = archives.wheel_members(place.path, ["*.dist-info/METADATA"], wheel.file)
+        with archives.open_member(place.path, member, wheel.file).open() as stream:
+            return email.message_from_bytes(stream.read()).get_all("Requires-Dist", [])
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    uv: Uv
+    wanted: Sequence[str]
+    ranks: "Mapping[Tag, int]"
+
+    def has_newer(self, name: str, taken: str, limits: "Sequence[SpecifierSet]") -> bool:
+        """Whether any place offers a newer release of a package for the target that is within all limits."""
+        from packaging.version import Version
+
+        if any(part.operator in ("==", "===") and "*" not in part.version for limit in limits for part in limit):
+            return False
+        than = Version(taken)
+        for release, files in self._releases(name).items():
+            if release.public == than.public or release < than:
+                continue
+            if release.is_prerelease and not than.is_prerelease:
+                continue
+            allowed = all(limit.contains(release, prereleases=True) for limit in limits)
+            if allowed and (_sdist(files) or self._fits(files)):
+                return True
+        return False
+
+    def explain(self, wheel: Artefact, taken: str) -> PassedOver | None:
+        """Ask for a newer release than `taken`, and give every package a wheel that uv says has none.
+
+        What is known from before is enough for most answers, and a hundred times as fast; where it leads to no answer,
+        or to one that is to be told, the places are asked.
+        """
+        from packaging.version import Version
+
+        stand_ins: dict[str, dict[Version, bool]] = {}
+        offline = True
+        with tempfile.TemporaryDirectory(dir=self.uv.folder) as name:
+            links = Path(name)
+            for _ in range(_ATTEMPTS):
+                try:
+                    versions = self.versions([f"{wheel.name}>{Version(taken).public}"], links, offline)
+                except OnlySourceError as error:
+                    lacking = {name: self._stand_ins(name, links) for name in error.names if name not in stand_ins}
+                    stand_ins |= lacking
+                    if any(lacking.values()):
+                        continue
+                    versions = {}
+                except PortsideError:  # an ordinary conflict
+                    versions = {}
+                newer = versions.get(wheel.name)
+                used = tuple(
+                    (name, version, stand_ins[name][Version(version)])
+                    for name, version in sorted(versions.items())
+                    if Version(version) in stand_ins.get(name, {})
+                )
+                if offline and (newer is None or used):
+                    offline = False
+                elif newer is None:
+                    return None
+                elif used:
+                    return PassedOver(wheel.name, wheel.version, newer, used)
+                else:
+                    taken = newer  # at the expense of another package; a still newer one may be kept back
+        return None
+
+    def versions(self, more: Sequence[str], links: Path | None, offline: bool) -> dict[str, str]:
+        """What is wanted, resolved anew, with more constraints and with the wheels of a folder besides."""
+        packages = replace(self.uv, offline=offline).compile(self.wanted, {}, {}, more, links)
+        return {package["name"]: package["version"] for package in packages if "version" in package}
+
+    def _stand_ins(self, name: str, links: Path) -> "dict[Version, bool]":
+        """Make a wheel for each release of a package that has only an sdist for the target.
+
+        Gives for each whether it has wheels for other targets.
+        """
+        made: dict[Version, bool] = {}
+        for release, files in self._releases(name).items():
+            if _sdist(files) and not self._fits(files):
+                stand_in(links, name, str(release), _python(files))
+                made[release] = any(wheel_version(offer.file) for offer in files)
+        return made
+
+    def _releases(self, name: str) -> "dict[Version, list[Offer]]":
+        """The files of each release that was not withdrawn and is for the target's Python."""
+        found, _ = offers(name, self.uv.config)
+        releases: dict[Version, list[Offer]] = {}
+        for offer in found:
+            named = wheel_version(offer.file) or sdist_version(offer.file)
+            if named is not None and not offer.yanked:
+                releases.setdefault(named[1], []).append(offer)
+        return {release: files for release, files in releases.items() if self._for_python(_python(files))}
+
+    def _for_python(self, versions: str | None) -> bool:
+        from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+        try:
+            return SpecifierSet(versions or "").contains(self.uv.version, prereleases=True)
+        except InvalidSpecifier:
+            return True
+
+    def _fits(self, files: Sequence[Offer]) -> bool:
+        return best_wheel((offer.file for offer in files), self.ranks) is not None
+
+
+def _python(files: Sequence[Offer]) -> str | None:
+    """The versions of Python that a release is for: not every place says it."""
+    return next((offer.python for offer in files if offer.python), None)
+
+
+def _sdist(files: Sequence[Offer]) -> bool:
+    return any(sdist_version(offer.file) is not None for offer in files)

@@ -162,6 +162,7 @@ def test_a_lock_says_it_when_it_is_found_and_once_more_at_its_end(tmp_path: Path
     (root / "recipes" / "r.yaml").write_text(RECIPE)
     shutil.copy(ROOT / "tasks.py", root)
     shutil.copytree(ROOT / "portside", root / "portside", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "images", root / "images")
     note = "  app 1.0: 2.0 was passed over, because part 1.0, which it needs, has only a source distribution"
     for state in ("written", "unchanged"):
         command = [sys.executable, "-m", "invoke", "-r", str(root), "lock", "--recipe", "r"]

@@ -199,7 +199,9 @@ def _python(
         return
     yield from _same(request, f"{key}.version", asked.version, locked.version)
     yield from _same(request, f"{key}.platform", asked.platform, locked.platform)
-    for name in sorted(asked.given.keys() | locked.given.keys()):
+    debs = list(debs)
+    # Python packages that came with .debs are given too; without any, all that is given stands in the recipe.
+    for name in sorted(asked.given if debs else asked.given.keys() | locked.given.keys()):
         yield from _same(request, f"{key}.given.{name}", asked.given.get(name), locked.given.get(name))
     interpreter = next((deb.version for deb in debs if deb.name == "python3"), None)
     if interpreter is not None and locked.all_wheels():

@@ -17,6 +17,7 @@ from portside.inputs import archives, git, python
 from portside.inputs.debian.control import deb_date
 from portside.inputs.debian.resolve import resolve_base, resolve_packages
 from portside.lock.agree import contradicted, named_rightly
+from portside.lock.debian_python import debian_python
 from portside.lock.lower import complete
 from portside.lock.models import (
     ArchiveBase,
@@ -205,49 +206,54 @@ class _Resolver:
             where = (base.suite, base.architecture)
             debs = tuple(resolve_packages(stage.debian, lower, *where, keep, self.update, self.config, self.store))
             epoch = _deb_epoch(debs, base, self.store, self.fetcher)
-        python = self._python(stage.python, stage.recipe, old, there) if stage.python else None
-        if python is not None and stage.python is not None:
-            if base.kind == "debian" and python.all_wheels():
-                check_interpreter(python.version, (*base.debs, *there.debs, *debs))
-            run_all([partial(self.fetcher.artefact, wheel) for wheel in python.all_wheels()], JOBS)
+        python = self._python(stage.python, stage.recipe, old, base, there, debs) if stage.python else None
+        if python is not None:
             epoch = max([epoch, *(_artefact_date(wheel, self.store) for wheel in python.all_wheels())])
-            self._note_passed_over(stage.python.requirements, python, there)
         return PackageSet(recipe=stage.recipe, epoch=epoch, debs=debs, python=python)
 
-    def _python(self, wanted: recipes.Python, stage: str, old: PackageSet | None, below: LockedEnv) -> PythonSet:
+    def _python(
+        self,
+        wanted: recipes.Python,
+        stage: str,
+        old: PackageSet | None,
+        base: LockedBase,
+        below: LockedEnv,
+        debs: Sequence[Deb],
+    ) -> PythonSet:
+        """The Python packages of a stage, with their files in the store. debs: the stage's own."""
         assert wanted.platform is not None, "a stage says its platform"
         manual = tuple(self._manual_wheel(wheel, stage) for wheel in wanted.manual)
-        installed = _installed(wanted.given, manual, below)
+        lower = below.python.all_wheels() if below.python else ()
+        # What is given in the base, below, or by hand satisfies requirements; its own needs are not looked at.
+        installed = dict(wanted.given) | {w.name: w.version for w in lower} | {w.name: w.version for w in manual}
+        system = debian_python(base, (*below.debs, *debs), self.fetcher, self.store)
+        system.check_manual(manual)
+        fixed = system.fixed(installed)
+        target: dict[str, Any] = {"version": wanted.version, "platform": wanted.platform, "config": self.config}
+        target |= {"installed": installed | fixed, "store": self.store}
         wheels = python.resolve_wheels(
             wanted.requirements,
-            version=wanted.version,
-            platform=wanted.platform,
             keep=[wheel for wheel in (old.python.wheels if old and old.python else ()) if named_rightly(wheel)],
             update=self.update,
-            installed=installed,
-            config=self.config,
-            store=self.store,
+            fixed=fixed,
+            **target,
         )
-        return PythonSet(
+        there = {wheel.name: system.packages[wheel.name] for wheel in wheels if system.has(wheel.name, wheel.version)}
+        found = PythonSet(
             version=wanted.version,
             platform=wanted.platform,
-            wheels=tuple(wheels),
-            given=dict(sorted(wanted.given.items())),
+            wheels=tuple(wheel for wheel in wheels if wheel.name not in there),
             manual=manual,
         )
-
-    def _note_passed_over(self, requirements: Sequence[str], made: PythonSet, below: LockedEnv) -> None:
-        for note in python.passed_over(
-            requirements,
-            made.wheels,
-            version=made.version,
-            platform=made.platform,
-            installed=_installed(made.given, made.manual, below),
-            config=self.config,
-            store=self.store,
-        ):
+        if base.kind == "debian" and found.all_wheels():
+            check_interpreter(found.version, (*base.debs, *below.debs, *debs))
+        run_all([partial(self.fetcher.artefact, wheel) for wheel in found.all_wheels()], JOBS)
+        names = python.needed(wanted.requirements, found.all_wheels(), wanted.version, wanted.platform, self.store)
+        there |= {name: version for name, version in fixed.items() if name in names}
+        for note in python.passed_over(wanted.requirements, found.wheels, **target):
             say(f"  {note}")
             self.notes.append(str(note))
+        return found.model_copy(update={"given": dict(sorted((wanted.given | there).items()))})
 
     def _manual_wheel(self, wanted: recipes.ManualWheel, stage: str) -> ManualWheel:
         from packaging.utils import parse_wheel_filename
@@ -311,12 +317,6 @@ class _Resolver:
 def _agree(file: ManualInput, sha256: str | None, size: int | None) -> bool:
     """Whether what is locked of a file is what the recipe pins of it."""
     return file.sha256 in (None, sha256) and (file.size is None or file.size == size or size is None)
-
-
-def _installed(given: Mapping[str, str], manual: Sequence[ManualWheel], below: LockedEnv) -> dict[str, str]:
-    """What is given in the base, by hand or below; it satisfies requirements, and its own needs are not looked at."""
-    lower = below.python.all_wheels() if below.python else ()
-    return dict(given) | {w.name: w.version for w in lower} | {w.name: w.version for w in manual}
 
 
 def check_interpreter(version: str, debs: Sequence[Deb]) -> None:

@@ -2,12 +2,13 @@
 
 from portside.inputs.archives import newest_date
 from portside.inputs.python.exact import locations, resolve_sdist, resolve_wheel_exact
-from portside.inputs.python.newer import PassedOver, passed_over
+from portside.inputs.python.newer import PassedOver, needed, passed_over
 from portside.inputs.python.resolve import resolve_wheels
 
 __all__ = [
     "PassedOver",
     "locations",
+    "needed",
     "newest_date",
     "passed_over",
     "resolve_sdist",

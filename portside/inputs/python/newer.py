@@ -126,6 +126,16 @@ def _requires(wheel: Artefact, store: "Store") -> list[str]:
     return []
 
 
+def needed(
+    requirements: Sequence[str], wheels: Sequence[Artefact], version: str, platform: str, store: "Store"
+) -> set[str]:
+    """The names (PEP 503) that the requirements and these wheels, which the store has, ask for on the target."""
+    from packaging.utils import canonicalize_name
+
+    wanted = [parse_requirement(text, KEY) for text in requirements]
+    return {canonicalize_name(each.name) for each in (*wanted, *_needs(wheels, version, platform, store))}
+
+
 @dataclass(frozen=True, slots=True)
 class _Search:
     uv: Uv

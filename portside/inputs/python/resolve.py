@@ -48,13 +48,14 @@ def resolve_wheels(
     installed: Mapping[str, str],
     config: Config,
     store: "Store",
+    fixed: Collection[str] = (),
 ) -> list[Artefact]:
     """The wheels that satisfy the requirements and everything they need, sorted by name.
 
     version, platform: of the target, '3.11' and 'x86_64-manylinux_2_28'. keep: the wheels of the lock so far; they
     stay unless `update` names them or the requirements no longer allow them. installed: name and version of what the
     base already has; it satisfies requirements, and neither it nor what only it needs is in the result (a version
-    that is not PEP 440 satisfies every requirement).
+    that is not PEP 440 satisfies every requirement). fixed: those of them that came with .debs, for what errors say.
     Raises RecipeError with uv's explanation if nothing satisfies the requirements, InputError for a package that has
     no wheel and for places that cannot be asked.
     """
@@ -66,7 +67,7 @@ def resolve_wheels(
     kept = {wheel.name: wheel for wheel in keep if update != "all" and wheel.name not in updated}
     wanted = [str(parse_requirement(text, KEY)) for text in requirements]
     with tempfile.TemporaryDirectory(prefix="portside-uv-") as folder:
-        uv = Uv(Path(folder), config, version, platform, base)
+        uv = Uv(Path(folder), config, version, platform, base, frozenset(fixed))
         packages = _compile(uv, wanted, kept)
     places = [place for kind in indexes_and_links(read_pip_settings(), config) for place in kind]
     elsewhere = places[0].full if places and all(is_remote(place.full) for place in places) else ""
@@ -144,7 +145,7 @@ class Uv:
     """Calls of `uv pip compile`, with pip's idea of where packages come from and nothing of uv's own settings.
 
     folder: for its files, empty at first. version, platform: of the target. installed: what the base already has.
-    offline: ask no place, use what is known from before.
+    fixed: those of them that came with .debs. offline: ask no place, use what is known from before.
     """
 
     folder: Path
@@ -152,6 +153,7 @@ class Uv:
     version: str
     platform: str
     installed: Mapping[str, str]
+    fixed: frozenset[str] = frozenset()
     offline: bool = False
 
     def compile(
@@ -194,7 +196,7 @@ class Uv:
         pages += [str(links)] if links is not None else []
         run = self._run([*arguments, "--format", "pylock.toml", "--only-binary", ":all:"], settings, indexes, pages)
         if run.returncode != 0:
-            raise _failure(redact(run.stderr, secrets_of([*indexes, *pages])), self.installed)
+            raise _failure(redact(run.stderr, secrets_of([*indexes, *pages])), self.installed, self.fixed)
         packages: list[dict[str, Any]] = tomllib.loads(output.read_text(encoding="utf-8")).get("packages", [])
         return check_places(packages, indexes, pages)
 
@@ -313,7 +315,7 @@ class OnlySourceError(InputError):
         self.names = names
 
 
-def _failure(stderr: str, installed: Mapping[str, str]) -> Exception:
+def _failure(stderr: str, installed: Mapping[str, str], fixed: Collection[str] = ()) -> Exception:
     """uv's error as ours, without secrets already."""
     explanation, _, hints = stderr.partition("\nhint:")
     lines = [line.strip() for line in explanation.strip().splitlines() if line.strip()]
@@ -332,8 +334,11 @@ def _failure(stderr: str, installed: Mapping[str, str]) -> Exception:
             f"{KEY}: {', '.join(only_source)} is only to be had as a source distribution:\n{shown}",
             "Allow a version that has a wheel, or build a wheel and put it into a folder that pip's find-links names.",
         )
-    from_base = ", ".join(f"{name} {version}" for name, version in sorted(installed.items()) if name in explanation)
+    named = [name for name in sorted(installed) if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", explanation)]
+    from_base = ", ".join(f"{name} {installed[name]}" for name in named if name not in fixed)
+    from_debian = ", ".join(f"{name} {installed[name]}" for name in named if name in fixed)
     hint = f" The base already has {from_base}, which stays." if from_base else ""
+    hint += f" Debian's packages bring {from_debian}, and this Debian's pip cannot replace it." if from_debian else ""
     return RecipeError(f"{KEY}: nothing satisfies the requirements:\n{shown}", f"Change {KEY} in the recipe.{hint}")
 
 

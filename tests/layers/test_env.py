@@ -34,7 +34,7 @@ def test_python_packages_are_the_locked_wheels(host: Any, expected: dict[str, An
 
 
 def test_python_packages_agree_with_each_other(host: Any, expected: dict[str, Any]) -> None:
-    if expected["wheels"] is None:
+    if not expected["wheels"]:
         return
     # Between packages of a vendor's image there may be anything, and it stays as it is.
     found = pip_problems(host, expected["wheels"] if expected["foreign"] else None)

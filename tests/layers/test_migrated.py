@@ -7,6 +7,7 @@ import shlex
 import tarfile
 from typing import Any
 
+import pytest
 from conftest_layers import differing, distributions, listing, normalised, pip_problems
 
 COMPILED = """
@@ -47,7 +48,11 @@ def test_what_the_recipe_relies_on_is_there(host: Any, expected: dict[str, Any])
 
 def test_what_install_steps_bring_agrees_with_the_rest(host: Any, expected: dict[str, Any]) -> None:
     """What is wrong between packages that were there before is a matter of the env layer."""
-    wrong = pip_problems(host, expected["brought"]) if expected["brought"] else []
+    if not expected["brought"]:
+        return
+    if host.run("python3 -m pip --version").rc:
+        pytest.skip("the image has no pip to ask")
+    wrong = pip_problems(host, expected["brought"])
     assert not wrong, "\n".join(wrong)
 
 

@@ -300,7 +300,12 @@ def test_a_container_without_pip_is_no_answer(monkeypatch: pytest.MonkeyPatch) -
     test = importlib.import_module("test_env").test_python_packages_agree_with_each_other
     host = SimpleNamespace(run=lambda *_: SimpleNamespace(rc=1, stdout="", stderr="No module named pip"))
     with pytest.raises(AssertionError, match="No module named pip"):
-        test(host, {"wheels": {}, "foreign": False, "given": {}})
+        test(host, {"wheels": {"ours": "1.0"}, "foreign": False, "given": {}})
+    test(host, {"wheels": {}, "foreign": False, "given": {}})
+    with pytest.raises(pytest.skip.Exception, match="no pip to ask"):
+        importlib.import_module("test_migrated").test_what_install_steps_bring_agrees_with_the_rest(
+            host, {"brought": ["x"]}
+        )
 
 
 def test_the_folder_that_a_container_starts_in_is_the_engines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -177,7 +177,7 @@ def _env(stages: Collection[Stage], lock: Lock) -> _Found:
             yield from _architectures(request, packages.debs, lock.base.architecture)
         for name in sorted(before & {deb.name for deb in packages.debs}):
             yield request, f"{request}.debian: the lock has {name} here and below"
-        yield from _python(request, stage.python, packages, wheels, debs)
+        yield from _python(request, stage.python, packages, wheels, debs, foreign=isinstance(lock.base, ArchiveBase))
 
 
 def _unasked(request: str, key: str, found: Collection[Deb] | Collection[Artefact]) -> _Found:
@@ -187,7 +187,13 @@ def _unasked(request: str, key: str, found: Collection[Deb] | Collection[Artefac
 
 
 def _python(
-    request: str, asked: recipes.Python | None, packages: PackageSet, below: dict[str, str], debs: Iterable[Deb]
+    request: str,
+    asked: recipes.Python | None,
+    packages: PackageSet,
+    below: dict[str, str],
+    debs: Iterable[Deb],
+    *,
+    foreign: bool,
 ) -> _Found:
     """below: name and version of the lower sets' wheels; those of this set are added to it."""
     key, locked = f"{request}.python", packages.python
@@ -199,9 +205,8 @@ def _python(
         return
     yield from _same(request, f"{key}.version", asked.version, locked.version)
     yield from _same(request, f"{key}.platform", asked.platform, locked.platform)
-    debs = list(debs)
-    # Python packages that came with .debs are given too; without any, all that is given stands in the recipe.
-    for name in sorted(asked.given if debs else asked.given.keys() | locked.given.keys()):
+    # Python packages that came with .debs are given too; on a vendor's image all that is given stands in the recipe.
+    for name in sorted(asked.given.keys() | (locked.given.keys() if foreign else set())):
         yield from _same(request, f"{key}.given.{name}", asked.given.get(name), locked.given.get(name))
     interpreter = next((deb.version for deb in debs if deb.name == "python3"), None)
     if interpreter is not None and locked.all_wheels():

@@ -152,11 +152,12 @@ def test_a_build_has_no_network_and_no_cache_if_asked(sandbox: Sandbox, tmp_path
     assert "seen-2" in said and " lo:" in said and "eth0" not in said
     assert first.startswith("sha256:") and sandbox.engine.image_id(sandbox.ref("network:latest")) is not None
     log.clear()
+    sandbox.engine.remove_image(sandbox.ref("network:latest"))  # else it would stay, without a name
     _build(sandbox, tmp_path, text, "network:latest", log)
     # Podman's cache does not look at what a step mounts, so it is never used.
     assert any(line.endswith(" CACHED") for line in log) == (sandbox.engine.name == "docker")
     log.clear()
-    sandbox.engine.remove_image(sandbox.ref("network:latest"))  # else it would stay, without a name
+    sandbox.engine.remove_image(sandbox.ref("network:latest"))
     _build(sandbox, tmp_path, text, "network:latest", log, no_cache=True)
     assert any("seen-2" in line for line in log)
 

@@ -182,6 +182,7 @@ class _Builder:
         self._put_context = put_context or link_tree
 
     def __enter__(self) -> "_Builder":
+        self._temporary.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -5,7 +5,6 @@ inherits the lock, because it may outlive a process that is killed. So the next 
 """
 
 import fcntl
-import json
 import os
 import secrets
 from collections.abc import Iterator
@@ -37,7 +36,8 @@ class Names:
 
 
 class Temporaries:
-    """The names of one build. At the end of its `with` block they go, and the images with them.
+    """The names of one build. At the end of its `with` block they go, and the images with them; at its beginning, what
+    killed builds left.
 
     home: the store that notes them.
     """
@@ -46,19 +46,16 @@ class Temporaries:
         self._engine = engine
         self._home = home
         self._stack = ExitStack()
-        self._looked = False
 
     def __enter__(self) -> "Temporaries":
+        self._remove_abandoned()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
     def new(self, key: str) -> Names:
-        """Names for building the part of this key. What killed builds left is removed before the first."""
-        if not self._looked:
-            self._looked = True
-            self._remove_abandoned()
+        """Names for building the part of this key."""
         return self._stack.enter_context(self._held(key))
 
     @contextmanager
@@ -99,7 +96,11 @@ class Temporaries:
                     fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     continue
-                note = json.loads(stream.read())
-                if note["engine"] == self._engine.identity():
-                    self._engine.remove_interrupted(note["parent"])
-                    self._remove(path, note)
+                note = files.read_json(path)
+                if note is not None and note["engine"] == self._engine.identity():
+                    try:
+                        self._engine.remove_interrupted(note["parent"])
+                    except EngineError as error:
+                        say(f"what a killed build left stays: {error.problem}")
+                    else:
+                        self._remove(path, note)

@@ -49,8 +49,7 @@ def build(podman: Podman, image: ImageToBuild, log: Callable[[str], None]) -> st
             raise EngineError(f"Podman did not begin to build {image.tag}:\n{indented(list(last))}")
         raise build_failed(image.tag, step, list(last))
     except BaseException:
-        _remove_working(podman, parents)
-        _remove_steps(podman, parents, before)
+        _remove_left(podman, parents, before)
         raise
 
 
@@ -71,24 +70,15 @@ def _arguments(image: ImageToBuild, id_file: Path) -> list[str]:
 
 def remove_interrupted(podman: Podman, parent: str) -> None:
     """Remove what builds on this image left that were killed: their working containers and images of single steps."""
-    parents = {full_name(parent)}
-    _remove_working(podman, parents)
-    _remove_steps(podman, parents, set())
+    _remove_left(podman, {full_name(parent)}, set())
 
 
-def _remove_working(podman: Podman, parents: set[str]) -> None:
-    """Remove what builds on these images were interrupted in: `podman build` cannot clean up when it is killed."""
-    left = [
-        str(row["Id"])
-        for row in listed(podman, "ps", "--all", "--external")
-        if row.get("Command") == ["buildah"] and row.get("Image") in parents
-    ]
-    if left:
-        podman.call("removing what an interrupted build left", "rm", "--force", "--time", "0", *left)
+def _remove_left(podman: Podman, parents: set[str], before: set[str]) -> None:
+    """Remove what builds on these images left, but for what has a name: `podman build` cannot when it is killed.
 
-
-def _remove_steps(podman: Podman, parents: set[str], before: set[str]) -> None:
-    """Remove the images of single steps that were not there `before` and stand on these images."""
+    First the working containers, of which every step has one, then the images of single steps that were not there
+    `before`.
+    """
     rows = listed(podman, "images", "--all")
     below = {str(row["Id"]) for row in rows if parents & set(row.get("Names") or ())}
     steps: list[str] = []
@@ -99,5 +89,12 @@ def _remove_steps(podman: Podman, parents: set[str], before: set[str]) -> None:
     ]:
         steps += found
         below = set(found)
+    working = [
+        str(row["Id"])
+        for row in listed(podman, "ps", "--all", "--external")
+        if row.get("Command") == ["buildah"] and (row.get("Image") in parents or row.get("ImageID") in steps)
+    ]
+    if working:
+        podman.call("removing what an interrupted build left", "rm", "--force", "--time", "0", *working)
     for step in reversed(steps):  # the topmost first, which takes those below it along
         podman.result("image", "rm", step)

@@ -140,14 +140,26 @@ def test_what_an_interrupted_build_left_is_removed_and_nothing_else(tmp_path: Pa
         {"Id": "ours", "Command": ["buildah"], "Image": "localhost/portside/x:env"},
         {"Id": "other", "Command": ["buildah"], "Image": "localhost/portside/y:env"},
         {"Id": "running", "Command": ["sh"], "Image": "localhost/portside/x:env"},
+        {"Id": "step", "Command": ["buildah"], "Image": "docker.io/library/f00-tmp:latest", "ImageID": "step1"},
+        {"Id": "strange", "Command": ["buildah"], "Image": "docker.io/library/f01-tmp:latest", "ImageID": "stranger"},
+    ]
+    images = [
+        {"Id": "parent", "ParentId": "", "Names": ["localhost/portside/x:env"]},
+        {"Id": "step1", "ParentId": "parent"},
+        {"Id": "stranger", "ParentId": "elsewhere"},
     ]
     (tmp_path / "rows").write_text(json.dumps(rows))
-    script = f'echo "$*" >> {tmp_path}/calls\n[ "$1" = ps ] && cat {tmp_path}/rows\n[ "$1" != build ]'
+    (tmp_path / "images").write_text(json.dumps(images))
+    script = (
+        f'echo "$*" >> {tmp_path}/calls\n[ "$1" = ps ] && cat {tmp_path}/rows\n'
+        f'[ "$1" = images ] && cat {tmp_path}/images\n[ "$1" != build ]'
+    )
     with pytest.raises(EngineError):
         _build(tmp_path, script)
     remove_interrupted(Podman("4.3.1", _podman(tmp_path, script)), "portside/x:env")
     removed = [line for line in (tmp_path / "calls").read_text().splitlines() if line.startswith("rm ")]
-    assert removed == ["rm --force --time 0 ours"] * 2
+    # What was there before a build is not of that build.
+    assert removed == ["rm --force --time 0 ours", "rm --force --time 0 ours step"]
 
 
 def test_images_of_single_steps_are_removed_and_nothing_else(tmp_path: Path) -> None:

@@ -183,6 +183,17 @@ def test_what_a_killed_build_left_goes_with_the_next(machine: Callable[..., Mach
     assert notes(here) == []
 
 
+def test_a_build_with_nothing_to_do_removes_it_too(machine: Callable[..., Machine]) -> None:
+    here = with_install(machine("here"), Executing())
+    here.build()
+    here.engine = engine = Executing()
+    note = here.home / "builds" / "left.json"
+    note.parent.mkdir(exist_ok=True)
+    note.write_text(json.dumps({"engine": "none", "result": "a", "parent": "b"}))
+    here.build()
+    assert engine.built == [] and engine.removed == ["a", "b"] and notes(here) == []
+
+
 def test_what_another_engine_has_waits_for_it(machine: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch) -> None:
     here = with_install(machine("here"), Executing())
     killed(here)

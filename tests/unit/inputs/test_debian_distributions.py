@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from test_python_wheels import wheel
 
+from portside import project as project_module
 from portside.canonical import sha256_hex
 from portside.config import Config
 from portside.errors import InputError, RecipeError
@@ -159,6 +160,8 @@ def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def made(packages: dict[str, str], replaceable: bool) -> PythonSet:
         monkeypatch.setattr(resolve, "debian_python", lambda *_: DebianPython(packages, replaceable))
+        # The base is a stand-in: nothing of a vendor's image could be given without the recipe.
+        monkeypatch.setattr(project_module, "contradictions", lambda *_: [])
         project = Project(tmp_path)
         found = project.make_lock(project.recipe("r"))[1].env.python
         assert found is not None

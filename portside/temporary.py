@@ -18,6 +18,7 @@ from portside.engines import Engine
 from portside.errors import EngineError
 from portside.progress import say
 from portside.store import files
+from portside.values import ImageName
 
 HOST = "portside.invalid"
 """RFC 6761: no host ever has a name below `invalid`, so no registry can."""
@@ -73,7 +74,7 @@ class Temporaries:
             finally:
                 self._remove(final, note)
 
-    def _remove(self, record: Path, note: dict[str, Any]) -> None:
+    def _remove(self, record: Path, note: dict[str, str]) -> None:
         """Remove the images, and then the note. Where an image stays, the note does: a later build tries again."""
         stays = False
         for name in (note["result"], note["parent"]):
@@ -96,7 +97,7 @@ class Temporaries:
                     fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     continue
-                note = files.read_json(path)
+                note = files.read_json(path, _note)
                 if note is not None and note["engine"] == self._engine.identity():
                     try:
                         self._engine.remove_interrupted(note["parent"])
@@ -104,3 +105,11 @@ class Temporaries:
                         say(f"what a killed build left stays: {error.problem}")
                     else:
                         self._remove(path, note)
+
+
+def _note(value: Any) -> dict[str, str]:
+    """A note of ours: what it has removed are temporary images and no others."""
+    names = {name: ImageName(value[name]) for name in ("result", "parent")}
+    if any(not name.startswith(f"{HOST}/build:") for name in names.values()):
+        raise ValueError("no temporary image")
+    return {"engine": str(value["engine"]), **names}

@@ -189,9 +189,10 @@ def test_a_build_with_nothing_to_do_removes_it_too(machine: Callable[..., Machin
     here.engine = engine = Executing()
     note = here.home / "builds" / "left.json"
     note.parent.mkdir(exist_ok=True)
-    note.write_text(json.dumps({"engine": "none", "result": "a", "parent": "b"}))
+    names = {"result": "portside.invalid/build:a", "parent": "portside.invalid/build:a-parent"}
+    note.write_text(json.dumps({"engine": "none", **names}))
     here.build()
-    assert engine.built == [] and engine.removed == ["a", "b"] and notes(here) == []
+    assert engine.built == [] and engine.removed == list(names.values()) and notes(here) == []
 
 
 def test_what_another_engine_has_waits_for_it(machine: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from portside.cli import ENGINE, JSON, LAYER, RECIPE, ROOT, check_layer, portside_task, project, show
-from portside.image_tasks import bundle, clean, diff, load, pull, push, save, unbundle, verify  # noqa: F401
+from portside.cli.image_tasks import bundle, clean, diff, load, pull, push, save, unbundle, verify  # noqa: F401
+from portside.cli.task import ENGINE, JSON, LAYER, RECIPE, ROOT, check_layer, portside_task, project, show
 
 NO_PULL = "ask no registry for layers that somebody else has built"
 
@@ -19,7 +19,7 @@ def recipes(c: Context, json: bool = False) -> None:
 
     Example: invoke recipes
     """
-    from portside.report.recipes import overview, overview_lines
+    from portside.cli.report.recipes import overview, overview_lines
 
     rows = overview(project())
     if json:
@@ -37,17 +37,19 @@ def lock(c: Context, recipe: str, update: list[str]) -> None:
 
     Example: invoke lock --recipe minilm --update numpy
     """
+    from portside.common.progress import say
+    from portside.image.pointers import what_is_left
     from portside.lock.changes import lock_changes
-    from portside.plan import plan as plan_of
-    from portside.progress import say
+    from portside.plan.parts import plan as plan_of
+    from portside.resolve.chain import lock_recipe
 
     p = project()
     loaded = p.recipe(recipe)
     notes: list[str] = []
-    old, new = p.make_lock(loaded, "all" if "all" in update else update, notes)
+    old, new = lock_recipe(p, loaded, "all" if "all" in update else update, notes)
     for line in lock_changes(old, new):
         say(f"  {line}")
-    for line in p.pointer_lines(plan_of(loaded, new)):
+    for line in what_is_left(plan_of(loaded, new), p.store):
         say(line)
     if notes:
         say("\n".join(["Older than they had to be, for want of wheels:", *(f"  {note}" for note in notes)]))
@@ -64,13 +66,15 @@ def fetch(c: Context, recipe: str) -> None:
 
     Example: invoke fetch --recipe minilm
     """
-    from portside.fetch import fetch as fetch_all
-    from portside.progress import live, say
+    from portside.common.progress import live, say
+    from portside.fetch.fetcher import Fetcher
+    from portside.fetch.fetcher import fetch as fetch_all
+    from portside.prepare import lock_pin_and_plan
 
     p = project()
-    plan_ = p.pinned_plan(p.recipe(recipe))
+    plan_ = lock_pin_and_plan(p, p.recipe(recipe))
     with live():
-        fetch_all(plan_, p.fetcher(offline=False))
+        fetch_all(plan_, Fetcher(p.store, p.config))
     say(f"All inputs of {recipe} are in the store at {p.config.home}")
 
 
@@ -80,17 +84,19 @@ def plan(c: Context, recipe: str, no_pull: bool = False, json: bool = False) -> 
 
     Example: invoke plan --recipe minilm
     """
-    from portside.report.plan import plan_lines, plan_report
+    from portside.cli.report.plan import plan_lines, plan_report
+    from portside.image.pointers import what_is_left
+    from portside.prepare import locked_plan, say_behind
 
     p = project()
     loaded = p.recipe(recipe)
-    made = p.plan(loaded)
-    p.say_behind(made)
+    made = locked_plan(p, loaded)
+    say_behind(made)
     report = plan_report(made, p.store, [] if no_pull else p.registries(loaded))
     if json:
         show(report)
     else:
-        print("\n".join([*plan_lines(report), *p.pointer_lines(made)]))
+        print("\n".join([*plan_lines(report), *what_is_left(made, p.store)]))
 
 
 @portside_task(help={"recipe": RECIPE, "output": "a new or empty folder; default: build/RECIPE"})
@@ -99,23 +105,25 @@ def render(c: Context, recipe: str, output: str | None = None) -> None:
 
     Example: invoke render --recipe minilm --output minilm-docker
     """
-    from portside.fetch import fetch as fetch_all
-    from portside.manual import missing_text
-    from portside.progress import live, say
-    from portside.render import check_converted, check_output
-    from portside.render import render as render_to
+    from portside.build.render import check_converted, check_output
+    from portside.build.render import render as render_to
+    from portside.common.progress import live, say
+    from portside.fetch.fetcher import Fetcher
+    from portside.fetch.fetcher import fetch as fetch_all
+    from portside.fetch.manual import missing_text
+    from portside.prepare import lacking, lock_pin_and_plan
 
     p = project()
     loaded = p.recipe(recipe)
     folder = Path(output) if output else ROOT / "build" / recipe
     check_output(folder)
-    plan_ = p.pinned_plan(loaded, lenient=True)
+    plan_ = lock_pin_and_plan(p, loaded, lenient=True)
     check_converted(plan_, p.store)
     with live():
-        fetch_all(plan_, p.fetcher(offline=False, lenient=True))
+        fetch_all(plan_, Fetcher(p.store, p.config, lenient=True))
     render_to(plan_, p.store, folder)
-    if lacking := p.lacking(plan_):
-        say(f"{missing_text(loaded, lacking)}\nThe contexts lack them; with them: invoke render --recipe {recipe}")
+    if lacked := lacking(p, plan_):
+        say(f"{missing_text(loaded, lacked)}\nThe contexts lack them; with them: invoke render --recipe {recipe}")
     say(
         f"Rendered to {folder}: DOCKER_BUILDKIT=1 docker build --network none --tag {recipe} {shlex.quote(str(folder))}"
     )
@@ -146,23 +154,27 @@ def build(
 
     Example: invoke build --recipe minilm
     """
-    from portside.build import build as build_all
-    from portside.progress import say
-    from portside.report.image import image_report
+    from portside.build.builder import build as build_all
+    from portside.cli.report.image import image_report
+    from portside.common.progress import say
+    from portside.fetch.fetcher import Fetcher
+    from portside.image.pointers import what_is_left
+    from portside.prepare import lock_pin_and_plan
 
     check_layer(layer)
     p = project()
     loaded = p.recipe(recipe)
     running = p.engine(engine)
-    plan_ = p.pinned_plan(loaded, offline=offline, last=layer, pulling=True)
+    plan_ = lock_pin_and_plan(p, loaded, offline=offline, last=layer, pulling=True)
     registries = [] if offline or no_pull else p.registries(loaded)
-    built = build_all(plan_, p.store, p.fetcher(offline), running, last=layer, no_cache=no_cache, registries=registries)
+    fetcher = Fetcher(p.store, p.config, offline)
+    built = build_all(plan_, p.store, fetcher, running, last=layer, no_cache=no_cache, registries=registries)
     report = image_report(plan_, p.store, layer)
     for row in built:
         states = [f"built {', '.join(row.fresh)}"] if row.fresh else []
         states += [f"pulled {name} from {place}" for name, place in row.pulled]
         say(f"{row.plan.name:9} {row.plan.key[:12]}  {'; '.join(states) or 'up to date'}")
-    for line in p.pointer_lines(plan_):
+    for line in what_is_left(plan_, p.store):
         say(line)
     say(f"{recipe} is {report['image_id']}")
     if json:
@@ -175,16 +187,18 @@ def check(c: Context, recipe: str, layer: str | None = None, engine: str | None 
 
     Example: invoke check --recipe minilm --layer env
     """
-    from portside.check import check as check_layers
-    from portside.progress import say
+    from portside.check.run import check as check_layers
+    from portside.common.progress import say
+    from portside.image.pointers import what_is_left
+    from portside.prepare import locked_plan
 
     names = None if layer is None else [check_layer(layer)]
     p = project()
-    plan_ = p.plan(p.recipe(recipe))
+    plan_ = locked_plan(p, p.recipe(recipe))
     try:
         check_layers(plan_, p.store, p.engine(engine), names)
     finally:
-        for line in p.pointer_lines(plan_):
+        for line in what_is_left(plan_, p.store):
             say(line)
 
 
@@ -233,15 +247,17 @@ def run_container(
     Example: invoke run-container --recipe minilm --command 'python3 embed.py "A cat." "A kitten."'
     """
     from portside.errors import RecipeError
+    from portside.prepare import locked_plan
     from portside.runtime import container_spec, known_image, print_command, weight_mounts
     from portside.runtime import run_container as start
+    from portside.runtime.datasets import target_mounts
 
     check_layer(layer)
     if weights not in ("baked", "mount"):
         raise RecipeError(f"no such way to have weights: '{weights}'", "Say baked or mount.")
     p = project()
     loaded = p.recipe(recipe)
-    data = p.target_data(loaded, target, bring=not dry_run)
+    data = target_mounts(p, loaded, target, bring=not dry_run)
     spec = container_spec(
         loaded,
         layer=layer,
@@ -262,7 +278,7 @@ def run_container(
     if dry_run:
         print_command(spec, engine or p.config.engine)
         return
-    known = known_image(recipe, spec.image.rpartition(":")[2], p.store, lambda: p.plan(loaded))
+    known = known_image(recipe, spec.image.rpartition(":")[2], p.store, lambda: locked_plan(p, loaded))
     code = start(p.engine(engine), spec, recreate=recreate, known=known)
     if code:
         raise Exit(code=code)
@@ -274,10 +290,11 @@ def inspect(c: Context, recipe: str, json: bool = False) -> None:
 
     Example: invoke inspect --recipe minilm
     """
-    from portside.report.image import image_report, inspect_lines
+    from portside.cli.report.image import image_report, inspect_lines
+    from portside.prepare import locked_plan
 
     p = project()
-    report = image_report(p.plan(p.recipe(recipe)), p.store)
+    report = image_report(locked_plan(p, p.recipe(recipe)), p.store)
     if json:
         show(report)
     else:
@@ -363,7 +380,7 @@ def test(c: Context, unit: bool = False, keyword: str | None = None) -> None:
     """
     import subprocess
 
-    command = [sys.executable, "-m", "pytest", "tests/unit" if unit else "tests", "--ignore=tests/layers"]
+    command = [sys.executable, "-m", "pytest", "tests/unit" if unit else "tests"]
     # tests/conftest.py says what must not run at once; more processes than that would wait for its longest group.
     command += ["--numprocesses=auto", "--maxprocesses=4", "--no-loadscope-reorder"]
     command += ["-k", keyword] if keyword else []

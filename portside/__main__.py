@@ -1,5 +1,5 @@
 """`python -m portside` is what scripts/invoke runs: the tasks of tasks.py."""
 
-from portside.program import main
+from portside.cli.program import main
 
 main()

@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from portside.canonical import digest_of
+from portside.common.canonical import digest_of
+from portside.common.oci import chain_ids
+from portside.common.values import Sha256
 from portside.errors import PortsideError, StoreError
-from portside.image_pointers import record_name
+from portside.image.pointers import record_name
 from portside.inputs import git_mirror
 from portside.inputs.pointers import KIND as POINTERS
 from portside.lock.file import fits, read_lock
-from portside.oci import chain_ids
-from portside.plan import plan
+from portside.plan.parts import plan
 from portside.project import Project
 from portside.recipe import find_recipes
 from portside.store import Store, files
-from portside.values import Sha256
 
 DAYS = 7
 YOUNG = 3600

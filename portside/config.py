@@ -13,11 +13,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from portside.common.explain import explain
+from portside.common.fields import Repository
+from portside.common.url import SecretUrl
+from portside.common.yaml_file import Location, Place
 from portside.errors import RecipeError
-from portside.explain import explain
-from portside.recipe.kinds import Repository
-from portside.url import SecretUrl
-from portside.yaml_file import Location, Place
 
 if sys.version_info >= (3, 11):
     import tomllib

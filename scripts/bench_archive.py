@@ -19,13 +19,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from portside.archive.read import read_archive
 from portside.archive.write import write_archive
-from portside.canonical import canonical_json, copy_and_hash
+from portside.common.canonical import canonical_json, copy_and_hash
+from portside.common.tree import Entry, FileRange, Tree
+from portside.common.values import ImageName
 from portside.layers.canonical import data_layer
 from portside.layers.writer import write_layer
 from portside.store import Store
 from portside.store.layout import Blob, Image
-from portside.tree import Entry, FileRange, Tree
-from portside.values import ImageName
 
 NAME = "portside/bench:weights"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from portside.accelerators.models import Accelerator
+from portside.common.explain import explain
+from portside.common.yaml_file import Place, read_yaml
 from portside.errors import RecipeError, did_you_mean
-from portside.explain import explain
-from portside.yaml_file import Place, read_yaml
 
 FOLDER = Path(__file__).parent
 

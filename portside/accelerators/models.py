@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from portside.recipe.kinds import Absolute, Name, Plain, Variable, VersionRange
+from portside.common.fields import Absolute, Name, Plain, Variable, VersionRange
 
 INDEX = "{index}"
 UNLIMITED = -1

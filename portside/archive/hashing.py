@@ -4,9 +4,9 @@ import hashlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
-from portside.canonical import CHUNK
-from portside.progress import Advance
-from portside.values import Sha256
+from portside.common.canonical import CHUNK
+from portside.common.progress import Advance
+from portside.common.values import Sha256
 
 _WORTH_A_THREAD = CHUNK // 8
 """Bytes; handing smaller pieces over takes longer than hashing them."""

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from portside import oci
 from portside.archive.hashing import Hasher, Watched
 from portside.archive.tar import Content, members
-from portside.canonical import CHUNK, sha256_hex
-from portside.compression import as_file, decompressed, detect
+from portside.common import oci
+from portside.common.canonical import CHUNK, sha256_hex
+from portside.common.compression import as_file, decompressed, detect
+from portside.common.progress import transfer
+from portside.common.values import ImageName, Sha256, Size, shown_value
 from portside.errors import InputError
-from portside.progress import transfer
 from portside.store import Store, files
 from portside.store.layout import Blob, Image
-from portside.values import ImageName, Sha256, Size, shown_value
 
 LARGEST_JSON = 8 << 20
 """Bytes of a manifest or a config."""

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
-from portside.canonical import CHUNK
+from portside.common.canonical import CHUNK
+from portside.common.tree import decode_path
 from portside.errors import InputError
-from portside.tree import decode_path
 
 BLOCK = 512
 MOST_MEMBERS = 20_000

@@ -7,17 +7,17 @@ below blobs/sha256/. The bytes depend on the image and its names alone, for gzip
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from portside import oci
 from portside.archive.hashing import Hasher
-from portside.canonical import CHUNK, canonical_json, sha256_hex
-from portside.compression import Compression, as_file, compressed
+from portside.common import oci
+from portside.common.canonical import CHUNK, canonical_json, sha256_hex
+from portside.common.compression import Compression, as_file, compressed
+from portside.common.outputs import output
+from portside.common.progress import Advance, transfer
+from portside.common.tree import Entry, encode_path
 from portside.errors import InputError, RecipeError
 from portside.layers.writer import END, member_head, padding
-from portside.outputs import output
-from portside.progress import Advance, transfer
 from portside.store import Store, files
 from portside.store.layout import Blob, Image
-from portside.tree import Entry, encode_path
 
 
 def check_output(path: Path, *, force: bool) -> None:

@@ -14,13 +14,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from portside.common.tree import Tree, file_entry
+from portside.common.values import RecipeName, Sha256, Size
 from portside.errors import RecipeError
 from portside.lock.inputs import base_layers, git_sources, locked_files
 from portside.lock.models import GitSource
-from portside.plan import Plan
+from portside.plan.model import Plan
 from portside.recipe import Recipe
-from portside.tree import Tree, file_entry
-from portside.values import RecipeName, Sha256, Size
 
 NAME = "bundle.json"
 FORMAT: Literal["portside bundle 1"] = "portside bundle 1"

@@ -14,17 +14,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from portside.canonical import copy_and_hash
+from portside.common.canonical import copy_and_hash
+from portside.common.outputs import write_text
+from portside.common.tree import FileRange
+from portside.common.values import Sha256, Size
 from portside.config import Config
 from portside.errors import InputError
 from portside.inputs import git
 from portside.inputs.git_mirror import Mirror
 from portside.lock.models import GitSource
-from portside.outputs import write_text
 from portside.store import Store
 from portside.store.files import publish
-from portside.tree import FileRange
-from portside.values import Sha256, Size
 
 _TYPES = {b"commit": 1, b"tree": 2, b"blob": 3}
 _STORED = 0xFFFF

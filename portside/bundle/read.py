@@ -9,22 +9,23 @@ from pydantic import ValidationError
 
 from portside.bundle.contents import NAME, Contents, Member, chain, input_members, pack_path, pack_paths
 from portside.bundle.pack import read_pack
-from portside.canonical import CHUNK, copy_and_hash
+from portside.common.canonical import CHUNK, copy_and_hash
+from portside.common.explain import explain
+from portside.common.outputs import write_bytes
+from portside.common.progress import Advance, live, say, transfer
+from portside.common.tree import Entry, FileRange, Tree
 from portside.config import Config
 from portside.errors import InputError, PortsideError, RecipeError
-from portside.explain import explain
-from portside.fetch import frame_layer
-from portside.inputs.transfer import Sink
 from portside.layers.raw import TarLayer
 from portside.layers.read import read
 from portside.lock.file import check_lock, read_lock
 from portside.lock.inputs import git_sources
-from portside.outputs import write_bytes
-from portside.plan import Part, Plan, plan
-from portside.progress import Advance, live, say, transfer
+from portside.net.transfer import Sink
+from portside.plan.model import Part, Plan
+from portside.plan.parts import plan
+from portside.plan.states import frame_layer
 from portside.recipe import load_recipe
 from portside.store import Store, files, frame
-from portside.tree import Entry, FileRange, Tree
 
 _LIST_SIZE = 64 << 20
 _RECIPE_SIZE = 256 << 20

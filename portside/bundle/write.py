@@ -6,22 +6,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, NoReturn, cast
 
-from portside import outputs
 from portside.bundle.contents import NAME, Contents, Member, chain, input_members, pack_path, recipe_tree
 from portside.bundle.pack import write_pack
-from portside.canonical import canonical_json
+from portside.common import outputs
+from portside.common.canonical import canonical_json
+from portside.common.progress import Advance, live, transfer
+from portside.common.tree import Content, Entry, FileRange, encode_path, file_entry
+from portside.common.values import Sha256
 from portside.errors import RecipeError, StoreError
-from portside.fetch import Fetcher, fetch
+from portside.fetch.fetcher import Fetcher, fetch
 from portside.layers.layer import Layer
 from portside.layers.writer import Written, layer_size, write_layer
 from portside.lock.inputs import git_sources
-from portside.plan import Plan
-from portside.progress import Advance, live, transfer
+from portside.plan.model import Plan
 from portside.store import Store
 from portside.store.checked import Checked
 from portside.store.files import need_space
-from portside.tree import Content, Entry, FileRange, encode_path, file_entry
-from portside.values import Sha256
 
 
 def bundle(plan: Plan, store: Store, fetcher: Fetcher, output: Path) -> Written:

@@ -5,13 +5,13 @@ import tarfile
 from pathlib import Path
 
 from portside.archive.read import ArchiveImage, read_archive
-from portside.canonical import CHUNK, copy_and_hash
-from portside.compression import as_file, decompressed, detect
+from portside.common.canonical import CHUNK, copy_and_hash
+from portside.common.compression import as_file, decompressed, detect
+from portside.common.values import Sha256
 from portside.errors import InputError
 from portside.layers.read_tar import tar_members
 from portside.store import Store
 from portside.store.files import store_errors
-from portside.values import Sha256
 
 
 def uncompressed(path: Path, folder: Path) -> tuple[Path, Sha256]:

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from portside.common.tree import Entry, encode_path
 from portside.diff.sides import LayerFile, Side
 from portside.layers.contents import with_hashes
 from portside.layers.layer import merge
 from portside.layers.raw import RawLayer, TarLayer
 from portside.layers.read import read
-from portside.tree import Entry, encode_path
 
 WHITEOUT = "whiteout"
 """The kind that a layer shows for a path it removes."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from portside.tree import Entry
+from portside.common.tree import Entry
 
 _STATUS = re.compile(r"var/lib/dpkg/status(?:\.d/[^/.]+)?")
 _METADATA = re.compile(r"(?:.*/)?[^/]+\.(?:dist-info/METADATA|egg-info/PKG-INFO|egg-info)")

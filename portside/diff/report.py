@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from portside.common.progress import human_bytes
 from portside.diff.compare import ImageDiff, Values
 from portside.diff.files import FileChange
 from portside.diff.sides import Side
 from portside.diff.text import printable, text_diff
-from portside.progress import human_bytes
 
 TEXTS = 12
 """Files whose texts are shown to a person."""

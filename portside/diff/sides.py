@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from portside.common.oci import read_manifest
+from portside.common.values import Sha256
 from portside.diff import archive
 from portside.errors import RecipeError
-from portside.oci import read_manifest
 from portside.recipe.models import LAYERS
 from portside.store import Store
-from portside.values import Sha256
 
 _HEX = re.compile(r"(?:sha256:)?([0-9a-f]{6,64})")
 _MANIFEST_SIZE = 1 << 20

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterator
 
-from portside.tree import Entry
+from portside.common.tree import Entry
 
 LIMIT = 64 << 10
 """Bytes of a file that is still shown as text."""

@@ -5,18 +5,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from portside.common.progress import human_bytes
+from portside.common.values import Sha256, Size
 from portside.config import Config
 from portside.doctor.findings import Finding
 from portside.errors import PortsideError
-from portside.folders import ManualInput, PointerOf, asked, candidates, where
+from portside.fetch.folders import ManualInput, PointerOf, asked, candidates, where
+from portside.fetch.manual import stored_pointer
 from portside.lock.models import Lock
-from portside.manual import stored_pointer
-from portside.progress import human_bytes
 from portside.recipe import Recipe
 from portside.store import Store
 from portside.store.inputs import Inputs
 from portside.store.layout import Layout
-from portside.values import Sha256, Size
 
 
 @dataclass(frozen=True, slots=True)

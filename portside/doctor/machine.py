@@ -8,12 +8,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from portside.accelerators import Host
+from portside.common.progress import human_bytes
 from portside.config import Config
 from portside.doctor.findings import Finding, Status
 from portside.engines import Choice, Engine
 from portside.errors import EngineError
 from portside.lock.models import Lock
-from portside.progress import human_bytes
 
 LITTLE_DISK = 10 << 30
 """Bytes below which a disk gets a warning: a base image with its packages, and a copy of both in the engine."""

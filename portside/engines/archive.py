@@ -8,11 +8,11 @@ the blob of a layer that it already has, so those may be left out.
 import tarfile
 from collections.abc import Collection, Iterator
 
-from portside import oci
-from portside.canonical import CHUNK, canonical_json, sha256_hex
+from portside.common import oci
+from portside.common.canonical import CHUNK, canonical_json, sha256_hex
+from portside.common.progress import Advance
 from portside.engines.base import ImageLayer, ImageToLoad
 from portside.errors import EngineError
-from portside.progress import Advance
 
 CONFIG_ANNOTATION = "portside.config"
 """In index.json, beside the manifest's digest: the config digest. The containerd image store keeps it and shows it."""

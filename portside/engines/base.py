@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from portside import oci
-from portside.canonical import sha256_hex
+from portside.common import oci
+from portside.common.canonical import sha256_hex
+from portside.common.progress import Advance
+from portside.common.values import Sha256
 from portside.layers.raw import LayerSource
-from portside.progress import Advance
-from portside.values import Sha256
 
 ATTEMPTS = 3
 """How often an image is loaded that another process removes meanwhile."""
@@ -23,7 +23,7 @@ ATTEMPTS = 3
 _FROM = re.compile(r"^FROM\s+(?:--\S+\s+)*(\S+)", re.MULTILINE | re.IGNORECASE)
 
 Transfer = Callable[[str, int | None], AbstractContextManager[Advance]]
-"""Shows bytes on their way: (text, total bytes); `portside.progress.transfer` is one."""
+"""Shows bytes on their way: (text, total bytes); `portside.common.progress.transfer` is one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from portside.canonical import CHUNK, sha256_hex
+from portside.common.canonical import CHUNK, sha256_hex
+from portside.common.oci import chain_ids
+from portside.common.values import Sha256
 from portside.engines import archive, docker_cli, docker_layers, docker_run
 from portside.engines.base import ATTEMPTS, Container, ImageToBuild, ImageToLoad, Output, RunSpec, Transfer
 from portside.engines.docker_sdk import connect, explained
@@ -31,8 +33,6 @@ from portside.engines.emulators import MACHINES, emulated
 from portside.engines.endpoint import find_endpoint
 from portside.errors import EngineError, InputError
 from portside.layers.raw import LayerSource
-from portside.oci import chain_ids
-from portside.values import Sha256
 
 
 class DockerEngine:

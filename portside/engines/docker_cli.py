@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from portside.canonical import canonical_json
+from portside.common.canonical import canonical_json
 from portside.engines.base import ImageToBuild
 from portside.engines.command import LAST_LINES, build_failed, indented, lines
 from portside.engines.endpoint import Endpoint, config_folder

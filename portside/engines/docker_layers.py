@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from portside.canonical import CHUNK, copy_and_hash
-from portside.compression import as_file, detect, inflated
+from portside.common.canonical import CHUNK, copy_and_hash
+from portside.common.compression import as_file, detect, inflated
+from portside.common.oci import chain_ids
+from portside.common.values import Sha256
 from portside.errors import EngineError
 from portside.layers.raw import OverlayLayer, TarLayer
-from portside.oci import chain_ids
-from portside.values import Sha256
 
 
 def overlay_folders(info: Mapping[str, Any], image: Mapping[str, Any], first: int) -> list[OverlayLayer] | None:

@@ -17,8 +17,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from portside import oci
-from portside.canonical import CHUNK, canonical_json, sha256_hex
+from portside.common import oci
+from portside.common.canonical import CHUNK, canonical_json, sha256_hex
+from portside.common.values import Sha256
 from portside.engines import docker_layers, docker_run, podman_build, podman_layers
 from portside.engines.base import ATTEMPTS, Container, ImageToBuild, ImageToLoad, Output, RunSpec, Transfer
 from portside.engines.emulators import emulated
@@ -26,7 +27,6 @@ from portside.engines.podman_cli import as_command, as_program, failed, find_pod
 from portside.engines.podman_names import full_name, listed
 from portside.errors import EngineError, InputError
 from portside.layers.raw import LayerSource
-from portside.values import Sha256
 
 _NEVER_STARTED = ("created", "configured", "initialized")
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from portside.canonical import CHUNK
+from portside.common.canonical import CHUNK
 from portside.engines import docker_run
 from portside.engines.base import Output, RunSpec
 from portside.errors import EngineError

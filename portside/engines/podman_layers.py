@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from portside.canonical import CHUNK
+from portside.common.canonical import CHUNK
 from portside.engines.podman_cli import Podman, failed
 from portside.layers.raw import OverlayLayer
 

@@ -19,12 +19,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, BinaryIO, TypeVar, cast
 
-from portside.canonical import copy_and_hash
+from portside.common.canonical import copy_and_hash
+from portside.common.globs import matches
+from portside.common.tree import Entry, FileRange, Tree
 from portside.errors import InputError
 from portside.inputs.spool import Spool
 from portside.inputs.unpacked import Unpacked
-from portside.patches.globs import matches
-from portside.tree import Entry, FileRange, Tree
 
 MOST_ENTRIES = 200_000
 LARGEST_HEADER = 1 << 20

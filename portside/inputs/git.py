@@ -8,15 +8,15 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from portside.common.tree import Entry, Tree, check_path, decode_path
+from portside.common.url import holds_secret, shown
+from portside.common.values import GitUrl, told
 from portside.config import Config
 from portside.errors import RECIPE, InputError, RecipeError
 from portside.inputs.git_mirror import Blobs, Mirror
 from portside.inputs.git_names import is_gits_own
 from portside.inputs.spool import Spool
 from portside.lock.models import GitSource
-from portside.tree import Entry, Tree, check_path, decode_path
-from portside.url import holds_secret, shown
-from portside.values import GitUrl, told
 
 if TYPE_CHECKING:
     from portside.store import Store

@@ -8,16 +8,16 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
-from portside import progress
-from portside.canonical import sha256_hex
+from portside.common import progress
+from portside.common.canonical import sha256_hex
+from portside.common.tree import FileRange, encode_path
+from portside.common.url import redact, secrets_of, shown
+from portside.common.values import FileName, Sha256
 from portside.config import Config
 from portside.errors import RECIPE, InputError
 from portside.inputs.git_remote import REMOTE, remote_environment, with_settings
 from portside.inputs.spool import Spool
 from portside.store.files import make_folder
-from portside.tree import FileRange, encode_path
-from portside.url import redact, secrets_of, shown
-from portside.values import FileName, Sha256
 
 if TYPE_CHECKING:
     from portside.store import Store

@@ -6,9 +6,9 @@ bytes are `MODE NAME\\0` and the 20 bytes of the name, for everything in its fol
 
 import hashlib
 
+from portside.common.tree import Entry, Tree, encode_path
 from portside.errors import InputError
 from portside.layers.contents import Reader
-from portside.tree import Entry, Tree, encode_path
 
 _FOLDER, _LINK, _PLAIN, _PROGRAM = b"40000", b"120000", b"100644", b"100755"
 

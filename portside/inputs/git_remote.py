@@ -9,8 +9,8 @@ credential helper (gitcredentials(7)) supplies it, and takes it from the environ
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
+from portside.common.url import shown, split_login
 from portside.errors import InputError
-from portside.url import shown, split_login
 
 REMOTE = "portside-asked"
 """The remote's name in these settings."""

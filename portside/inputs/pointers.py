@@ -5,13 +5,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from portside.common.tree import decode_path, encode_path
+from portside.common.values import FileName, Sha256, Size
 from portside.errors import InputError, StoreError
 from portside.inputs.git_mirror import Blobs, Mirror
 from portside.inputs.spool import Spool
-from portside.inputs.suspect import POINTER_SIZES, Pointer, read_pointer
 from portside.lock.models import GitSource
-from portside.tree import decode_path, encode_path
-from portside.values import FileName, Sha256, Size
+from portside.net.suspect import POINTER_SIZES, Pointer, read_pointer
 
 if TYPE_CHECKING:
     from portside.store import Store

@@ -6,11 +6,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from portside.canonical import CHUNK
+from portside.common.canonical import CHUNK
+from portside.common.tree import FileRange
+from portside.common.values import Sha256
 from portside.errors import InputError
 from portside.store.files import store_errors
-from portside.tree import FileRange
-from portside.values import Sha256
 
 
 class Spool:

@@ -2,8 +2,8 @@
 
 import dataclasses
 
+from portside.common.tree import Entry, Tree, check_path
 from portside.errors import InputError
-from portside.tree import Entry, Tree, check_path
 
 _MOST_LINKS = 40
 """Symlinks followed for one path before it counts as a circle, as Linux does."""

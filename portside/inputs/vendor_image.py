@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from portside.archive.read import ArchiveImage, read_archive
+from portside.common.progress import say
+from portside.common.values import Sha256
 from portside.errors import RECIPE, InputError
 from portside.lock.models import LINE, REFERENCE, VARIABLE, ArchiveBase, ArchiveLayer
-from portside.progress import say
 from portside.store import Store
-from portside.values import Sha256
 
 OTHER_FILE = f"It is not the locked file; if it is meant, lock it: invoke lock --recipe {RECIPE} --update base"
 

@@ -4,13 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from portside.common.tree import Entry, Tree, check_path, encode_path
 from portside.errors import InputError
 from portside.layers.contents import with_hashes
 from portside.layers.index import Index
 from portside.layers.layer import Layer, merge
 from portside.layers.raw import KEPT_XATTRS, RawLayer, check_name
 from portside.layers.volatile import left_out
-from portside.tree import Entry, Tree, check_path, encode_path
 
 EPOCH_MAX = 0o77777777777
 """The latest time, in seconds since 1970, that a tar header holds without an extension: the year 2242."""

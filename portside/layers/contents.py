@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from portside.canonical import CHUNK
+from portside.common.canonical import CHUNK
+from portside.common.tree import Content, Entry, FileRange
 from portside.errors import InputError
-from portside.tree import Content, Entry, FileRange
 
 BATCH = 4 << 20
 """Bytes of content that one thread hashes in one go; small files in batches, else the hand-over costs more."""

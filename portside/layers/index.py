@@ -6,10 +6,10 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from portside.canonical import canonical_json
+from portside.common.canonical import canonical_json
+from portside.common.tree import Entry, encode_path
 from portside.errors import StoreError
 from portside.layers.layer import Layer, merge
-from portside.tree import Entry, encode_path
 
 _HEAD = ["portside index", 1]
 

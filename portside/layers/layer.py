@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from portside.tree import Entry
+from portside.common.tree import Entry
 
 
 @dataclass(frozen=True, slots=True)

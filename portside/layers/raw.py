@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from portside.common.tree import Entry
 from portside.errors import InputError
-from portside.tree import Entry
 
 WHITEOUT = ".wh."
 """What a whiteout's name starts with (OCI image specification, "Whiteouts")."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from portside.common.tree import Entry, FileRange, Kind, decode_path
 from portside.errors import InputError
 from portside.layers.raw import KEPT_XATTRS, RawLayer, check_name
-from portside.tree import Entry, FileRange, Kind, decode_path
 
 # "user." is what a mount without privileges (userxattr) uses.
 _MARKS = ("trusted.overlay.", "user.overlay.")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from portside.common.tree import Entry, FileRange, Kind, encode_path
 from portside.errors import InputError
 from portside.layers.raw import KEPT_XATTRS, OPAQUE, WHITEOUT, RawLayer, check_name
-from portside.tree import Entry, FileRange, Kind, encode_path
 
 XATTR = "SCHILY.xattr."
 """The PAX keyword prefix under which Go's archive/tar, and so every engine, writes extended attributes."""

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
-from portside.canonical import digest_of
-from portside.tree import check_path
+from portside.common.canonical import digest_of
+from portside.common.tree import check_path
 
 _LIST = Path(__file__).with_name("volatile.yaml")
 
@@ -17,7 +17,7 @@ LeftOut = Callable[[str, bool], bool]
 @cache
 def rules() -> dict[str, list[str]]:
     """`paths` and `files`, as volatile.yaml explains them."""
-    from portside.yaml_file import read_yaml
+    from portside.common.yaml_file import read_yaml
 
     return read_yaml(_LIST)[0]
 

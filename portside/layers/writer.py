@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from portside.canonical import CHUNK
+from portside.common.canonical import CHUNK
+from portside.common.tree import Entry, encode_path
+from portside.common.values import Sha256, Size
 from portside.errors import InputError
 from portside.layers.contents import Reader
 from portside.layers.layer import Layer
 from portside.layers.raw import WHITEOUT, TarLayer
 from portside.layers.read import read
-from portside.tree import Entry, encode_path
-from portside.values import Sha256, Size
 
 BLOCK = 512
 END = bytes(2 * BLOCK)

@@ -10,6 +10,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from portside.common.fields import parsed
+from portside.common.globs import matches
 from portside.lock.models import (
     ArchiveBase,
     Artefact,
@@ -23,10 +25,8 @@ from portside.lock.models import (
     PackageSet,
     PythonSet,
 )
-from portside.patches.globs import matches
 from portside.recipe import Recipe
 from portside.recipe import models as recipes
-from portside.recipe.kinds import parsed
 from portside.recipe.stages import Stage
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from portside.changes import changes
+from portside.common.changes import changes
+from portside.common.explain import explain
+from portside.common.outputs import write_text
 from portside.errors import LockError
-from portside.explain import explain
 from portside.lock.agree import contradictions
 from portside.lock.models import FORMAT, Lock
 from portside.recipe import Recipe
@@ -32,6 +33,19 @@ def _dump(value: Any, depth: int) -> str:
 
 def _values(value: dict[str, Any] | list[Any]) -> list[Any]:
     return list(value.values()) if isinstance(value, dict) else value
+
+
+def write_lock(recipe: Recipe, lock: Lock) -> None:
+    """Replace the recipe's lock; a reader sees the old one or the new one.
+
+    Raises LockError, and leaves the lock that is there, if what was found is not what the recipe pins.
+    """
+    if wrong := contradictions(recipe, lock):
+        raise LockError(
+            "\n".join([f"what was found for {recipe.name} is not what the recipe pins:", *(f"  {w}" for w in wrong)]),
+            f"{recipe.lock_path} was left as it is. Bring what the recipe pins, or correct the recipe.",
+        )
+    write_text(recipe.lock_path, dump_lock(lock))
 
 
 def read_lock(path: Path) -> Lock | None:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from portside.common.values import Sha256, Size
 from portside.errors import RECIPE, LockError
 from portside.lock.models import Deb, DebianBase, GitSource, Lock
-from portside.values import Sha256, Size
 
 
 @dataclass(frozen=True)

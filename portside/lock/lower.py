@@ -1,11 +1,46 @@
 """What a lock shares with that of a recipe which its own extends: the inputs that both ask for in the same words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TypeVar
 
+from portside.errors import LockError
+from portside.lock.changes import lock_changes
+from portside.lock.file import fits, read_lock
 from portside.lock.models import ArchiveBase, Lock, LockedEnv, LockedWeights, ManualFile, PackageSet
+from portside.recipe import Recipe, load_recipe
 
 Part = TypeVar("Part")
+
+
+def behind(recipe: Recipe, lock: Lock) -> list[str]:
+    """What the locks of the recipes that this one extends say otherwise by now, one short line each.
+
+    A lock is whole by itself: what it says counts until somebody locks its recipe again.
+    """
+    now = lock
+    for below in _lower_locks(recipe):
+        now = follow(now, below)
+    return lock_changes(lock, now)
+
+
+def known(recipe: Recipe, lock: Lock) -> Lock:
+    """The lock, with hashes that it lacks and that a recipe which it extends has learnt meanwhile."""
+    for below in _lower_locks(recipe):
+        lock = complete(lock, below)
+    return lock
+
+
+def _lower_locks(recipe: Recipe) -> Iterator[Lock]:
+    """The locks of the recipes that this one extends, the nearest first, as far as they belong to those."""
+    name = recipe.model.extends
+    while name is not None:
+        lower = load_recipe(recipe.root, name)
+        with suppress(LockError):
+            lock = read_lock(lower.lock_path)
+            if lock is not None and fits(lower, lock):
+                yield lock
+        name = lower.model.extends
 
 
 def follow(lock: Lock, below: Lock) -> Lock:

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from portside import values
+from portside.common import values
+from portside.common.tree import check_path
+from portside.common.values import FileName, GitUrl, ObjectName, RecipeName, Sha256, Size
 from portside.errors import InputError
-from portside.tree import check_path
-from portside.values import FileName, GitUrl, ObjectName, RecipeName, Sha256, Size
 
 FORMAT: Literal[2] = 2
 """Version of the lock's form; a lock of another version is refused with the command that makes a new one."""

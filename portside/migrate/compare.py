@@ -1,8 +1,8 @@
 """What another converter's result has different, line by line, each with the class of the hit that accounts for it."""
 
+from portside.common.tree import Entry, Tree
 from portside.migrate.report.diff import rows
 from portside.migrate.report.model import Difference, FileReport, Hit, HitClass, Report, RuleInfo
-from portside.tree import Entry, Tree
 
 NO_IMPORT = "no-import-needed"
 UNACCOUNTED = "unaccounted"

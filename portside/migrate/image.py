@@ -5,13 +5,13 @@ The converter itself runs in the engine (`run_converter`); nothing here knows wh
 
 import re
 
+from portside.common.tree import Entry, Tree
 from portside.errors import RecipeError
 from portside.migrate.compare import compare
 from portside.migrate.report.diff import rows, split_lines
 from portside.migrate.report.model import FileReport, Hit, Report, RuleInfo
 from portside.migrate.rulesets.model import Converter, Ruleset
 from portside.migrate.run import Migration, migrate
-from portside.tree import Entry, Tree
 
 EDIT_RULE = "converter-edit"
 ADDED_RULE = "converter-added"

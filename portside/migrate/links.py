@@ -2,7 +2,7 @@
 
 import posixpath
 
-from portside.tree import Entry, Tree
+from portside.common.tree import Entry, Tree
 
 _LIMIT = 40
 """Links followed before a path counts as a loop: what Linux allows."""

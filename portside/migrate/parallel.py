@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+from portside.common.tree import Entry
 from portside.migrate.report.model import FileReport
-from portside.tree import Entry
 
 Result = tuple[bytes, FileReport | None]
 Convert = Callable[[str, bytes], Result]

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from portside.common.tree import Entry, Tree
 from portside.errors import RecipeError
 from portside.migrate import precise, vendor
 from portside.migrate.links import resolve
 from portside.migrate.parallel import Convert, convert_all
 from portside.migrate.report.model import Report
 from portside.migrate.rulesets.model import Ruleset
-from portside.tree import Entry, Tree
 
 Mode = Literal["precise", "vendor"]
 

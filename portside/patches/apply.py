@@ -4,20 +4,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from portside.canonical import digest_of, sha256_hex
+from portside.common.canonical import digest_of, sha256_hex
+from portside.common.globs import closest_paths, glob_pattern
+from portside.common.tree import Tree
 from portside.errors import MigrationError
 from portside.patches import files as file_steps
 from portside.patches.changes import Change, Where
 from portside.patches.document import Document, Place, readable
 from portside.patches.explain import Candidate, no_file, wrong_count
 from portside.patches.files import Outcome, recipe_file, recipe_file_mode
-from portside.patches.globs import closest_paths, glob_pattern
 from portside.patches.lines import Lines
 from portside.patches.models import CommentOut, Copy, Define, Delete, Diff, Replace, SetLine, Step, TextStep
 from portside.patches.python import compile_problem
 from portside.patches.text import explain, find_places
 from portside.patches.workspace import FileEdit, Workspace
-from portside.tree import Tree
 
 VERSION = 2
 """Of what steps mean and report: a new number is a new digest, and so a new key, for every layer with patches."""

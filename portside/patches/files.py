@@ -1,15 +1,15 @@
 """The steps that take a file of the recipe's folder (diff, copy) and the one that deletes files."""
 
+from portside.common.globs import closest_paths, glob_pattern, is_literal, matches
+from portside.common.tree import Entry, Tree, encode_path
 from portside.errors import MigrationError, RecipeError
 from portside.patches.changes import Change, Where
 from portside.patches.document import readable
 from portside.patches.explain import Candidate, no_file, wrong_count
-from portside.patches.globs import closest_paths, glob_pattern, is_literal, matches
 from portside.patches.hunks import NoPlace, apply_hunks, split_lines
 from portside.patches.models import Copy, Delete, Diff
 from portside.patches.unified import FileDiff, parse_diff
 from portside.patches.workspace import FileEdit, Workspace
-from portside.tree import Entry, Tree, encode_path
 
 Outcome = tuple[list[FileEdit], list[Change]]
 

@@ -17,10 +17,10 @@ from pydantic import (
     model_validator,
 )
 
+from portside.common.globs import check_glob
+from portside.common.tree import check_path
 from portside.errors import InputError
-from portside.patches.globs import check_glob
 from portside.patches.python import check_definition, single_import
-from portside.tree import check_path
 
 
 def _encodable(text: str) -> str:

@@ -7,9 +7,9 @@ first file and between files is passed over; a hunk whose lines do not add up to
 import re
 from dataclasses import dataclass, field
 
+from portside.common.tree import check_path, decode_path
 from portside.errors import InputError, RecipeError
 from portside.patches.document import readable
-from portside.tree import check_path, decode_path
 
 _HUNK = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
 _MODES = {b"100644": 0o644, b"100755": 0o755}

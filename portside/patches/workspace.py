@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from portside.common.globs import matches
+from portside.common.tree import Bytes, Entry, Tree, file_entry
 from portside.errors import InputError
-from portside.patches.globs import matches
-from portside.tree import Bytes, Entry, Tree, file_entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from portside.common.explain import explain
+from portside.common.tree import Tree, file_entry
+from portside.common.values import RecipeName
+from portside.common.yaml_file import Location, Place, found, read_yaml
 from portside.errors import RecipeError, did_you_mean
-from portside.explain import explain
 from portside.recipe.models import WHEEL_ARCHITECTURES, File, RecipeModel
 from portside.recipe.stages import Stage, make_stages
-from portside.tree import Tree, file_entry
-from portside.values import RecipeName
-from portside.yaml_file import Location, Place, found, read_yaml
 
 if TYPE_CHECKING:
     from portside.migrate.rulesets import Ruleset
@@ -41,6 +41,11 @@ class Recipe:
     workspace: str
     stages: tuple[Stage, ...] = ()
     patch_places: tuple[str, ...] = ()
+
+    @property
+    def root(self) -> Path:
+        """The folder that holds `recipes/`."""
+        return self.path.parents[1]
 
     @property
     def lock_path(self) -> Path:

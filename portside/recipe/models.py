@@ -4,8 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Tag, model_validator
 
-from portside.patches.models import Step
-from portside.recipe.kinds import (
+from portside.common.fields import (
     Absolute,
     DebianPackage,
     Description,
@@ -32,7 +31,8 @@ from portside.recipe.kinds import (
     WrongAtError,
     one_of,
 )
-from portside.values import FileName, ObjectName, RecipeName, Sha256
+from portside.common.values import FileName, ObjectName, RecipeName, Sha256
+from portside.patches.models import Step
 
 LAYERS = ("env", "sources", "migrated", "weights")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from portside.common.explain import explain
 from portside.errors import RecipeError
-from portside.explain import explain
 from portside.recipe.models import WHEEL_ARCHITECTURES, Env, EnvFile, Python
 
 

@@ -11,16 +11,16 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from portside.common.url import shown
+from portside.common.values import Token
 from portside.errors import RegistryError
 from portside.registry.credentials import Login, login_for
 from portside.registry.reference import Repository, is_loopback
-from portside.url import shown
-from portside.values import Token
 
 if TYPE_CHECKING:
     import httpx
 
-    from portside.registry.client import Answer
+    from portside.registry.answer import Answer
 
 _PARAMETER = re.compile(r'([a-zA-Z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 

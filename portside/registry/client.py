@@ -7,13 +7,15 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from portside.canonical import sha256_hex
+from portside.common.canonical import sha256_hex
+from portside.common.oci import MANIFEST
+from portside.common.url import may_lead, shown, without_secrets
+from portside.common.values import Sha256, Size, Tag
 from portside.errors import RegistryError
-from portside.inputs.client import (
+from portside.net.client import (
     CONNECT_SECONDS,
     MOST_REDIRECTS,
     READ_SECONDS,
@@ -24,12 +26,10 @@ from portside.inputs.client import (
     tls_context,
     usable_proxies,
 )
-from portside.inputs.pip_settings import read_pip_settings
-from portside.oci import MANIFEST
+from portside.net.pip_settings import read_pip_settings
+from portside.registry.answer import LARGEST_MANIFEST, Answer, answer_of
 from portside.registry.auth import Authorizer, refused
 from portside.registry.reference import Repository, is_loopback
-from portside.url import may_lead, shown, without_secrets
-from portside.values import Sha256, Size, Tag
 
 if TYPE_CHECKING:
     import httpx
@@ -40,8 +40,6 @@ PAUSES = (0.5, 1.0, 2.0, 4.0)
 """Seconds before each further try after a passing fault; a try that moved bytes starts the row anew."""
 
 LONGEST_WAIT = 30.0
-LARGEST_MANIFEST = 4 << 20
-"""Bytes; the size that the distribution-spec tells registries to accept at least, and most to accept at all."""
 
 _PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -52,16 +50,6 @@ class PassingError(Exception):
     def __init__(self, reason: str, wait: float = 0.0) -> None:
         super().__init__(reason)
         self.wait = wait
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A response with its (small) body."""
-
-    status: int
-    headers: "httpx.Headers"
-    body: bytes
-    url: "httpx.URL"
 
 
 class Client:
@@ -347,18 +335,6 @@ class Client:
             raise RegistryError(f"{self.repository.host} leads to something that is no URL") from None
         except httpx.DecodingError as error:
             raise RegistryError(f"{self.repository.host}: {error}") from None
-
-
-def answer_of(response: "httpx.Response") -> Answer:
-    """Read a small body; no registry makes us hold more than a manifest may have."""
-    parts: list[bytes] = []
-    size = 0
-    for piece in response.iter_bytes():
-        size += len(piece)
-        if size > LARGEST_MANIFEST:
-            raise RegistryError(f"{response.url.host} answers with more than {LARGEST_MANIFEST} bytes")
-        parts.append(piece)
-    return Answer(response.status_code, response.headers, b"".join(parts), response.url)
 
 
 def _errors(answer: Answer) -> list[tuple[str, str]]:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from portside.canonical import CHUNK
-from portside.compression import Compression, decompressed
+from portside.common.canonical import CHUNK
+from portside.common.compression import Compression, decompressed
+from portside.common.progress import Advance
 from portside.errors import InputError, RegistryError
-from portside.progress import Advance
+from portside.registry.blob import Blob
 from portside.registry.client import Client, PassingError
-from portside.registry.manifests import Blob
 from portside.store import Store, files
 
 

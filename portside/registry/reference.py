@@ -4,8 +4,8 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
+from portside.common.values import Tag
 from portside.errors import RecipeError
-from portside.values import Tag
 
 # distribution-spec 1.1, "Pulling manifests": <name>.
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")

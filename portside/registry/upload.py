@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from portside.canonical import CHUNK
+from portside.common.canonical import CHUNK
+from portside.common.progress import Advance
+from portside.common.tree import FileRange
+from portside.common.values import Sha256
 from portside.errors import RegistryError
-from portside.progress import Advance
-from portside.registry.client import Client, PassingError, answer_of
+from portside.registry.answer import answer_of
+from portside.registry.client import Client, PassingError
 from portside.store import Store, files
-from portside.tree import FileRange
-from portside.values import Sha256
 
 if TYPE_CHECKING:
     import httpx

@@ -1,20 +1,23 @@
 """Data sets of run targets: brought when a target needs them, unpacked once in the store, mounted read-only."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
+from portside.common.progress import live, step
+from portside.common.values import FileName
 from portside.config import Config
 from portside.engines import Mount
 from portside.errors import MissingInputError, RecipeError
-from portside.fetch import Fetcher
+from portside.fetch.fetcher import Fetcher
+from portside.fetch.manual import data_inputs, missing, missing_text, remedy
 from portside.inputs import archives
 from portside.inputs.spool import Spool
+from portside.lock.file import write_lock
 from portside.lock.models import Lock, ManualFile
-from portside.manual import data_inputs, missing, missing_text, remedy
-from portside.progress import live, step
+from portside.project import Project
 from portside.recipe import Recipe
 from portside.store import Store, files
-from portside.values import FileName
 
 AGAIN = "then start the target again"
 
@@ -23,6 +26,18 @@ def target_data(recipe: Recipe, target: str | None) -> tuple[str, ...]:
     """The names of the data sets that a target needs."""
     found = recipe.model.run.targets.get(target) if target is not None else None
     return found.data if found else ()
+
+
+def target_mounts(project: Project, recipe: Recipe, target: str | None, *, bring: bool) -> tuple[Mount, ...]:
+    """The mounts of a run target's data sets. bring: bring and unpack them, and lock what is first seen."""
+    names = target_data(recipe, target)
+    if not names:
+        return ()
+    lock = project.lock(recipe)
+    if bring:
+        lock = pin_data(recipe, lock, names, project.store, project.config, partial(write_lock, recipe))
+        unpack_data(lock, names, project.store)
+    return data_mounts(recipe, lock, names, project.store)
 
 
 def pin_data(

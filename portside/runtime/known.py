@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from portside.built import stored_image
+from portside.common.progress import say
 from portside.errors import EngineError, PortsideError
-from portside.plan import Plan
-from portside.progress import say
+from portside.image.built import stored_image
+from portside.plan.model import Plan
 from portside.store import Store
 
 

@@ -6,9 +6,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from portside.common.progress import say
 from portside.engines import Container, Engine, RunSpec, command_line
 from portside.errors import EngineError
-from portside.progress import say
 from portside.runtime.known import Known
 from portside.runtime.spec import KEPT, SETTINGS
 

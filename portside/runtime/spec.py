@@ -5,11 +5,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from portside.accelerators import Accelerator, Host, load_accelerator
-from portside.canonical import digest_of
+from portside.common.canonical import digest_of
+from portside.common.progress import say
 from portside.engines import Mount, RunSpec
 from portside.errors import RecipeError, did_you_mean
-from portside.image import image_name
-from portside.progress import say
+from portside.image.config import image_name
 from portside.recipe import Recipe
 from portside.recipe.models import LAYERS, Target
 from portside.runtime.devices import choose_cards, parse_devices, pass_cards, warn_of_driver

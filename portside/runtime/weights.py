@@ -11,15 +11,15 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from portside.canonical import CHUNK
+from portside.common.canonical import CHUNK
+from portside.common.progress import live, transfer
+from portside.common.tree import Entry, FileRange, Tree
+from portside.common.values import FileName
 from portside.engines import Mount
 from portside.errors import StoreError
 from portside.lock.models import Lock, LockedWeights
-from portside.progress import live, transfer
 from portside.recipe import Recipe
 from portside.store import Store, files
-from portside.tree import Entry, FileRange, Tree
-from portside.values import FileName
 
 
 def weight_mounts(recipe: Recipe, lock: Lock, store: Store, *, bring: bool = True) -> tuple[Mount, ...]:
@@ -28,7 +28,7 @@ def weight_mounts(recipe: Recipe, lock: Lock, store: Store, *, bring: bool = Tru
     bring: lay the weights out; else only say where they would be.
     Raises InputError for weights that are not in the store, StoreError where they cannot be laid out.
     """
-    from portside.data import weights_tree
+    from portside.trees.parts import weights_tree
 
     mounts: list[Mount] = []
     with live():

@@ -5,9 +5,10 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, overload
 
-from portside.canonical import digest_of
+from portside.common.canonical import digest_of
+from portside.common.outputs import write_text
+from portside.common.values import FileName, RecipeName, Sha256
 from portside.errors import StoreError
-from portside.outputs import write_text
 from portside.store import files
 from portside.store.inputs import Inputs
 from portside.store.layout import Layout
@@ -21,7 +22,6 @@ from portside.store.records import (
     PointerRecord,
     checkout_record,
 )
-from portside.values import FileName, RecipeName, Sha256
 
 
 class Store:

@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable
 from typing import Any, BinaryIO, NoReturn
 
-from portside.values import Sha256
+from portside.common.values import Sha256
 
 
 class Checked(io.RawIOBase):

@@ -12,11 +12,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from portside.canonical import canonical_json
+from portside.common.canonical import canonical_json
+from portside.common.outputs import sync_folder
+from portside.common.progress import human_bytes
+from portside.common.values import FileName
 from portside.errors import StoreError
-from portside.outputs import sync_folder
-from portside.progress import human_bytes
-from portside.values import FileName
 
 Value = TypeVar("Value")
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
-from portside.canonical import CHUNK
+from portside.common.canonical import CHUNK
+from portside.common.values import Sha256, Size
 from portside.errors import InputError
 from portside.layers.layer import Layer
 from portside.layers.writer import single_file_frame
 from portside.store import files
-from portside.values import Sha256, Size
 
 if TYPE_CHECKING:
     from portside.store import Store

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from portside.common.oci import chain_ids
 from portside.layers.canonical import base_index
 from portside.layers.index import Index
 from portside.layers.raw import TarLayer
 from portside.layers.read import read
 from portside.layers.writer import read_layer
-from portside.oci import chain_ids
 from portside.store import files
 from portside.store.layout import Blob
 

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from portside.canonical import CHUNK, copy_and_hash, sha256_hex
+from portside.common.canonical import CHUNK, copy_and_hash, sha256_hex
+from portside.common.progress import say
+from portside.common.tree import FileRange, encode_path
+from portside.common.values import Sha256, Size
 from portside.errors import RECIPE, InputError
-from portside.progress import say
 from portside.store import files
 from portside.store.records import place_record
-from portside.tree import FileRange, encode_path
-from portside.values import Sha256, Size
 
 
 class Inputs:

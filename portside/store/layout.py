@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, cast
 
-from portside import oci
-from portside.canonical import CHUNK, sha256_hex
+from portside.common import oci
+from portside.common.canonical import CHUNK, sha256_hex
+from portside.common.values import FileName, ImageName, Sha256, Size
 from portside.errors import RECIPE, DamagedError
 from portside.store import files
 from portside.store.checked import Checked
-from portside.values import FileName, ImageName, Sha256, Size
 
 _INDEX_LOCK = FileName("oci-index")
 _AGAIN = f"Make it anew; only what is missing is built: invoke build --recipe {RECIPE}"

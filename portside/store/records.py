@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypedDict
 
-from portside.values import Sha256, Size
+from portside.common.values import Sha256, Size
 
 Kind = Literal["keys", "packed", "built", "checkouts", "pointers"]
 

@@ -9,18 +9,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from portside.base import make_base
-from portside.build import make_again
-from portside.data import part_layer
+from portside.build.builder import make_again
+from portside.common.progress import live, step
 from portside.errors import PortsideError
-from portside.fetch import Fetcher
+from portside.fetch.fetcher import Fetcher
+from portside.inputs.debian.base_layer import make_base
 from portside.inputs.spool import Spool
 from portside.layers.writer import write_layer
 from portside.lock.models import DebianBase
-from portside.plan import Part, Plan, blob_of
-from portside.progress import live, step
+from portside.plan.model import Part, Plan
+from portside.plan.states import blob_of
+from portside.prepare import locked_plan
 from portside.project import Project
 from portside.store import Store
+from portside.trees.parts import part_layer
 from portside.verify.conditions import Conditions, put_reversed
 
 
@@ -38,7 +40,7 @@ def main(job_file: Path) -> None:
 def _build(job: dict[str, Any]) -> dict[str, str]:
     project = Project(Path(job["root"]))
     store = Store(Path(job["home"]))
-    plan = project.plan(project.recipe(job["recipe"]))
+    plan = locked_plan(project, project.recipe(job["recipe"]))
     bases = [part for part in plan.parts() if part.kind == "base"]
     found: dict[str, str] = {part.key: _base(part, plan, store) for part in bases}
     if any(found[part.key] != job["expected"][part.key] for part in bases):

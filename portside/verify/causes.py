@@ -2,9 +2,9 @@
 
 import re
 
+from portside.common.tree import Entry
 from portside.diff.files import FileChange
 from portside.diff.text import printable
-from portside.tree import Entry
 from portside.verify.cause import Cause, Kind, Window
 from portside.verify.formats import content_causes
 from portside.verify.texts import text_causes

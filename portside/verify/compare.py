@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from portside.canonical import copy_and_hash
+from portside.common.canonical import copy_and_hash
 from portside.diff.files import FileChange, Files, compare
 from portside.diff.text import text_diff
 from portside.errors import InputError

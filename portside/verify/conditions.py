@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from portside.canonical import CHUNK
-from portside.tree import Tree
+from portside.common.canonical import CHUNK
+from portside.common.tree import Tree
 
 INPUT_TIME = 1_000_000_000
 """Seconds since 1970 (2001): the time of the inputs that a step sees in the second build."""

@@ -13,20 +13,22 @@ from typing import Any
 
 import portside
 from portside import errors
-from portside.build import build
+from portside.adopt.adopt import confirm
+from portside.build.builder import build
+from portside.common.outputs import output
+from portside.common.parallel import run_all
+from portside.common.progress import live, say, step
+from portside.common.values import Sha256, Size
 from portside.errors import BuildError, InputError, PortsideError
-from portside.fetch import JOBS, Fetcher, fetch
-from portside.image import make_image
+from portside.fetch.fetcher import JOBS, Fetcher, fetch
+from portside.image.config import make_image
 from portside.lock.models import DebianBase
-from portside.outputs import output
-from portside.parallel import run_all
-from portside.plan import Part, Plan, blob_of
-from portside.prebuilt import confirm
-from portside.progress import live, say, step
+from portside.plan.model import Part, Plan
+from portside.plan.states import blob_of
+from portside.prepare import lock_pin_and_plan
 from portside.project import Project
 from portside.store import Store
 from portside.store.layout import Blob
-from portside.values import Sha256, Size
 from portside.verify.cause import Window
 from portside.verify.compare import differences
 from portside.verify.conditions import NOT_VARIED, other_conditions
@@ -50,8 +52,8 @@ def verify(
     """
     store = project.store
     running = project.engine(engine)
-    plan = project.pinned_plan(project.recipe(recipe), offline=offline)
-    fetcher = project.fetcher(offline)
+    plan = lock_pin_and_plan(project, project.recipe(recipe), offline=offline)
+    fetcher = Fetcher(project.store, project.config, offline)
     with live():
         fetch(plan, fetcher)
         if isinstance(plan.lock.base, DebianBase) and not offline:

@@ -5,11 +5,11 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from portside.common.values import Sha256, Size
 from portside.inputs.git_mirror import Mirror
 from portside.lock.inputs import base_files, git_sources, locked_files
 from portside.lock.models import Lock
 from portside.store import Store
-from portside.values import Sha256, Size
 
 
 def scratch_store(lock: Lock, store: Store, home: Path, bases: Iterable[Sha256]) -> tuple[Store, bool]:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from portside.common.values import Sha256
 from portside.diff.files import FileChange
-from portside.values import Sha256
 from portside.verify.cause import Cause
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from portside.common.tree import Tree, file_entry
 from portside.migrate.compare import compare
 from portside.migrate.report import PatchHit, to_html
 from portside.migrate.rulesets import load
 from portside.migrate.run import migrate
-from portside.tree import Tree, file_entry
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",

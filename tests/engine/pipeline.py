@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("tasks.py", "portside", "images", "recipes", "tests/layers")
+PARTS = ("tasks.py", "portside", "images", "recipes")
 
 
 @dataclass

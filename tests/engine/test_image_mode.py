@@ -13,8 +13,8 @@ from pipeline import Machine
 from tiny_project import TinyProject, remove, tiny_project
 from vendor_standin import PROGRAMS, python_files, python_folder
 
+from portside.common.tree import Entry
 from portside.layers.writer import read_layer
-from portside.tree import Entry
 
 PLACE = "torch/src/catch/tools/torch_gpu2mlu.py"
 CONVERTER = b'''"""A stand-in: the vendor's options, places and habits, and none of its text."""

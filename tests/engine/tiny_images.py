@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from portside.canonical import canonical_json
+from portside.common.canonical import canonical_json
 from portside.engines import Engine, ImageLayer, ImageToLoad
 
 PROGRAMS = ("sh", "cat", "chmod", "ln", "mkdir", "mkfifo", "mv", "rm", "sleep")

@@ -19,6 +19,7 @@ from typing import Any
 from pipeline import Machine, checkout, remove_images
 from tiny_images import PROGRAMS, programs
 
+from portside.common.tree import Entry, Tree, file_entry
 from portside.config import Config
 from portside.inputs import git
 from portside.layers.canonical import data_layer
@@ -37,7 +38,6 @@ from portside.lock.models import (
 from portside.recipe import load_recipe
 from portside.store import Store
 from portside.store.layout import Blob
-from portside.tree import Entry, Tree, file_entry
 
 EPOCH = 1_600_000_000
 """2020-09-13: the newest date of everything in a tiny project."""

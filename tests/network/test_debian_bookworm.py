@@ -5,14 +5,14 @@ import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from portside.canonical import copy_and_hash
+from portside.common.canonical import copy_and_hash
 from portside.config import Config
-from portside.inputs import transfer
 from portside.inputs.debian.base import make_base
 from portside.inputs.debian.control import deb_date
 from portside.inputs.debian.mirrors import deb_locations
 from portside.inputs.debian.resolve import resolve_base, resolve_packages
 from portside.lock.models import Deb, DebianBase
+from portside.net import transfer
 from portside.store import Store
 
 WHERE = ("bookworm", "amd64")

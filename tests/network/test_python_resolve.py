@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from portside.config import Config
-from portside.inputs import python, transfer
+from portside.inputs import python
+from portside.net import transfer
 from portside.store import Store
 
 PLATFORM = "x86_64-manylinux_2_28"

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from portside.common.url import Login, SecretUrl, redact, secrets_of, split_login
 from portside.errors import InputError
 from portside.inputs.debian import mirrors
 from portside.inputs.debian.control import Stanza, stanzas, write_stanza
 from portside.inputs.debian.keyrings import fingerprints, is_armoured
-from portside.url import Login, SecretUrl, redact, secrets_of, split_login
 
 _KEYRINGS = ("debian-archive-keyring.gpg", "debian-archive-keyring.pgp")
 _KEYRING_FOLDER = Path("/usr/share/keyrings")

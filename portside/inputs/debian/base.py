@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from portside.canonical import sha256_hex
+from portside.common.canonical import sha256_hex
 from portside.errors import BuildError
 from portside.inputs.debian.control import (
     Stanza,

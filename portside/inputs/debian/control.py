@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
+from portside.common.tree import check_path
 from portside.errors import InputError, RecipeError
 from portside.lock.models import Deb
-from portside.tree import check_path
 
 Stanza = dict[str, str]
 """Fields in their order; a value keeps its continuation lines with their leading space."""
@@ -62,7 +62,7 @@ def deb_of(stanza: Stanza) -> Deb:
     """
     from pydantic import ValidationError
 
-    from portside.explain import explain
+    from portside.common.explain import explain
 
     try:
         deb = Deb(

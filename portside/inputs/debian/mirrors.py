@@ -9,11 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
+from portside.common.url import SecretUrl
 from portside.config import Config
 from portside.errors import InputError
 from portside.inputs.debian.control import check_deb, stanzas
 from portside.lock.models import Deb, DebianBase
-from portside.url import SecretUrl
 
 _TIMESTAMP = re.compile(r"(https?://\S+?)/\d{8}T\d{6}Z/?")
 """A root of a snapshot service at one time."""

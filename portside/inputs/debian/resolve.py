@@ -9,7 +9,10 @@ from datetime import timezone
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
-from portside.canonical import sha256_hex
+from portside.common.canonical import sha256_hex
+from portside.common.progress import say
+from portside.common.url import split_login
+from portside.common.values import FileName
 from portside.config import Config
 from portside.errors import RECIPE, InputError, LockError, RecipeError
 from portside.inputs.debian.apt import PrivateApt, Simulation
@@ -25,11 +28,8 @@ from portside.inputs.debian.control import (
 )
 from portside.inputs.debian.mirrors import mirrors
 from portside.lock.models import Deb
-from portside.progress import say
 from portside.store import Store
 from portside.store.files import no_space
-from portside.url import split_login
-from portside.values import FileName
 
 Update = Collection[str] | Literal["all"]
 """Names of packages whose locked version need not stay, or all of them."""

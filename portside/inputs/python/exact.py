@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from portside.common.values import Size, Word, told
 from portside.config import Config
 from portside.errors import InputError, RecipeError
 from portside.inputs.python.index import Offer, offers
 from portside.inputs.python.names import SDIST_SUFFIXES, sdist_version, wheel_version
-from portside.inputs.transfer import bring
 from portside.lock.models import Artefact
-from portside.values import Size, Word, told
+from portside.net.transfer import bring
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urldefrag, urljoin
 
+from portside.common.url import SecretUrl, may_lead, redact, secrets_of, shown, with_login
+from portside.common.values import FileName, Place, Sha256, Size, told
 from portside.config import Config
 from portside.errors import InputError
-from portside.inputs.client import NO_URL, RedirectError, get
-from portside.inputs.pip_settings import PipSettings, read_pip_settings
 from portside.inputs.python.names import name_of
-from portside.inputs.transfer import path_of
-from portside.url import SecretUrl, may_lead, redact, secrets_of, shown, with_login
-from portside.values import FileName, Place, Sha256, Size, told
+from portside.net.client import NO_URL, RedirectError, get
+from portside.net.pip_settings import PipSettings, read_pip_settings
+from portside.net.transfer import path_of
 
 if TYPE_CHECKING:
     import httpx

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from portside.common.parallel import thread_pool
 from portside.config import Config
 from portside.errors import InputError, PortsideError
 from portside.inputs import archives
@@ -22,7 +23,6 @@ from portside.inputs.python.names import sdist_version, wheel_version
 from portside.inputs.python.resolve import KEY, OnlySourceError, Uv, stand_in
 from portside.inputs.python.tags import best_wheel, tag_ranks
 from portside.lock.models import Artefact
-from portside.parallel import thread_pool
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

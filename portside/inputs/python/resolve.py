@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urldefrag, urlsplit
 
+from portside.common.url import holds_secret, redact, secrets_of, shown, split_login, with_login
 from portside.config import Config
 from portside.errors import InputError, PortsideError, RecipeError
-from portside.inputs.pip_settings import PipSettings, read_pip_settings
 from portside.inputs.python.exact import artefact_of, parse_requirement
 from portside.inputs.python.index import Offer, indexes_and_links, is_remote, offer_of
 from portside.inputs.python.tags import best_wheel, tag_ranks
-from portside.inputs.transfer import path_of
 from portside.lock.models import Artefact
-from portside.url import holds_secret, redact, secrets_of, shown, split_login, with_login
+from portside.net.pip_settings import PipSettings, read_pip_settings
+from portside.net.transfer import path_of
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from portside.canonical import canonical_json
+from portside.common.canonical import canonical_json
 from portside.migrate.report.model import SCHEMA_VERSION, Hit, Report
 
 

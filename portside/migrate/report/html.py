@@ -6,10 +6,10 @@ from html import escape
 from pathlib import Path
 from typing import Literal
 
+from portside.common.tree import Tree
 from portside.migrate.report.diff import Row, rows, split_lines
 from portside.migrate.report.markdown import AS_IT_WAS, GONE, HEADINGS, compared
 from portside.migrate.report.model import CLASSES, FileReport, Hit, Report, RuleInfo
-from portside.tree import Tree
 
 _HERE = Path(__file__).parent
 _CONTEXT = 3

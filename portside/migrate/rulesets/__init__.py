@@ -60,7 +60,7 @@ def _complete(settings: dict[str, Any], rules: list[Rule]) -> Ruleset:
 
 
 def _read(path: Path, shown: str) -> dict[str, Any]:
-    from portside.yaml_file import read_document
+    from portside.common.yaml_file import read_document
 
     data, _ = read_document(path)
     if not isinstance(data, dict):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from portside.canonical import digest_of
+from portside.common.canonical import digest_of
 
 MIGRATOR_VERSION = 1
 """Goes into every ruleset's digest: raise it when the same ruleset would give other bytes than before."""

@@ -8,11 +8,11 @@ import tarfile
 from pathlib import Path
 from random import Random
 
+from portside.common.tree import Tree, file_entry
 from portside.layers.canonical import data_layer
 from portside.layers.writer import write_layer
 from portside.store import Store
 from portside.store.layout import Blob, Image
-from portside.tree import Tree, file_entry
 
 
 def sha(data: bytes) -> str:

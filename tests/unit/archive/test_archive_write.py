@@ -11,7 +11,7 @@ from archives import CONFIG, LAYERS, put_image, sha
 
 from portside.archive.read import read_archive
 from portside.archive.write import check_output, compression_of, write_archive
-from portside.compression import Compression
+from portside.common.compression import Compression
 from portside.errors import InputError, RecipeError, StoreError
 from portside.store import Store
 

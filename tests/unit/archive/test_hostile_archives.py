@@ -11,14 +11,14 @@ from archives import CONFIG, LAYERS, docker_files, oci_files, sha, write_tar
 from hostile import Canary, dump, mutations
 from hypothesis import given, settings
 
-from portside.archive.load import load_archive
+from portside.adopt.load import load_archive
 from portside.archive.read import read_archive
+from portside.common.values import ImageName, Sha256
 from portside.errors import InputError, PortsideError, RecipeError
 from portside.inputs.vendor_image import read_vendor_image
 from portside.lock.models import ArchiveBase
-from portside.plan import Plan
+from portside.plan.model import Plan
 from portside.store import Store
-from portside.values import ImageName, Sha256
 
 GOOD_CONFIG = json.loads(CONFIG) | {
     "architecture": "amd64",

@@ -17,12 +17,14 @@ import portside.bundle.read
 from portside.bundle import Unbundled, bundle, unbundle
 from portside.config import Config
 from portside.errors import InputError, RecipeError
-from portside.fetch import Fetcher, fetch
+from portside.fetch.fetcher import Fetcher, fetch
 from portside.inputs import git
 from portside.inputs.spool import Spool
 from portside.layers.writer import Written
 from portside.lock.file import read_lock
-from portside.plan import Plan, blob_of, plan
+from portside.plan.model import Plan
+from portside.plan.parts import plan
+from portside.plan.states import blob_of
 from portside.recipe import load_recipe
 from portside.store import Store
 
@@ -251,7 +253,7 @@ def test_a_link_in_the_recipes_folder_is_refused(here: Place, name: str, tmp_pat
 
 
 def test_other_keys_are_told(there: Place, archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("portside.plan.FORMAT", "canonical layer 99")
+    monkeypatch.setattr("portside.plan.parts.FORMAT", "canonical layer 99")
     assert not there.unbundle(archive).same_keys
 
 

@@ -17,9 +17,9 @@ from tiny_project import tiny_project
 from portside.bundle import bundle, unbundle
 from portside.config import Config
 from portside.errors import InputError, PortsideError
-from portside.fetch import Fetcher
+from portside.fetch.fetcher import Fetcher
 from portside.lock.file import read_lock
-from portside.plan import plan
+from portside.plan.parts import plan
 from portside.recipe import load_recipe
 from portside.store import Store
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from portside.bundle.pack import read_pack, write_pack
+from portside.common.tree import FileRange
 from portside.config import Config
 from portside.errors import InputError
 from portside.inputs import git
@@ -14,7 +15,6 @@ from portside.inputs.git_mirror import Mirror
 from portside.inputs.spool import Spool
 from portside.lock.models import GitSource
 from portside.store import Store
-from portside.tree import FileRange
 
 SIZES = (0, 1, 15, 16, 2047, 2048, 65535, 65536, 200_000)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from portside import __version__
-from portside.cli import ROOT, example
-from portside.program import Portside
+from portside.cli.program import Portside
+from portside.cli.task import ROOT, example
 
 Run = Callable[..., tuple[object, str, str]]
 TASKS = [
@@ -31,7 +31,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(ROOT)
 
     def call(*words: str) -> tuple[object, str, str]:
-        for module in ("tasks", "portside.image_tasks"):  # invoke takes a task's help out of it while parsing
+        for module in ("tasks", "portside.cli.image_tasks"):  # invoke takes a task's help out of it while parsing
             monkeypatch.delitem(sys.modules, module, raising=False)
         with pytest.raises(SystemExit) as ended:
             Portside().run(["invoke", *words])

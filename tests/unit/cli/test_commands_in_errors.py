@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from portside.cli import ROOT, portside_task
+from portside.cli.task import ROOT, portside_task
 from portside.errors import RECIPE, InputError
 from portside.store.inputs import Inputs
 
@@ -16,7 +16,7 @@ def test_a_command_gets_the_recipe_of_the_task(
     def leave(code: int) -> None:
         raise SystemExit(code)
 
-    monkeypatch.setattr("portside.cli.leave", leave)
+    monkeypatch.setattr("portside.cli.task.leave", leave)
 
     @portside_task()
     def task(c: object, recipe: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from portside.cli import ROOT
+from portside.cli.task import ROOT
 
 RECIPES = sorted(path.stem for path in (ROOT / "recipes").glob("*.yaml"))
 ASK = """

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from portside import check
+from portside.check import run as check
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from random import Random
 import pytest
 import zstandard
 
-from portside.canonical import CHUNK
-from portside.compression import Compression, as_file, check_compression, compressed, decompressed, detect
+from portside.common.canonical import CHUNK
+from portside.common.compression import Compression, as_file, check_compression, compressed, decompressed, detect
 from portside.errors import InputError, RecipeError
 
 DATA = Random(3).randbytes(3 * CHUNK + 7) + bytes(2 * CHUNK) + b"end"

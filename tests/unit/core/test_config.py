@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from portside.common.url import SecretUrl
 from portside.config import load_config
 from portside.errors import RecipeError
-from portside.url import SecretUrl
 
 
 @pytest.fixture(autouse=True)

@@ -9,14 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from portside.build.render import dockerfile
 from portside.errors import BuildError, RecipeError
-from portside.image import command, environment, labels, workdir
+from portside.image.config import command, environment, labels, workdir
 from portside.lock.models import ArchiveBase, ArchiveLayer, Artefact, Lock, LockedEnv, SdistSource
-from portside.plan import Plan, plan
+from portside.plan.model import Plan
+from portside.plan.parts import plan
 from portside.recipe import Recipe, load_recipe
 from portside.recipe.models import RecipeModel
 from portside.recipe.stages import make_stages
-from portside.render import dockerfile
 
 DIALECTS: tuple[Dialect, ...] = ("buildkit", "imagebuilder")
 ARGUMENTS = 9

@@ -10,13 +10,13 @@ from hostile import Canary, dump, mutations, replaced, ways
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from portside.common.values import FileName, Sha256, Size
 from portside.errors import LockError, StoreError
 from portside.lock.file import dump_lock, read_lock
 from portside.lock.inputs import base_layers, git_sources, locked_files
 from portside.lock.models import Lock
 from portside.store import Store
 from portside.store.layout import Blob, Image
-from portside.values import FileName, Sha256, Size
 
 ROOT = Path(__file__).resolve().parents[3]
 LOCKS = [ROOT / "recipes" / f"{name}.lock" for name in ("minilm", "chatglm")]

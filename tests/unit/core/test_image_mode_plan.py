@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from portside import data
+from portside.build.render import check_converted, dockerfile
+from portside.common.tree import Tree, file_entry
 from portside.errors import BuildError
 from portside.lock.file import read_lock
 from portside.lock.models import Lock
-from portside.plan import Plan, converted_part, plan
+from portside.plan import parts
+from portside.plan.model import Plan, converted_part
+from portside.plan.parts import plan
 from portside.recipe import load_recipe
-from portside.render import check_converted, dockerfile
 from portside.store import Store
-from portside.tree import Tree, file_entry
 
 ROOT = Path(__file__).parents[3]
 PLACE = "/torch/src/catch/tools/torch_gpu2mlu.py"
@@ -74,7 +75,7 @@ def test_both_keys_depend_on_all_that_matters(project: Project, monkeypatch: pyt
         project.plan("mode: image", change=("TRANSFORMERS_OFFLINE", "OFFLINE")),
     ]
     other = Tree([file_entry("run_converter.py", b"another program")])
-    monkeypatch.setattr(data, "converter_context", lambda: other)
+    monkeypatch.setattr(parts, "converter_context", lambda: other)
     plans.append(project.plan("mode: image"))
     for number, found in enumerate([first, *map(keys, plans)]):
         for key in found:

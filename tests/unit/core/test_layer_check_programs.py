@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-LAYERS = Path(__file__).parents[2] / "layers"
+LAYERS = Path(__file__).parents[3] / "portside" / "check" / "layers"
 SHARED = runpy.run_path(str(LAYERS / "conftest_layers.py"))
 OLD_PYTHON = "import sys; sys.modules['importlib.metadata'] = None\n"
 PKG_RESOURCES = """

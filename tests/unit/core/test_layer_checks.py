@@ -17,17 +17,18 @@ from typing import Any
 
 import pytest
 
-from portside import check
-from portside.data import part_layer
+from portside.check import run as check
+from portside.common.tree import Entry, Tree, file_entry
 from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
 from portside.layers.writer import write_layer
 from portside.lock.models import Artefact, DebianBase, Lock, LockedEnv, SdistSource
-from portside.plan import Part, Plan, plan
+from portside.plan.model import Part, Plan
+from portside.plan.parts import plan
 from portside.recipe import load_recipe
 from portside.store import Store
-from portside.tree import Entry, Tree, file_entry
+from portside.trees.parts import part_layer
 
 LAYERS = Path(__file__).parents[2] / "layers"
 SOURCE = {

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from portside.changes import changes
+from portside.common.changes import changes
 from portside.errors import LockError
 from portside.lock.file import check_lock, dump_lock, read_lock
 from portside.lock.models import Lock, LockedEnv
-from portside.plan import expected_bytes, plan, states
+from portside.plan.parts import plan
+from portside.plan.states import expected_bytes, states
 from portside.recipe import Recipe, find_recipes, load_recipe
 from portside.store import Store
 

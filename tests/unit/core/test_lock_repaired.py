@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from portside.clean import find_garbage
+from portside.cli.report.recipes import overview, overview_lines
 from portside.errors import InputError, LockError
 from portside.lock.agree import contradictions
 from portside.lock.file import read_lock
 from portside.lock.models import Artefact, Deb, DebianBase, Lock, LockedEnv
-from portside.lock.resolve import make_lock
 from portside.project import Project
-from portside.report.recipes import overview, overview_lines
+from portside.resolve.resolver import make_lock
 
 A, B = "a" * 64, "b" * 64
 
@@ -153,7 +153,7 @@ def test_packages_of_another_suite_are_not_kept(
         found.extend(arguments[3])
         raise InputError("enough")
 
-    monkeypatch.setattr("portside.lock.resolve.resolve_base", resolve_base)
+    monkeypatch.setattr("portside.resolve.resolver.resolve_base", resolve_base)
     with pytest.raises(InputError, match="enough"):
         make_lock(recipe, old, (), project.store, project.config)
     assert len(found) == kept

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from portside.cli.report.recipes import overview, overview_lines
 from portside.errors import LockError, RecipeError
-from portside.lock.file import dump_lock, read_lock
+from portside.lock.file import dump_lock, read_lock, write_lock
+from portside.lock.lower import behind, known
 from portside.lock.models import ArchiveBase, ArchiveLayer, Lock
-from portside.project import Project, write_lock
-from portside.report.recipes import overview, overview_lines
+from portside.prepare import locked_plan, say_behind
+from portside.project import Project
+from portside.resolve.chain import lock_recipe
 
 ROOT = Path(__file__).parents[3]
 UPPER = ("chatglm-ptuning", "chatglm-ptuning-parallel", "chatglm-finetune")
@@ -53,13 +56,13 @@ def seen(lock: Lock, **more: Any) -> ArchiveBase:
 
 @pytest.mark.parametrize("name", ["chatglm", *UPPER, "chatglm-cpu", "minilm"])
 def test_the_committed_locks_agree(project: Project, name: str) -> None:
-    assert project.behind(project.recipe(name), lock_of(project, name)) == []
+    assert behind(project.recipe(name), lock_of(project, name)) == []
 
 
 @pytest.mark.parametrize("name", UPPER)
 def test_a_package_that_moved_below_is_named(project: Project, name: str) -> None:
     change(project, "chatglm", env=with_numpy(lock_of(project, "chatglm"), "1.21.9"))
-    assert project.behind(project.recipe(name), lock_of(project, name)) == ["wheel numpy: 1.21.6 -> 1.21.9"]
+    assert behind(project.recipe(name), lock_of(project, name)) == ["wheel numpy: 1.21.6 -> 1.21.9"]
 
 
 def test_what_a_recipe_asks_for_in_other_words_is_its_own(project: Project) -> None:
@@ -70,10 +73,9 @@ def test_what_a_recipe_asks_for_in_other_words_is_its_own(project: Project) -> N
     other = source.sdist.model_copy(update={"sha256": "e" * 64})
     moved = lock.sources | {"transformers": source.model_copy(update={"sdist": other})}
     change(project, "chatglm", sources=moved, env=with_numpy(lock, "1.21.9"), base=seen(lock))
-    finetune = project.behind(project.recipe("chatglm-finetune"), lock_of(project, "chatglm-finetune"))
+    finetune = behind(project.recipe("chatglm-finetune"), lock_of(project, "chatglm-finetune"))
     assert not any("transformers" in line for line in finetune)
-    cpu = project.behind(project.recipe("chatglm-cpu"), lock_of(project, "chatglm-cpu"))
-    [line] = cpu
+    [line] = behind(project.recipe("chatglm-cpu"), lock_of(project, "chatglm-cpu"))
     assert line.startswith(
         "source transformers: transformers-4.27.4.tar.gz -> transformers-4.27.4.tar.gz with sha256 eeee"
     )
@@ -81,12 +83,12 @@ def test_what_a_recipe_asks_for_in_other_words_is_its_own(project: Project) -> N
 
 def test_what_only_the_upper_lock_knows_is_not_behind(project: Project) -> None:
     upper = change(project, "chatglm-ptuning", base=seen(lock_of(project, "chatglm-ptuning")))
-    assert project.behind(project.recipe("chatglm-ptuning"), upper) == []
+    assert behind(project.recipe("chatglm-ptuning"), upper) == []
 
 
 def test_the_same_version_with_other_bytes_is_named(project: Project) -> None:
     change(project, "chatglm", env=with_numpy(lock_of(project, "chatglm"), "1.21.6"))
-    [line] = project.behind(project.recipe("chatglm-ptuning"), lock_of(project, "chatglm-ptuning"))
+    [line] = behind(project.recipe("chatglm-ptuning"), lock_of(project, "chatglm-ptuning"))
     assert line.startswith("wheel numpy: 1.21.6 -> 1.21.6 with sha256 cccccccccccc")
 
 
@@ -94,21 +96,21 @@ def test_a_lower_lock_that_is_stale_or_damaged_says_nothing(project: Project) ->
     recipe, lock = project.recipe("chatglm-ptuning"), lock_of(project, "chatglm-ptuning")
     lower = lock_of(project, "chatglm")
     change(project, "chatglm", env=with_numpy(lower, "1.21.9"), requests={})
-    assert project.behind(recipe, lock) == []
+    assert behind(recipe, lock) == []
     project.recipe("chatglm").lock_path.write_text("{")
-    assert project.behind(recipe, lock) == []
+    assert behind(recipe, lock) == []
     project.recipe("chatglm").lock_path.unlink()
-    assert project.behind(recipe, lock) == []
+    assert behind(recipe, lock) == []
 
 
 def test_it_is_said_with_the_command_and_the_plan_stays(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     recipe = project.recipe("chatglm-ptuning-parallel")
-    before = project.plan(recipe)
-    project.say_behind(before)
+    before = locked_plan(project, recipe)
+    say_behind(before)
     assert capsys.readouterr().err == ""
     change(project, "chatglm", env=with_numpy(lock_of(project, "chatglm"), "1.21.9"))
-    after = project.plan(recipe)
-    project.say_behind(after)
+    after = locked_plan(project, recipe)
+    say_behind(after)
     said = capsys.readouterr().err
     assert "wheel numpy: 1.21.6 -> 1.21.9" in said
     assert "invoke lock --recipe chatglm-ptuning-parallel" in said
@@ -124,12 +126,12 @@ def test_the_list_of_recipes_shows_it(project: Project) -> None:
 
 def test_a_file_that_a_lower_recipe_has_seen_is_known(project: Project) -> None:
     lock = lock_of(project, "chatglm-finetune")
-    assert project.known(project.recipe("chatglm-finetune"), lock) == lock
+    assert known(project.recipe("chatglm-finetune"), lock) == lock
     lower = change(project, "chatglm", base=seen(lock_of(project, "chatglm")))
-    assert project.known(project.recipe("chatglm-finetune"), lock).base == lower.base
+    assert known(project.recipe("chatglm-finetune"), lock).base == lower.base
     own = lock.model_copy(update={"base": seen(lock, sha256="d" * 64)})
-    assert project.known(project.recipe("chatglm-finetune"), own) == own
-    assert dump_lock(own) == dump_lock(project.known(project.recipe("chatglm-finetune"), own))
+    assert known(project.recipe("chatglm-finetune"), own) == own
+    assert dump_lock(own) == dump_lock(known(project.recipe("chatglm-finetune"), own))
 
 
 @pytest.mark.parametrize(
@@ -143,7 +145,7 @@ def test_updates_of_what_the_lock_does_not_have(
     project: Project, recipe: str, update: str, problem: str, solution: str
 ) -> None:
     with pytest.raises(RecipeError, match=problem) as caught:
-        project.make_lock(project.recipe(recipe), [update])
+        lock_recipe(project, project.recipe(recipe), [update])
     assert solution in str(caught.value)
 
 
@@ -151,5 +153,5 @@ def test_updates_where_there_is_no_lock_yet(project: Project) -> None:
     recipe = project.recipe("minilm")
     recipe.lock_path.unlink()
     with pytest.raises(LockError, match="minilm is not locked, so there is no numpy to update") as caught:
-        project.make_lock(recipe, ["numpy"])
+        lock_recipe(project, recipe, ["numpy"])
     assert caught.value.solution == "Lock it first: invoke lock --recipe minilm"

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from portside.oci import chain_ids
+from portside.common.oci import chain_ids
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from portside import outputs
 from portside.archive.write import write_archive
 from portside.bundle import write as bundle_write
+from portside.common import outputs
+from portside.common.tree import Tree, file_entry
 from portside.errors import InputError, RecipeError, StoreError
 from portside.layers.canonical import data_layer
 from portside.migrate.folder import migrate_folder
 from portside.migrate.rulesets import load as load_ruleset
 from portside.store import Store, files
 from portside.store.layout import Image
-from portside.tree import Tree, file_entry
 from portside.verify.run import _keep
 from portside.verify.verdict import PartVerdict
 

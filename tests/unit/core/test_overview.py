@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from portside.plan import plan
+from portside.cli.report.recipes import overview, overview_lines
+from portside.plan.parts import plan
 from portside.project import Project
-from portside.report.recipes import overview, overview_lines
 
 ROOT = Path(__file__).parents[3]
 

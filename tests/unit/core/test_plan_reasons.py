@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from portside.lock.file import read_lock
-from portside.plan import plan, states
+from portside.plan.parts import plan
+from portside.plan.states import states
 from portside.recipe import load_recipe
 from portside.store import Store
 

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from portside.recipe.reference import reference_text, schema, schema_text
+from portside.reference.recipe import reference_text, schema, schema_text
 
 DOCS = Path(__file__).parents[3] / "docs"
-REMEDY = "stale: python -m portside.recipe.reference"
+REMEDY = "stale: python -m portside.reference.recipe"
 
 
 def test_reference_is_current() -> None:

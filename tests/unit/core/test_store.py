@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from portside.common.tree import Bytes, Entry, Tree
 from portside.errors import InputError, StoreError
 from portside.layers.canonical import data_layer
 from portside.layers.writer import read_layer, write_layer
 from portside.store import Store, files, frame
 from portside.store.layout import Blob, Image
-from portside.tree import Bytes, Entry, Tree
 
 DATA = bytes(range(256)) * 4096
 SHA = hashlib.sha256(DATA).hexdigest()

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import BaseModel
 
-from portside.url import (
+from portside.common.url import (
     Login,
     SecretUrl,
     holds_secret,

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from portside.errors import InputError, RegistryError
-from portside.values import (
+from portside.common.values import (
     LARGEST,
     FileName,
     GitUrl,
@@ -26,6 +25,7 @@ from portside.values import (
     Word,
     told,
 )
+from portside.errors import InputError, RegistryError
 
 HEX = "0123456789abcdef" * 4
 

@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from portside.accelerators.load import load_accelerator
+from portside.common.yaml_file import Written, read_yaml
 from portside.errors import RecipeError
 from portside.migrate.rulesets import load as load_ruleset
-from portside.yaml_file import Written, read_yaml
 
 ROOT = Path(__file__).parents[3]
 FILES = sorted([*ROOT.glob("recipes/*.yaml"), *ROOT.glob("portside/**/*.yaml")])

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import zstandard
 
-from portside.canonical import canonical_json
+from portside.common.canonical import canonical_json
+from portside.common.tree import Entry, Tree, file_entry
 from portside.diff import ImageDiff, diff, open_side
 from portside.diff.report import as_json, as_lines
 from portside.diff.text import printable, text_diff
@@ -24,7 +25,6 @@ from portside.layers.layer import Layer
 from portside.layers.writer import write_layer
 from portside.store import Store
 from portside.store.layout import Blob, Image
-from portside.tree import Entry, Tree, file_entry
 
 STATUS = "Package: {}\nStatus: install ok installed\nArchitecture: amd64\nVersion: {}\n"
 

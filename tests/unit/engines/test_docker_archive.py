@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from portside.common.oci import chain_ids
 from portside.engines import ImageLayer, ImageToLoad, docker_layers
 from portside.engines.archive import CONFIG_ANNOTATION, layers_to_send, stream
 from portside.errors import EngineError
 from portside.layers.raw import OverlayLayer
-from portside.oci import chain_ids
 
 
 def _layer(data: bytes, size: int | None = None) -> ImageLayer:

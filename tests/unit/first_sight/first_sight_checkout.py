@@ -108,7 +108,7 @@ class Here:
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
     made = Here(tmp_path)
-    monkeypatch.setattr("portside.cli.ROOT", made.root)
+    monkeypatch.setattr("portside.cli.task.ROOT", made.root)
     monkeypatch.setattr(tasks, "ROOT", made.root)
     monkeypatch.delenv("PORTSIDE_HOME", raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))

@@ -8,15 +8,15 @@ import pytest
 from first_sight_checkout import Here, pointer, repository, sha
 
 from portside import clean
-from portside.data import source_tree
-from portside.image_pointers import left_pointers, pointer_lines
+from portside.common.tree import Tree, file_entry
+from portside.image.pointers import left_pointers, pointer_lines
 from portside.inputs import pointers as store_pointers
 from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
 from portside.layers.writer import write_layer
-from portside.plan import Plan
-from portside.tree import Tree, file_entry
+from portside.plan.model import Plan
+from portside.trees.parts import source_tree
 
 SHARD = b"a shard of weights"
 FILES = {
@@ -118,7 +118,7 @@ def test_nothing_is_read_twice(here: Here, tmp_path: Path, monkeypatch: pytest.M
     assert paths(here, plan) == before
     build(here, plan, Layer(()))
     built = paths(here, plan)
-    monkeypatch.setattr("portside.image_pointers.read_layer", fail)
+    monkeypatch.setattr("portside.image.pointers.read_layer", fail)
     assert paths(here, plan) == built == before
 
 
@@ -126,7 +126,7 @@ def test_check_names_them_though_all_is_as_locked(
     here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     build(here, recipe(here, tmp_path), Layer(()))
-    monkeypatch.setattr("portside.check.check", lambda *arguments: None)
+    monkeypatch.setattr("portside.check.run.check", lambda *arguments: None)
     monkeypatch.setattr("portside.project.Project.engine", lambda *arguments: None)
     capsys.readouterr()
     here.task("check")

@@ -8,7 +8,7 @@ import pytest
 from first_sight_checkout import Here, Server, pointer, sha
 
 from portside.errors import InputError, MissingInputError
-from portside.inputs.suspect import of_bytes, of_headers, read_pointer
+from portside.net.suspect import of_bytes, of_headers, read_pointer
 from portside.runtime.datasets import pin_data
 
 PAGE = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>"

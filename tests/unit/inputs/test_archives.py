@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from portside.common.tree import Tree
 from portside.errors import InputError
 from portside.inputs import archives
 from portside.inputs.spool import Spool
-from portside.tree import Tree
 
 Member = tuple[tarfile.TarInfo, bytes]
 DATE = calendar.timegm((2023, 3, 29, 17, 0, 0))

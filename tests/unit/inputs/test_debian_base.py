@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from portside.canonical import sha256_hex
+from portside.common.canonical import sha256_hex
 from portside.errors import BuildError, RecipeError
 from portside.inputs.debian import base
 from portside.lock.models import Deb

@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 from test_python_wheels import wheel
 
-from portside import project as project_module
-from portside.canonical import sha256_hex
+from portside.common.canonical import sha256_hex
 from portside.config import Config
 from portside.errors import InputError, RecipeError
 from portside.inputs import python
 from portside.inputs.debian.distributions import distributions, pip_leaves_them
-from portside.lock import resolve
-from portside.lock.debian_python import DebianPython, debian_python
+from portside.lock import file as lock_file
 from portside.lock.models import Deb, DebianBase, ManualWheel, PythonSet
 from portside.project import Project
+from portside.resolve import resolver as resolve
+from portside.resolve.chain import lock_recipe
+from portside.resolve.debian_python import DebianPython, debian_python
 from portside.store import Store
 
 DIST = "usr/lib/python3/dist-packages"
@@ -161,9 +162,9 @@ def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def made(packages: dict[str, str], replaceable: bool) -> PythonSet:
         monkeypatch.setattr(resolve, "debian_python", lambda *_: DebianPython(packages, replaceable))
         # The base is a stand-in: nothing of a vendor's image could be given without the recipe.
-        monkeypatch.setattr(project_module, "contradictions", lambda *_: [])
+        monkeypatch.setattr(lock_file, "contradictions", lambda *_: [])
         project = Project(tmp_path)
-        found = project.make_lock(project.recipe("r"))[1].env.python
+        found = lock_recipe(project, project.recipe("r"))[1].env.python
         assert found is not None
         return found
 

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from portside.common.url import SecretUrl
 from portside.config import Config, Mirrors
 from portside.errors import InputError
 from portside.inputs.debian import mirrors
 from portside.lock.models import Deb, DebianBase
-from portside.url import SecretUrl
 
 URIS = """\
 'http://one.invalid/debian/dists/tiny/InRelease' one.invalid_debian_dists_tiny_InRelease 0

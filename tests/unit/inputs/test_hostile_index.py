@@ -15,6 +15,7 @@ from hostile import Canary, dump, mutations, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from portside.common.values import FileName, Place, Sha256, Size
 from portside.config import Config, Mirrors
 from portside.errors import InputError, PortsideError
 from portside.inputs import python
@@ -23,7 +24,6 @@ from portside.inputs.python.resolve import _choose
 from portside.inputs.python.tags import tag_ranks
 from portside.lock.models import Artefact
 from portside.store import Store
-from portside.values import FileName, Place, Sha256, Size
 
 DATA = b"the bytes of a source distribution"
 SHA = hashlib.sha256(DATA).hexdigest()

@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from portside.common.url import SecretUrl
 from portside.config import Config, Mirrors
 from portside.errors import InputError, PortsideError, RecipeError
-from portside.inputs import pip_settings, python
-from portside.inputs.pip_settings import PipSettings, read_pip_settings
+from portside.inputs import python
 from portside.inputs.python.tags import best_wheel, tag_ranks
 from portside.lock.models import Artefact
+from portside.net import pip_settings
+from portside.net.pip_settings import PipSettings, read_pip_settings
 from portside.store import Store
-from portside.url import SecretUrl
 
 PLATFORM = "x86_64-manylinux_2_28"
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from portside.common.url import SecretUrl
 from portside.config import Config
 from portside.errors import InputError
-from portside.inputs import python, transfer
+from portside.inputs import python
 from portside.inputs.python.resolve import check_places
 from portside.lock.models import Artefact
+from portside.net import transfer
 from portside.store import Store
-from portside.url import SecretUrl
 
 DATA = b"the right bytes"
 SHA = hashlib.sha256(DATA).hexdigest()

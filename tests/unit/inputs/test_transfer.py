@@ -14,8 +14,8 @@ import pytest
 from bad_server import DATA, SHA, Handler, Server
 
 from portside.errors import InputError, RecipeError
-from portside.inputs import transfer
-from portside.inputs.client import http_client
+from portside.net import transfer
+from portside.net.client import http_client
 from portside.registry.client import Client
 from portside.registry.reference import parse_repository
 from portside.store import Store

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from layer_tools import file, tar_of
 
+from portside.common.tree import Entry, Tree
 from portside.layers import FORMAT, volatile
 from portside.layers.canonical import data_layer
 from portside.layers.raw import KEPT_XATTRS
-from portside.tree import Entry, Tree
 
 TEXT = (Path(__file__).parents[3] / "docs" / "canonical-layer.md").read_text("utf-8")
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from layer_tools import CAPABILITY, EPOCH, XATTR, file, folder, hardlink, index_of, raw
 
+from portside.common.tree import Entry, Tree
 from portside.errors import StoreError
 from portside.layers.canonical import base_index, data_layer
 from portside.layers.index import Index
 from portside.layers.layer import Layer
-from portside.tree import Entry, Tree
 
 
 def test_apply() -> None:

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_tools import EPOCH, change, tar_of, trees
 
+from portside.common.tree import Tree
 from portside.diff.files import FileChange, Files, compare
 from portside.layers.canonical import base_index, canonicalise, data_layer
 from portside.layers.index import Index
 from portside.layers.raw import RawLayer
 from portside.layers.writer import read_layer, write_layer
-from portside.tree import Tree
 
 NAMES = ("a", "b", "a-", "é", "L" * 120, "\udcff")
 OFTEN_LEFT_OUT = ("var", "log", "tmp", "cache", "apt", "x-old")

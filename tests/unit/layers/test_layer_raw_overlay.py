@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from layer_tools import CAPABILITY, EPOCH, XATTR, file, folder, hardlink, index_of, raw, symlink, tar_of
 
+from portside.common.tree import Entry
 from portside.errors import InputError
 from portside.layers.canonical import canonicalise
 from portside.layers.index import Index
 from portside.layers.raw import OverlayLayer, RawLayer
 from portside.layers.read import read
-from portside.tree import Entry
 
 
 @pytest.fixture

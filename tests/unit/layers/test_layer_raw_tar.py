@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_tools import EPOCH, change, file, folder, hardlink, raw, symlink, tar_of, trees, write_tar
 
+from portside.common.tree import Entry, Tree
 from portside.errors import InputError
 from portside.layers.canonical import canonicalise, data_layer
 from portside.layers.index import Index
 from portside.layers.raw import TarLayer
 from portside.layers.read import read
-from portside.tree import Entry, Tree
 
 
 def info(name: str, kind: bytes = tarfile.REGTYPE, **fields: object) -> tarfile.TarInfo:

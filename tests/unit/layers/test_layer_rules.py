@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from layer_tools import CAPABILITY, EPOCH, XATTR, file, folder, hardlink, index_of, raw, symlink, tar_of
 
+from portside.common.tree import Entry, Tree
 from portside.errors import InputError
 from portside.layers.canonical import canonicalise, data_layer
 from portside.layers.index import Index
 from portside.layers.layer import Layer
-from portside.tree import Entry, Tree
 
 NOTHING = Index.empty()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from portside.canonical import digest_of
+from portside.common.canonical import digest_of
 from portside.errors import InputError
 from portside.layers import volatile
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from layer_tools import CAPABILITY, EPOCH, XATTR, file, folder, hardlink, symlink, tar_of, trees
 
+from portside.common.tree import Entry, FileRange, Tree
 from portside.errors import InputError
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
 from portside.layers.writer import layer_size, read_layer, single_file_frame, write_layer
-from portside.tree import Entry, FileRange, Tree
 
 KINDS = {b"0": "file", b"1": "hardlink", b"2": "symlink", b"5": "dir", b"6": "fifo"}
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
+from portside.common.tree import Tree, file_entry
 from portside.migrate.precise import contexts
 from portside.migrate.rulesets import load
 from portside.migrate.run import Migration, migrate
-from portside.tree import Tree, file_entry
 
 
 def migrated(text: str, ruleset: str = "mlu", name: str = "m.py") -> Migration:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from portside.common.tree import Entry, Tree, file_entry
 from portside.errors import RecipeError
 from portside.migrate.rulesets import load
 from portside.migrate.run import migrate
-from portside.tree import Entry, Tree, file_entry
 
 MLU = load("mlu")
 STRICT = [("CUDA", "MLU"), ("gpu", "mlu"), ("GPU", "MLU")]

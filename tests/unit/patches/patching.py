@@ -5,9 +5,9 @@ import textwrap
 import yaml
 from pydantic import TypeAdapter
 
+from portside.common.tree import Tree, file_entry
 from portside.patches.apply import Patched, apply
 from portside.patches.models import Step
-from portside.tree import Tree, file_entry
 
 STEPS: TypeAdapter[tuple[Step, ...]] = TypeAdapter(tuple[Step, ...])
 

@@ -6,9 +6,9 @@ import itertools
 import pytest
 from patching import contents, patch, steps, tree_of
 
+from portside.common.tree import Entry, Tree, file_entry
 from portside.errors import InputError, MigrationError, RecipeError
 from portside.patches.apply import apply, digest
-from portside.tree import Entry, Tree, file_entry
 
 Files = dict[str, bytes | str]
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portside.patches.globs import check_glob, closest_paths, matches
+from portside.common.globs import check_glob, closest_paths, matches
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from patching import patch, steps, tree_of
 
+from portside.common.tree import Tree
 from portside.patches.apply import apply
-from portside.tree import Tree
 
 DIFF = """\
 --- a/m.txt

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from patching import STEPS, contents, tree_of
 
+from portside.common.tree import Tree
 from portside.errors import MigrationError
 from portside.patches.apply import apply
-from portside.tree import Tree
 
 PIECE = st.sampled_from([b"ab", b"abc", b"b", b" ", b"\n", b"\r\n", b"\r", b"\xff", "é".encode(), b"x = 1"])
 DATA = st.one_of(st.lists(PIECE, max_size=25).map(b"".join), st.binary(max_size=40))

@@ -8,10 +8,10 @@ from chatglm_targets import RECIPES, ROOT, table
 
 from portside.config import Config
 from portside.errors import InputError
+from portside.fetch.manual import require_manual
 from portside.lock.file import check_lock, read_lock
 from portside.lock.models import Lock
-from portside.manual import require_manual
-from portside.plan import plan
+from portside.plan.parts import plan
 from portside.recipe import Recipe, load_recipe
 from portside.store import Store
 

@@ -8,19 +8,20 @@ from typing import Any
 
 import pytest
 
-from portside.build import build
-from portside.built import Built
+from portside.build.builder import build
+from portside.common.tree import Tree, file_entry
 from portside.config import Config
-from portside.fetch import Fetcher
+from portside.fetch.fetcher import Fetcher
+from portside.image.built import Built
 from portside.layers.canonical import data_layer
 from portside.layers.writer import write_layer
 from portside.lock.models import DebianBase, Lock, LockedEnv, LockedWeights
 from portside.lock.models import WeightFile as LockedFile
-from portside.plan import Plan, plan
+from portside.plan.model import Plan
+from portside.plan.parts import plan
 from portside.recipe import load_recipe
 from portside.store import Store
 from portside.store.layout import Blob
-from portside.tree import Tree, file_entry
 
 LARGE = 1 << 20
 """What counts as a large weight file in these tests."""

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from small_project import Machine, NoEngine
 
+from portside.build.temporary import Temporaries
 from portside.errors import BuildError, EngineError
-from portside.temporary import Temporaries
 
 NAME = re.compile(r"portside\.invalid/build:[0-9a-f]{12}-[0-9a-f]{16}(-parent)?")
 
@@ -87,7 +87,9 @@ def test_one_builds_and_the_others_take_its_result(
     assert isinstance(here.engine, Executing) and isinstance(there.engine, Executing)
     here.engine.during = wait_for_the_other
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("portside.build.say", lambda text: said.set() if "waiting for another build" in text else None)
+        patch.setattr(
+            "portside.build.builder.say", lambda text: said.set() if "waiting for another build" in text else None
+        )
         first = here.build()
     other.join()
     assert len(here.engine.built) == 1 and there.engine.built == []

@@ -8,14 +8,14 @@ import pytest
 from small_project import Machine, NoEngine
 
 from portside.bundle import bundle
+from portside.cli.report.plan import plan_report
 from portside.config import Config
 from portside.doctor.inputs import take_inventory
 from portside.errors import DamagedError, PortsideError
-from portside.fetch import Fetcher
+from portside.fetch.fetcher import Fetcher
+from portside.fetch.manual import ManualInput, missing
 from portside.lock.file import dump_lock
 from portside.lock.models import ArchiveBase, ArchiveLayer, Deb
-from portside.manual import ManualInput, missing
-from portside.report.plan import plan_report
 
 
 class Reading(NoEngine):

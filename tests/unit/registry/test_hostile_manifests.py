@@ -8,12 +8,14 @@ from hostile import Canary, dump, mutations
 from hypothesis import given
 from small_project import Machine, Small
 
-from portside.canonical import sha256_hex
+from portside.common.canonical import sha256_hex
+from portside.common.values import Sha256, Size
 from portside.errors import RegistryError
-from portside.registry.client import Answer, _errors
-from portside.registry.manifests import Blob, image_manifest, layer_manifest, read_image_manifest, read_layer_manifest
+from portside.registry.answer import Answer
+from portside.registry.blob import Blob
+from portside.registry.client import _errors
 from portside.registry.upload import _received
-from portside.values import Sha256, Size
+from portside.share.manifests import image_manifest, layer_manifest, read_image_manifest, read_layer_manifest
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ import pytest
 from registry_server import RegistryServer
 from small_project import Machine, Small, sha, small_project
 
-import portside.registry.pull
-import portside.registry.push
-from portside.registry.pull import pull
-from portside.registry.push import push
+import portside.share.pull
+import portside.share.push
 from portside.registry.reference import parse_reference
 from portside.registry.upload import PIECE, upload
+from portside.share.pull import pull
+from portside.share.push import push
 
 KILLS = int(os.environ.get("PORTSIDE_KILLS", "4"))
 SIZES = {"big.bin": 24 << 20, "other.bin": 8 << 20, "vocab.txt": 5000}
@@ -89,7 +89,7 @@ def test_the_registry_dies_in_the_middle_of_a_push(
     here.build()
     outage = Outage(registry)
     watched = Watched(Random(seed).randrange(1, sum(SIZES.values())), outage)
-    monkeypatch.setattr(portside.registry.push, "transfer", watched)
+    monkeypatch.setattr(portside.share.push, "transfer", watched)
     reference = parse_reference(f"{registry.host}/team/models:small", None)
     push(here.plan, here.store, reference)
     assert watched.fired
@@ -110,7 +110,7 @@ def test_the_registry_dies_in_the_middle_of_a_pull(
     push(here.plan, here.store, reference)
     outage = Outage(registry)
     watched = Watched(Random(seed).randrange(1, sum(SIZES.values())), outage)
-    monkeypatch.setattr(portside.registry.pull, "transfer", watched)
+    monkeypatch.setattr(portside.share.pull, "transfer", watched)
     pull(there.plan, there.store, reference)
     assert watched.fired
     outage.over()
@@ -141,7 +141,7 @@ def test_a_killed_pull_is_continued_where_it_was(
     push(here.plan, here.store, reference)
     plan, limit = there.plan, 20 << 20
     with monkeypatch.context() as patched:
-        patched.setattr(portside.registry.pull, "transfer", Watched(limit, die))
+        patched.setattr(portside.share.pull, "transfer", Watched(limit, die))
         assert in_a_process(lambda: pull(plan, there.store, reference)) == -signal.SIGKILL
     assert there.store.layout.image("small:weights") is None
     there.check_blobs()
@@ -160,7 +160,7 @@ def test_a_killed_push_makes_no_image_visible_and_is_completed(
     plan = here.plan
     reference = parse_reference(f"{registry.host}/team/models:small", None)
     with monkeypatch.context() as patched:
-        patched.setattr(portside.registry.push, "transfer", Watched(20 << 20, die))
+        patched.setattr(portside.share.push, "transfer", Watched(20 << 20, die))
         assert in_a_process(lambda: push(plan, here.store, reference)) == -signal.SIGKILL
     assert "small" not in registry.tags("team/models")
     push(plan, here.store, reference)
@@ -170,9 +170,9 @@ def test_a_killed_push_makes_no_image_visible_and_is_completed(
 def test_an_upload_is_continued_between_requests_by_another_process(
     machine: Callable[..., Machine], registry: RegistryServer
 ) -> None:
+    from portside.common.tree import FileRange
     from portside.registry.client import Client
     from portside.registry.upload import Outgoing
-    from portside.tree import FileRange
 
     here = machine("here")
     data = Random(7).randbytes(8 << 20)
@@ -215,9 +215,9 @@ def test_a_registry_that_comes_back_with_another_secret_gets_the_blob_anew(
     machine: Callable[..., Machine], registry: RegistryServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a configured secret, Docker's registry makes one up at each start and knows no older session."""
+    from portside.common.tree import FileRange
     from portside.registry import upload as module
     from portside.registry.client import Client
-    from portside.tree import FileRange
 
     here = machine("here")
     data = Random(9).randbytes(6 << 20)
@@ -249,9 +249,9 @@ def test_a_session_that_the_registry_has_forgotten_starts_anew(
     session_at: str, machine: Callable[..., Machine], registry: RegistryServer
 ) -> None:
     """And one of which nonsense is remembered."""
+    from portside.common.tree import FileRange
     from portside.registry import upload as module
     from portside.registry.client import Client
-    from portside.tree import FileRange
 
     here = machine("here")
     data = Random(8).randbytes(3 << 20)

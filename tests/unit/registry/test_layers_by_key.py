@@ -9,11 +9,11 @@ from registry_server import RegistryServer, free_port
 from small_project import Machine, Small
 from test_push_pull import REPO, exchange, push_from, spoil
 
-from portside.plan import taken_from
-from portside.prebuilt import confirm
-from portside.registry.layers import Registries
-from portside.registry.manifests import layer_tag
-from portside.report.plan import plan_lines, plan_report
+from portside.adopt.adopt import confirm
+from portside.cli.report.plan import plan_lines, plan_report
+from portside.plan.states import taken_from
+from portside.share.layers import Registries
+from portside.share.manifests import layer_tag
 
 
 def repository(registry: RegistryServer) -> str:

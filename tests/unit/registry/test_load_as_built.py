@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from small_project import Machine, Small
 
-from portside.archive.load import Loaded, load_archive
+from portside.adopt.load import Loaded, load_archive
 from portside.archive.write import write_archive
 from portside.errors import InputError, RecipeError
-from portside.plan import Plan
+from portside.plan.model import Plan
 
 RECIPES = ("small",)
 NAMES = ["portside/small:latest", "portside/small:weights"]

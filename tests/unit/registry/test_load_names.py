@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from small_project import Machine, Small, sha
 
-from portside.archive.load import Loaded, load_archive
-from portside.archive.names import recipe_meant, usable
+from portside.adopt.load import Loaded, load_archive
+from portside.adopt.names import recipe_meant, usable
+from portside.common.tree import Entry, Tree, encode_path, file_entry
 from portside.errors import InputError, LockError, RecipeError
 from portside.layers.canonical import data_layer
 from portside.layers.writer import member_head, padding, write_layer
-from portside.plan import Plan
-from portside.tree import Entry, Tree, encode_path, file_entry
+from portside.plan.model import Plan
 
 OURS = ("portside/small:weights", "portside/small:latest")
 
@@ -270,7 +270,7 @@ def test_a_recipe_of_another_checkout_keeps_its_names(
 def test_what_is_not_proven_is_remembered_until_it_is(
     machine: Callable[..., Machine], load: Callable[..., list[Loaded]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from portside.report.plan import plan_lines, plan_report
+    from portside.cli.report.plan import plan_lines, plan_report
 
     here = machine("here")
     path = here.small.root / "recipes" / "small.yaml"

@@ -14,12 +14,13 @@ from registry_server import PASSWORD, USER, RegistryServer
 from small_project import Machine
 
 from portside.errors import RegistryError
+from portside.registry.answer import LARGEST_MANIFEST, Answer
 from portside.registry.auth import Authorizer
-from portside.registry.client import LARGEST_MANIFEST, Answer, Client
+from portside.registry.client import Client
 from portside.registry.credentials import Login, login_for
-from portside.registry.pull import pull
-from portside.registry.push import push
 from portside.registry.reference import parse_reference, parse_repository
+from portside.share.pull import pull
+from portside.share.push import push
 
 BASIC = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 

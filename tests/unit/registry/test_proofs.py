@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from whole_project import Whole, run_git
 
 import portside.lock.models
+from portside.common.tree import Entry, Tree, file_entry
 from portside.errors import InputError
 from portside.inputs.git_names import tree_name
 from portside.layers.layer import Layer
 from portside.store import Store
-from portside.tree import Entry, Tree, file_entry
 
 LARGE = 1 << 20
 ONLY_A_BUILD = "only a build can show what its commands give"

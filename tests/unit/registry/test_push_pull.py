@@ -10,10 +10,11 @@ from registry_server import RegistryServer
 from small_project import Machine, Small, sha
 
 from portside.errors import InputError, RegistryError
-from portside.registry.manifests import Blob, image_manifest, layer_tag
-from portside.registry.pull import pull
-from portside.registry.push import Pushed, push
+from portside.registry.blob import Blob
 from portside.registry.reference import Reference, parse_reference, parse_repository
+from portside.share.manifests import image_manifest, layer_tag
+from portside.share.pull import pull
+from portside.share.push import Pushed, push
 
 REPO = "team/models"
 
@@ -199,7 +200,7 @@ def test_a_layer_with_fewer_bytes_than_its_manifest_says_is_refused(
 
     here, there = machine("here"), machine("there", has_base=False)
     here.build()
-    monkeypatch.setattr("portside.registry.push.image_manifest", lying)
+    monkeypatch.setattr("portside.share.push.image_manifest", lying)
     push_from(here, registry, compression="gzip")
     with pytest.raises(RegistryError, match="its manifest says"):
         pull(there.plan, there.store, reference(registry))

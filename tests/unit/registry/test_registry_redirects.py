@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from portside.canonical import sha256_hex
+from portside.common.canonical import sha256_hex
 from portside.errors import RegistryError
 from portside.registry.client import Client
 from portside.registry.reference import parse_repository

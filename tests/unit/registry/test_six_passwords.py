@@ -23,14 +23,15 @@ from registry_server import PASSWORD, USER, RegistryServer
 from small_project import NoEngine
 from test_vendor_image import archive
 
-from portside.build import build
+from portside.build.builder import build
 from portside.bundle import bundle
 from portside.errors import InputError, PortsideError
 from portside.inputs.debian import apt, mirrors
+from portside.prepare import lock_pin_and_plan
 from portside.project import Project
-from portside.registry.pull import pull
-from portside.registry.push import push
 from portside.registry.reference import parse_reference
+from portside.share.pull import pull
+from portside.share.push import push
 
 ARCHIVE = Path(__file__).parents[1] / "inputs" / "debian_archive"
 LOGINS = {
@@ -180,10 +181,10 @@ def test_no_password_is_to_be_found_anywhere(
         said.append(str(failed.value))
         for name in ("data", "python"):
             project.make_lock(project.recipe(name))
-            plan = project.pinned_plan(project.recipe(name))
+            plan = lock_pin_and_plan(project, project.recipe(name))
             fetcher = project.fetcher(False)
             bundle(plan, project.store, fetcher, out / f"{name}.bundle")
-        plan = project.pinned_plan(project.recipe("data"))
+        plan = lock_pin_and_plan(project, project.recipe("data"))
         (out / "plan").write_text(repr(plan))
         build(plan, project.store, project.fetcher(False), engine)
         push(plan, project.store, reference)
@@ -193,7 +194,7 @@ def test_no_password_is_to_be_found_anywhere(
         (tmp_path / "netrc").unlink()
         shutil.rmtree(out / "home")
         with pytest.raises(PortsideError) as failed:
-            Project(project.root).pinned_plan(project.recipe("data"))
+            lock_pin_and_plan(Project(project.root), project.recipe("data"))
             project.fetcher(False).jobs(plan.parts()[-1], plan)[-1]()
         said.append(str(failed.value))
     captured = capfd.readouterr()

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
-from portside import data
-from portside.canonical import sha256_hex
+from portside.adopt.adopt import examine
+from portside.common.canonical import sha256_hex
+from portside.common.tree import Entry, Tree, encode_path, file_entry
 from portside.config import Config
-from portside.fetch import frame_layer
 from portside.inputs import git
 from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
@@ -29,12 +29,13 @@ from portside.lock.models import (
     SdistSource,
     WeightFile,
 )
-from portside.plan import Part, Plan, plan
-from portside.prebuilt import examine
+from portside.plan.model import Part, Plan
+from portside.plan.parts import plan
+from portside.plan.states import frame_layer
 from portside.recipe import load_recipe
 from portside.store import Store
 from portside.store.layout import Blob
-from portside.tree import Entry, Tree, encode_path, file_entry
+from portside.trees import parts as data
 
 COMMITTED, RELEASED = 1_600_000_000, 1_500_000_000
 """The epochs of the git source and of the sdist."""

@@ -22,9 +22,9 @@ from portside.accelerators import (
     load_accelerator,
     version_fits,
 )
-from portside.accelerators.document import document_text
 from portside.accelerators.load import FOLDER
 from portside.errors import RecipeError
+from portside.reference.accelerators import document_text
 
 GOOD = """\
 name: card
@@ -138,7 +138,7 @@ def test_versions_against_ranges(version: str, versions: str, fits: bool | None)
 
 def test_the_document_is_current() -> None:
     path = Path(__file__).parents[3] / "docs" / "accelerators.md"
-    assert path.read_text(encoding="utf-8") == document_text(), "stale: python -m portside.accelerators.document"
+    assert path.read_text(encoding="utf-8") == document_text(), "stale: python -m portside.reference.accelerators"
 
 
 def test_every_fact_of_a_card_names_its_source() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from test_run_container_steps import IMAGE, SPEC, FakeEngine
 
-from portside.canonical import sha256_hex
+from portside.common.canonical import sha256_hex
 from portside.errors import EngineError, LockError
-from portside.plan import Plan
+from portside.plan.model import Plan
 from portside.runtime import run_container
 from portside.runtime.known import Known, known_image
 from portside.store import Store

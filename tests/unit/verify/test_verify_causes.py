@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import pytest
 
+from portside.common.tree import Entry, file_entry
 from portside.diff.files import FileChange, Files, compare
-from portside.tree import Entry, file_entry
 from portside.verify.cause import Cause, Window
 from portside.verify.causes import causes, writing_step
 from portside.verify.formats import content_causes

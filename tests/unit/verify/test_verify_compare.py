@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from portside.common.tree import Entry, Tree, file_entry
 from portside.layers.canonical import data_layer
 from portside.layers.writer import write_layer
-from portside.tree import Entry, Tree, file_entry
 from portside.verify.cause import Window
 from portside.verify.compare import differences
 from portside.verify.report import as_json, as_lines

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from portside.common.tree import Tree, file_entry
 from portside.lock.models import DebianBase, Lock, LockedEnv, LockedWeights, WeightFile
 from portside.store import Store
-from portside.tree import Tree, file_entry
 from portside.verify.conditions import INPUT_TIME, other_conditions, put_reversed
 from portside.verify.scratch import scratch_store
 

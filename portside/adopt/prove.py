@@ -1,0 +1,289 @@
+"""What a layer blob that somebody else made proves by its bytes alone: no network, no engine, no build.
+
+Every kind of part has its own proof. What would need a download or a build stays the word of whoever made the blob,
+and is named. A blob that fails its proof is never used.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from portside.common.canonical import copy_and_hash
+from portside.common.parallel import run_all
+from portside.common.progress import step, transfer
+from portside.common.tree import Entry, FileRange, Tree
+from portside.common.values import Sha256
+from portside.errors import RECIPE, InputError, PortsideError
+from portside.inputs import git
+from portside.inputs.git_names import empty_folders, is_gits_own, tree_name
+from portside.inputs.spool import Spool
+from portside.layers.canonical import data_layer
+from portside.layers.layer import Layer
+from portside.layers.writer import read_layer, single_file_frame, write_layer
+from portside.lock.models import LockedSource, WeightFile, is_large
+from portside.plan.model import Part, Plan
+from portside.plan.states import frame_layer
+from portside.store import Store
+from portside.store.layout import Blob
+from portside.trees import parts as data
+
+JOBS = 4
+"""Large files that are read at the same time."""
+
+Unproven = Mapping[Sha256, str]
+"""By part key: why nothing here proves a part's blob."""
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """Layer blobs from elsewhere, their digests verified.
+
+    blobs: by part key, of the parts to prove and of those that they are made from. place: the file that holds a blob's
+    plain bytes.
+    """
+
+    plan: Plan
+    store: Store
+    blobs: Mapping[Sha256, Blob]
+    place: Callable[[Blob], Path]
+
+    def path(self, part: Part) -> Path:
+        return self.place(self.blobs[part.key])
+
+
+def prove_all(parts: Sequence[Part], arrived: Arrived, unproven: Unproven) -> dict[Sha256, str]:
+    """Prove several parts, those first that others are made from; gives what cannot be proven, with `unproven`.
+
+    Gigabytes of weights come last: what is wrong elsewhere is known before they are read.
+
+    unproven: what is known of parts that are not to be proven now. Raises InputError for the first blob that is not
+    what its key gives.
+    """
+    found = dict(unproven)
+
+    def one(part: Part) -> None:
+        reason = prove(part, arrived, found)
+        if reason is not None:
+            found[part.key] = reason
+
+    large = [part for part in parts if part.layer == "weights" and "/" in part.name]
+    small = [part for part in parts if part not in large]
+    for part in sorted(small, key=lambda part: bool(made_from(part, arrived.plan))):
+        one(part)
+    run_all([partial(one, part) for part in large], JOBS)
+    return found
+
+
+def made_from(part: Part, plan: Plan) -> list[Part]:
+    """The parts whose blobs a data part is made from."""
+    if part.layer != "migrated" or part.kind != "data" or plan.recipe.model.migration is None:
+        return []
+    sources = [p for p in plan.layer("sources").parts if p.name in plan.recipe.model.migration.sources]
+    return [*sources, *(p for p in plan.layer("migrated").parts if p.key == part.after)]
+
+
+def prove(part: Part, arrived: Arrived, unproven: Unproven) -> str | None:
+    """Prove one part: None where its blob is what its key gives, else why nothing here can prove it.
+
+    unproven: of the parts that it is made from. Raises InputError for a blob that is something else.
+    """
+    if part.kind == "base":
+        check_base(part, arrived.blobs[part.key].digest)
+        return None
+    if part.kind == "run":
+        return "only a build can show what its commands give"
+    if part.layer == "sources":
+        return _source(part, arrived)
+    if made_from(part, arrived.plan):
+        return _migrated(part, arrived, unproven)
+    if part.layer != "weights":
+        _make_again(part, arrived)
+    elif "/" in part.name:
+        _large_file(part, arrived)
+    else:
+        _small_files(part, arrived)
+    return None
+
+
+def check_base(part: Part, diff_id: str) -> None:
+    """Raises InputError for a base other than the locked one."""
+    if part.kind == "base" and diff_id != part.manifest["diff_id"]:
+        raise InputError(f"its base is sha256:{diff_id}, the lock says sha256:{part.manifest['diff_id']}")
+
+
+def locked_file(part: Part, plan: Plan) -> WeightFile:
+    """The one weight file of a part that has a blob of its own. Raises InputError where nobody knows its hash yet."""
+    name, _, path = part.name.partition("/")
+    return _known(next(file for file in plan.lock.weights[name].files if file.path == path))
+
+
+def _known(file: WeightFile) -> WeightFile:
+    if file.sha256 is None or file.size is None:
+        raise InputError(
+            f"the lock has no sha256 for {file.path} yet", f"Fetch it once: invoke fetch --recipe {RECIPE}"
+        )
+    return file
+
+
+def frame_of(part: Part, file: WeightFile) -> tuple[bytes, bytes]:
+    """What stands before and behind the bytes of a weight file in the blob that holds nothing else."""
+    assert file.sha256 is not None and file.size is not None, file.path
+    return single_file_frame(frame_layer(part, file.sha256, file.size))
+
+
+def _large_file(part: Part, arrived: Arrived) -> None:
+    """The blob is the locked file and nothing else: read once, without unpacking."""
+    file = locked_file(part, arrived.plan)
+    assert file.size is not None, file.path
+    prefix, suffix = frame_of(part, file)
+    place = arrived.path(part)
+    with place.open("rb") as stream, transfer(f"proving {part.layer}/{part.name}", file.size) as advance:
+        right = place.stat().st_size == len(prefix) + file.size + len(suffix) and stream.read(len(prefix)) == prefix
+        if right:
+            with FileRange(place, len(prefix), file.size).open() as content:
+                found = copy_and_hash(content, lambda chunk: advance(len(chunk)))
+            stream.seek(len(prefix) + file.size)
+            right = found == (file.sha256, file.size) and stream.read() == suffix
+    if not right:
+        raise _wrong(part, arrived, f"is not the file that the lock says (sha256 {file.sha256})")
+
+
+def _small_files(part: Part, arrived: Arrived) -> None:
+    """The blob holds the locked files, each by its hash, and nothing else."""
+    at = part.manifest["at"]
+    there = {entry.path: entry for entry in _read(part, arrived).entries}
+    tree = Tree()
+    for file in arrived.plan.lock.weights[part.name].files:
+        if is_large(file.size):
+            continue
+        entry = there.get(f"{at}/{_known(file).path}")
+        if entry is None or entry.kind != "file" or (entry.sha256, entry.size) != (file.sha256, file.size):
+            raise _wrong(part, arrived, f"has not the {file.path} that the lock says (sha256 {file.sha256})")
+        tree.put(Entry(entry.path, "file", 0o644, mtime=part.epoch, size=entry.size, content=entry.content))
+    _compare(part, data_layer(tree, part.epoch), arrived)
+
+
+def _source(part: Part, arrived: Arrived) -> str | None:
+    """By the source itself where the store has it, else a git source by the name that git gives the files."""
+    source = arrived.plan.lock.sources[part.name]
+    if _is_here(source, arrived.store):
+        _make_again(part, arrived)
+        return None
+    tree = source_in(part, arrived)
+    if source.kind == "sdist":
+        return f"{source.sdist.file}, which it is unpacked from, is not here"
+    if empty := empty_folders(tree):
+        return f"the commit is not here, and the files do not say which submodule {empty[0]} stands for"
+    if (name := tree_name(tree)) != source.tree:
+        raise _wrong(part, arrived, f"holds the git tree {name}, the lock says {source.tree}")
+    return None
+
+
+def _is_here(source: LockedSource, store: Store) -> bool:
+    if source.kind == "sdist":
+        return store.inputs.verified(source.sdist.sha256) is not None
+    return git.is_here(source, store)
+
+
+def source_in(part: Part, arrived: Arrived) -> Tree:
+    """The source that a part's blob holds, paths relative to it.
+
+    Raises InputError for a blob that no source gives: with anything beside it, or with other modes, owners or times.
+    """
+    source, at = arrived.plan.lock.sources[part.name], part.manifest["at"]
+    tree = Tree()
+    for entry in Tree(_read(part, arrived).entries).below(at):
+        if source.kind == "git" and is_gits_own(entry.path):
+            raise _wrong(part, arrived, f"holds a path that git itself refuses: {entry.path!r}")
+        if entry.kind == "file":
+            kept = replace(entry, mode=0o755 if entry.mode & 0o100 else 0o644, uid=0, gid=0, xattrs=())
+        elif entry.kind in ("dir", "symlink"):
+            kept = Entry(entry.path, entry.kind, 0o755 if entry.kind == "dir" else 0o777, mtime=entry.mtime)
+            kept = replace(kept, link=entry.link)
+        else:
+            raise _wrong(part, arrived, f"holds {entry.path}, a {entry.kind}, which no source has")
+        # All of a commit has its time, which is the source's epoch.
+        tree.put(replace(kept, mtime=part.epoch) if source.kind == "git" else kept)
+    _compare(part, data_layer(tree.at(at), part.epoch), arrived)
+    if source.kind == "git":
+        # git knows no folders but the empty ones of submodules: a folder goes where a patch takes its last file away.
+        empty = empty_folders(tree)
+        return Tree(entry for entry in tree if entry.kind != "dir" or entry.path in empty)
+    return tree
+
+
+def _make_again(part: Part, arrived: Arrived) -> None:
+    """What is made of the recipe's own files, or of inputs that the store has, is made again."""
+    with arrived.store.workspace() as folder, Spool(folder) as spool:
+        _compare(part, data.part_layer(arrived.plan, part, arrived.store, spool, {}), arrived)
+
+
+def _migrated(part: Part, arrived: Arrived, unproven: Unproven) -> str | None:
+    """The sources in the image, migrated again, are the trees in the image; that proves as much as the sources do."""
+    below = made_from(part, arrived.plan)
+    for other in below:
+        if other.key not in arrived.blobs:
+            raise _wrong(part, arrived, f"cannot be proven before {other.layer}/{other.name} is here")
+    sources = {other.name: source_in(other, arrived) for other in below if other.layer == "sources"}
+    converted = next((_read(other, arrived) for other in below if other.key == part.after), None)
+    with step(f"making {part.layer}/{part.name} again, to compare"):
+        try:
+            expected = data.migrated_layer(arrived.plan, part, sources, converted)
+        except PortsideError as error:
+            raise _wrong(part, arrived, f"cannot be made of its sources: {error.problem}") from None
+        _compare(part, _timed_alike(expected, part, arrived), arrived)
+    doubtful = [f"{other.layer}/{other.name}" for other in below if other.key in unproven]
+    return f"it is made of {', '.join(doubtful)}" if doubtful else None
+
+
+def _timed_alike(expected: Layer, part: Part, arrived: Arrived) -> Layer:
+    """A file without a time of its own has its source's epoch in the sources and the newest one's in the trees.
+
+    In the sources it looks like a file of that time, so both are right here.
+    """
+    migration = arrived.plan.recipe.model.migration
+    assert migration is not None
+    epochs = {arrived.plan.lock.sources[name].epoch for name in migration.sources} - {part.epoch}
+    if not epochs:
+        return expected
+    newest = {entry.path for entry in _read(part, arrived).entries if entry.mtime == part.epoch}
+    entries = (
+        replace(entry, mtime=part.epoch) if entry.mtime in epochs and entry.path in newest else entry
+        for entry in expected.entries
+    )
+    return replace(expected, entries=tuple(entries))
+
+
+def _read(part: Part, arrived: Arrived) -> Layer:
+    try:
+        return read_layer(arrived.path(part))
+    except (InputError, ValueError) as error:
+        problem = str(error).partition("\n")[0].replace(str(arrived.path(part)), "it")
+        raise _wrong(part, arrived, f"is no layer as Portside writes it: {problem}") from None
+
+
+def _compare(part: Part, expected: Layer, arrived: Arrived) -> None:
+    """Raises InputError, which names what differs, for a blob that is not the expected layer to the last byte."""
+    if write_layer(expected, None).diff_id == arrived.blobs[part.key].digest:
+        return
+    found = _read(part, arrived)
+    old, new = ({entry.path: entry for entry in layer.entries} for layer in (expected, found))
+    differing = {path for path in old.keys() | new.keys() if old.get(path) != new.get(path)}
+    paths = sorted(differing | set(expected.whiteouts) ^ set(found.whiteouts))
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    what = f": {', '.join(repr(path)[1:-1] for path in paths[:3])}{more}" if paths else " in the form of its tar"
+    raise _wrong(part, arrived, f"is not what it is made of gives, it differs{what}")
+
+
+def _wrong(part: Part, arrived: Arrived, problem: str) -> InputError:
+    blob = arrived.blobs[part.key]
+    if arrived.place(blob) == arrived.store.layout.blob(blob.digest):
+        arrived.store.layout.check(blob)  # wrong because of this machine's disk is another error
+    return InputError(f"{part.layer}/{part.name} there {problem}")
+
+
+def by_word(parts: Sequence[Part], unproven: Unproven, place: str) -> list[str]:
+    """For people: which parts nothing here proves, and why. place: whose word they are."""
+    rows = [f"  {part.layer}/{part.name}: {unproven[part.key]}" for part in parts if part.key in unproven]
+    return [f"Nothing here proves these parts, they are the word of {place}:", *rows] if rows else []

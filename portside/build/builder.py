@@ -1,0 +1,369 @@
+"""From a plan to layer blobs: what is missing is fetched, pulled, or built; `built` makes images of them."""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+
+from portside.build.temporary import Temporaries
+from portside.common.parallel import run_all, thread_pool
+from portside.common.progress import Advance, human_bytes, live, say, step, transfer
+from portside.common.tree import FileRange, Tree
+from portside.common.values import FileName, Sha256
+from portside.engines import Engine, ImageToBuild
+from portside.errors import BuildError, DamagedError, EngineError, PortsideError, StoreError
+from portside.fetch.fetcher import JOBS, Fetcher
+from portside.image.built import Built, keep_images, load_images, to_load
+from portside.image.config import parent_image
+from portside.inputs.spool import Spool
+from portside.layers.canonical import canonicalise
+from portside.layers.index import Index
+from portside.layers.layer import Layer
+from portside.layers.read import read
+from portside.layers.writer import write_layer
+from portside.plan.instructions import converter_context
+from portside.plan.model import CONVERTED, LayerPlan, Part, Plan, stage_of
+from portside.plan.states import blob_of, expected_bytes
+from portside.store import Store, files
+from portside.store.indexes import image_index
+from portside.store.layout import Blob, Image
+from portside.trees import parts as data
+
+PutContext = Callable[[Tree, Path], None]
+"""Writes a tree of store files to a new folder for the engine, which only reads it."""
+
+_NUMBERS = re.compile(r"^#\d+ (\d+\.\d+ )?")
+"""In front of BuildKit's lines: the step, and its seconds."""
+
+
+def build(
+    plan: Plan,
+    store: Store,
+    fetcher: Fetcher,
+    engine: Engine,
+    *,
+    last: str = "weights",
+    no_cache: bool = False,
+    registries: Sequence[str] = (),
+) -> list[Built]:
+    """Build what is missing up to the layer `last`, keep the images in the store and load them into the engine.
+
+    no_cache: build every part again, whatever the store or a registry has, and read the whole base.
+    registries: repositories that are asked for a layer before it is built; what they give is verified.
+    What a part needs is fetched first. Raises the first error of any part; finished parts stay in the store.
+    A blob that turns out to be damaged when an engine is to get it is put aside and made again.
+    """
+    seen: set[str] = set()
+    while True:
+        try:
+            return _build(plan, store, fetcher, engine, last, no_cache, registries)
+        except DamagedError as error:
+            # Each time one blob less is in the store; a blob that was made a moment ago and is damaged ends it.
+            if error.problem in seen:
+                raise
+            seen.add(error.problem)
+            say(f"{error.problem}, and made again")
+            no_cache = False
+
+
+def _build(
+    plan: Plan,
+    store: Store,
+    fetcher: Fetcher,
+    engine: Engine,
+    last: str,
+    no_cache: bool,
+    registries: Sequence[str],
+) -> list[Built]:
+    builder = _Builder(plan, store, engine, no_cache)
+    wanted = plan.up_to(last)
+    missing = [part for part in plan.parts(last) if not builder.has(part)]
+    _need_space(plan, missing, store, engine)
+    with live(), builder:
+        pulled = {} if no_cache or not missing else pull_layers(plan, wanted, missing, store, registries)
+        unmade = [part for part in missing if part.key not in pulled or not builder.has(part)]
+        _need_architecture(plan, unmade, engine)
+        fetcher.require_manual(plan, unmade)
+        builder.make(unmade, fetcher)
+        built = keep_images(plan, store, wanted, missing, builder.blobs, pulled, builder.taken)
+        load_images(plan, built, store, engine)
+    return built
+
+
+def pull_layers(
+    plan: Plan, layers: Sequence[LayerPlan], missing: Sequence[Part], store: Store, registries: Sequence[str]
+) -> dict[Sha256, str]:
+    """Bring missing parts from the registries that have them; gives for each part key where it came from."""
+    if not registries:
+        return {}
+    from portside.share.layers import Registries
+
+    with Registries(registries) as known:
+        return known.pull(plan, layers, missing, store)
+
+
+def make_again(
+    plan: Plan,
+    store: Store,
+    fetcher: Fetcher,
+    engine: Engine,
+    parts: Sequence[Part],
+    *,
+    put_context: PutContext,
+    names: Path,
+) -> dict[Sha256, Blob]:
+    """Build these parts again, whatever the store and the engine have of them; gives the blobs by part key.
+
+    Nothing gets a name that lasts. The parts below must be in the store or among `parts`. names: the store that notes
+    the temporary names, one that stays there.
+    """
+    _need_architecture(plan, parts, engine)
+    builder = _Builder(plan, store, engine, no_cache=True, put_context=put_context, names=names)
+    with live(), builder:
+        builder.blobs |= {
+            part.key: blob for part in plan.parts() if part not in parts and (blob := blob_of(part, store))
+        }
+        builder.make(parts, fetcher)
+    return builder.blobs
+
+
+def _need_space(plan: Plan, missing: Sequence[Part], store: Store, engine: Engine) -> None:
+    """Raise StoreError or EngineError before any work where the disks surely cannot take what is to be built."""
+    if not missing:
+        return
+    # One blob may stand for several parts: a vendor's image repeats an empty layer.
+    needed = sum({part.key: expected_bytes(part, plan.lock) for part in missing}.values())
+    files.need_space(store.home, needed)
+    free = engine.free_bytes()
+    if free is not None and free < needed:
+        raise EngineError(
+            f"{human_bytes(needed)} are needed where the engine keeps its images, {human_bytes(free)} are free",
+            f"Remove images that nobody needs: {engine.name} image prune",
+        )
+
+
+def _need_architecture(plan: Plan, missing: Sequence[Part], engine: Engine) -> None:
+    """Raise EngineError before any work where the engine is not known to execute what is to run in it."""
+    architecture = plan.lock.base.architecture
+    if any(part.kind == "run" for part in missing) and not engine.runs(architecture):
+        raise EngineError(
+            f"{plan.recipe.name}'s base is for {architecture}, and the engine is not known to run such programs: "
+            f"{engine.describe()}",
+            f"Build it on a machine for {architecture}, or let the engine's machine emulate one: `apt-get install "
+            "qemu-user-static` on Debian 12; it has to be registered with the flag F (docs/configuration.md).",
+        )
+
+
+class _Builder:
+    """One build: which blobs it has, and how it makes the missing ones. taken: keys of those that another made.
+
+    At the end of its `with` block the images are removed that the engine needed on the way. Not before: while they are
+    there, the engine keeps the layers that the finished images are made of.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        engine: Engine,
+        no_cache: bool,
+        put_context: PutContext | None = None,
+        names: Path | None = None,
+    ) -> None:
+        self.blobs: dict[Sha256, Blob] = {}
+        self.taken: set[str] = set()
+        self._jobs: dict[str, Future[None]] = {}
+        self._temporary = Temporaries(engine, names or store.home)
+        self._plan = plan
+        self._store = store
+        self._engine = engine
+        self._no_cache = no_cache
+        self._put_context = put_context or link_tree
+
+    def __enter__(self) -> "_Builder":
+        self._temporary.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._temporary.__exit__(*error)
+
+    def has(self, part: Part) -> bool:
+        blob = blob_of(part, self._store)
+        if blob is None or not self._has_locked_size(part, blob):
+            return False
+        if self._no_cache:
+            try:
+                self._store.layout.check(blob)
+            except DamagedError as error:
+                say(error.problem)
+                return False
+            # The base is an input that the lock pins: building it again could only give the same bytes or an error.
+            if part.kind != "base":
+                return False
+        self.blobs[part.key] = blob
+        return True
+
+    def _has_locked_size(self, part: Part, blob: Blob) -> bool:
+        """Whether a base's blob is as large as the lock says; of other parts the store has noted the size."""
+        base = self._plan.lock.base
+        if part.kind != "base":
+            return True
+        if base.kind == "debian":
+            return blob.size == base.size
+        return all(blob.size == layer.size for layer in base.layers if layer.diff_id == blob.digest)
+
+    def make(self, missing: Sequence[Part], fetcher: Fetcher) -> None:
+        """Data parts beside each other and beside the run parts, which follow each other."""
+        unmade = {part.key for part in missing}
+        with thread_pool(max(2, os.cpu_count() or 1)) as pool:
+            self._jobs = {
+                part.key: pool.submit(self._bring_and_make, part, fetcher)
+                for part in missing
+                if part.kind != "run" and part.after not in unmade
+            }
+            for part in missing:
+                if part.kind == "run":
+                    run_all(fetcher.jobs(part, self._plan), JOBS)
+                    self._wait(self._below(part))
+                    self._run(part)
+                elif part.key not in self._jobs:
+                    self._jobs[part.key] = pool.submit(self._bring_and_make, part, fetcher)
+            self._wait(missing)
+
+    def _below(self, part: Part) -> list[Part]:
+        parts = self._plan.parts()
+        return parts[: parts.index(part)]
+
+    def _wait(self, parts: Sequence[Part]) -> None:
+        """Wait until these parts are there. What any other part failed with by then is raised too."""
+        for part in parts:
+            if part.key in self._jobs:
+                self._jobs[part.key].result()
+        for error in self._failures():
+            raise error
+
+    def _failures(self) -> list[BaseException]:
+        """What data parts have failed with so far."""
+        return [error for job in self._jobs.values() if job.done() and (error := job.exception()) is not None]
+
+    def _bring_and_make(self, part: Part, fetcher: Fetcher) -> None:
+        run_all(fetcher.jobs(part, self._plan), JOBS)
+        if part.kind == "data":
+            self._data(part)
+        blob = blob_of(part, self._store)
+        assert blob is not None, part.name
+        self.blobs[part.key] = blob
+
+    @contextmanager
+    def _alone(self, part: Part) -> Iterator[bool]:
+        """Be the only one that makes this part in this store; says whether it has to be made still."""
+        name = f"{part.layer}/{part.name}"
+        with self._store.lock(FileName(f"part-{part.key}"), lambda: say(f"waiting for another build of {name}")):
+            if not self._no_cache and self.has(part):
+                self.taken.add(part.key)
+                yield False
+            else:
+                yield True
+
+    def _data(self, part: Part) -> None:
+        with self._alone(part) as is_missing:
+            if is_missing:
+                with step(f"{part.layer}/{part.name}"), self._store.workspace() as folder, Spool(folder) as spool:
+                    self._keep(part, data.part_layer(self._plan, part, self._store, spool, self.blobs))
+
+    def _keep(self, part: Part, layer: Layer) -> None:
+        with self._store.layout.new_blob() as new:
+            written = write_layer(layer, new.stream)
+            new.commit(written.diff_id)
+        self._store.keep("keys", part.key, part.record(written.diff_id, written.size))
+        self.blobs[part.key] = Blob(written.diff_id, written.size)
+
+    def _run(self, part: Part) -> None:
+        with self._alone(part) as is_missing:
+            if is_missing:
+                self._execute(part)
+
+    def _execute(self, part: Part) -> None:
+        engine = self._engine
+        names = self._temporary.new(part.key)
+        parent = parent_image(self._plan, part, self.blobs, names.token)
+        name = f"{part.layer}/{part.name}"
+        with (
+            step(f"{name} in {engine.describe().partition(',')[0]}") as note,
+            self._store.workspace() as folder,
+        ):
+            context = folder / "context"
+            context.mkdir()
+            if part.layer == "env":
+                packages = self._plan.lock.env.of(stage_of(self._plan.recipe, part.name).recipe)
+                assert packages is not None, part.name
+                self._put_context(data.env_context(packages, self._store), context / "env" / packages.recipe)
+            elif part.name == CONVERTED:
+                self._put_context(converter_context(), context / "converter")
+            dockerfile = folder / "Dockerfile"
+            dockerfile.write_text(f"FROM {names.parent}\n{part.manifest['instructions']}", encoding="utf-8")
+            lines: list[str] = []
+
+            def log(line: str) -> None:
+                lines.append(line)
+                note(_NUMBERS.sub("", line))
+                # A wrong count in a patch is known in seconds: nobody waits for the packages to hear of it.
+                for error in self._failures():
+                    raise error
+
+            def loading(_: str, total: int | None) -> AbstractContextManager[Advance]:
+                return transfer(f"loading what {name} is built on", total)
+
+            architecture = self._plan.lock.base.architecture
+            try:
+                engine.load(to_load(parent, self._store, [names.parent]), loading)
+                engine.build(
+                    ImageToBuild(context, dockerfile, names.result, self._no_cache, architecture, (names.holder,)), log
+                )
+                _check_parent(engine.diff_ids(names.result), parent, name)
+                with engine.new_layers(names.result, len(parent.layers)) as sources:
+                    layer = canonicalise([read(source) for source in sources], self._index(part), part.epoch)
+                    self._keep(part, layer)
+            except PortsideError as error:
+                if isinstance(error, DamagedError) or error in self._failures():
+                    raise
+                error.problem = error.problem.replace(names.result, name)
+                log_name = FileName(f"{self._plan.recipe.name}-{part.layer}-{part.name}")
+                with suppress(StoreError):  # what failed is the step
+                    kept = self._store.keep_log(log_name, "\n".join(lines) + "\n")
+                    say(f"The whole output of the failed step is in {kept}")
+                raise
+
+    def _index(self, part: Part) -> Index:
+        below = self._below(part)
+        base = 0 if self._plan.lock.base.kind == "debian" else sum(part.kind == "base" for part in below)
+        return image_index([self.blobs[part.key] for part in below], self._store, foreign=base)
+
+
+def _check_parent(diff_ids: Sequence[str], parent: Image, name: str) -> None:
+    """Raise BuildError unless what was built stands on exactly the image that it was to be built on."""
+    expected = [blob.digest for blob in parent.layers]
+    if list(diff_ids[: len(expected)]) != expected:
+        raise BuildError(
+            f"what the engine built as {name} does not stand on the layers below it: its first layers are "
+            f"{', '.join(diff_ids[: len(expected)]) or 'none'} instead of {', '.join(expected)}",
+            "Nothing of it is kept. Build again; if it stays so, look at what builds in that engine.",
+        )
+
+
+def link_tree(tree: Tree, root: Path) -> None:
+    """Write a tree of store files as hard links where the file system allows it: they are only read."""
+    for entry in tree:
+        target = root / entry.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        content = entry.content
+        if isinstance(content, FileRange) and content.offset == 0 and content.path.stat().st_size == content.size:
+            with suppress(OSError):
+                os.link(content.path, target)
+                continue
+        assert content is not None, entry.path
+        with content.open() as source, target.open("wb") as out:
+            shutil.copyfileobj(source, out)

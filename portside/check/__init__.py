@@ -1,0 +1,1 @@
+"""In: a built plan. Out: what testinfra finds in a container of each layer."""

@@ -1,0 +1,200 @@
+"""Check layers: testinfra in a container of each, against what the lock says must be there."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import canonicalize_name
+
+from portside.common.progress import say
+from portside.common.tree import Entry
+from portside.engines import Engine, RunSpec
+from portside.errors import CheckError, EngineError
+from portside.image.built import stored_image
+from portside.image.config import command, environment, image_name, labels, workdir
+from portside.inputs.spool import Spool
+from portside.layers.index import Index
+from portside.layers.layer import Layer
+from portside.layers.writer import read_layer
+from portside.patches.models import Copy
+from portside.plan.model import CONVERTED, Plan
+from portside.plan.states import blob_of
+from portside.store import Store
+from portside.trees import parts as data
+
+_METADATA = re.compile(r"(?P<name>.+?)(-[0-9][^-]*(-py[0-9.]+)?)?\.(dist-info|egg-info|egg-link)")
+
+TESTS = Path(__file__).with_name("layers")
+
+
+def check(plan: Plan, store: Store, engine: Engine, names: Sequence[str] | None = None) -> None:
+    """Run the checks of the named layers (all of them by default), two layers at a time, without a network.
+
+    The recipe's own checks run with the layer that they name. Raises CheckError if a check fails.
+    """
+    chosen = [layer.name for layer in plan.layers if names is None or layer.name in names]
+    for name in chosen:
+        _require_loaded(plan, store, engine, name)
+    failed = []
+    with ThreadPoolExecutor(2) as pool:
+        for name, (code, output) in zip(
+            chosen, pool.map(lambda n: _check_layer(plan, store, engine, n), chosen), strict=True
+        ):
+            say(f"--- {name}\n{output.rstrip()}")
+            if code:
+                failed.append(name)
+    if failed:
+        raise CheckError(
+            f"checks of {plan.recipe.name} failed in: {', '.join(failed)}",
+            "The output above names every difference between the image and its lock.",
+        )
+
+
+def _require_loaded(plan: Plan, store: Store, engine: Engine, name: str) -> None:
+    image = stored_image(plan, store, name)
+    if engine.image_id(image_name(plan.recipe.name, name)) != image.image_id:
+        raise EngineError(
+            f"the engine does not have {image_name(plan.recipe.name, name)} as it was built",
+            f"Load it: invoke build --recipe {plan.recipe.name}",
+        )
+
+
+def _check_layer(plan: Plan, store: Store, engine: Engine, name: str) -> tuple[int, str]:
+    root = plan.recipe.path.parents[1]
+    tests = [TESTS / f"test_{name}.py", TESTS / "test_image.py"]
+    tests += [plan.recipe.file(check) for check in plan.recipe.model.checks_of(name)]
+    with _container(plan, engine, name) as container, store.workspace() as folder:
+        expected = folder / "expected.json"
+        expected.write_text(json.dumps(expectations(plan, store, name) | {"engine": engine.name}), encoding="utf-8")
+        # A pytest run of its own: no settings of this project, a recipe or a person mix in.
+        options = {
+            "--rootdir": root,
+            "-c": os.devnull,
+            "--confcutdir": TESTS,
+            "-p": "conftest_layers",
+            "--hosts": f"{engine.name}://{container}",
+            "--expected": expected,
+        }
+        argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        argv += [str(word) for option in options.items() for word in option]
+        result = subprocess.run(
+            [*argv, *map(str, tests)],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            env=_surroundings(os.environ),
+            cwd=root,
+        )
+    return result.returncode, result.stdout + result.stderr
+
+
+def _surroundings(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables for the checks' pytest: without a person's settings of pytest and Python, with UTF-8."""
+    kept = {name: value for name, value in environment.items() if not name.startswith(("PYTEST_", "PYTHON"))}
+    return kept | {"PYTHONPATH": str(TESTS), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
+
+
+@contextmanager
+def _container(plan: Plan, engine: Engine, name: str) -> Iterator[str]:
+    image = image_name(plan.recipe.name, name)
+    container = engine.start(RunSpec(image, ("sleep", "infinity"), entrypoint=(), detach=True))
+    try:
+        yield container
+    finally:
+        engine.remove_container(container)
+
+
+def expectations(plan: Plan, store: Store, name: str) -> dict[str, Any]:
+    """What the checks of a layer compare a container with, as plain JSON."""
+    lock = plan.lock
+    image = stored_image(plan, store, name)
+    workspace = plan.recipe.workspace
+    result: dict[str, Any] = {
+        "image": {
+            "name": image_name(plan.recipe.name, name),
+            "diff_ids": [f"sha256:{blob.digest}" for blob in image.layers],
+            "created": json.loads(image.config)["created"],
+            "history": [row["created_by"] for row in json.loads(image.config)["history"]],
+            "env": [f"{key}={value}" for key, value in sorted(environment(plan).items())],
+            "labels": labels(plan, name),
+            "command": command(plan),
+            "workdir": workdir(plan, name),
+        },
+        "workspace": workspace,
+    }
+    if name == "env":
+        python = lock.env.python
+        result["debs"] = {deb.name: deb.version for deb in (*lock.base.debs, *lock.env.debs)}
+        result["wheels"] = {wheel.name: wheel.version for wheel in python.wheels} if python else None
+        result["given"] = python.given if python else {}
+        result["foreign"] = lock.base.kind != "debian"
+        result["files"] = [_row(entry) for entry in plan.recipe.file_tree(plan.recipe.model.env.files)]
+    elif name == "sources":
+        with store.workspace() as folder, Spool(folder) as spool:
+            trees = {n: data.source_tree(source, store, spool) for n, source in sorted(lock.sources.items())}
+        result["trees"] = {f"{workspace}/{n}": [_row(entry) for entry in tree] for n, tree in trees.items()}
+    elif name == "migrated":
+        result |= _migrated(plan, store) | {"given": lock.env.python.given if lock.env.python else {}}
+    else:
+        result["weights"] = {
+            f"{workspace}/weights/{n}/{file.path}": [file.size, file.sha256]
+            for n, weights in sorted(lock.weights.items())
+            for file in weights.files
+        }
+    return result
+
+
+def _migrated(plan: Plan, store: Store) -> dict[str, Any]:
+    """The trees as they were written to the layer, and of their files as the install steps left those that they
+    changed: setuptools writes an sdist's egg-info anew, each version in words of its own."""
+    below = plan.recipe.workspace.lstrip("/") + "/"
+    parts = plan.layer("migrated").parts
+    layers = [(p, read_layer(store.layout.blob(blob.digest))) for p in parts if (blob := blob_of(p, store))]
+    written = Index.of(layer for p, layer in layers if p.kind == "data" or p.name == CONVERTED)
+    installed = Index.of(layer for _, layer in layers)
+    kept = {e.path: (e, now) for e in written if e.path.startswith(below) and (now := installed.get(e.path))}
+    names = {name for p, layer in layers if p.kind == "run" and p.name != CONVERTED for name in distributions(layer)}
+    result = {"rows": [_row(now, below) for _, now in kept.values()], "brought": sorted(names), "migration": None}
+    migration = plan.recipe.model.migration
+    if migration is None:
+        return result
+    ruleset = plan.recipe.ruleset
+    words = ruleset.words
+    if migration.mode == "vendor" and ruleset.vendor is not None:
+        pairs = (*ruleset.vendor.replace, *(ruleset.vendor.strict if migration.strict else ()))
+        words = tuple(before for before, _ in pairs)
+    changed = {path.removeprefix(below) for path, (was, now) in kept.items() if was.sha256 != now.sha256}
+    brought = {file.to for file in plan.recipe.model.files}
+    brought |= {step.to for step in plan.recipe.model.patches if isinstance(step, Copy)}
+    result["migration"] = {
+        "trees": {name: f"{name}{ruleset.suffix}" for name in migration.sources},
+        "words": list(words),
+        # What the migration made of these stands there no more: the recipe or an install step put something else.
+        "replaced": sorted(changed | brought),
+    }
+    return result
+
+
+def distributions(layer: Layer) -> set[str]:
+    """The normalised names of the Python packages that a layer brings, changes or removes, by where their metadata
+    stands: NAME-VERSION.dist-info/, NAME[-VERSION].egg-info (a file or folder) or NAME.egg-link."""
+    names: set[str] = set()
+    for path in (*(entry.path for entry in layer.entries), *layer.whiteouts):
+        for part in path.split("/"):
+            if found := _METADATA.fullmatch(part):
+                names.add(canonicalize_name(found["name"]))
+    return names
+
+
+def _row(entry: Entry, below: str = "") -> list[Any]:
+    """[path, kind, mode, sha256 or link target]; one of several hard links is a file like any other."""
+    kind = "file" if entry.kind == "hardlink" else entry.kind
+    return [entry.path.removeprefix(below), kind, entry.mode, entry.link if kind == "symlink" else entry.sha256]

@@ -1,0 +1,1 @@
+"""In: a command line. Out: one function of a room called, and its result printed."""

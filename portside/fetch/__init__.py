@@ -1,0 +1,1 @@
+"""In: a plan. Out: every locked input in the store, verified."""

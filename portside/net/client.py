@@ -1,0 +1,177 @@
+"""The one HTTP client of this process: proxies, certificates and credentials as the machine is set up."""
+
+import errno
+import functools
+import os
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from portside.common.url import may_lead, shown
+from portside.errors import RecipeError
+from portside.net.pip_settings import read_pip_settings
+
+if TYPE_CHECKING:
+    import httpx
+
+_PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+CONNECT_SECONDS = 15
+READ_SECONDS = 60
+MOST_REDIRECTS = 20
+NO_URL = "not a URL; write what separates its parts (/ ? # @ :) as %2F, %3F, %23, %40 and %3A inside of a password"
+"""Instead of what httpx says about it: that would quote a part of the password."""
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class RedirectError(Exception):
+    """A server sends us where we do not go; the text says where, without secrets."""
+
+
+def http_client() -> "httpx.Client":
+    """The client for what the environment and pip's configuration say now; threads share it.
+
+    Raises RecipeError where the configured certificate bundle cannot be used.
+    """
+    settings = read_pip_settings()
+    names = sorted({*_PROXY_VARIABLES, *(name.upper() for name in _PROXY_VARIABLES)})
+    return _client(settings.cert, settings.trusted_hosts, tuple(os.environ.get(name) for name in names))
+
+
+@functools.lru_cache(maxsize=4)
+def _client(cert: str | None, trusted_hosts: tuple[str, ...], proxies: tuple[str | None, ...]) -> "httpx.Client":
+    import httpx
+
+    del proxies  # part of the cache's key: the client reads them from the environment by itself
+    unverified = {f"https://{host}": httpx.HTTPTransport(verify=False) for host in trusted_hosts}
+    verify = tls_context(cert)
+    with usable_proxies():
+        return httpx.Client(
+            verify=verify,
+            mounts=unverified,
+            event_hooks={"response": [redirect_target]},
+            timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+            headers={"User-Agent": "portside", "Accept-Encoding": "identity"},
+        )
+
+
+@contextmanager
+def usable_proxies() -> Iterator[None]:
+    """Around the making of a client: raises RecipeError where the environment's proxies are of no use to httpx."""
+    import httpx
+
+    try:
+        yield
+    except (ImportError, ValueError, httpx.InvalidURL):
+        raise RecipeError(
+            "the environment names a proxy that Portside cannot use: look at ALL_PROXY, HTTPS_PROXY and HTTP_PROXY",
+            "Name it as http://HOST:PORT (most SOCKS proxies listen for HTTP too), or unset the variable.",
+        ) from None
+
+
+def tls_context(cert: str | None) -> ssl.SSLContext:
+    """Trust `cert` alone if somebody configured it; else the machine's authorities and certifi's. RecipeError."""
+    try:
+        if cert is not None:
+            return ssl.create_default_context(cafile=cert)
+        import certifi
+
+        context = ssl.create_default_context()
+        context.load_verify_locations(certifi.where())
+        return context
+    except OSError as error:
+        raise RecipeError(
+            f"the certificate bundle {cert} cannot be used: {error.strerror or error}",
+            "Correct `cert` in pip's configuration, or SSL_CERT_FILE, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE.",
+        ) from None
+
+
+@contextmanager
+def get(url: str, headers: Mapping[str, str]) -> Iterator["httpx.Response"]:
+    """The response to a GET, after redirects; its body is still to be read.
+
+    Credentials, of the URL itself or ~/.netrc, go to the URL's own scheme, host and port, and to no other that a
+    redirect leads to. Raises RedirectError for a redirect to another scheme than http and https, from https to http,
+    or in a circle; what httpx raises for everything else (HTTPError, InvalidURL, UnicodeError).
+    """
+    import httpx
+
+    client = http_client()
+    place = httpx.URL(url)
+    auth = credentials(place)
+    for _ in range(MOST_REDIRECTS):
+        response = client.send(client.build_request("GET", place, headers=headers), auth=auth, stream=True)
+        try:
+            target = redirect_target(response)
+            if target is None:
+                yield response
+                return
+        finally:
+            response.close()
+        if same_origin(place, target):
+            place = target.copy_with(userinfo=place.userinfo)
+        else:
+            place, auth = target, None
+    raise RedirectError(f"more than {MOST_REDIRECTS} redirects")
+
+
+def redirect_target(response: "httpx.Response") -> "httpx.URL | None":
+    """Where a response sends us, without userinfo; None if it is no redirect. Raises RedirectError (see `get`).
+
+    A hook of every client (httpx: event_hooks), so that httpx does not look at a Location first that is not safe, and
+    quotes nothing of it.
+    """
+    import httpx
+
+    location = response.headers.get("Location")
+    if response.status_code not in _REDIRECTS or location is None:
+        return None
+    try:
+        target = response.url.join(location)
+    except (httpx.InvalidURL, ValueError):
+        raise RedirectError("it leads to something that is no URL") from None
+    if not may_lead(str(response.url), str(target)):
+        raise RedirectError(f"it leads from {response.url.scheme} to {shown(str(target))}, which is refused")
+    return target.copy_with(userinfo=b"")
+
+
+def same_origin(one: "httpx.URL", other: "httpx.URL") -> bool:
+    """Whether scheme, host and port are the same."""
+
+    def origin(url: "httpx.URL") -> tuple[str, str, int | None]:
+        return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
+
+    return origin(one) == origin(other)
+
+
+def credentials(url: "httpx.URL") -> "httpx.Auth | None":
+    """What the URL itself or ~/.netrc (or $NETRC) says for its host."""
+    import netrc
+
+    import httpx
+
+    if url.userinfo:
+        return httpx.BasicAuth(url.username, url.password)
+    try:
+        return httpx.NetRCAuth(os.environ.get("NETRC"))
+    except (OSError, netrc.NetrcParseError):
+        return None
+
+
+def is_lasting(error: "httpx.TransportError") -> bool:
+    """Whether no other try can heal the fault: an unknown host or protocol, a certificate nobody trusts, no route."""
+    import httpx
+
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+        return True
+    cause: BaseException | None = error
+    while cause is not None:
+        if (
+            isinstance(cause, ssl.SSLCertVerificationError)
+            or (isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME)
+            or (isinstance(cause, OSError) and cause.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH))
+        ):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False

@@ -1,0 +1,1 @@
+"""In: a recipe and its lock. Out: every layer's parts and keys, and what the store has of them."""

@@ -1,0 +1,80 @@
+"""What run parts execute, as Dockerfile text from the one template `images/Dockerfile.j2`."""
+
+import re
+import shlex
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from portside.common.tree import Tree, file_entry
+from portside.errors import RecipeError
+from portside.lock.models import PackageSet
+from portside.recipe import Recipe
+
+TEMPLATE = Path(__file__).with_name("Dockerfile.j2")
+"""The very file that people find as images/Dockerfile.j2."""
+
+MAX_LINE = 65_000
+"""Bytes of a line; BuildKit reads none of 64 KiB or more."""
+
+
+@cache
+def template() -> Any:
+    import jinja2
+
+    loader = jinja2.FileSystemLoader(TEMPLATE.parent)
+    # The values are checked by the models of recipe and lock: a line stays a line, a value what it is.
+    environment = jinja2.Environment(
+        loader=loader, undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
+    )
+    environment.filters["quoted"] = _quoted
+    environment.filters["shell"] = shlex.quote
+    return environment.get_template(TEMPLATE.name)
+
+
+def _quoted(value: str) -> str:
+    """A value of ENV in double quotes: a vendor's image may have any."""
+    return '"' + re.sub(r'([\\"$])', r"\\\1", value) + '"'
+
+
+def readable(text: str) -> str:
+    """The text, if builders read all of its lines. Raises RecipeError."""
+    for line in text.split("\n"):
+        if (size := len(line.encode())) > MAX_LINE:
+            raise RecipeError(
+                f"the Dockerfile's line that begins with '{line[:40]}' would have {size} bytes, and builders read no "
+                f"line of more than {MAX_LINE}",
+                "Make what it says shorter.",
+            )
+    return text
+
+
+def env_instructions(packages: PackageSet, epoch: int) -> str:
+    """What is executed for one recipe's packages of the env layer, as Dockerfile text without FROM."""
+    return str(template().module.env(packages, epoch))
+
+
+def install_instructions(recipe: Recipe, epoch: int) -> str:
+    """What is executed for the migrated layer's install steps, as Dockerfile text without FROM."""
+    return readable(str(template().module.install(recipe, epoch)))
+
+
+def convert_instructions(recipe: Recipe, epoch: int) -> str:
+    """What is executed for image mode, as Dockerfile text without FROM. Raises RecipeError without a converter."""
+    from portside.migrate.image import converter_of
+
+    migration = recipe.model.migration
+    assert migration is not None
+    ruleset = recipe.ruleset
+    converter = converter_of(ruleset)
+    path = migration.converter or converter.path
+    return readable(str(template().module.convert(recipe, converter, path, ruleset.suffix, epoch)))
+
+
+CONVERTER = "run_converter.py"
+
+
+def converter_context() -> Tree:
+    """What the RUN of image mode sees at its bind mount: the program that runs the image's converter."""
+    path = Path(__file__).parents[1] / "migrate" / CONVERTER
+    return Tree([file_entry(CONVERTER, path.read_bytes())])

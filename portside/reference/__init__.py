@@ -1,0 +1,1 @@
+"""In: models. Out: the pages of docs/ that are generated from them."""

@@ -1,0 +1,34 @@
+"""A registry's answer with its small body."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from portside.errors import RegistryError
+
+if TYPE_CHECKING:
+    import httpx
+
+LARGEST_MANIFEST = 4 << 20
+"""Bytes; the size that the distribution-spec tells registries to accept at least, and most to accept at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response with its (small) body."""
+
+    status: int
+    headers: "httpx.Headers"
+    body: bytes
+    url: "httpx.URL"
+
+
+def answer_of(response: "httpx.Response") -> Answer:
+    """Read a small body; no registry makes us hold more than a manifest may have."""
+    parts: list[bytes] = []
+    size = 0
+    for piece in response.iter_bytes():
+        size += len(piece)
+        if size > LARGEST_MANIFEST:
+            raise RegistryError(f"{response.url.host} answers with more than {LARGEST_MANIFEST} bytes")
+        parts.append(piece)
+    return Answer(response.status_code, response.headers, b"".join(parts), response.url)

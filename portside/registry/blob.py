@@ -1,0 +1,20 @@
+"""A layer blob as a registry has it."""
+
+from dataclasses import dataclass
+
+from portside.common.compression import Compression
+from portside.common.values import Sha256, Size
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A layer blob as a registry has it. digest, travels: sha256 hex and bytes of what travels.
+
+    diff_id, size: sha256 hex and bytes of the uncompressed layer, as its manifest says.
+    """
+
+    digest: Sha256
+    travels: Size
+    compression: Compression
+    diff_id: Sha256
+    size: Size

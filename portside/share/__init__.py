@@ -1,0 +1,1 @@
+"""In: a plan and a registry. Out: images and layers pushed there, or pulled from there."""

@@ -1,0 +1,156 @@
+"""The two manifests that Portside pushes: of a whole image, and of one layer by its key (OCI image-spec 1.1).
+
+A layer's manifest lists the layer's own blobs only, so that it can be reused on top of any other layers. It is an
+artefact, no image: its config is the empty one. Its annotations, and those of its blobs, say whose they are."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from portside.common.canonical import canonical_json, sha256_hex
+from portside.common.compression import Compression
+from portside.common.oci import CONFIG, LAYER, MANIFEST, descriptor
+from portside.common.values import Sha256, Size, Tag, shown_value
+from portside.errors import RegistryError
+from portside.plan.model import LayerPlan
+from portside.registry.blob import Blob
+
+ARTIFACT = "application/vnd.portside.layer.v1"
+
+EMPTY = "application/vnd.oci.empty.v1+json"
+
+EMPTY_CONFIG = b"{}"
+
+KEY = "portside.key"
+
+LAYER_NAME = "portside.layer"
+
+PART = "portside.part"
+
+PART_KEY = "portside.part.key"
+
+DIFF_ID = "portside.diff-id"
+
+SIZE = "portside.size"
+
+_SUFFIXES: dict[Compression, str] = {"none": "", "gzip": "+gzip", "zstd": "+zstd"}
+
+_KINDS: dict[str, Compression] = {LAYER + suffix: kind for kind, suffix in _SUFFIXES.items()}
+
+
+def layer_tag(layer: LayerPlan) -> Tag:
+    return Tag(f"{layer.name}-{layer.key[:12]}")
+
+
+def layer_manifest(layer: LayerPlan, blobs: Mapping[Sha256, Blob]) -> bytes:
+    """The manifest of a layer's own blobs. blobs: by part key."""
+    rows = []
+    for part in layer.parts:
+        row = _row(blobs[part.key])
+        row["annotations"] |= {PART: part.name, PART_KEY: part.key}
+        rows.append(row)
+    return canonical_json(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "artifactType": ARTIFACT,
+            "config": descriptor(EMPTY, sha256_hex(EMPTY_CONFIG), len(EMPTY_CONFIG)),
+            "layers": rows,
+            "annotations": {LAYER_NAME: layer.name, KEY: layer.key},
+        }
+    )
+
+
+def image_manifest(config: bytes, blobs: Sequence[Blob]) -> bytes:
+    """The manifest of a whole image, its layers lowest first."""
+    return canonical_json(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": descriptor(CONFIG, sha256_hex(config), len(config)),
+            "layers": [_row(blob) for blob in blobs],
+        }
+    )
+
+
+def read_layer_manifest(data: bytes, layer: LayerPlan) -> dict[Sha256, Blob]:
+    """The blobs of a layer by part key. Raises RegistryError, with the reason, for a manifest of another layer."""
+    manifest = _load(data)
+    told = manifest.get("annotations")
+    told = told if isinstance(told, dict) else {}
+    if manifest.get("artifactType") != ARTIFACT or told.get(LAYER_NAME) != layer.name:
+        raise RegistryError(f"it is no layer '{layer.name}' that Portside pushed")
+    if told.get(KEY) != layer.key:
+        raise RegistryError(f"its key is {told.get(KEY)}, not {layer.key}")
+    rows = _rows(manifest)
+    wanted = [part.key for part in layer.parts]
+    keys = [row["annotations"].get(PART_KEY) for row in rows]
+    if keys != wanted:
+        raise RegistryError("its parts are not those of its key")
+    return dict(zip(wanted, map(_blob, rows), strict=True))
+
+
+def read_image_manifest(data: bytes) -> tuple[Sha256, Size, list[Blob]]:
+    """A config's digest (hex) and size, and the layers lowest first. Raises RegistryError."""
+    manifest = _load(data)
+    config = manifest.get("config")
+    if not isinstance(config, dict) or config.get("mediaType") != CONFIG:
+        raise RegistryError("it is no image that Portside pushed")
+    return _hex(config.get("digest")), _size(config.get("size")), [_blob(row) for row in _rows(manifest)]
+
+
+def _row(blob: Blob) -> dict[str, Any]:
+    row = descriptor(LAYER + _SUFFIXES[blob.compression], blob.digest, blob.travels)
+    return row | {"annotations": {DIFF_ID: f"sha256:{blob.diff_id}", SIZE: str(blob.size)}}
+
+
+def _load(data: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict) or value.get("mediaType", MANIFEST) != MANIFEST:
+        raise RegistryError("it is no OCI manifest")
+    return value
+
+
+def _rows(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = manifest.get("layers")
+    if not isinstance(rows, list) or not all(
+        isinstance(row, dict) and isinstance(row.get("annotations"), dict) for row in rows
+    ):
+        raise RegistryError("its layers say no diff IDs: Portside has not pushed it")
+    return rows
+
+
+def _blob(row: dict[str, Any]) -> Blob:
+    kind = _KINDS.get(str(row.get("mediaType")))
+    if kind is None:
+        raise RegistryError(f"it has a layer of the type {row.get('mediaType')!r}")
+    annotations = row["annotations"]
+    told = str(annotations.get(SIZE, ""))
+    blob = Blob(
+        digest=_hex(row.get("digest")),
+        travels=_size(row.get("size")),
+        compression=kind,
+        diff_id=_hex(annotations.get(DIFF_ID)),
+        size=_size(int(told) if re.fullmatch(r"[0-9]{1,18}", told) else None),
+    )
+    if kind == "none" and (blob.digest, blob.travels) != (blob.diff_id, blob.size):
+        raise RegistryError("an uncompressed layer's digest is not its diff ID")
+    return blob
+
+
+def _hex(digest: Any) -> Sha256:
+    try:
+        return Sha256.of_digest(digest)
+    except ValueError:
+        raise RegistryError(f"{shown_value(digest)} is no sha256 digest") from None
+
+
+def _size(value: Any) -> Size:
+    try:
+        return Size(value)
+    except ValueError:
+        raise RegistryError(f"{shown_value(value)} is no size") from None

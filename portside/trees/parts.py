@@ -1,0 +1,129 @@
+"""The trees that data layers are made of, each from verified inputs alone; no engine, no network."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from portside.common.tree import Content, Entry, Tree, file_entry
+from portside.common.values import Sha256
+from portside.errors import RECIPE, LockError
+from portside.inputs import archives, git
+from portside.inputs.spool import Spool
+from portside.layers.canonical import data_layer
+from portside.layers.layer import Layer
+from portside.layers.writer import read_layer
+from portside.lock.models import Lock, LockedSource, LockedWeights, PackageSet, is_large
+from portside.plan.model import stage_of
+from portside.recipe import Recipe
+from portside.store import Store
+from portside.store.layout import Blob
+from portside.trees.migrated import Over, converted_tree, migrated_tree, over
+
+if TYPE_CHECKING:
+    from portside.plan.model import Part, Plan
+
+
+def source_tree(source: LockedSource, store: Store, spool: Spool) -> Tree:
+    """A source exactly as its input has it; paths relative to the source's folder."""
+    if source.kind == "sdist":
+        place = store.inputs.require(source.sdist.sha256, source.sdist.file)
+        return archives.sdist_tree(place.path, spool, source.sdist.file)
+    return git.tree(source, store, spool)
+
+
+def weights_tree(weights: LockedWeights, store: Store) -> Tree:
+    """All files of one set of weights; paths relative to its folder, bytes left where they are."""
+    tree = Tree()
+    wheel = weights.wheel
+    for file in weights.files:
+        if file.size is None or file.sha256 is None:
+            raise LockError(f"the lock has no sha256 for {file.path}", f"Fetch it once: invoke fetch --recipe {RECIPE}")
+        content: Content
+        if wheel is None:
+            content = store.inputs.require(file.sha256, file.path)
+        else:
+            assert file.member is not None, file.path
+            place = store.inputs.require(wheel.sha256, wheel.file)
+            content = archives.open_member(place.path, file.member, wheel.file)
+        tree.put(Entry(file.path, "file", 0o644, size=file.size, sha256=file.sha256, content=content))
+    return tree
+
+
+def env_context(packages: PackageSet, store: Store) -> Tree:
+    """What the RUN of one recipe's packages sees at its bind mount: debs/, wheels/ and requirements.txt."""
+    tree = Tree()
+    for deb in packages.debs:
+        place = store.inputs.require(deb.sha256, deb.name)
+        name = Path(deb.path).name
+        tree.put(Entry(f"debs/{name}", "file", 0o644, size=deb.size, sha256=deb.sha256, content=place))
+    if python := packages.python:
+        for wheel in python.all_wheels():
+            place = store.inputs.require(wheel.sha256, wheel.file)
+            entry = Entry(f"wheels/{wheel.file}", "file", 0o644, size=wheel.size, sha256=wheel.sha256, content=place)
+            tree.put(entry)
+        lines = [f"{w.name}=={w.version} --hash=sha256:{w.sha256}\n" for w in python.all_wheels()]
+        tree.put(file_entry("requirements.txt", "".join(lines).encode()))
+    return tree
+
+
+def part_layer(plan: "Plan", part: "Part", store: Store, spool: Spool, blobs: Mapping[Sha256, Blob]) -> Layer:
+    """The layer of one data part. What has no time of its own, as files that we write, gets the part's epoch.
+
+    blobs: of other parts, by key; what is made from a run part's result needs that one's.
+    """
+    if part.layer == "migrated":
+        converted = None
+        if part.after is not None:
+            store.layout.check(blobs[part.after])
+            converted = read_layer(store.layout.blob(blobs[part.after].digest))
+        return migrated_layer(plan, part, _migrated_sources(plan.recipe, plan.lock, store, spool), converted)
+    tree = _part_tree(plan.recipe, plan.lock, part.layer, part.name, store, spool)
+    return data_layer(_timed(tree, part.epoch), part.epoch)
+
+
+def migrated_layer(plan: "Plan", part: "Part", sources: Mapping[str, Tree], converted: Layer | None) -> Layer:
+    """The layer of the part `trees`. sources: by name, at least those that the recipe migrates, paths relative to each.
+
+    converted: in image mode, the layer that the image's converter made.
+    """
+    workspace = plan.recipe.workspace.lstrip("/")
+    if converted is None:
+        return data_layer(_timed(migrated_tree(plan.recipe, sources).at(workspace), part.epoch), part.epoch)
+    made = _over_converted(plan, converted, sources)
+    layer = data_layer(_timed(made.tree.at(workspace), part.epoch), part.epoch)
+    return replace(layer, whiteouts=tuple(f"{workspace}/{path}" for path in made.removed))
+
+
+def over_converted(plan: "Plan", converted: Layer, store: Store, spool: Spool) -> Over:
+    """What lies over the result of the image's converter in the migrated layer; paths relative to the workspace."""
+    return _over_converted(plan, converted, _migrated_sources(plan.recipe, plan.lock, store, spool))
+
+
+def _over_converted(plan: "Plan", converted: Layer, sources: Mapping[str, Tree]) -> Over:
+    below = converted_tree(plan.recipe, converted)
+    return over(migrated_tree(plan.recipe, sources, below), below)
+
+
+def _timed(tree: Tree, epoch: int) -> Tree:
+    return Tree(entry if entry.mtime else replace(entry, mtime=epoch) for entry in tree)
+
+
+def _migrated_sources(recipe: Recipe, lock: Lock, store: Store, spool: Spool) -> dict[str, Tree]:
+    migration = recipe.model.migration
+    return {name: source_tree(lock.sources[name], store, spool) for name in (migration.sources if migration else ())}
+
+
+def _part_tree(recipe: Recipe, lock: Lock, layer: str, name: str, store: Store, spool: Spool) -> Tree:
+    """The tree of one data part, with paths from the image's root."""
+    workspace = recipe.workspace.lstrip("/")
+    if layer == "env":
+        return recipe.file_tree(stage_of(recipe, name).files)
+    if layer == "sources":
+        return source_tree(lock.sources[name], store, spool).at(f"{workspace}/{name}")
+    weights_name, _, path = name.partition("/")
+    weights = lock.weights[weights_name]
+    chosen = [file for file in weights.files if (file.path == path if path else not is_large(file.size))]
+    return weights_tree(weights.model_copy(update={"files": tuple(chosen)}), store).at(
+        f"{workspace}/weights/{weights_name}"
+    )

@@ -246,9 +246,19 @@ def run_container(
 
     Example: invoke run-container --recipe minilm --command 'python3 embed.py "A cat." "A kitten."'
     """
+    from portside.common.progress import say
     from portside.errors import RecipeError
     from portside.prepare import locked_plan
-    from portside.runtime import container_spec, known_image, print_command, weight_mounts
+    from portside.runtime import (
+        Host,
+        container_spec,
+        known_image,
+        noted,
+        print_command,
+        read_intent,
+        refuse,
+        weight_mounts,
+    )
     from portside.runtime import run_container as start
     from portside.runtime.datasets import target_mounts
 
@@ -257,23 +267,27 @@ def run_container(
         raise RecipeError(f"no such way to have weights: '{weights}'", "Say baked or mount.")
     p = project()
     loaded = p.recipe(recipe)
-    data = target_mounts(p, loaded, target, bring=not dry_run)
-    spec = container_spec(
+    intent = read_intent(
         loaded,
         layer=layer,
-        devices=devices,
-        command=command,
-        mounts=mount,
-        detach=detach,
         target=target,
-        network=network,
+        command=command,
+        devices=devices,
+        mounts=mount,
         ports=port,
         env=env,
+        network=network,
         user=user,
         name=name,
+        detach=detach,
+        mounted_weights=weights == "mount" and bool(loaded.model.weights),
+    )
+    spec = container_spec(
+        intent,
+        Host.here(),
         weights=weight_mounts(loaded, p.lock(loaded), p.store, bring=not dry_run) if weights == "mount" else (),
-        data=data,
-        dry_run=dry_run,
+        data=target_mounts(p, loaded, target, bring=not dry_run),
+        lacking=noted(say) if dry_run else refuse,
     )
     if dry_run:
         print_command(spec, engine or p.config.engine)

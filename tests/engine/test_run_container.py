@@ -21,7 +21,7 @@ from portside.engines import RunSpec
 from portside.errors import EngineError
 from portside.recipe import Recipe
 from portside.recipe.models import RecipeModel
-from portside.runtime import container_spec, print_command, run_container
+from portside.runtime import container_spec, print_command, read_intent, run_container
 
 NUMBERED = ("/dev/tty{index}", "/dev/vcs{index}", "/dev/ttyS{index}", "/dev/hvc{index}", "/dev/input/event{index}")
 """Numbered character devices, of which a Linux machine has at least one kind; a container may have none."""
@@ -87,8 +87,10 @@ def stand_in(cards: str, tmp_path_factory: pytest.TempPathFactory) -> Accelerato
 @pytest.fixture
 def make(recipe: Recipe, stand_in: Accelerator, sandbox: Sandbox) -> Iterator[Any]:
     def spec(command: str | None = None, **options: Any) -> RunSpec:
-        options.setdefault("host", Host(user="tester"))
-        return container_spec(recipe, command=command, accelerator=stand_in, **options)
+        host = options.pop("host", Host(user="tester"))
+        mounts = options.pop("weights", ())
+        intent = read_intent(recipe, command=command, mounted_weights=bool(mounts), **options)
+        return container_spec(intent, host, accelerator=stand_in, weights=mounts)
 
     yield spec
     sandbox.engine.remove_container(f"portside-{recipe.name}-tester")

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from portside.check import run
 from portside.check import run as check
 from portside.common.tree import Entry, Tree, file_entry
 from portside.inputs.spool import Spool
@@ -30,7 +31,7 @@ from portside.recipe import load_recipe
 from portside.store import Store
 from portside.trees.parts import part_layer
 
-LAYERS = Path(__file__).parents[2] / "layers"
+LAYERS = Path(run.__file__).with_name("layers")
 SOURCE = {
     "m.py": b"import torch\nx = torch.ones(1).cuda()\n\x0cy = 'CUDA'\n",
     "old.py": b"print 'cuda'\n",

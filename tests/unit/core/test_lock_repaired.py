@@ -13,8 +13,11 @@ from portside.cli.report.recipes import overview, overview_lines
 from portside.errors import InputError, LockError
 from portside.lock.agree import contradictions
 from portside.lock.file import read_lock
+from portside.lock.lower import behind, known
 from portside.lock.models import Artefact, Deb, DebianBase, Lock, LockedEnv
+from portside.prepare import locked_plan
 from portside.project import Project
+from portside.resolve.chain import lock_recipe
 from portside.resolve.resolver import make_lock
 
 A, B = "a" * 64, "b" * 64
@@ -47,7 +50,7 @@ data: {{d: {{file: d.tar, origin: x, to: d, size: 3}}}}
 """)
     (tmp_path / "recipes" / "upper.yaml").write_text("extends: lower\ndescription: upper\n")
     made = Project(tmp_path)
-    made.make_lock(made.recipe("upper"))
+    lock_recipe(made, made.recipe("upper"))
     return made
 
 
@@ -92,7 +95,7 @@ def test_what_contradicts_is_resolved_anew(project: Project, values: dict[str, A
     good = {name: lock_of(project, name) for name in ("lower", "upper")}
     for name in names:
         edit(project, name, **values)
-    project.make_lock(project.recipe("upper"))
+    lock_recipe(project, project.recipe("upper"))
     assert lock_of(project, "upper") == good["upper"]
     if values != {"env__sets": []}:  # which is no contradiction: nothing would be in it
         assert lock_of(project, "lower") == good["lower"]
@@ -102,8 +105,8 @@ def test_an_edited_lower_lock_teaches_nothing(project: Project) -> None:
     """What it says is neither told as news nor taken over."""
     upper, lock = project.recipe("upper"), lock_of(project, "upper")
     edit(project, "lower", data__d__sha256=B, data__d__file="e.tar")
-    assert project.behind(upper, lock) == []
-    assert project.known(upper, lock) == lock
+    assert behind(upper, lock) == []
+    assert known(upper, lock) == lock
 
 
 @pytest.mark.parametrize(
@@ -119,7 +122,7 @@ def test_a_file_in_a_folder_that_is_another_is_not_locked(project: Project, file
     (project.root / "files").mkdir()
     (project.root / "files" / file).write_bytes(data)
     with pytest.raises(InputError) as caught:
-        project.make_lock(project.recipe("lower"))
+        lock_recipe(project, project.recipe("lower"))
     assert line in caught.value.problem
     assert not path.exists()
 
@@ -132,7 +135,7 @@ def test_lists_and_cleaning_do_not_stumble(project: Project) -> None:
     assert "sources.s: the lock has none of this name" in "\n".join(overview_lines([row]))
     find_garbage(project, 14)
     with pytest.raises(LockError, match=r"weights\.w: the lock has none of this name"):
-        project.plan(project.recipe("lower"))
+        locked_plan(project, project.recipe("lower"))
 
 
 @pytest.mark.parametrize(("suite", "kept"), [("bookworm", 1), ("trixie", 0)])

@@ -16,6 +16,7 @@ import pytest
 import tasks
 from portside.lock.models import Lock
 from portside.project import Project
+from portside.resolve.chain import lock_recipe
 
 
 def sha(data: bytes) -> str:
@@ -88,7 +89,7 @@ class Here:
 
     def lock(self, name: str = "m") -> Lock:
         project = self.project
-        return project.make_lock(project.recipe(name))[1]
+        return lock_recipe(project, project.recipe(name))[1]
 
     def read(self, name: str = "m") -> Lock:
         project = self.project

@@ -6,6 +6,7 @@ import pytest
 from first_sight_checkout import Here, Server, sha, vendor_image
 
 from portside.errors import InputError, MissingInputError
+from portside.resolve.chain import lock_recipe
 from portside.runtime.datasets import pin_data
 
 RIGHT, WRONG = b"the right weights", b"other weights, and more of them"
@@ -158,5 +159,5 @@ def test_a_file_more_in_a_set_leaves_what_was_seen_of_the_others(here: Here, ser
     assert here.locked("glm/a.bin") == (sha(RIGHT), len(RIGHT))
     assert here.locked("glm/b.bin") == (None, None)
     project = here.project
-    project.make_lock(project.recipe("m"), ["glm"])
+    lock_recipe(project, project.recipe("m"), ["glm"])
     assert here.locked("glm/a.bin") == (None, None)

@@ -16,6 +16,7 @@ from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
 from portside.layers.writer import write_layer
 from portside.plan.model import Plan
+from portside.prepare import locked_plan
 from portside.trees.parts import source_tree
 
 SHARD = b"a shard of weights"
@@ -32,7 +33,7 @@ def recipe(here: Here, tmp_path: Path, **sections: Any) -> Plan:
     here.recipe(sources={"glm2": source}, **sections)
     here.task("lock", update=[])
     project = here.project
-    return project.plan(project.recipe("m"))
+    return locked_plan(project, project.recipe("m"))
 
 
 def paths(here: Here, plan: Plan) -> list[str]:
@@ -74,7 +75,7 @@ def recipe_again(here: Here, **sections: Any) -> Plan:
     value = json.loads((here.root / "recipes" / "m.yaml").read_text())
     (here.root / "recipes" / "m.yaml").write_text(json.dumps(value | sections))
     project = here.project
-    return project.plan(project.recipe("m"))
+    return locked_plan(project, project.recipe("m"))
 
 
 def build(here: Here, plan: Plan, migrated: Layer) -> None:

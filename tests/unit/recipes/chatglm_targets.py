@@ -22,7 +22,7 @@ def commands(host_root: Path) -> Iterator[tuple[str, str, str]]:
     from portside.engines.docker_run import as_command
     from portside.lock.file import read_lock
     from portside.recipe import load_recipe
-    from portside.runtime import container_spec
+    from portside.runtime import container_spec, read_intent
     from portside.runtime.datasets import data_mounts, target_data
     from portside.store import Store
 
@@ -34,7 +34,7 @@ def commands(host_root: Path) -> Iterator[tuple[str, str, str]]:
         assert lock is not None
         for target in recipe.model.run.targets:
             data = data_mounts(recipe, lock, target_data(recipe, target), store)
-            spec = container_spec(recipe, target=target, host=host, data=data, warn=lambda text: None)
+            spec = container_spec(read_intent(recipe, target=target), host, data=data, warn=lambda text: None)
             words = _distinct(as_command(spec))
             words = [word.replace(str(store.home), "STORE").replace(str(host.root), "") for word in words]
             yield name, target, shlex.join(words)

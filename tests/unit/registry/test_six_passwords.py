@@ -26,10 +26,12 @@ from test_vendor_image import archive
 from portside.build.builder import build
 from portside.bundle import bundle
 from portside.errors import InputError, PortsideError
+from portside.fetch.fetcher import Fetcher
 from portside.inputs.debian import apt, mirrors
 from portside.prepare import lock_pin_and_plan
 from portside.project import Project
 from portside.registry.reference import parse_reference
+from portside.resolve.chain import lock_recipe
 from portside.share.pull import pull
 from portside.share.push import push
 
@@ -177,16 +179,16 @@ def test_no_password_is_to_be_found_anywhere(
     out = tmp_path / "out"
     with watched(seen):
         with pytest.raises(InputError) as failed:
-            project.make_lock(project.recipe("debian"))  # the archive of the tests has no packages
+            lock_recipe(project, project.recipe("debian"))  # the archive of the tests has no packages
         said.append(str(failed.value))
         for name in ("data", "python"):
-            project.make_lock(project.recipe(name))
+            lock_recipe(project, project.recipe(name))
             plan = lock_pin_and_plan(project, project.recipe(name))
-            fetcher = project.fetcher(False)
+            fetcher = Fetcher(project.store, project.config)
             bundle(plan, project.store, fetcher, out / f"{name}.bundle")
         plan = lock_pin_and_plan(project, project.recipe("data"))
         (out / "plan").write_text(repr(plan))
-        build(plan, project.store, project.fetcher(False), engine)
+        build(plan, project.store, Fetcher(project.store, project.config), engine)
         push(plan, project.store, reference)
         shutil.move(project.store.home, out / "home-of-the-build")
         again = Project(project.root)
@@ -195,7 +197,7 @@ def test_no_password_is_to_be_found_anywhere(
         shutil.rmtree(out / "home")
         with pytest.raises(PortsideError) as failed:
             lock_pin_and_plan(Project(project.root), project.recipe("data"))
-            project.fetcher(False).jobs(plan.parts()[-1], plan)[-1]()
+            Fetcher(project.store, project.config).jobs(plan.parts()[-1], plan)[-1]()
         said.append(str(failed.value))
     captured = capfd.readouterr()
     said += [captured.out, captured.err]

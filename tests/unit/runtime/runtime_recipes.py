@@ -1,10 +1,30 @@
 """Recipes as loaded ones, without files."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from portside.accelerators import Host
+from portside.engines import Mount, RunSpec
 from portside.recipe import Recipe
 from portside.recipe.models import RecipeModel
+from portside.runtime import container_spec, read_intent, refuse
+from portside.runtime.lacking import Lacking
+
+
+def spec_for(
+    recipe: Recipe,
+    host: Host,
+    warn: Callable[[str], None] = print,
+    *,
+    weights: Sequence[Mount] = (),
+    data: Sequence[Mount] = (),
+    lacking: Lacking = refuse,
+    **options: Any,
+) -> RunSpec:
+    """The container that these options of a command line become on a host."""
+    intent = read_intent(recipe, mounted_weights=bool(weights), **options)
+    return container_spec(intent, host, weights=weights, data=data, lacking=lacking, warn=warn)
 
 
 def make_recipe(

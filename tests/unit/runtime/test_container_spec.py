@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 from fake_hosts import add_mlu, fake_host, put, sixteen
-from runtime_recipes import TARGETS, make_recipe
+from runtime_recipes import TARGETS, make_recipe, spec_for
 
 from portside.accelerators import Host
 from portside.engines import Mount, RunSpec
 from portside.engines.docker_run import as_command
 from portside.errors import EngineError, PortsideError, RecipeError
-from portside.runtime import container_spec
 
 SAID: list[str] = []
 
@@ -25,7 +24,7 @@ def _nothing_said() -> None:
 def spec_of(host: Host, **options: Any) -> RunSpec:
     recipe = options.pop("recipe", None) or make_recipe()
     options.setdefault("command", "true")
-    return container_spec(recipe, host=host, warn=SAID.append, **options)
+    return spec_for(recipe, host, SAID.append, **options)
 
 
 def test_two_cards_of_sixteen_and_not_one_right_more(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from fake_hosts import add_mlu, fake_host, sixteen
-from runtime_recipes import TARGETS, make_recipe
+from runtime_recipes import TARGETS, make_recipe, spec_for
 
 from portside.accelerators import Host
 from portside.engines import RunSpec
 from portside.errors import RecipeError
-from portside.runtime import container_spec
+from portside.runtime import noted, refuse
 
 ROOT = Path(__file__).parents[3]
 SAID: list[str] = []
@@ -28,7 +28,7 @@ def _nothing_said() -> None:
 def planned(host: Host, **options: Any) -> RunSpec:
     options.setdefault("command", "true")
     recipe = make_recipe(run=TARGETS)
-    return container_spec(recipe, host=host, warn=SAID.append, dry_run=True, **options)
+    return spec_for(recipe, host, SAID.append, lacking=noted(SAID.append), **options)
 
 
 def cards(spec: RunSpec) -> list[str]:
@@ -84,7 +84,7 @@ def test_a_shell_where_nobody_sits_at_a_terminal(tmp_path: Path) -> None:
 def test_a_host_that_has_everything_gives_the_command_of_a_start(tmp_path: Path) -> None:
     host = sixteen(tmp_path)
     recipe = make_recipe(run=TARGETS)
-    assert planned(host, command=None, target="train") == container_spec(recipe, host=host, target="train")
+    assert planned(host, command=None, target="train") == spec_for(recipe, host, target="train")
     assert SAID == []
 
 
@@ -163,6 +163,7 @@ def test_what_a_target_makes_of_the_network_is_said(
     tmp_path: Path, options: dict[str, Any], said: str | None, dry_run: bool
 ) -> None:
     recipe = make_recipe(run=REACH, accelerator="cpu")
-    container_spec(recipe, host=sixteen(tmp_path), warn=SAID.append, dry_run=dry_run, **options)
+    lacking = noted(SAID.append) if dry_run else refuse
+    spec_for(recipe, sixteen(tmp_path), SAID.append, lacking=lacking, **options)
     assert len(SAID) == (said is not None)
     assert SAID == [] or SAID[0].startswith(str(said))

@@ -10,6 +10,11 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "requirements"
 SETS = ("run", "dev")
@@ -102,3 +107,14 @@ def imported_modules(file: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module.partition(".")[0])
     return found
+
+
+def test_the_package_asks_for_the_same() -> None:
+    """`pip install` and `scripts/invoke` bring the same packages: the one by ranges, the other by pins within them."""
+    metadata = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    ranges = {canonicalize_name(r.name): r for r in map(Requirement, metadata["dependencies"])}
+    assert {name: r.marker for name, r in ranges.items()} == {name: r.marker for name, r in asked("run").items()}
+    versions = pinned("run")
+    for name, requirement in ranges.items():
+        assert not [s for s in requirement.specifier if s.operator != ">="], f"{name}: a bound that nothing needs"
+        assert all(requirement.specifier.contains(version) for version in versions[name]), name

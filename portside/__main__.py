@@ -1,4 +1,4 @@
-"""`python -m portside` is what scripts/invoke runs: the tasks of tasks.py."""
+"""`python -m portside` is what scripts/invoke runs; the command `portside` does the same under its own name."""
 
 from portside.cli.program import main
 

@@ -20,7 +20,7 @@ from portside.inputs import git_mirror
 from portside.inputs.pointers import KIND as POINTERS
 from portside.lock.file import fits, read_lock
 from portside.plan.parts import plan
-from portside.project import Project
+from portside.project import Machine, Project
 from portside.recipe import find_recipes
 from portside.store import Store, files
 
@@ -52,17 +52,18 @@ class _Needed:
     pointers: set[str] = field(default_factory=set)
 
 
-def find_garbage(project: Project, days: int = DAYS) -> tuple[list[Garbage], list[str]]:
+def find_garbage(machine: Machine, days: int = DAYS) -> tuple[list[Garbage], list[str]]:
     """What may go: files and folders, and names of images in the layout.
 
-    Kept is what the locks of this and of every other checkout that has used the store name, what their recipes' last
-    builds gave, and whatever was written within the last hour; partial transfers, logs and refused bytes are kept for
-    `days`. Raises PortsideError as long as a recipe or lock cannot be read: what it needs is not known then.
+    Kept is what the locks of this project, if it is one, and of every other checkout that has used the store name, what
+    their recipes' last builds gave, and whatever was written within the last hour; partial transfers, logs and refused
+    bytes are kept for `days`. Raises PortsideError as long as a recipe or lock cannot be read: what it needs is not known then.
     """
-    store = project.store
+    store = machine.store
     needed = _Needed()
     checkouts = store.checkouts()
-    for root in dict.fromkeys([project.root.resolve(), *checkouts.values()]):
+    here = [machine.root.resolve()] if machine.root else []
+    for root in dict.fromkeys([*here, *checkouts.values()]):
         for name in find_recipes(root):
             _need(Project(root), name, store, needed)
     names = [ref for ref in store.layout.refs() if ref.partition(":")[0] not in needed.recipes]

@@ -1,7 +1,7 @@
 """Where things are on this machine. Nothing of it enters a lock, a key or an image.
 
 Sources, the first that says something wins: the environment (PORTSIDE_HOME, PORTSIDE_ENGINE), `portside.toml`
-beside tasks.py, `portside.toml` in the user's configuration folder, defaults by platformdirs.
+in the project's root, `portside.toml` in the user's configuration folder, defaults by platformdirs.
 """
 
 import os
@@ -73,26 +73,31 @@ class Config(BaseModel):
     mirrors: Mirrors = Mirrors()
 
 
-def load_config(root: Path) -> Config:
-    """Read the configuration that counts for the project at `root`.
+def load_config(root: Path | None) -> Config:
+    """Read the configuration that counts for the project at `root`, or without a project (None).
 
-    Raises RecipeError that names the file, the line and the key.
+    A key that the project's file has counts for it, whatever the person's own file says. Raises RecipeError that names
+    the file, the line and the key.
     """
     import platformdirs
 
-    places = [root / FILE_NAME, Path(platformdirs.user_config_dir("portside")) / FILE_NAME]
-    found = next((path for path in places if path.is_file()), None)
-    values = _read(found) if found is not None else Config(home=Path(platformdirs.user_data_dir("portside")))
+    values: dict[str, Any] = {"home": platformdirs.user_data_dir("portside")}
+    places = [Path(platformdirs.user_config_dir("portside")), *([root] if root else [])]
+    for path in (place / FILE_NAME for place in places):
+        if path.is_file():
+            read = _read(path)
+            values |= read | {key: values.get(key, {}) | read[key] for key in ("mirrors",) if key in read}
+    found = Config.model_validate(values)
     overrides: dict[str, object] = {}
     if home := os.environ.get("PORTSIDE_HOME"):
         overrides["home"] = Path(home).absolute()
     if engine := os.environ.get("PORTSIDE_ENGINE"):
         overrides["engine"] = engine
-    return values.model_copy(update=overrides)
+    return found.model_copy(update=overrides)
 
 
-def _read(path: Path) -> Config:
-    """The configuration of one file; all of it must be right, whatever the environment replaces."""
+def _read(path: Path) -> dict[str, Any]:
+    """The keys of one file; all of them must be right, whatever the environment or another file replaces."""
     import platformdirs
 
     try:
@@ -105,10 +110,11 @@ def _read(path: Path) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path}: not valid TOML: {error}", HELP) from None
     try:
-        return Config.model_validate({"home": platformdirs.user_data_dir("portside")} | values)
+        Config.model_validate({"home": platformdirs.user_data_dir("portside")} | values)
     except ValidationError as error:
         lines = explain(error, Config, _places(path, text, values), Place(path, 1))
         raise RecipeError("\n".join(lines), HELP) from None
+    return values
 
 
 def _places(path: Path, text: str, values: Mapping[str, Any]) -> dict[Location, Place]:

@@ -4,6 +4,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from portside.common.root import require_root
 from portside.config import Config, load_config
 from portside.errors import LockError
 from portside.lock.file import check_lock, read_lock
@@ -15,11 +16,10 @@ if TYPE_CHECKING:
     from portside.engines import Choice, Engine
 
 
-class Project:
-    """root: the folder that holds `recipes/`."""
+class Machine:
+    """What there is without a project, too: a person's configuration, the store, the engine."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    root: Path | None = None
 
     @cached_property
     def config(self) -> Config:
@@ -27,7 +27,33 @@ class Project:
 
     @cached_property
     def store(self) -> Store:
-        store = Store(self.config.home)
+        return Store(self.config.home)
+
+    def engine(self, name: str | None = None) -> "Engine":
+        return self.engine_choice(name).engine
+
+    def engine_choice(self, name: str | None = None) -> "Choice":
+        from portside.engines import choose_engine
+
+        return choose_engine(name or self.config.engine)
+
+
+class Project(Machine):
+    """root: the folder that holds `recipes/`."""
+
+    root: Path
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> "Project":
+        """The nearest project, upwards from a folder (default: the current one). Raises RecipeError without one."""
+        return cls(require_root(start or Path.cwd()))
+
+    @cached_property
+    def store(self) -> Store:
+        store = super().store
         store.note_checkout(self.root)
         return store
 
@@ -41,14 +67,6 @@ class Project:
             raise LockError(f"{recipe.name} is not locked", f"Lock it: invoke lock --recipe {recipe.name}")
         check_lock(recipe, lock)
         return lock
-
-    def engine(self, name: str | None = None) -> "Engine":
-        return self.engine_choice(name).engine
-
-    def engine_choice(self, name: str | None = None) -> "Choice":
-        from portside.engines import choose_engine
-
-        return choose_engine(name or self.config.engine)
 
     def registries(self, recipe: Recipe) -> list[str]:
         """The repositories that may have the recipe's layers, in the order in which they are asked."""

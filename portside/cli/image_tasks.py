@@ -5,7 +5,19 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from portside.cli.task import ENGINE, JSON, LAYER, RECIPE, check_layer, number, portside_task, project, show
+from portside.cli.task import (
+    ENGINE,
+    JSON,
+    LAYER,
+    RECIPE,
+    check_layer,
+    machine,
+    number,
+    portside_task,
+    project,
+    show,
+    tell,
+)
 from portside.errors import CheckError
 
 TAG = "a tag in the recipe's registry, or HOST:PORT/REPOSITORY:TAG; default: the recipe's name"
@@ -145,7 +157,7 @@ def clean(c: Context, yes: bool = False, days: str = "7", json: bool = False) ->
     from portside.common.progress import human_bytes, say
     from portside.recipe import find_recipes
 
-    p = project()
+    p = machine()
     garbage, names = find_garbage(p, number(days, "days"))
     kept = [str(root) for root in p.store.checkouts().values() if find_recipes(root)]
     for root in kept:
@@ -196,7 +208,7 @@ def verify(
     if json:
         show(as_json(verdict))
     else:
-        print("\n".join(as_lines(verdict, count)))
+        tell(as_lines(verdict, count))
     if not verdict.reproducible:
         raise Exit(code=CheckError.exit_code)
 
@@ -232,7 +244,7 @@ def diff(
     from portside.diff.report import as_json, as_lines
 
     count = number(limit, "limit")
-    store = project().store
+    store = machine().store
     with ExitStack() as stack:
         made = compare(open_side(left, store, stack), open_side(right, store, stack), times=times)
         if json:

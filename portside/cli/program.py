@@ -1,4 +1,7 @@
-"""The command line around the tasks: what invoke's own program says in its terms, said in ours. `python -m portside`.
+"""The command line around the tasks: what invoke's own program says in its terms, said in ours.
+
+The command `portside`, and `python -m portside`, which stands behind scripts/invoke. The tasks are Portside's own,
+whatever project they are run in, and there need not be one.
 
 Options have long names only, what cannot be understood ends with exit code 2, and help shows every option's value.
 """
@@ -9,9 +12,11 @@ import re
 import sys
 import traceback
 from itertools import pairwise
+from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
 
+from invoke.collection import Collection
 from invoke.exceptions import Exit, ParseError
 from invoke.parser.argument import Argument
 from invoke.parser.context import ParserContext
@@ -19,8 +24,10 @@ from invoke.program import Program
 from invoke.util import helpline
 
 from portside import __version__
+from portside.cli import root
 from portside.cli.completion import BASH, values
-from portside.cli.task import ROOT, example, leave_if_stdout_fails, required, set_up_streams, usage_error
+from portside.cli.task import example, leave_if_stdout_fails, required, set_up_streams, usage_error
+from portside.common.called import called, set_command
 from portside.common.url import without_secrets
 from portside.errors import did_you_mean
 
@@ -32,14 +39,31 @@ _A_VALUE = re.compile(r"Flag <Argument: ([\w-]+).* doesn't take any value", re.D
 class Portside(Program):
     """invoke's program with Portside's help and errors; tasks and core options are invoke's."""
 
-    def __init__(self) -> None:
-        super().__init__(name="invoke", binary="invoke", binary_names=["invoke"])
+    def __init__(self, command: str = "invoke") -> None:
+        super().__init__(name=command, binary=command, binary_names=["invoke", "portside"])
+        self.command = command
+
+    def task_args(self) -> list[Argument]:
+        """invoke's, without --collection: the tasks are always the same."""
+        return [argument for argument in super().task_args() if argument.name != "collection"]
+
+    def load_collection(self) -> None:
+        asked = self.args["search-root"].value
+        root.search_root = Path(asked).absolute() if asked else None
+        from portside.cli import tasks
+
+        self.collection = Collection.from_module(tasks)
+        if root.is_own_checkout(root.project_root()):
+            from portside.cli.own_tests import test
+
+            self.collection.add_task(test)
+        set_command(self.command, self.collection.task_names)
 
     def normalize_argv(self, argv: list[str] | None) -> None:
         """`help TASK` is `--help TASK`, and the script for bash is ours."""
         super().normalize_argv(argv)
         if " ".join(self.argv[1:]).replace("=", " ") == "--print-completion-script bash":
-            print(BASH)
+            print(BASH.replace("COMMAND", self.command))
             raise Exit
         first, *rest = self.argv[1:] or ["--list"]
         if first == "help":
@@ -58,7 +82,7 @@ class Portside(Program):
             self._explain(error)
 
     def parse_cleanup(self) -> None:
-        if self.args.complete.value and (found := values(self.core.remainder, ROOT)) is not None:
+        if self.args.complete.value and (found := values(self.core.remainder, root.project_root())) is not None:
             print("\n".join(found))
             raise Exit
         try:
@@ -99,7 +123,8 @@ class Portside(Program):
         from portside.recipe import find_recipes
 
         hint = did_you_mean(word, tasks)
-        if not hint and "recipe" in context.args and word in find_recipes(ROOT):
+        here = root.project_root()
+        if not hint and here and "recipe" in context.args and word in find_recipes(here):
             if context.args["recipe"].value is not None:
                 usage_error(f"{task} takes one recipe: '{word}' is another", self._hint(task))
             hint = f"Did you mean --recipe {word}? "
@@ -117,10 +142,10 @@ class Portside(Program):
     def print_help(self) -> None:
         if not hasattr(self, "collection"):
             self.load_collection()
-        print("Usage: invoke TASK [--option …] [TASK [--option …] …]\n\nTasks:\n")
-        rows = [(name, helpline(self.collection[name])) for name in sorted(self.collection.task_names)]
+        print(called("Usage: invoke TASK [--option …] [TASK [--option …] …]\n\nTasks:\n"))
+        rows = [(name, called(helpline(self.collection[name]) or "")) for name in sorted(self.collection.task_names)]
         self.print_columns(rows)
-        print("Help for one task, with an example: invoke help TASK")
+        print(called("Help for one task, with an example: invoke help TASK"))
         print("\nFor all tasks, in front of them:\n")
         wanted = ("debug", "help", "list", "print-completion-script", "version")
         core = [arg for arg in self.initial_context.flags.values() if arg.names[0] in wanted]
@@ -133,10 +158,12 @@ class Portside(Program):
         needed = [arg for arg in context.args.values() if arg.name in required(body) and not arg.positional]
         others = [arg for arg in context.args.values() if arg not in needed and not arg.positional]
         rest = ["[--option …]"] if others else []
-        print(" ".join(["Usage: invoke", name, *positional, *map(_shown, needed), *rest]) + "\n")
-        print(inspect.getdoc(body) or "")
-        rows = [(arg.names[0].upper(), arg.help or "") for arg in context.positional_args]
-        rows += [(_shown(arg), arg.help or "") for arg in [*needed, *sorted(others, key=lambda arg: arg.names[0])]]
+        print(" ".join([f"Usage: {self.command}", name, *positional, *map(_shown, needed), *rest]) + "\n")
+        print(called(inspect.getdoc(body) or ""))
+        rows = [(arg.names[0].upper(), called(arg.help or "")) for arg in context.positional_args]
+        rows += [
+            (_shown(arg), called(arg.help or "")) for arg in [*needed, *sorted(others, key=lambda arg: arg.names[0])]
+        ]
         if rows:
             print("\nOptions:\n")
             self.print_columns(rows)
@@ -154,13 +181,18 @@ def _report(kind: type[BaseException], error: BaseException, trace: TracebackTyp
     print(without_secrets("".join(traceback.format_exception(kind, error, trace))), end="", file=sys.stderr)
 
 
-def main() -> None:
-    """Run the program on the arguments of this process."""
+def portside() -> None:
+    """The command `portside`."""
+    main("portside")
+
+
+def main(command: str = "invoke") -> None:
+    """Run the program on the arguments of this process. command: what a person calls it by, for what it says."""
     # Imports make a hundred thousand objects that all stay: to look through them time and again is a tenth of a start.
     gc.set_threshold(50_000, 20, 20)
     set_up_streams()
     sys.excepthook = _report
     try:
-        Portside().run()
+        Portside(command).run()
     finally:
         leave_if_stdout_fails()

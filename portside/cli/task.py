@@ -10,20 +10,19 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from portside.common.called import called
 from portside.common.url import without_secrets
 from portside.errors import PortsideError, RecipeError, did_you_mean
 
 if TYPE_CHECKING:
-    from portside.project import Project
+    from portside.project import Machine, Project
 
-ROOT = Path(__file__).resolve().parents[2]
 RECIPE = "name of a recipe: recipes/NAME.yaml"
 LAYER = "env, sources, migrated or weights"
 ENGINE = "docker or podman; default: PORTSIDE_ENGINE, portside.toml, docker, podman if no Docker answers"
@@ -53,7 +52,7 @@ def portside_task(**options: Any) -> Callable[[Callable[..., Any]], Any]:
                     print(without_secrets(traceback.format_exc()), end="", file=sys.stderr)
                 if name := kwargs.get("recipe"):
                     error.name_recipe(name)
-                print(f"error: {without_secrets(str(error))}", file=sys.stderr)
+                print(called(f"error: {without_secrets(str(error))}"), file=sys.stderr)
                 leave(error.exit_code)
             except KeyboardInterrupt:
                 print("\ninterrupted; the next run continues from here", file=sys.stderr)
@@ -87,7 +86,7 @@ def _hint(body: Callable[..., Any]) -> str:
 def usage_error(problem: str, solution: str) -> NoReturn:
     """End with what is wrong with a command line, as an expected error of a task ends."""
     error = RecipeError(problem, solution)
-    print(f"error: {without_secrets(str(error))}", file=sys.stderr)
+    print(called(f"error: {without_secrets(str(error))}"), file=sys.stderr)
     raise Exit(code=error.exit_code)
 
 
@@ -134,9 +133,25 @@ def leave(code: int) -> NoReturn:
 
 
 def project() -> "Project":
+    """The project that this call is about. Raises RecipeError where there is none."""
+    from portside.cli.root import require_root
     from portside.project import Project
 
-    return Project(ROOT)
+    return Project(require_root())
+
+
+def machine() -> "Machine":
+    """What a task needs that can do without a project: this call's project, or else only this machine."""
+    from portside.cli.root import project_root
+    from portside.project import Machine, Project
+
+    root = project_root()
+    return Machine() if root is None else Project(root)
+
+
+def tell(lines: Iterable[str]) -> None:
+    """Print lines for a person."""
+    print(called("\n".join(lines)))
 
 
 def show(value: Any) -> None:

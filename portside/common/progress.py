@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from portside.common.called import called
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
@@ -36,6 +38,7 @@ _screen: _Screen | None = None
 
 def say(text: str) -> None:
     """One line for a person, on stderr."""
+    text = called(text)
     with _lock:
         if _screen is not None:
             _screen.console.print(text, markup=False, highlight=False, soft_wrap=True)

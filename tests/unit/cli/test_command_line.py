@@ -11,7 +11,8 @@ import pytest
 
 from portside import __version__
 from portside.cli.program import Portside
-from portside.cli.task import ROOT, example
+from portside.cli.root import CHECKOUT as ROOT
+from portside.cli.task import example
 
 Run = Callable[..., tuple[object, str, str]]
 TASKS = [
@@ -31,7 +32,11 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(ROOT)
 
     def call(*words: str) -> tuple[object, str, str]:
-        for module in ("tasks", "portside.cli.image_tasks"):  # invoke takes a task's help out of it while parsing
+        for module in (
+            "portside.cli.tasks",
+            "portside.cli.image_tasks",
+            "portside.cli.own_tests",
+        ):  # invoke takes a task's help out of it while parsing
             monkeypatch.delitem(sys.modules, module, raising=False)
         with pytest.raises(SystemExit) as ended:
             Portside().run(["invoke", *words])

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from portside.cli.task import ROOT, portside_task
+from portside.cli.root import CHECKOUT as ROOT
+from portside.cli.task import portside_task
 from portside.errors import RECIPE, InputError
 from portside.store.inputs import Inputs
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from portside.cli.task import ROOT
+from portside.cli.root import CHECKOUT as ROOT
 
 RECIPES = sorted(path.stem for path in (ROOT / "recipes").glob("*.yaml"))
 ASK = """

@@ -43,13 +43,29 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
     assert (config.home, config.engine) == (Path.cwd() / "here", "podman")
 
 
-def test_the_persons_own_file_counts_where_the_project_has_none(tmp_path: Path) -> None:
-    own = tmp_path / "nobody" / ".config" / "portside"
-    own.mkdir(parents=True)
-    write(own, 'engine = "podman"\n')
-    assert load_config(tmp_path).engine == "podman"
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """The folder of the person's own file."""
+    folder = tmp_path / "nobody" / ".config" / "portside"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_the_persons_own_file_counts_where_the_projects_says_nothing(tmp_path: Path, own: Path) -> None:
+    write(own, 'home = "/own"\nengine = "podman"\n[mirrors]\npypi = ["https://own/p"]\ndebian = ["https://own/d"]\n')
+    assert load_config(tmp_path).engine == load_config(None).engine == "podman"
+    write(tmp_path, 'engine = "docker"\nfolders = ["/a"]\n[mirrors]\ndebian = ["https://m/d"]\n')
+    config = load_config(tmp_path)
+    assert (config.home, config.engine, config.folders) == (Path("/own"), "docker", (Path("/a"),))
+    assert (config.mirrors.pypi, config.mirrors.debian) == (("https://own/p",), ("https://m/d",))
+    assert load_config(None).engine == "podman"
+
+
+def test_a_mistake_in_the_persons_own_file_is_told_whatever_the_projects_says(tmp_path: Path, own: Path) -> None:
+    write(own, 'engine = "dokcer"\n')
     write(tmp_path, 'engine = "docker"\n')
-    assert load_config(tmp_path).engine == "docker"
+    with pytest.raises(RecipeError, match=r"config/portside/portside\.toml:1: engine: expected 'docker' or 'podman'"):
+        load_config(tmp_path)
 
 
 MISTAKES = [

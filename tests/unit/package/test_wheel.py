@@ -76,7 +76,7 @@ def test_it_says_what_it_is(files: dict[str, bytes]) -> None:
     assert str(metadata.requires_python) == ">=3.10"
     named = {text.rpartition(" ")[2] for text in metadata.classifiers or () if ":: Python :: 3." in text}
     assert named == {"3.10", "3.11", "3.12", "3.13", "3.14"}
-    assert files[f"{info}/entry_points.txt"].decode() == "[console_scripts]\nportside = portside.cli.program:main\n"
+    assert files[f"{info}/entry_points.txt"].decode() == "[console_scripts]\nportside = portside.cli.program:portside\n"
     assert b"Tag: py3-none-any\n" in files[f"{info}/WHEEL"]  # nothing to compile
 
 

@@ -1,0 +1,399 @@
+"""The tasks: they parse arguments, call the library and print. `invoke --list`, `invoke help TASK`.
+
+A project's tasks.py is one line: `from portside.cli.tasks import *`. The command `portside` needs none.
+"""
+
+import shlex
+from pathlib import Path
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from portside.cli.image_tasks import bundle, clean, diff, load, pull, push, save, unbundle, verify  # noqa: F401
+from portside.cli.root import is_own_checkout, tasks_folder
+from portside.cli.task import (
+    ENGINE,
+    JSON,
+    LAYER,
+    RECIPE,
+    check_layer,
+    machine,
+    portside_task,
+    project,
+    show,
+    tell,
+)
+
+NO_PULL = "ask no registry for layers that somebody else has built"
+
+
+@portside_task(help={"json": JSON})
+def recipes(c: Context, json: bool = False) -> None:
+    """All recipes: locked, built, what is missing.
+
+    Example: invoke recipes
+    """
+    from portside.cli.report.recipes import overview, overview_lines
+
+    rows = overview(project())
+    if json:
+        show({"recipes": rows})
+    else:
+        tell(overview_lines(rows))
+
+
+@portside_task(
+    help={"recipe": RECIPE, "update": "resolve this input anew (a package, source, weights, base, or all)"},
+    iterable=["update"],
+)
+def lock(c: Context, recipe: str, update: list[str]) -> None:
+    """Resolve a recipe to exact inputs; a lock that exists only changes where asked.
+
+    Example: invoke lock --recipe minilm --update numpy
+    """
+    from portside.common.progress import say
+    from portside.image.pointers import what_is_left
+    from portside.lock.changes import lock_changes
+    from portside.plan.parts import plan as plan_of
+    from portside.resolve.chain import lock_recipe
+
+    p = project()
+    loaded = p.recipe(recipe)
+    notes: list[str] = []
+    old, new = lock_recipe(p, loaded, "all" if "all" in update else update, notes)
+    for line in lock_changes(old, new):
+        say(f"  {line}")
+    for line in what_is_left(plan_of(loaded, new), p.store):
+        say(line)
+    if notes:
+        say("\n".join(["Older than they had to be, for want of wheels:", *(f"  {note}" for note in notes)]))
+        say(
+            "To have the newer ones, put a wheel of what lacks one into a folder that pip's find-links names, or "
+            "install it from its source distribution, as recipes/chatglm.yaml does with ffmpy."
+        )
+    say(f"{loaded.lock_path.relative_to(p.root)}: {'unchanged' if old == new else 'written'}")
+
+
+@portside_task(help={"recipe": RECIPE})
+def fetch(c: Context, recipe: str) -> None:
+    """Bring every input into the store, verified.
+
+    Example: invoke fetch --recipe minilm
+    """
+    from portside.common.progress import live, say
+    from portside.fetch.fetcher import Fetcher
+    from portside.fetch.fetcher import fetch as fetch_all
+    from portside.prepare import lock_pin_and_plan
+
+    p = project()
+    plan_ = lock_pin_and_plan(p, p.recipe(recipe))
+    with live():
+        fetch_all(plan_, Fetcher(p.store, p.config))
+    say(f"All inputs of {recipe} are in the store at {p.config.home}")
+
+
+@portside_task(help={"recipe": RECIPE, "no-pull": NO_PULL, "json": JSON})
+def plan(c: Context, recipe: str, no_pull: bool = False, json: bool = False) -> None:
+    """Each layer: its key, whether it is cached, can be pulled or has to be built, and why.
+
+    Example: invoke plan --recipe minilm
+    """
+    from portside.cli.report.plan import plan_lines, plan_report
+    from portside.image.pointers import what_is_left
+    from portside.prepare import locked_plan, say_behind
+
+    p = project()
+    loaded = p.recipe(recipe)
+    made = locked_plan(p, loaded)
+    say_behind(made)
+    report = plan_report(made, p.store, [] if no_pull else p.registries(loaded))
+    if json:
+        show(report)
+    else:
+        print("\n".join([*plan_lines(report), *what_is_left(made, p.store)]))
+
+
+@portside_task(help={"recipe": RECIPE, "output": "a new or empty folder; default: build/RECIPE"})
+def render(c: Context, recipe: str, output: str | None = None) -> None:
+    """A Dockerfile and contexts that a plain `docker build DIR` or `podman build DIR` accepts.
+
+    Example: invoke render --recipe minilm --output minilm-docker
+    """
+    from portside.build.render import check_converted, check_output
+    from portside.build.render import render as render_to
+    from portside.common.progress import live, say
+    from portside.fetch.fetcher import Fetcher
+    from portside.fetch.fetcher import fetch as fetch_all
+    from portside.fetch.manual import missing_text
+    from portside.prepare import lacking, lock_pin_and_plan
+
+    p = project()
+    loaded = p.recipe(recipe)
+    folder = Path(output) if output else p.root / "build" / recipe
+    check_output(folder)
+    plan_ = lock_pin_and_plan(p, loaded, lenient=True)
+    check_converted(plan_, p.store)
+    with live():
+        fetch_all(plan_, Fetcher(p.store, p.config, lenient=True))
+    render_to(plan_, p.store, folder)
+    if lacked := lacking(p, plan_):
+        say(f"{missing_text(loaded, lacked)}\nThe contexts lack them; with them: invoke render --recipe {recipe}")
+    say(
+        f"Rendered to {folder}: DOCKER_BUILDKIT=1 docker build --network none --tag {recipe} {shlex.quote(str(folder))}"
+    )
+
+
+@portside_task(
+    help={
+        "recipe": RECIPE,
+        "layer": f"the last layer to build: {LAYER}; default: weights",
+        "offline": "use only what is on this machine",
+        "no-cache": "build every layer again, and read the whole base",
+        "no-pull": NO_PULL,
+        "engine": ENGINE,
+        "json": JSON,
+    }
+)
+def build(
+    c: Context,
+    recipe: str,
+    layer: str = "weights",
+    offline: bool = False,
+    no_cache: bool = False,
+    no_pull: bool = False,
+    engine: str | None = None,
+    json: bool = False,
+) -> None:
+    """Build the layers of a recipe; locks and fetches by itself what is missing.
+
+    Example: invoke build --recipe minilm
+    """
+    from portside.build.builder import build as build_all
+    from portside.cli.report.image import image_report
+    from portside.common.progress import say
+    from portside.fetch.fetcher import Fetcher
+    from portside.image.pointers import what_is_left
+    from portside.prepare import lock_pin_and_plan
+
+    check_layer(layer)
+    p = project()
+    loaded = p.recipe(recipe)
+    running = p.engine(engine)
+    plan_ = lock_pin_and_plan(p, loaded, offline=offline, last=layer, pulling=True)
+    registries = [] if offline or no_pull else p.registries(loaded)
+    fetcher = Fetcher(p.store, p.config, offline)
+    built = build_all(plan_, p.store, fetcher, running, last=layer, no_cache=no_cache, registries=registries)
+    report = image_report(plan_, p.store, layer)
+    for row in built:
+        states = [f"built {', '.join(row.fresh)}"] if row.fresh else []
+        states += [f"pulled {name} from {place}" for name, place in row.pulled]
+        say(f"{row.plan.name:9} {row.plan.key[:12]}  {'; '.join(states) or 'up to date'}")
+    for line in what_is_left(plan_, p.store):
+        say(line)
+    say(f"{recipe} is {report['image_id']}")
+    if json:
+        show(report)
+
+
+@portside_task(help={"recipe": RECIPE, "layer": f"only this layer: {LAYER}; default: all", "engine": ENGINE})
+def check(c: Context, recipe: str, layer: str | None = None, engine: str | None = None) -> None:
+    """testinfra against a container of each layer: what is in it is what the lock says.
+
+    Example: invoke check --recipe minilm --layer env
+    """
+    from portside.check.run import check as check_layers
+    from portside.common.progress import say
+    from portside.image.pointers import what_is_left
+    from portside.prepare import locked_plan
+
+    names = None if layer is None else [check_layer(layer)]
+    p = project()
+    plan_ = locked_plan(p, p.recipe(recipe))
+    try:
+        check_layers(plan_, p.store, p.engine(engine), names)
+    finally:
+        for line in what_is_left(plan_, p.store):
+            say(line)
+
+
+@portside_task(
+    iterable=["mount", "port", "env"],
+    help={
+        "recipe": RECIPE,
+        "layer": f"the image to run: {LAYER}; default: weights",
+        "target": "one of the recipe's run targets",
+        "command": "a shell line instead of the recipe's command; default without one: a shell",
+        "devices": "cards: 0,1 or 0-3 or all or none; default: as many as the target needs",
+        "mount": "HOST:CONTAINER or HOST:CONTAINER:ro; may be repeated",
+        "port": "HOST:CONTAINER, or NAME=HOST for a named port of the target; may be repeated",
+        "env": "NAME=VALUE; may be repeated",
+        "network": "none, bridge, host or a network's name; default: none, bridge where ports are published",
+        "user": "a user of the image or UID[:GID]",
+        "name": "the container's name, to have several; default: portside-RECIPE-USER",
+        "weights": "baked (default; in the image) or mount (read-only from the store, on the migrated layer's image)",
+        "detach": "run in the background",
+        "recreate": "remove a container of this name first",
+        "dry-run": "print the equivalent `docker run` or `podman run` and start nothing",
+        "engine": ENGINE,
+    },
+)
+def run_container(
+    c: Context,
+    recipe: str,
+    mount: list[str],
+    port: list[str],
+    env: list[str],
+    layer: str = "weights",
+    target: str | None = None,
+    command: str | None = None,
+    devices: str | None = None,
+    network: str | None = None,
+    user: str | None = None,
+    name: str | None = None,
+    weights: str = "baked",
+    detach: bool = False,
+    recreate: bool = False,
+    dry_run: bool = False,
+    engine: str | None = None,
+) -> None:
+    """Start a recipe's image with exactly the devices and rights that it needs.
+
+    Example: invoke run-container --recipe minilm --command 'python3 embed.py "A cat." "A kitten."'
+    """
+    from portside.common.progress import say
+    from portside.errors import RecipeError
+    from portside.prepare import locked_plan
+    from portside.runtime import (
+        Host,
+        container_spec,
+        known_image,
+        noted,
+        print_command,
+        read_intent,
+        refuse,
+        weight_mounts,
+    )
+    from portside.runtime import run_container as start
+    from portside.runtime.datasets import target_mounts
+
+    check_layer(layer)
+    if weights not in ("baked", "mount"):
+        raise RecipeError(f"no such way to have weights: '{weights}'", "Say baked or mount.")
+    p = project()
+    loaded = p.recipe(recipe)
+    intent = read_intent(
+        loaded,
+        layer=layer,
+        target=target,
+        command=command,
+        devices=devices,
+        mounts=mount,
+        ports=port,
+        env=env,
+        network=network,
+        user=user,
+        name=name,
+        detach=detach,
+        mounted_weights=weights == "mount" and bool(loaded.model.weights),
+    )
+    spec = container_spec(
+        intent,
+        Host.here(),
+        weights=weight_mounts(loaded, p.lock(loaded), p.store, bring=not dry_run) if weights == "mount" else (),
+        data=target_mounts(p, loaded, target, bring=not dry_run),
+        lacking=noted(say) if dry_run else refuse,
+    )
+    if dry_run:
+        print_command(spec, engine or p.config.engine)
+        return
+    known = known_image(recipe, spec.image.rpartition(":")[2], p.store, lambda: locked_plan(p, loaded))
+    code = start(p.engine(engine), spec, recreate=recreate, known=known)
+    if code:
+        raise Exit(code=code)
+
+
+@portside_task(help={"recipe": RECIPE, "json": JSON})
+def inspect(c: Context, recipe: str, json: bool = False) -> None:
+    """The layers of a built recipe: key, diff IDs, image ID, sizes; the same on every machine.
+
+    Example: invoke inspect --recipe minilm
+    """
+    from portside.cli.report.image import image_report, inspect_lines
+    from portside.prepare import locked_plan
+
+    p = project()
+    report = image_report(locked_plan(p, p.recipe(recipe)), p.store)
+    if json:
+        show(report)
+    else:
+        print("\n".join(inspect_lines(report)))
+
+
+@portside_task(
+    help={
+        "source": "folder with the code to migrate; it is not changed",
+        "ruleset": "mlu (default), npu, cpu, or a path to a ruleset (.yaml)",
+        "output": "a new or empty folder for the migrated tree and its reports",
+        "mode": "precise (default; token and import aware) or vendor (as torch_gpu2mlu.py, line by line)",
+        "strict": "vendor mode: also CUDA, gpu and GPU",
+        "json": JSON,
+    }
+)
+def migrate(
+    c: Context,
+    source: str,
+    output: str,
+    ruleset: str = "mlu",
+    mode: str = "precise",
+    strict: bool = False,
+    json: bool = False,
+) -> None:
+    """Rewrite CUDA code for another accelerator, with a report to review.
+
+    Example: invoke migrate --source ChatGLM-6B --ruleset mlu --output ChatGLM-6B_mlu
+    """
+    from portside.errors import RecipeError
+    from portside.migrate.folder import migrate_folder
+    from portside.migrate.report import to_lines
+    from portside.migrate.rulesets import load as load_ruleset
+
+    if mode == "image":
+        raise RecipeError(
+            "image mode runs the converter of a base image, so a recipe has to say which",
+            "Set migration.mode to image in a recipe; here the modes are precise and vendor.",
+        )
+    if mode not in ("precise", "vendor"):
+        raise RecipeError(f"no mode '{mode}'", "The modes are precise and vendor.")
+    report = migrate_folder(
+        Path(source), load_ruleset(ruleset), "vendor" if mode == "vendor" else "precise", Path(output), strict
+    )
+    if json:
+        show({"output": output, "counts": report.counts()})
+    else:
+        print("\n".join(to_lines(report, Path(output))))
+
+
+@portside_task(help={"recipe": f"{RECIPE}; default: only the machine", "engine": ENGINE, "json": JSON})
+def doctor(c: Context, recipe: str | None = None, engine: str | None = None, json: bool = False) -> None:
+    """Engine, driver, devices, disk, missing inputs: each with its remedy; the exit code is for CI.
+
+    Example: invoke doctor --recipe minilm
+    """
+    from portside.doctor import examine, exit_code, to_json, to_lines
+    from portside.lock.file import read_lock
+    from portside.runtime import Host
+
+    p = machine()
+    loaded = project().recipe(recipe) if recipe else None
+    lock = read_lock(loaded.lock_path) if loaded else None
+    findings = examine(Host.here(), p.config, loaded, lock, lambda: p.engine_choice(engine))
+    if json:
+        show(to_json(findings))
+    else:
+        tell(to_lines(findings))
+    if code := exit_code(findings):
+        raise Exit(code=code)
+
+
+if is_own_checkout(tasks_folder()):
+    from portside.cli.own_tests import test  # noqa: F401

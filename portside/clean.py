@@ -57,7 +57,8 @@ def find_garbage(machine: Machine, days: int = DAYS) -> tuple[list[Garbage], lis
 
     Kept is what the locks of this project, if it is one, and of every other checkout that has used the store name, what
     their recipes' last builds gave, and whatever was written within the last hour; partial transfers, logs and refused
-    bytes are kept for `days`. Raises PortsideError as long as a recipe or lock cannot be read: what it needs is not known then.
+    bytes are kept for `days`. Raises PortsideError as long as a recipe or lock cannot be read: what it needs is not
+    known then.
     """
     store = machine.store
     needed = _Needed()

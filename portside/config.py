@@ -102,7 +102,7 @@ def _read(path: Path) -> dict[str, Any]:
 
     try:
         text = path.read_text(encoding="utf-8")
-        values = tomllib.loads(text)
+        values: dict[str, Any] = tomllib.loads(text)
     except OSError as error:
         raise RecipeError(f"{path} cannot be read: {error.strerror}", "Look at its rights: ls -l") from None
     except UnicodeDecodeError:

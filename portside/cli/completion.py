@@ -46,6 +46,10 @@ def _of(option: str, words: Sequence[str], root: Path | None) -> list[str] | Non
             from portside.migrate.rulesets import names
 
             found = names()
+        case "--example":
+            from portside.begin import example_names
+
+            found = example_names()
         case "--mode":
             found = ("precise", "vendor")
         case "--weights":

@@ -35,6 +35,9 @@ _UNKNOWN = re.compile(r"No idea what (['\"])(.*)\1 is!", re.DOTALL)
 _NO_VALUE = re.compile(r"Flag <Argument: ([\w-]+).* needed value", re.DOTALL)
 _A_VALUE = re.compile(r"Flag <Argument: ([\w-]+).* doesn't take any value", re.DOTALL)
 
+_LEFT_OUT = {"init": "."}
+"""Task -> the value of its positional argument if that is left out."""
+
 
 class Portside(Program):
     """invoke's program with Portside's help and errors; tasks and core options are invoke's."""
@@ -79,7 +82,9 @@ class Portside(Program):
             super().parse_tasks()
             self._check_repeated()
         except ParseError as error:
-            self._explain(error)
+            if not self._fill_in(error):
+                self._explain(error)
+            self.parse_tasks()
 
     def parse_cleanup(self) -> None:
         if self.args.complete.value and (found := values(self.core.remainder, root.project_root())) is not None:
@@ -89,6 +94,15 @@ class Portside(Program):
             super().parse_cleanup()
         except ParseError as error:
             self._explain(error)
+
+    def _fill_in(self, error: ParseError) -> bool:
+        """Give a task the argument that may be left out, where invoke knows only those that have to be given."""
+        name = error.context.name if error.context else None
+        if error.context is None or name not in _LEFT_OUT or not error.context.missing_positional_args:
+            return False
+        words = self.core.unparsed
+        words.insert(len(words) - words[::-1].index(name), _LEFT_OUT[name])
+        return True
 
     def _explain(self, error: ParseError) -> NoReturn:
         name = error.context.name if error.context else None
@@ -124,7 +138,7 @@ class Portside(Program):
 
         hint = did_you_mean(word, tasks)
         here = root.project_root()
-        if not hint and here and "recipe" in context.args and word in find_recipes(here):
+        if here and "recipe" in context.args and word in find_recipes(here):
             if context.args["recipe"].value is not None:
                 usage_error(f"{task} takes one recipe: '{word}' is another", self._hint(task))
             hint = f"Did you mean --recipe {word}? "
@@ -154,7 +168,8 @@ class Portside(Program):
     def print_task_help(self, name: str) -> None:
         context: ParserContext = self.parser.contexts[name]
         body = self.collection[name].body
-        positional = [arg.names[0].upper() for arg in context.positional_args]
+        form = "[{}]" if name in _LEFT_OUT else "{}"
+        positional = [form.format(arg.names[0].upper()) for arg in context.positional_args]
         needed = [arg for arg in context.args.values() if arg.name in required(body) and not arg.positional]
         others = [arg for arg in context.args.values() if arg not in needed and not arg.positional]
         rest = ["[--option …]"] if others else []

@@ -9,6 +9,7 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from portside.cli.begin_tasks import init, setup  # noqa: F401
 from portside.cli.image_tasks import bundle, clean, diff, load, pull, push, save, unbundle, verify  # noqa: F401
 from portside.cli.root import is_own_checkout, tasks_folder
 from portside.cli.task import (

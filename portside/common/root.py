@@ -9,13 +9,14 @@ BESIDE = ("portside.toml", "tasks.py")
 """Either of them, beside `recipes/`, makes a folder a project's root."""
 
 
+def is_root(folder: Path) -> bool:
+    return os.path.isdir(folder / "recipes") and any(os.path.isfile(folder / name) for name in BESIDE)
+
+
 def find_root(start: Path) -> Path | None:
     """The root of the nearest project, upwards from the folder `start`; None where there is none."""
     start = Path(os.path.abspath(start))
-    for folder in (start, *start.parents):
-        if os.path.isdir(folder / "recipes") and any(os.path.isfile(folder / name) for name in BESIDE):
-            return folder
-    return None
+    return next((folder for folder in (start, *start.parents) if is_root(folder)), None)
 
 
 def require_root(start: Path) -> Path:

@@ -144,13 +144,13 @@ def no_daemon(host: str, reason: str) -> NoDaemonError:
     """The error for a daemon that cannot be reached at all."""
     if host == DEFAULT_HOST:
         solution = (
-            "Start it with `scripts/start-engine` (as root; Debian and Ubuntu), with `systemctl start docker` where "
+            "Start it with `invoke setup` (as root; Debian and Ubuntu), with `systemctl start docker` where "
             "it is installed as a service, or install Docker 20.10 or newer, or Podman 4.3 or newer."
         )
     else:
         solution = (
             "Start that daemon, or correct DOCKER_HOST or the Docker context; without them a local one is used, which "
-            "`scripts/start-engine` starts."
+            "`invoke setup` starts."
         )
     return NoDaemonError(f"no Docker daemon answers at {host} ({reason})", solution)
 

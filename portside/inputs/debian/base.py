@@ -62,7 +62,7 @@ def make_base(
     if shutil.which("mmdebstrap", path=_PATH) is None:
         raise BuildError(
             "the base is made from .debs by mmdebstrap, which this machine does not have",
-            "Install it (Debian and Ubuntu): apt-get install mmdebstrap. scripts/invoke does that by itself as root.",
+            "Install it (Debian and Ubuntu): apt-get install mmdebstrap; as root: invoke setup",
         )
     if os.geteuid() != 0 and shutil.which("newuidmap", path=_PATH) is None:
         raise BuildError(

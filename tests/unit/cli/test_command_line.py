@@ -16,8 +16,8 @@ from portside.cli.task import example
 
 Run = Callable[..., tuple[object, str, str]]
 TASKS = [
-    *("build", "bundle", "check", "clean", "diff", "doctor", "fetch", "inspect", "load", "lock", "migrate", "plan"),
-    *("pull", "push", "recipes", "render", "run-container", "save", "test", "unbundle", "verify"),
+    *("build", "bundle", "check", "clean", "diff", "doctor", "fetch", "init", "inspect", "load", "lock", "migrate"),
+    *("plan", "pull", "push", "recipes", "render", "run-container", "save", "setup", "test", "unbundle", "verify"),
 ]
 
 
@@ -32,12 +32,9 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(ROOT)
 
     def call(*words: str) -> tuple[object, str, str]:
-        for module in (
-            "portside.cli.tasks",
-            "portside.cli.image_tasks",
-            "portside.cli.own_tests",
-        ):  # invoke takes a task's help out of it while parsing
-            monkeypatch.delitem(sys.modules, module, raising=False)
+        # invoke takes a task's help out of it while parsing
+        for module in ("tasks", "begin_tasks", "image_tasks", "own_tests"):
+            monkeypatch.delitem(sys.modules, f"portside.cli.{module}", raising=False)
         with pytest.raises(SystemExit) as ended:
             Portside().run(["invoke", *words])
         out, err = capsys.readouterr()

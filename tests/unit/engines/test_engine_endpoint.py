@@ -95,7 +95,7 @@ def test_no_daemon_and_no_rights_are_told_apart(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(EngineError) as absent:
         open_engine("docker")
     assert "no Docker daemon answers" in absent.value.problem
-    assert "scripts/start-engine" in (absent.value.solution or "")
+    assert "invoke setup" in (absent.value.solution or "")
 
     def refuse(self: socket.socket, address: object) -> None:
         raise PermissionError(13, "Permission denied")

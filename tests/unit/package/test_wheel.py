@@ -13,8 +13,6 @@ from wheels import ROOT, build_wheel, contents, copy_of_checkout
 
 from portside import __version__
 
-DATA = (".css", ".html", ".j2", ".js", ".json", ".sh", ".yaml", ".typed")
-
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -42,7 +40,7 @@ def test_the_same_bytes_under_another_clock_zone_and_umask(wheel: Path, tmp_path
 
 def test_everything_of_the_package_is_in_it(files: dict[str, bytes]) -> None:
     package = ROOT / "portside"
-    own = [path for path in package.rglob("*") if path.suffix in (".py", *DATA) and path.is_file()]
+    own = [path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     assert len(own) > 200
     for path in own:
         assert files.get(str(path.relative_to(ROOT))) == path.read_bytes(), path
@@ -53,6 +51,13 @@ def test_everything_of_the_package_is_in_it(files: dict[str, bytes]) -> None:
     [
         ("portside/plan/Dockerfile.j2", "images/Dockerfile.j2"),
         ("portside/recipe/recipe.schema.json", "docs/recipe.schema.json"),
+        ("portside/begin/examples/recipes/minilm.yaml", "recipes/minilm.yaml"),
+        ("portside/begin/examples/recipes/minilm.lock", "recipes/minilm.lock"),
+        ("portside/begin/examples/recipes/chatglm/checks/test_port.py", "recipes/chatglm/checks/test_port.py"),
+        ("portside/begin/scripts/setup", "scripts/setup"),
+        ("portside/begin/scripts/start-engine", "scripts/start-engine"),
+        ("portside/begin/scripts/common.sh", "scripts/common.sh"),
+        ("portside/begin/scripts/machine.sh", "scripts/machine.sh"),
         (f"portside-{__version__}.dist-info/licenses/LICENSE", "LICENSE"),
     ],
 )

@@ -1,0 +1,1 @@
+from portside.cli.tasks import *  # noqa: F403

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from portside.common.explain import explain
-from portside.common.fields import Repository
+from portside.common.fields import Name, Repository
 from portside.common.url import SecretUrl
 from portside.common.yaml_file import Location, Place
 from portside.errors import RecipeError
@@ -55,6 +55,15 @@ class Mirrors(BaseModel):
     git: dict[str, SecretUrl] = Field({}, description="URL prefix -> the prefix to use instead, as git's insteadOf")
 
 
+class Override(BaseModel):
+    """Names that are in the project's folder as well as in Portside, where the project's file counts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    rulesets: tuple[Name, ...] = Field((), description="of files in the project's rulesets/")
+    accelerators: tuple[Name, ...] = Field((), description="of files in the project's accelerators/")
+
+
 class Config(BaseModel):
     """The machine's configuration: the keys of portside.toml."""
 
@@ -71,6 +80,7 @@ class Config(BaseModel):
         (), description="HOST[:PORT]/REPOSITORY: asked for layers before they are built; http:// in front: without TLS"
     )
     mirrors: Mirrors = Mirrors()
+    override: Override = Field(Override(), description="only in a project's file: it is about what the project is")
 
 
 def load_config(root: Path | None) -> Config:
@@ -86,6 +96,9 @@ def load_config(root: Path | None) -> Config:
     for path in (place / FILE_NAME for place in places):
         if path.is_file():
             read = _read(path)
+            if "override" in read and path.parent != root:
+                place = _places(path, path.read_text(encoding="utf-8"), read)[("override",)]
+                raise RecipeError(f"{place}: override: this is for the portside.toml of a project", HELP)
             values |= read | {key: values.get(key, {}) | read[key] for key in ("mirrors",) if key in read}
     found = Config.model_validate(values)
     overrides: dict[str, object] = {}
@@ -94,6 +107,15 @@ def load_config(root: Path | None) -> Config:
     if engine := os.environ.get("PORTSIDE_ENGINE"):
         overrides["engine"] = engine
     return found.model_copy(update=overrides)
+
+
+def overridden(root: Path, kind: str) -> tuple[str, ...]:
+    """The names for which the files of the project at `root` count before Portside's own. kind: a key of `override`.
+
+    Raises RecipeError as `load_config` does.
+    """
+    path = root / FILE_NAME
+    return tuple(_read(path).get("override", {}).get(kind, ())) if path.is_file() else ()
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -6,26 +6,40 @@ from pydantic import ValidationError
 
 from portside.accelerators.models import Accelerator
 from portside.common.explain import explain
+from portside.common.named_files import NamedFiles
 from portside.common.yaml_file import Place, read_yaml
+from portside.config import overridden
 from portside.errors import RecipeError, did_you_mean
 
 FOLDER = Path(__file__).parent
 
 
-def accelerator_names(folder: Path = FOLDER) -> list[str]:
-    """The names of all accelerators, sorted."""
-    return sorted(path.stem for path in folder.glob("*.yaml"))
+def accelerator_names(folder: Path = FOLDER, root: Path | None = None) -> list[str]:
+    """The names of all accelerators, sorted. root: of a project, which may have some of its own."""
+    return _files(folder).names(root)
 
 
-def load_accelerator(name: str, folder: Path = FOLDER) -> Accelerator:
-    """The accelerator of that name. Raises RecipeError that names file, line and key."""
-    known = accelerator_names(folder)
+def accelerator_path(name: str, folder: Path = FOLDER, root: Path | None = None) -> Path:
+    """The file of an accelerator that there is. Raises RecipeError for a name that is taken twice."""
+    return _files(folder).path(name, root)
+
+
+def _files(folder: Path) -> NamedFiles:
+    return NamedFiles("accelerators", folder, overridden)
+
+
+def load_accelerator(name: str, folder: Path = FOLDER, root: Path | None = None) -> Accelerator:
+    """The accelerator of that name, of the project at `root` or of Portside.
+
+    Raises RecipeError that names file, line and key.
+    """
+    known = accelerator_names(folder, root)
     if name not in known:
         raise RecipeError(
             f"no accelerator '{name}'",
             f"{did_you_mean(name, known)}Known: {', '.join(known)}. docs/accelerators.md says how to describe another.",
         )
-    path = folder / f"{name}.yaml"
+    path = accelerator_path(name, folder, root)
     values, places = read_yaml(path)
     try:
         accelerator = Accelerator.model_validate(values)

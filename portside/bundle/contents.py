@@ -6,19 +6,23 @@ A bundle is a tar in the form of a canonical layer (docs/canonical-layer.md), so
     git/COMMIT.pack           each git source (pack.py)
     inputs/SHA256             .debs, wheels, sdists, weights
     layers/SHA256             the layers of the base
+    accelerators/NAME.yaml, rulesets/NAME.yaml    those of the recipe that its project has, and not Portside
     recipes/NAME.yaml, NAME.lock, NAME/…    the recipe, and those that it extends
 """
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from portside.accelerators.load import accelerator_path
 from portside.common.tree import Tree, file_entry
 from portside.common.values import RecipeName, Sha256, Size
 from portside.errors import RecipeError
 from portside.lock.inputs import base_layers, git_sources, locked_files
 from portside.lock.models import GitSource
+from portside.migrate.rulesets import ruleset_path
 from portside.plan.model import Plan
 from portside.recipe import Recipe
 
@@ -70,9 +74,20 @@ def chain(recipe: Recipe) -> list[str]:
     return [folder.name for folder in recipe.folders]
 
 
+def own_files(recipe: Recipe) -> dict[str, Path]:
+    """Member -> file: the recipe's accelerator and ruleset, if they are the project's own."""
+    migration = recipe.model.migration
+    paths = [accelerator_path(recipe.model.accelerator.name, root=recipe.root)]
+    paths += [ruleset_path(migration.ruleset, recipe.root)] if migration else []
+    return {f"{path.parent.name}/{path.name}": path for path in paths if path.parent.parent == recipe.root}
+
+
 def recipe_tree(recipe: Recipe) -> Tree:
-    """The recipe with its lock and all it extends, as files below recipes/. Raises RecipeError for what is no file."""
-    tree = Tree()
+    """The recipe with its lock and all it extends, as files below recipes/, and the project's files that it uses.
+
+    Raises RecipeError for what is no file.
+    """
+    tree = Tree(file_entry(member, path.read_bytes()) for member, path in own_files(recipe).items())
     root = recipe.path.parent
     names = [f"{name}.yaml" for name in chain(recipe)]
     for name in [*names, recipe.lock_path.name]:

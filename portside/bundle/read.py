@@ -1,5 +1,6 @@
 """Unpacking a bundle: nothing of it is believed that the lock inside does not say, and nothing is used unverified."""
 
+import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -7,14 +8,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from portside.bundle.contents import NAME, Contents, Member, chain, input_members, pack_path, pack_paths
+from portside.bundle.contents import NAME, Contents, Member, chain, input_members, own_files, pack_path, pack_paths
 from portside.bundle.pack import read_pack
 from portside.common.canonical import CHUNK, copy_and_hash
 from portside.common.explain import explain
 from portside.common.outputs import write_bytes
 from portside.common.progress import Advance, live, say, transfer
 from portside.common.tree import Entry, FileRange, Tree
-from portside.config import Config
+from portside.config import FILE_NAME, Config, overridden
 from portside.errors import InputError, PortsideError, RecipeError
 from portside.layers.raw import TarLayer
 from portside.layers.read import read
@@ -27,6 +28,8 @@ from portside.plan.states import frame_layer
 from portside.recipe import load_recipe
 from portside.store import Store, files, frame
 
+_TEXTS = ("accelerators/", "recipes/", "rulesets/")
+"""Folders of a project that a bundle brings files for."""
 _LIST_SIZE = 64 << 20
 _RECIPE_SIZE = 256 << 20
 """Bytes that all files of the recipes may have together."""
@@ -44,7 +47,8 @@ class Unbundled:
 
 
 def unbundle(archive: Path, root: Path, store: Store, config: Config, *, force: bool = False) -> Unbundled:
-    """Put a bundle's inputs into the store and its recipe into `root`/recipes.
+    """Put a bundle's inputs into the store and its recipe into `root`/recipes, with the rulesets and accelerators that
+    it brings.
 
     Every byte is checked against the lock inside. A run that was interrupted is continued by the next one. force:
     replace a recipe of that name that is another. Raises InputError for a file that is no bundle or is damaged,
@@ -57,6 +61,7 @@ def unbundle(archive: Path, root: Path, store: Store, config: Config, *, force: 
         contents = _contents(members)
         with store.workspace() as folder:
             wanted = _write_recipes(members, contents, folder)
+            _allow_overrides(folder, root)
             made = _plan(folder, contents.recipe)
             _check_members(made, contents)
             _check_existing(wanted, folder, root, force)
@@ -122,7 +127,7 @@ def _contents(members: _Members) -> Contents:
 
 def _write_recipes(members: _Members, contents: Contents, folder: Path) -> list[Path]:
     """Write the recipes' files below `folder`; gives their paths in the order to install them, the lock last."""
-    chosen = [member for member in contents.members if member.path.startswith("recipes/")]
+    chosen = [member for member in contents.members if member.path.startswith(_TEXTS)]
     if sum(member.size for member in chosen) > _RECIPE_SIZE:
         raise InputError("its recipes are too large: this is no bundle")
     tree = Tree()
@@ -134,7 +139,16 @@ def _write_recipes(members: _Members, contents: Contents, folder: Path) -> list[
             _check_hash(entry.path, copy_and_hash(stream)[0], entry.sha256)
     tree.write_to(folder)
     # First what a recipe needs, then the recipe, then its lock: a kill leaves nothing that looks finished.
-    return sorted((Path(entry.path) for entry in tree), key=lambda path: (len(path.parts) == 2, path.suffix != ".yaml"))
+    return sorted(
+        (Path(entry.path) for entry in tree),
+        key=lambda path: (path.parts[0] == "recipes" and len(path.parts) == 2, path.suffix != ".yaml"),
+    )
+
+
+def _allow_overrides(folder: Path, root: Path) -> None:
+    """The recipe is read in `folder` by what the project at `root` says about names that Portside has as well."""
+    rows = [f"{kind} = {json.dumps(overridden(root, kind))}\n" for kind in ("accelerators", "rulesets")]
+    (folder / FILE_NAME).write_text("".join(["[override]\n", *rows]), encoding="utf-8")
 
 
 def _check_hash(path: str, found: str, wanted: str) -> None:
@@ -161,6 +175,7 @@ def _check_members(made: Plan, contents: Contents) -> None:
     wanted |= dict.fromkeys(pack_paths(made))
     names = chain(made.recipe)
     wanted |= dict.fromkeys([*(f"recipes/{name}.yaml" for name in names), f"recipes/{made.recipe.name}.lock"])
+    wanted |= dict.fromkeys(own_files(made.recipe))
     below = tuple(f"recipes/{name}/" for name in names)
     for member in contents.members:
         if member.path not in wanted and not member.path.startswith(below):

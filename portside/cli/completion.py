@@ -45,7 +45,7 @@ def _of(option: str, words: Sequence[str], root: Path | None) -> list[str] | Non
         case "--ruleset":
             from portside.migrate.rulesets import names
 
-            found = names()
+            found = names(root)
         case "--example":
             from portside.begin import example_names
 

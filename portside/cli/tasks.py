@@ -333,7 +333,7 @@ def inspect(c: Context, recipe: str, json: bool = False) -> None:
 @portside_task(
     help={
         "source": "folder with the code to migrate; it is not changed",
-        "ruleset": "mlu (default), npu, cpu, or a path to a ruleset (.yaml)",
+        "ruleset": "mlu (default), npu, cpu, one of the project's, or a path to a ruleset (.yaml)",
         "output": "a new or empty folder for the migrated tree and its reports",
         "mode": "precise (default; token and import aware) or vendor (as torch_gpu2mlu.py, line by line)",
         "strict": "vendor mode: also CUDA, gpu and GPU",
@@ -365,9 +365,8 @@ def migrate(
         )
     if mode not in ("precise", "vendor"):
         raise RecipeError(f"no mode '{mode}'", "The modes are precise and vendor.")
-    report = migrate_folder(
-        Path(source), load_ruleset(ruleset), "vendor" if mode == "vendor" else "precise", Path(output), strict
-    )
+    rules = load_ruleset(ruleset, root=machine().root)
+    report = migrate_folder(Path(source), rules, "vendor" if mode == "vendor" else "precise", Path(output), strict)
     if json:
         show({"output": output, "counts": report.counts()})
     else:
@@ -387,7 +386,7 @@ def doctor(c: Context, recipe: str | None = None, engine: str | None = None, jso
     p = machine()
     loaded = project().recipe(recipe) if recipe else None
     lock = read_lock(loaded.lock_path) if loaded else None
-    findings = examine(Host.here(), p.config, loaded, lock, lambda: p.engine_choice(engine))
+    findings = examine(Host.here(), p.config, loaded, lock, lambda: p.engine_choice(engine), root=p.root)
     if json:
         show(to_json(findings))
     else:

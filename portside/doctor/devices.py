@@ -1,6 +1,7 @@
 """Cards and drivers: what a host has against what a recipe needs."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from portside.accelerators import (
     Accelerator,
@@ -17,15 +18,20 @@ from portside.recipe import Recipe
 from portside.runtime.devices import driver_range
 
 
-def examine_devices(host: Host, recipe: Recipe | None, accelerator: Accelerator | None) -> Iterator[Finding]:
-    """With a recipe: its accelerator. Without: every accelerator that this host has something of."""
+def examine_devices(
+    host: Host, recipe: Recipe | None, accelerator: Accelerator | None, root: Path | None = None
+) -> Iterator[Finding]:
+    """With a recipe: its accelerator. Without: every accelerator that this host has something of.
+
+    root: of the project, which may describe accelerators of its own.
+    """
     if recipe is not None:
-        chosen = accelerator or load_accelerator(recipe.model.accelerator.name)
+        chosen = accelerator or load_accelerator(recipe.model.accelerator.name, root=recipe.root)
         yield from _examine(chosen, host, driver_range(recipe, chosen), recipe)
         return
     found = False
-    for name in accelerator_names():
-        known = load_accelerator(name)
+    for name in accelerator_names(root=root):
+        known = load_accelerator(name, root=root)
         if find_cards(known, host) or driver_version(known, host):
             found = True
             yield from _examine(known, host, None, None)

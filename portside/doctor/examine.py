@@ -1,6 +1,7 @@
 """All examinations, in the order in which a person would repair things."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from portside.accelerators import Accelerator, Host
 from portside.config import Config
@@ -24,11 +25,12 @@ def examine(
     choose_engine: Callable[[], Choice],
     *,
     accelerator: Accelerator | None = None,
+    root: Path | None = None,
 ) -> list[Finding]:
     """Look at everything; nothing is changed, and no finding stops the next one.
 
     recipe: None looks at the machine alone. lock: the recipe's, None where it has none. choose_engine: opens the engine
-    or raises EngineError. accelerator: default: the recipe's.
+    or raises EngineError. accelerator: default: the recipe's. root: the project's, if there is one.
     """
     findings = [examine_system(host, lock)]
     found, engine = examine_engine(choose_engine)
@@ -41,7 +43,7 @@ def examine(
     findings += examine_disks(config, engine, to_fetch, everything)
     findings.append(examine_memory(host, inventory.weights))
     try:
-        findings += examine_devices(host, recipe, accelerator)
+        findings += examine_devices(host, recipe, accelerator, root)
     except PortsideError as error:
         findings.append(Finding("problem", "devices", error.problem, error.solution))
     if recipe is not None:

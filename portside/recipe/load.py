@@ -58,7 +58,7 @@ class Recipe:
 
         migration = self.model.migration
         assert migration is not None, "only a recipe that migrates something has a ruleset"
-        return load(migration.ruleset, migration.extend)
+        return load(migration.ruleset, migration.extend, self.root)
 
     def file(self, relative: str) -> Path:
         """A file of the recipe's folder. Raises RecipeError where it is missing or leads out of the folder."""
@@ -242,16 +242,20 @@ def _shifted(location: Location, by: int) -> Location:
 
 
 def _check_names(recipe: Recipe, places: dict[Location, Place]) -> None:
-    """The accelerator and the ruleset are among those that Portside has."""
-    from portside.accelerators.load import accelerator_names
+    """The accelerator and the ruleset are among those that the project and Portside have, each in one of them."""
+    from portside.accelerators.load import accelerator_names, accelerator_path
 
     model = recipe.model
     name = model.accelerator.name
-    _check_name(name, accelerator_names(), "accelerator", ("accelerator", "name"), recipe, places)
+    known = accelerator_names(root=recipe.root)
+    _check_name(name, known, "accelerator", ("accelerator", "name"), recipe, places)
+    accelerator_path(name, root=recipe.root)
     if model.migration is not None:
-        from portside.migrate.rulesets import names
+        from portside.migrate.rulesets import names, ruleset_path
 
-        _check_name(model.migration.ruleset, names(), "ruleset", ("migration", "ruleset"), recipe, places)
+        name = model.migration.ruleset
+        _check_name(name, names(recipe.root), "ruleset", ("migration", "ruleset"), recipe, places)
+        ruleset_path(name, recipe.root)
 
 
 def _check_name(

@@ -49,7 +49,7 @@ def container_spec(
     if intent.command is None and not host.terminal:
         lacking(RecipeError("nothing to run, and no terminal for a shell", say_command(recipe)))
         host = dataclasses.replace(host, terminal=True)
-    accelerator = accelerator or load_accelerator(recipe.model.accelerator.name)
+    accelerator = accelerator or load_accelerator(recipe.model.accelerator.name, root=recipe.root)
     cards = choose_cards(accelerator, host, intent.devices, intent.needed, warn, lacking)
     passed = pass_cards(accelerator, cards, host, lacking)
     if cards:

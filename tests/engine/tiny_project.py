@@ -148,7 +148,7 @@ class TinyProject:
         if extends is not None:
             recipe["extends"] = self.full(extends)
         else:
-            recipe |= {"base": {"debian": {"suite": "tiny"}}, "accelerator": {"name": "cpu"}}
+            recipe = {"base": {"debian": {"suite": "tiny"}}, "accelerator": {"name": "cpu"}} | recipe
         recipe["files"] = [{"from": path, "to": path} for path in files or {}]
         sources: dict[str, LockedSource] = {}
         recipe["sources"] = {}

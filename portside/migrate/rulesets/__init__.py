@@ -5,35 +5,46 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from portside.common.named_files import NamedFiles
+from portside.config import overridden
 from portside.errors import RecipeError, did_you_mean
 from portside.migrate.rulesets.check import Wrong, build
 from portside.migrate.rulesets.model import KINDS, Rule, Ruleset
 
-__all__ = ["Ruleset", "load", "names"]
+__all__ = ["Ruleset", "load", "names", "ruleset_path"]
 
 _HERE = Path(__file__).parent
 _HELP = "docs/rulesets.md describes every key."
+_FILES = NamedFiles("rulesets", _HERE, overridden)
 _EXTENSION = ("framework", "suffix", "add", "remove")
 
 
-def names() -> list[str]:
-    """The rulesets that come with Portside."""
-    return sorted(path.stem for path in _HERE.glob("*.yaml"))
+def names(root: Path | None = None) -> list[str]:
+    """The rulesets that come with Portside, and those of the project at `root`; sorted."""
+    return _FILES.names(root)
 
 
-def load(name_or_path: str, overrides: Mapping[str, Any] | None = None) -> Ruleset:
+def ruleset_path(name: str, root: Path | None = None) -> Path:
+    """The file of a ruleset that there is. Raises RecipeError for a name that is taken twice."""
+    return _FILES.path(name, root)
+
+
+def load(name_or_path: str, overrides: Mapping[str, Any] | None = None, root: Path | None = None) -> Ruleset:
     """A ruleset by its name (`mlu`) or from a file (a path that ends in `.yaml` or `.yml`).
 
     overrides: a recipe's extension: `framework`, `suffix`, `add` (rules; one with the id of an existing rule
-    replaces it) and `remove` (ids). Raises RecipeError that names the file and the key.
+    replaces it) and `remove` (ids). root: of a project, which may have rulesets of its own. Raises RecipeError that
+    names the file and the key.
     """
     is_path = name_or_path.endswith((".yaml", ".yml"))
-    if not is_path and name_or_path not in names():
-        hint = did_you_mean(name_or_path, names())
-        raise RecipeError(f"there is no ruleset named {name_or_path!r}", f"{hint}Choose one of {', '.join(names())}.")
-    path = Path(name_or_path) if is_path else _HERE / f"{name_or_path}.yaml"
-    shown = name_or_path if is_path else path.name
+    if not is_path and name_or_path not in (known := names(root)):
+        hint = did_you_mean(name_or_path, known)
+        raise RecipeError(f"there is no ruleset named {name_or_path!r}", f"{hint}Choose one of {', '.join(known)}.")
+    path = Path(name_or_path) if is_path else ruleset_path(name_or_path, root)
+    shown = path.name if path.parent == _HERE else str(path)
     data = _read(path, shown)
+    if not is_path and data.get("name", name_or_path) != name_or_path:
+        raise RecipeError(f"ruleset {shown}: name: expected {name_or_path!r}, as the file is called", _HELP)
     try:
         rules = [_rule(item, number) for number, item in enumerate(_list(data.get("rules"), "rules"))]
         settings = {key: value for key, value in data.items() if key != "rules"}

@@ -14,6 +14,7 @@ import pytest
 from tiny_project import TinyProject, tiny_project
 
 import portside.bundle.read
+import portside.migrate.rulesets
 from portside.bundle import Unbundled, bundle, unbundle
 from portside.config import Config
 from portside.errors import InputError, RecipeError
@@ -261,3 +262,65 @@ def test_the_source_may_vanish(here: Place, there: Place, name: str, archive: Pa
     shutil.rmtree(project.machine.checkout.parent / "upstream")
     there.unbundle(archive)
     fetch(there.plan(name), there.fetcher)
+
+
+@pytest.fixture
+def own(project: TinyProject) -> str:
+    """A recipe with a ruleset and an accelerator of the project's own, beside others that it does not use."""
+    root = project.machine.checkout
+    rules = (Path(portside.migrate.rulesets.__file__).parent / "mlu.yaml").read_text()
+    for kind, name, text in (
+        ("rulesets", "ours", rules.replace("name: mlu", "name: ours", 1)),
+        ("rulesets", "unused", rules.replace("name: mlu", "name: unused", 1)),
+        ("accelerators", "card", "name: card\ndescription: none\n"),
+    ):
+        (root / kind).mkdir(exist_ok=True)
+        (root / kind / f"{name}.yaml").write_text(text)
+    return project.add(
+        "own",
+        sdists={"lib": {"x.py": b"import torch\n"}},
+        migration={"ruleset": "ours", "sources": ["lib"]},
+        accelerator={"name": "card"},
+    )
+
+
+def test_a_projects_own_files_travel_with_the_recipe(here: Place, there: Place, own: str, tmp_path: Path) -> None:
+    here.bundle(own, tmp_path / "own.bundle")
+    done = there.unbundle(tmp_path / "own.bundle")
+    assert (done.inputs, done.same_keys) == (2, True)
+    for path in ("rulesets/ours.yaml", "accelerators/card.yaml"):
+        assert (there.root / path).read_bytes() == (here.root / path).read_bytes()
+    assert not (there.root / "rulesets" / "unused.yaml").exists()
+    assert not (there.root / "portside.toml").exists()
+    assert load_recipe(there.root, own).ruleset.name == "ours"
+
+
+def test_another_file_of_that_name_is_only_replaced_by_force(
+    here: Place, there: Place, own: str, tmp_path: Path
+) -> None:
+    here.bundle(own, tmp_path / "own.bundle")
+    (there.root / "rulesets").mkdir()
+    (there.root / "rulesets" / "ours.yaml").write_text("theirs")
+    with pytest.raises(RecipeError, match=r"rulesets/ours\.yaml exists and is another than the bundle's"):
+        there.unbundle(tmp_path / "own.bundle")
+    assert sorted(there.root.rglob("*.yaml")) == [there.root / "rulesets" / "ours.yaml"]
+    there.unbundle(tmp_path / "own.bundle", force=True)
+    assert load_recipe(there.root, own).ruleset.name == "ours"
+
+
+def test_a_name_that_portside_has_is_taken_where_the_project_allows_it(
+    project: TinyProject, here: Place, there: Place, tmp_path: Path
+) -> None:
+    folder = here.root / "accelerators"
+    folder.mkdir()
+    (folder / "cpu.yaml").write_text("name: cpu\ndescription: ours\n")
+    (here.root / "portside.toml").write_text('[override]\naccelerators = ["cpu"]\n')
+    name = project.add("over")
+    here.bundle(name, tmp_path / "over.bundle")
+    with pytest.raises(InputError, match=r"cpu is also one of the accelerators that come with Portside") as caught:
+        there.unbundle(tmp_path / "over.bundle")
+    assert '[override] accelerators = ["cpu"]' in str(caught.value)
+    assert list(there.root.iterdir()) == []
+    (there.root / "portside.toml").write_text('[override]\naccelerators = ["cpu"]\n')
+    there.unbundle(tmp_path / "over.bundle")
+    assert (there.root / "accelerators" / "cpu.yaml").read_bytes() == (folder / "cpu.yaml").read_bytes()

@@ -24,14 +24,21 @@ from portside.recipe import load_recipe
 from portside.store import Store
 
 Members = dict[str, bytes]
+RULES = "name: r\ntitle: none\nsuffix: _r\nframework: '1'\nframeworks: {'1': one}\nwords: []\nrules: []\n"
 
 
 @pytest.fixture(scope="module")
 def members(tmp_path_factory: pytest.TempPathFactory) -> Members:
     """The members of a good bundle."""
     project = tiny_project(tmp_path_factory.mktemp("hostile"))
+    root = project.machine.checkout
+    for path, text in (("rulesets/r.yaml", RULES), ("accelerators/a.yaml", "name: a\ndescription: a test\n")):
+        (root / path).parent.mkdir()
+        (root / path).write_text(text)
     name = project.add(
         "t",
+        accelerator={"name": "a"},
+        migration={"ruleset": "r", "sources": ["lib"]},
         files={"a.py": b"a\n"},
         sdists={"lib": {"x": b"x\n"}},
         repositories={"r": {"f": b"f\n"}},
@@ -140,7 +147,8 @@ def test_members_that_lack_or_are_too_many(members: Members, tmp_path: Path) -> 
     extra = {**members, "inputs/" + "0" * 64: b"x"}
     refuse(write(tmp_path / "d", extra), tmp_path, "not those that")
     refuse(write(tmp_path / "e", listed(extra)), tmp_path, "nothing that .* needs")
-    refuse(write(tmp_path / "f", listed({**members, "recipes/other.yaml": b"x: 1"})), tmp_path, "nothing that")
+    for name in ("recipes/other.yaml", "rulesets/other.yaml", "accelerators/a/b.yaml", "portside.toml", "tasks.py"):
+        refuse(write(tmp_path / "f", listed({**members, name: b"x: 1"})), tmp_path, "nothing that")
 
 
 @pytest.mark.parametrize("name", ["../escaped", "/escaped", "recipes/../../escaped", "recipes/x/../../../escaped"])

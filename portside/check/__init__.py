@@ -1,1 +1,5 @@
 """In: a built plan. Out: what testinfra finds in a container of each layer."""
+
+from portside.check.run import check
+
+__all__ = ["check"]

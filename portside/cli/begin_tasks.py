@@ -6,7 +6,7 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from portside.cli.task import machine, portside_task
+from portside.cli.task import machine, portside_task, usage_error
 
 
 @portside_task(
@@ -24,6 +24,8 @@ def init(c: Context, folder: str, example: str | None = None) -> None:
     from portside.begin import make_project
     from portside.common.progress import say
 
+    if folder.startswith("-"):
+        usage_error(f"init has no option {folder}", "All options: invoke --help init")
     made = make_project(Path(folder), example)
     for path in made.written:
         say(f"  {Path(folder) / path}")

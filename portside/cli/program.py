@@ -71,6 +71,9 @@ class Portside(Program):
         first, *rest = self.argv[1:] or ["--list"]
         if first == "help":
             self.argv = [self.argv[0], "--help", *rest]
+        elif rest[:1] in (["--help"], ["-h"]) and not first.startswith("-"):
+            # Otherwise a task with an argument that has no option's name takes it for that argument.
+            self.argv = [self.argv[0], "--help", first]
 
     def parse_core(self, argv: list[str] | None) -> None:
         writes = not sys.dont_write_bytecode

@@ -35,6 +35,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         # invoke takes a task's help out of it while parsing
         for module in ("tasks", "begin_tasks", "image_tasks", "own_tests"):
             monkeypatch.delitem(sys.modules, f"portside.cli.{module}", raising=False)
+            monkeypatch.delattr(f"portside.cli.{module}", raising=False)
         with pytest.raises(SystemExit) as ended:
             Portside().run(["invoke", *words])
         out, err = capsys.readouterr()
@@ -90,6 +91,12 @@ def test_missing_options_are_usage_errors(program: str, words: list[str], expect
     assert done.returncode == 2
     assert expected in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("task", ["diff", "init"])
+def test_help_behind_a_task_whose_arguments_have_no_options(run: Run, task: str, tmp_path: Path) -> None:
+    assert run(task, "--help")[:2] == run("help", task)[:2]
+    assert not Path("--help").exists()
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -161,8 +168,8 @@ def test_the_version_is_ours(run: Run) -> None:
 
 FAILING = """
 from invoke.context import Context
-from portside import program
-from portside.cli import portside_task
+from portside.cli import program
+from portside.cli.task import portside_task
 from portside.errors import InputError
 
 def fail(kind):

@@ -18,7 +18,8 @@ files there, not this file.
 
 A recipe names its accelerator (`accelerator.name`). What that means for a host and for a container is data: one file
 `portside/accelerators/NAME.yaml`, in which comments say where its facts come from. To add an accelerator, add a file
-and run that command; nothing else changes.
+and run that command; nothing else changes. A project has accelerators of its own in `accelerators/NAME.yaml` beside its
+`recipes/`; see [configuration.md](configuration.md#projects).
 
 **No card was at hand when this was written.** Node names, variables and files come from the public sources that the
 files name (drivers, device plugins, manuals). They are tested on made-up hosts of real shapes, and with other device

@@ -14,7 +14,8 @@ HEAD = """# Recipe reference
 
 Generated from `portside/recipe/models.py` by `python -m portside.reference.recipe`; edit the models, not this file.
 `recipe.schema.json` beside it is the same as a JSON schema, for editors: put
-`# yaml-language-server: $schema=../docs/recipe.schema.json` into a recipe's first line.
+`# yaml-language-server: $schema=../docs/recipe.schema.json` into a recipe's first line. An installed package has it as
+`portside/recipe/recipe.schema.json`.
 
 A recipe is `recipes/NAME.yaml`; NAME consists of lower-case letters, digits and single hyphens. Its files are in
 `recipes/NAME/`, and no path leads out of that folder. What it means exactly stands in `recipes/NAME.lock`, which

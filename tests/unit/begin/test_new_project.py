@@ -11,6 +11,7 @@ import yaml
 
 from portside.begin import example_names, make_project
 from portside.cli.root import CHECKOUT
+from portside.common.url import SecretUrl
 from portside.config import Config, Mirrors, load_config
 from portside.errors import PortsideError, RecipeError
 from portside.lock.file import check_lock, read_lock
@@ -136,7 +137,7 @@ def test_settings_name_every_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     path = tmp_path / "portside.toml"
     assert load_config(tmp_path).engine is None, "as it comes it says nothing"
     path.write_text(re.sub(r"^# (?=[\[a-z_]+( =|\]))", "", path.read_text(), flags=re.MULTILINE))
-    assert load_config(tmp_path).mirrors.debian == ("https://mirror.example/debian",)
+    assert load_config(tmp_path).mirrors.debian == (SecretUrl("https://mirror.example/debian"),)
     for key in [*Config.model_fields, *Mirrors.model_fields]:
         assert re.search(rf"^\[?{key}\b", path.read_text(), re.MULTILINE), key
 

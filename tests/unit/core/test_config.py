@@ -57,7 +57,10 @@ def test_the_persons_own_file_counts_where_the_projects_says_nothing(tmp_path: P
     write(tmp_path, 'engine = "docker"\nfolders = ["/a"]\n[mirrors]\ndebian = ["https://m/d"]\n')
     config = load_config(tmp_path)
     assert (config.home, config.engine, config.folders) == (Path("/own"), "docker", (Path("/a"),))
-    assert (config.mirrors.pypi, config.mirrors.debian) == (("https://own/p",), ("https://m/d",))
+    assert ([u.full for u in config.mirrors.pypi], [u.full for u in config.mirrors.debian]) == (
+        ["https://own/p"],
+        ["https://m/d"],
+    )
     assert load_config(None).engine == "podman"
 
 

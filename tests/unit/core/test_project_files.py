@@ -19,7 +19,7 @@ from portside.lock.file import read_lock
 from portside.migrate.rulesets import load, names
 from portside.plan.parts import plan
 from portside.recipe import load_recipe
-from portside.runtime import container_spec
+from portside.runtime import container_spec, noted, read_intent
 
 RULES = (CHECKOUT / "portside" / "migrate" / "rulesets" / "mlu.yaml").read_text()
 CARD = "name: {}\ndescription: of a test\ncards: {{node: '/dev/null{{index}}'}}\nvariables: {{OURS: 'yes'}}\n"
@@ -61,7 +61,7 @@ def test_a_recipe_uses_the_projects_own(root: Path) -> None:
     recipe = load_recipe(root, "minilm")
     assert recipe.ruleset.name == "ours"
     assert load_accelerator("card", root=root).variables == {"OURS": "yes"}
-    assert container_spec(recipe, dry_run=True).env == {}
+    assert container_spec(read_intent(recipe), Host.here(), lacking=noted(print)).env == {}
     (finding,) = [f for f in examine_devices(Host.here(), recipe, None) if f.subject == "devices"]
     assert "no card card" in finding.text
 

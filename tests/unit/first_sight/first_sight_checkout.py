@@ -109,8 +109,8 @@ class Here:
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
     made = Here(tmp_path)
-    monkeypatch.setattr("portside.cli.task.ROOT", made.root)
-    monkeypatch.setattr(tasks, "ROOT", made.root)
+    monkeypatch.chdir(made.root)
+    monkeypatch.setattr("portside.cli.root.search_root", made.root)
     monkeypatch.delenv("PORTSIDE_HOME", raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
     return made

@@ -179,7 +179,7 @@ def test_a_link_of_an_index_that_is_not_safe_is_refused_though_the_lock_knows_th
         match=rf"it (leads from {scheme} to|is said to be at) .*{path.name}",
     ):
         python.locations(WANTED, config(tmp_path, f"{scheme}://one.invalid/simple"))
-    with pytest.raises(InputError, match="which is refused|on this machine"):
+    with pytest.raises(InputError, match=r"which is refused|on this machine"):
         python.resolve_sdist("one==1", config(tmp_path, f"{scheme}://one.invalid/simple"))
 
 
@@ -240,7 +240,7 @@ def test_a_folder_of_find_links_gives_what_is_in_it_and_nothing_else(tmp_path: P
     packages = [{"name": "one", "version": "1", "sdist": {"url": (tmp_path / "links" / "one-1.tar.gz").as_uri()}}]
     for links in ([str(tmp_path / "links")], [(tmp_path / "links").as_uri()]):
         assert check_places(packages, ["https://h/simple"], links) == packages
-    with pytest.raises(InputError, match="which is refused|on this machine"):
+    with pytest.raises(InputError, match=r"which is refused|on this machine"):
         check_places(packages, ["https://h/simple"], [str(tmp_path / "other")])
 
 

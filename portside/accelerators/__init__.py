@@ -1,4 +1,8 @@
-"""Accelerators as data: which devices a container gets, and how to tell what a host has."""
+"""Accelerators as data: which devices a container gets, and how to tell what a host has.
+
+In: the data of an accelerator and a look at this host.
+Out: the devices, mounts and rights that a container needs.
+"""
 
 from portside.accelerators.host import Host
 from portside.accelerators.load import accelerator_names, load_accelerator

@@ -1,4 +1,6 @@
-"""In: a plan. Out: layer blobs and images, or the Dockerfile that a plain engine builds."""
+"""In: a plan.
+Out: layer blobs and images, or the Dockerfile that a plain engine builds.
+"""
 
 from portside.build.builder import build
 

@@ -1,4 +1,6 @@
-"""In: a built plan. Out: what testinfra finds in a container of each layer."""
+"""In: a built plan.
+Out: what testinfra finds in a container of each layer.
+"""
 
 from portside.check.run import check
 

@@ -1,1 +1,3 @@
-"""In: a command line. Out: one function of a room called, and its result printed."""
+"""In: a command line.
+Out: one function of a room called, and its result printed.
+"""

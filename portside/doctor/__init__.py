@@ -1,4 +1,8 @@
-"""The doctor: what a machine lacks for building and running a recipe, each with its remedy."""
+"""The doctor: what a machine lacks for building and running a recipe, each with its remedy.
+
+In: a recipe, its lock and this machine.
+Out: findings: what is lacking, each with its remedy.
+"""
 
 from portside.doctor.examine import examine
 from portside.doctor.findings import Finding, exit_code, to_json, to_lines

@@ -1,4 +1,8 @@
-"""Engines: what executes `RUN` and runs containers. To add one: a module, and a line in ENGINES and COMMAND_LINES."""
+"""Engines: what executes `RUN` and runs containers. To add one: a module, and a line in ENGINES and COMMAND_LINES.
+
+In: the name of an engine, or none.
+Out: an engine: runs instructions, gives the layer that came of them, loads and runs images.
+"""
 
 import os
 import shutil

@@ -1,4 +1,6 @@
-"""In: a plan. Out: every locked input in the store, verified."""
+"""In: a plan.
+Out: every locked input in the store, verified.
+"""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,1 +1,3 @@
-"""In: a plan and its blobs. Out: images with their configs, named in the store and in the engine."""
+"""In: a plan and its blobs.
+Out: images with their configs, named in the store and in the engine.
+"""

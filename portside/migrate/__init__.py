@@ -2,4 +2,7 @@
 
 `run.migrate` works on trees, `folder.migrate_folder` on folders. Nothing is imported here: every plan needs the
 rulesets, few need what migrates.
+
+In: a tree and a ruleset.
+Out: the migrated tree, and a report of every hit.
 """

@@ -1,4 +1,6 @@
-"""In: a recipe and its lock. Out: every layer's parts and keys, and what the store has of them."""
+"""In: a recipe and its lock.
+Out: every layer's parts and keys, and what the store has of them.
+"""
 
 from portside.plan.parts import plan
 

@@ -1,4 +1,8 @@
-"""Recipes: what a person wants, readable, with ranges and names."""
+"""Recipes: what a person wants, readable, with ranges and names.
+
+In: recipes/NAME.yaml and its folder.
+Out: a checked recipe, with all that it extends.
+"""
 
 from portside.recipe.load import Recipe, find_recipes, load_recipe
 

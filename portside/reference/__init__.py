@@ -1,1 +1,3 @@
-"""In: models. Out: the pages of docs/ that are generated from them."""
+"""In: models.
+Out: the pages of docs/ that are generated from them.
+"""

@@ -1,4 +1,6 @@
-"""In: a recipe. Out: its lock, every range and name turned into exact bytes."""
+"""In: a recipe.
+Out: its lock, every range and name turned into exact bytes.
+"""
 
 from portside.resolve.chain import lock_recipe
 

@@ -1,4 +1,6 @@
-"""In: a recipe and what a person asks for. Out: a container with exactly the devices and rights that it needs."""
+"""In: a recipe and what a person asks for.
+Out: a container with exactly the devices and rights that it needs.
+"""
 
 from portside.accelerators import Host
 from portside.runtime.intent import Intent, read_intent

@@ -1,1 +1,3 @@
-"""In: a plan and a registry. Out: images and layers pushed there, or pulled from there."""
+"""In: a plan and a registry.
+Out: images and layers pushed there, or pulled from there.
+"""

@@ -1,4 +1,8 @@
-"""The store: everything that Portside keeps on this machine, by content (PORTSIDE_HOME)."""
+"""The store: everything that Portside keeps on this machine, by content (PORTSIDE_HOME).
+
+In: bytes with the sha256 that they must have.
+Out: files, blobs and records of this machine, by content.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress

@@ -1,1 +1,3 @@
-"""In: a plan and the inputs in the store. Out: the trees that data parts consist of."""
+"""In: a plan and the inputs in the store.
+Out: the trees that data parts consist of.
+"""

@@ -8,11 +8,13 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from portside import __version__
 from portside.common.explain import explain
 from portside.common.fields import Name, Repository
 from portside.common.url import SecretUrl
@@ -37,6 +39,17 @@ def _folder(value: object) -> object:
     return path
 
 
+def _versions(value: str) -> str:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        SpecifierSet(value)
+    except InvalidSpecifier:
+        raise ValueError("expected versions as pip writes them, like '>=0.1' or '>=0.1, <2'") from None
+    return value
+
+
+Versions = Annotated[str, AfterValidator(_versions)]
 Folder = Annotated[Path, BeforeValidator(_folder)]
 
 
@@ -69,6 +82,7 @@ class Config(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
+    requires: Versions | None = Field(None, description="the versions of Portside that may be used, as pip writes them")
     home: Folder = Field(description="the store (PORTSIDE_HOME)")
     engine: Literal["docker", "podman"] | None = Field(
         None, description="docker or podman (PORTSIDE_ENGINE); default: docker, or podman where no Docker answers"
@@ -131,12 +145,27 @@ def _read(path: Path) -> dict[str, Any]:
         raise RecipeError(f"{path}: expected text in UTF-8", "Save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path}: not valid TOML: {error}", HELP) from None
+    _check_version(path, values.get("requires"))
     try:
         Config.model_validate({"home": platformdirs.user_data_dir("portside")} | values)
     except ValidationError as error:
         lines = explain(error, Config, _places(path, text, values), Place(path, 1))
         raise RecipeError("\n".join(lines), HELP) from None
     return values
+
+
+def _check_version(path: Path, requires: object) -> None:
+    """Before anything else is looked at: what another version reads, this one may take for a mistake."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    if not isinstance(requires, str):
+        return
+    with suppress(InvalidSpecifier):
+        if not SpecifierSet(requires).contains(__version__, prereleases=True):
+            raise RecipeError(
+                f"{path} requires Portside {requires}, this is Portside {__version__}",
+                "Use a version that it names, or change `requires`.",
+            )
 
 
 def _places(path: Path, text: str, values: Mapping[str, Any]) -> dict[Location, Place]:

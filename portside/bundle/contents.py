@@ -12,13 +12,13 @@ A bundle is a tar in the form of a canonical layer (docs/canonical-layer.md), so
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from portside.accelerators.load import accelerator_path
 from portside.common.tree import Tree, file_entry
-from portside.common.values import RecipeName, Sha256, Size
+from portside.common.values import RecipeName, Sha256, Size, Word
 from portside.errors import RecipeError
 from portside.lock.inputs import base_layers, git_sources, locked_files
 from portside.lock.models import GitSource
@@ -44,11 +44,13 @@ class Member(BaseModel):
 
 
 class Contents(BaseModel):
-    """`bundle.json`. keys: of the layers, as the Portside that wrote the bundle computed them."""
+    """`bundle.json`. keys: of the layers, as the Portside that wrote the bundle computed them. portside: its version;
+    bundles of before it was noted have none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     format: Literal["portside bundle 1"] = FORMAT
+    portside: Annotated[str, AfterValidator(Word)] | None = None
     recipe: RecipeName
     keys: dict[str, str]
     members: tuple[Member, ...]

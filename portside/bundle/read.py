@@ -19,8 +19,9 @@ from portside.config import FILE_NAME, Config, overridden
 from portside.errors import InputError, PortsideError, RecipeError
 from portside.layers.raw import TarLayer
 from portside.layers.read import read
-from portside.lock.file import check_lock, read_lock
+from portside.lock.file import check_request, read_lock
 from portside.lock.inputs import git_sources
+from portside.lock.written import same_images
 from portside.net.transfer import Sink
 from portside.plan.model import Part, Plan
 from portside.plan.parts import plan
@@ -38,12 +39,14 @@ _RECIPE_SIZE = 256 << 20
 @dataclass(frozen=True)
 class Unbundled:
     """recipe: its name. inputs: how many there are. size: their bytes. same_keys: whether this Portside computes the
-    keys that the one which wrote the bundle did; if not, a build may give another image ID."""
+    keys that the one which wrote the bundle did, and makes the images of the one which wrote the lock; if not, a build
+    may give another image ID. written_by: the version that wrote the bundle, None where it notes none."""
 
     recipe: str
     inputs: int
     size: int
     same_keys: bool
+    written_by: str | None
 
 
 def unbundle(archive: Path, root: Path, store: Store, config: Config, *, force: bool = False) -> Unbundled:
@@ -76,7 +79,8 @@ def unbundle(archive: Path, root: Path, store: Store, config: Config, *, force: 
         contents.recipe,
         len(contents.members) - len(wanted),
         sum(member.size for member in contents.members),
-        {layer.name: layer.key for layer in made.layers} == contents.keys,
+        {layer.name: layer.key for layer in made.layers} == contents.keys and same_images(made.lock),
+        contents.portside,
     )
 
 
@@ -162,7 +166,7 @@ def _plan(folder: Path, name: str) -> Plan:
         lock = read_lock(recipe.lock_path)
         if lock is None:
             raise InputError(f"it has no lock of {name}")
-        check_lock(recipe, lock)
+        check_request(recipe, lock)
         return plan(recipe, lock)
     except PortsideError as error:
         text = str(error).replace(f"{folder}/", "")

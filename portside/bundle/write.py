@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, NoReturn, cast
 
+from portside import __version__
 from portside.bundle.contents import NAME, Contents, Member, chain, input_members, pack_path, recipe_tree
 from portside.bundle.pack import write_pack
 from portside.common import outputs
@@ -27,7 +28,7 @@ from portside.store.files import need_space
 def bundle(plan: Plan, store: Store, fetcher: Fetcher, output: Path) -> Written:
     """Write the recipe and all its inputs to `output`, a new file; gives the sha256 (`diff_id`) and size of the file.
 
-    What the store does not have is fetched first. The same recipe and lock give the same bytes on every machine.
+    What the store does not have is fetched first. The same recipe, lock and Portside give the same bytes everywhere.
     Raises RecipeError for an `output` that exists, StoreError for an input whose bytes are damaged.
     """
     if output.exists() or not output.absolute().parent.is_dir():
@@ -40,7 +41,7 @@ def bundle(plan: Plan, store: Store, fetcher: Fetcher, output: Path) -> Written:
         members = [Member(path=entry.path, size=entry.size, sha256=entry.sha256) for entry in entries]
         members.sort(key=lambda member: encode_path(member.path))
         keys = {layer.name: layer.key for layer in plan.layers}
-        contents = Contents(recipe=plan.recipe.name, keys=keys, members=tuple(members))
+        contents = Contents(portside=__version__, recipe=plan.recipe.name, keys=keys, members=tuple(members))
         entries.append(file_entry(NAME, canonical_json(contents.model_dump(mode="json"))))
         checked = (
             replace(

@@ -5,6 +5,7 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from portside import __version__
 from portside.cli.task import (
     ENGINE,
     JSON,
@@ -301,6 +302,7 @@ def unbundle(c: Context, archive: str, force: bool = False, json: bool = False) 
     say(f"{done.recipe}: {done.inputs} inputs, {human_bytes(done.size)}")
     say(f"Build it: invoke build --recipe {done.recipe} --offline")
     if not done.same_keys:
-        say("This Portside computes other keys than the one that wrote the bundle: the image ID may be another, too.")
+        wrote = f"Portside {done.written_by}, which wrote it" if done.written_by else "the one that wrote it"
+        say(f"This Portside, {__version__}, computes other keys than {wrote}: the image ID may be another, too.")
     if json:
         show({"recipe": done.recipe, "inputs": done.inputs, "bytes": done.size, "same_keys": done.same_keys})

@@ -73,7 +73,7 @@ def parent_image(plan: Plan, part: Part, blobs: Mapping[Sha256, Blob], token: st
     arguments = set(re.findall(r"^ARG (\w+)=", part.manifest["instructions"], re.MULTILINE))
     variables = {name: value for name, value in part.manifest["environment"].items() if name not in arguments}
     return _image(
-        plan, part.layer, parts[: parts.index(part)], blobs, variables, "/", {"portside.build.builder": token}
+        plan, part.layer, parts[: parts.index(part)], blobs, variables, "/", {"portside.build": token}
     )
 
 

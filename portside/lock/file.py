@@ -1,23 +1,27 @@
 """Reading and writing `recipes/NAME.lock`: JSON that a person can review, one input per line."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from portside import __version__
 from portside.common.changes import changes
 from portside.common.explain import explain
 from portside.common.outputs import write_text
 from portside.errors import LockError
 from portside.lock.agree import contradictions
 from portside.lock.models import FORMAT, Lock
+from portside.lock.written import check_written, same_images, writer
 from portside.recipe import Recipe
 
 
 def dump_lock(lock: Lock) -> str:
     """A lock as text: keys in the models' order, containers of containers over several lines, the rest on one."""
-    return _dump(lock.model_dump(mode="json"), 0) + "\n"
+    absent = {"written_by"} if lock.written_by is None else None
+    return _dump(lock.model_dump(mode="json", exclude=absent), 0) + "\n"
 
 
 def _dump(value: Any, depth: int) -> str:
@@ -36,7 +40,7 @@ def _values(value: dict[str, Any] | list[Any]) -> list[Any]:
 
 
 def write_lock(recipe: Recipe, lock: Lock) -> None:
-    """Replace the recipe's lock; a reader sees the old one or the new one.
+    """Replace the recipe's lock, with a note of this Portside; a reader sees the old one or the new one.
 
     Raises LockError, and leaves the lock that is there, if what was found is not what the recipe pins.
     """
@@ -45,7 +49,7 @@ def write_lock(recipe: Recipe, lock: Lock) -> None:
             "\n".join([f"what was found for {recipe.name} is not what the recipe pins:", *(f"  {w}" for w in wrong)]),
             f"{recipe.lock_path} was left as it is. Bring what the recipe pins, or correct the recipe.",
         )
-    write_text(recipe.lock_path, dump_lock(lock))
+    write_text(recipe.lock_path, dump_lock(lock.model_copy(update={"written_by": writer()})))
 
 
 def read_lock(path: Path) -> Lock | None:
@@ -64,12 +68,21 @@ def read_lock(path: Path) -> Lock | None:
     if isinstance(value, dict) and "format" not in value:
         raise LockError(f"{path} is no lock: it does not say which form it has", remedy)
     if isinstance(value, dict) and value["format"] != FORMAT:
-        raise LockError(f"{path} has the form {value['format']}, this Portside reads form {FORMAT}", remedy)
+        raise LockError(f"{path} has the form {value['format']}, this Portside reads form {FORMAT}{_by(value)}", remedy)
     try:
         return Lock.model_validate(value)
     except ValidationError as error:
         lines = [f"  {line}" for line in explain(error, Lock, {})[:5]]
-        raise LockError("\n".join([f"{path} is not a lock:", *lines]), remedy) from None
+        raise LockError("\n".join([f"{path} is not a lock{_by(value)}:", *lines]), remedy) from None
+
+
+def _by(value: Any) -> str:
+    """Who wrote a lock that cannot be read, where that was another version: it may know keys that this one does not."""
+    note = value.get("written_by") if isinstance(value, dict) else None
+    version = note.get("portside") if isinstance(note, dict) else None
+    if not isinstance(version, str) or not re.fullmatch(r"[\w.+-]{1,40}", version) or version == __version__:
+        return ""
+    return f" (it was written by Portside {version}, this is {__version__})"
 
 
 def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -87,6 +100,13 @@ def differences(recipe: Recipe, lock: Lock) -> list[str]:
 
 
 def check_lock(recipe: Recipe, lock: Lock) -> None:
+    """Raise LockError unless the lock belongs to this version of the recipe, has what the recipe pins, and gives here
+    the image that it gave where it was written."""
+    check_request(recipe, lock)
+    check_written(lock, recipe.lock_path)
+
+
+def check_request(recipe: Recipe, lock: Lock) -> None:
     """Raise LockError unless the lock belongs to this version of the recipe and has what the recipe pins."""
     command = f"invoke lock --recipe {recipe.name}"
     if lock.recipe != recipe.name:
@@ -107,5 +127,5 @@ def check_lock(recipe: Recipe, lock: Lock) -> None:
 
 
 def fits(recipe: Recipe, lock: Lock) -> bool:
-    """Whether the lock can be used for this version of the recipe."""
-    return not differences(recipe, lock) and not contradictions(recipe, lock)
+    """Whether the lock can be used for this version of the recipe, by this Portside."""
+    return not differences(recipe, lock) and not contradictions(recipe, lock) and same_images(lock)

@@ -224,10 +224,22 @@ class LockedWeights(Model):
     files: tuple[WeightFile, ...]
 
 
+class Writer(Model):
+    """The Portside that wrote a lock: its version, and the formats that decide about an image ID (lock/written.py)."""
+
+    portside: Word
+    layer_format: Annotated[str, Field(pattern=LINE)]
+    image_format: Annotated[int, Field(ge=1, strict=True)]
+
+
 class Lock(Model):
-    """A whole lock. epoch: of all inputs. requests: what the recipe asked for, to say later what changed in it."""
+    """A whole lock. epoch: of all inputs. requests: what the recipe asked for, to say later what changed in it.
+
+    written_by: None in locks of before it was noted. It is no input: nothing of it enters a key.
+    """
 
     format: Literal[2] = FORMAT
+    written_by: Writer | None = None
     recipe: RecipeName
     epoch: Epoch
     requests: dict[str, Any]

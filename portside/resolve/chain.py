@@ -8,6 +8,7 @@ from portside.errors import PortsideError
 from portside.lock.file import fits, read_lock, write_lock
 from portside.lock.lower import behind
 from portside.lock.models import Lock
+from portside.lock.written import same_images
 from portside.project import Project
 from portside.recipe import Recipe
 from portside.resolve import resolver
@@ -16,7 +17,7 @@ from portside.resolve import resolver
 def lock_recipe(
     project: Project, recipe: Recipe, update: Collection[str] | Literal["all"] = (), notes: list[str] | None = None
 ) -> tuple[Lock | None, Lock]:
-    """Resolve the recipe and write its lock; gives the lock before and the lock now.
+    """Resolve the recipe and write its lock, if anything in it is another; gives the lock before and the lock now.
 
     notes: gets a line for each package that is older than it had to be.
     """
@@ -33,6 +34,8 @@ def lock_recipe(
     except PortsideError as error:
         error.name_recipe(recipe.name)
         raise
+    if old is not None and same_images(old):
+        new = new.model_copy(update={"written_by": old.written_by})
     if new != old:
         write_lock(recipe, new)
     return old, new

@@ -39,6 +39,7 @@ from portside.lock.models import (
     SdistSource,
     WeightFile,
 )
+from portside.lock.written import same_layers, writer
 from portside.recipe import Recipe
 from portside.recipe import models as recipes
 from portside.recipe.stages import Stage
@@ -148,6 +149,7 @@ class _Resolver:
             data[name] = kept.data[name] if kept else self._data(name, file)
         groups = [base.epoch, env.epoch, *(s.epoch for s in sources.values()), *(w.epoch for w in weights.values())]
         return Lock(
+            written_by=writer(),
             recipe=self.recipe.name,
             epoch=max(groups),
             requests=self.asked,
@@ -168,6 +170,8 @@ class _Resolver:
 
     def _can_stay(self, request: str, lock: Lock, wrong: Collection[str]) -> bool:
         """Whether a lock asks for the same, and has it."""
+        if request == "base" and lock.base.kind == "debian" and not same_layers(lock):
+            return False  # the same .debs make another layer here
         return lock.requests.get(request) == self.asked[request] and request not in wrong
 
     def _seen_before(self, kind: str, place: str, request: str, row: recipes.Model) -> tuple[Sha256, Size] | None:

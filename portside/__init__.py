@@ -5,11 +5,12 @@ docs/python.md shows how it is used from Python.
 
 from typing import TYPE_CHECKING, Any
 
+from portside.common.version import __version__
+
 if TYPE_CHECKING:
     from portside.project import Project
 
 __all__ = ["Project", "__version__"]
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:

@@ -14,10 +14,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from portside import __version__
 from portside.common.explain import explain
 from portside.common.fields import Name, Repository
 from portside.common.url import SecretUrl
+from portside.common.version import __version__
 from portside.common.yaml_file import Location, Place
 from portside.errors import RecipeError
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, NoReturn, cast
 
-from portside import __version__
 from portside.bundle.contents import NAME, Contents, Member, chain, input_members, pack_path, recipe_tree
 from portside.bundle.pack import write_pack
 from portside.common import outputs
@@ -14,6 +13,7 @@ from portside.common.canonical import canonical_json
 from portside.common.progress import Advance, live, transfer
 from portside.common.tree import Content, Entry, FileRange, encode_path, file_entry
 from portside.common.values import Sha256
+from portside.common.version import __version__
 from portside.errors import RecipeError, StoreError
 from portside.fetch.fetcher import Fetcher, fetch
 from portside.layers.layer import Layer

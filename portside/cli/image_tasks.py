@@ -5,7 +5,6 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from portside import __version__
 from portside.cli.task import (
     ENGINE,
     JSON,
@@ -19,6 +18,7 @@ from portside.cli.task import (
     show,
     tell,
 )
+from portside.common.version import __version__
 from portside.errors import CheckError
 
 TAG = "a tag in the recipe's registry, or HOST:PORT/REPOSITORY:TAG; default: the recipe's name"

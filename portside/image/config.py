@@ -72,9 +72,7 @@ def parent_image(plan: Plan, part: Part, blobs: Mapping[Sha256, Blob], token: st
     # Where the image has a variable that the Dockerfile makes an ARG of, Docker takes the ARG, and Podman the image's.
     arguments = set(re.findall(r"^ARG (\w+)=", part.manifest["instructions"], re.MULTILINE))
     variables = {name: value for name, value in part.manifest["environment"].items() if name not in arguments}
-    return _image(
-        plan, part.layer, parts[: parts.index(part)], blobs, variables, "/", {"portside.build": token}
-    )
+    return _image(plan, part.layer, parts[: parts.index(part)], blobs, variables, "/", {"portside.build": token})
 
 
 def _image(

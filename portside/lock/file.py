@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from portside import __version__
 from portside.common.changes import changes
 from portside.common.explain import explain
 from portside.common.outputs import write_text
+from portside.common.version import __version__
 from portside.errors import LockError
 from portside.lock.agree import contradictions
 from portside.lock.models import FORMAT, Lock

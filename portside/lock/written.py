@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from portside import __version__
+from portside.common.version import __version__
 from portside.errors import LockError
 from portside.layers import FORMAT as LAYER_FORMAT
 from portside.lock.models import Lock, Writer

@@ -13,7 +13,7 @@ from portside.common.parallel import run_all, thread_pool
 from portside.common.progress import Advance, human_bytes, live, say, step, transfer
 from portside.common.tree import FileRange, Tree
 from portside.common.values import FileName, Sha256
-from portside.engines import Engine, ImageToBuild
+from portside.engines import Builder, ImageToBuild
 from portside.errors import BuildError, DamagedError, EngineError, PortsideError, StoreError
 from portside.fetch.fetcher import JOBS, Fetcher
 from portside.image.built import Built, keep_images, load_images, to_load
@@ -43,7 +43,7 @@ def build(
     plan: Plan,
     store: Store,
     fetcher: Fetcher,
-    engine: Engine,
+    engine: Builder,
     *,
     last: str = "weights",
     no_cache: bool = False,
@@ -73,12 +73,12 @@ def _build(
     plan: Plan,
     store: Store,
     fetcher: Fetcher,
-    engine: Engine,
+    engine: Builder,
     last: str,
     no_cache: bool,
     registries: Sequence[str],
 ) -> list[Built]:
-    builder = _Builder(plan, store, engine, no_cache)
+    builder = _Build(plan, store, engine, no_cache)
     wanted = plan.up_to(last)
     missing = [part for part in plan.parts(last) if not builder.has(part)]
     _need_space(plan, missing, store, engine)
@@ -109,7 +109,7 @@ def make_again(
     plan: Plan,
     store: Store,
     fetcher: Fetcher,
-    engine: Engine,
+    engine: Builder,
     parts: Sequence[Part],
     *,
     put_context: PutContext,
@@ -121,7 +121,7 @@ def make_again(
     the temporary names, one that stays there.
     """
     _need_architecture(plan, parts, engine)
-    builder = _Builder(plan, store, engine, no_cache=True, put_context=put_context, names=names)
+    builder = _Build(plan, store, engine, no_cache=True, put_context=put_context, names=names)
     with live(), builder:
         builder.blobs |= {
             part.key: blob for part in plan.parts() if part not in parts and (blob := blob_of(part, store))
@@ -130,7 +130,7 @@ def make_again(
     return builder.blobs
 
 
-def _need_space(plan: Plan, missing: Sequence[Part], store: Store, engine: Engine) -> None:
+def _need_space(plan: Plan, missing: Sequence[Part], store: Store, engine: Builder) -> None:
     """Raise StoreError or EngineError before any work where the disks surely cannot take what is to be built."""
     if not missing:
         return
@@ -145,7 +145,7 @@ def _need_space(plan: Plan, missing: Sequence[Part], store: Store, engine: Engin
         )
 
 
-def _need_architecture(plan: Plan, missing: Sequence[Part], engine: Engine) -> None:
+def _need_architecture(plan: Plan, missing: Sequence[Part], engine: Builder) -> None:
     """Raise EngineError before any work where the engine is not known to execute what is to run in it."""
     architecture = plan.lock.base.architecture
     if any(part.kind == "run" for part in missing) and not engine.runs(architecture):
@@ -157,7 +157,7 @@ def _need_architecture(plan: Plan, missing: Sequence[Part], engine: Engine) -> N
         )
 
 
-class _Builder:
+class _Build:
     """One build: which blobs it has, and how it makes the missing ones. taken: keys of those that another made.
 
     At the end of its `with` block the images are removed that the engine needed on the way. Not before: while they are
@@ -168,7 +168,7 @@ class _Builder:
         self,
         plan: Plan,
         store: Store,
-        engine: Engine,
+        engine: Builder,
         no_cache: bool,
         put_context: PutContext | None = None,
         names: Path | None = None,
@@ -183,7 +183,7 @@ class _Builder:
         self._no_cache = no_cache
         self._put_context = put_context or link_tree
 
-    def __enter__(self) -> "_Builder":
+    def __enter__(self) -> "_Build":
         self._temporary.__enter__()
         return self
 

@@ -16,7 +16,7 @@ from typing import Any
 from portside.common.canonical import canonical_json
 from portside.common.progress import say
 from portside.common.values import ImageName
-from portside.engines import Engine
+from portside.engines import Builder
 from portside.errors import EngineError
 from portside.store import files
 
@@ -43,7 +43,7 @@ class Temporaries:
     home: the store that notes them.
     """
 
-    def __init__(self, engine: Engine, home: Path) -> None:
+    def __init__(self, engine: Builder, home: Path) -> None:
         self._engine = engine
         self._home = home
         self._stack = ExitStack()

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 from portside.common.progress import say
 from portside.common.tree import Entry
-from portside.engines import Engine, RunSpec
+from portside.engines import Runner, RunSpec
 from portside.errors import CheckError, EngineError
 from portside.image.built import stored_image
 from portside.image.config import command, environment, image_name, labels, workdir
@@ -34,7 +34,7 @@ _METADATA = re.compile(r"(?P<name>.+?)(-[0-9][^-]*(-py[0-9.]+)?)?\.(dist-info|eg
 TESTS = Path(__file__).with_name("layers")
 
 
-def check(plan: Plan, store: Store, engine: Engine, names: Sequence[str] | None = None) -> None:
+def check(plan: Plan, store: Store, engine: Runner, names: Sequence[str] | None = None) -> None:
     """Run the checks of the named layers (all of them by default), two layers at a time, without a network.
 
     The recipe's own checks run with the layer that they name. Raises CheckError if a check fails.
@@ -57,7 +57,7 @@ def check(plan: Plan, store: Store, engine: Engine, names: Sequence[str] | None 
         )
 
 
-def _require_loaded(plan: Plan, store: Store, engine: Engine, name: str) -> None:
+def _require_loaded(plan: Plan, store: Store, engine: Runner, name: str) -> None:
     image = stored_image(plan, store, name)
     if engine.image_id(image_name(plan.recipe.name, name)) != image.image_id:
         raise EngineError(
@@ -66,7 +66,7 @@ def _require_loaded(plan: Plan, store: Store, engine: Engine, name: str) -> None
         )
 
 
-def _check_layer(plan: Plan, store: Store, engine: Engine, name: str) -> tuple[int, str]:
+def _check_layer(plan: Plan, store: Store, engine: Runner, name: str) -> tuple[int, str]:
     root = plan.recipe.path.parents[1]
     tests = [TESTS / f"test_{name}.py", TESTS / "test_image.py"]
     tests += [plan.recipe.file(check) for check in plan.recipe.model.checks_of(name)]
@@ -103,7 +103,7 @@ def _surroundings(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def _container(plan: Plan, engine: Engine, name: str) -> Iterator[str]:
+def _container(plan: Plan, engine: Runner, name: str) -> Iterator[str]:
     image = image_name(plan.recipe.name, name)
     container = engine.start(RunSpec(image, ("sleep", "infinity"), entrypoint=(), detach=True))
     try:

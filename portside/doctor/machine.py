@@ -11,7 +11,7 @@ from portside.accelerators import Host
 from portside.common.progress import human_bytes
 from portside.config import Config
 from portside.doctor.findings import Finding, Status
-from portside.engines import Choice, Engine
+from portside.engines import Builder, Choice
 from portside.errors import EngineError
 from portside.lock.models import Lock
 
@@ -39,7 +39,7 @@ def examine_system(host: Host, lock: Lock | None) -> Finding:
     return Finding("ok", "system", text)
 
 
-def examine_engine(choose_engine: Callable[[], Choice]) -> tuple[Finding, Engine | None]:
+def examine_engine(choose_engine: Callable[[], Choice]) -> tuple[Finding, Builder | None]:
     try:
         choice = choose_engine()
         text = f"{choice.engine.describe()} ({choice.reason})"
@@ -55,7 +55,7 @@ def examine_engine(choose_engine: Callable[[], Choice]) -> tuple[Finding, Engine
     return Finding("warning", "engine", text, "Set overlay as the engine's storage driver."), choice.engine
 
 
-def examine_clock(engine: Engine, lock: Lock) -> Finding:
+def examine_clock(engine: Builder, lock: Lock) -> Finding:
     """Whether the engine's machine lives after the lock's inputs were made.
 
     A build takes times later than the epoch back to it; earlier ones stay, as would those of a clock that is behind.
@@ -81,7 +81,7 @@ def _date(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def examine_disks(config: Config, engine: Engine | None, to_fetch: int, image: int) -> Iterator[Finding]:
+def examine_disks(config: Config, engine: Builder | None, to_fetch: int, image: int) -> Iterator[Finding]:
     """to_fetch: bytes of inputs that the store lacks. image: bytes of all inputs, about what the engine will hold."""
     there = next(path for path in [config.home, *config.home.parents] if path.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from portside.engines import docker_run
 from portside.engines.base import (
+    Builder,
     Container,
     Engine,
     ImageLayer,
@@ -18,6 +19,7 @@ from portside.engines.base import (
     ImageToLoad,
     Mount,
     Output,
+    Runner,
     RunSpec,
     Transfer,
 )
@@ -25,6 +27,7 @@ from portside.errors import EngineError
 
 __all__ = [
     "ENGINES",
+    "Builder",
     "Choice",
     "Container",
     "Engine",
@@ -34,6 +37,7 @@ __all__ = [
     "Mount",
     "Output",
     "RunSpec",
+    "Runner",
     "Transfer",
     "choose_engine",
     "command_line",

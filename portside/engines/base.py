@@ -1,7 +1,7 @@
 """What Portside asks of an engine, and the values that go to and fro.
 
-An engine executes `RUN` and runs containers. Everything else (which layers exist, what they are called,
-what their tars look like) is ours, so this interface stays small.
+A Builder executes `RUN`, a Runner runs containers, and an Engine is both. Everything else (which layers exist, what
+they are called, what their tars look like) is ours, so these interfaces stay small.
 """
 
 import re
@@ -138,12 +138,22 @@ Output = Callable[[bytes, bytes], None]
 """Called with each piece of a container's output: (stdout, stderr), one of them empty."""
 
 
-class Engine(Protocol):
-    """Every method raises EngineError (with a solution) when the engine does not answer or fails."""
+class ImagePlace(Protocol):
+    """A place that has images, which is what a Builder and a Runner have in common.
+
+    Every method of these three raises EngineError (with a solution) when the place does not answer or fails.
+    """
 
     @property
     def name(self) -> str:
         """The engine's command, which is also what ENGINES calls it: `docker`."""
+
+    def image_id(self, ref: str) -> str | None:
+        """The config digest (64 hex digits) of a local image, None if there is no such image."""
+
+
+class Builder(ImagePlace, Protocol):
+    """Executes a Dockerfile on images that it was given, and gives the layers back: all that a build needs."""
 
     def describe(self) -> str:
         """One line for a person: engine, version, storage, how it builds."""
@@ -163,9 +173,6 @@ class Engine(Protocol):
 
     def clock(self) -> int | None:
         """What the clock of the engine's machine says, seconds since 1970; None if the engine does not tell."""
-
-    def image_id(self, ref: str) -> str | None:
-        """The config digest (64 hex digits) of a local image, None if there is no such image."""
 
     def load(self, image: ImageToLoad, progress: Transfer) -> int:
         """Make the image and its tags exist, sending only layers the engine lacks; gives the bytes sent.
@@ -189,6 +196,13 @@ class Engine(Protocol):
     def new_layers(self, image: str, parent_layers: int) -> AbstractContextManager[list[LayerSource]]:
         """The layers of a local image above its lowest `parent_layers`, bottom first; readable inside the `with`."""
 
+    def remove_image(self, ref: str) -> None:
+        """Remove a reference, and the image with its last one; absent is fine."""
+
+
+class Runner(ImagePlace, Protocol):
+    """Runs containers of images that it has, and finds those that it has begun."""
+
     def run(self, spec: RunSpec, output: Output) -> int:
         """Run a container to its end, remove it, give its exit code (128 + the signal's number if killed)."""
 
@@ -209,8 +223,9 @@ class Engine(Protocol):
     ) -> list[str]:
         """The command line that runs a further command in a running container, its streams passed through."""
 
-    def remove_image(self, ref: str) -> None:
-        """Remove a reference, and the image with its last one; absent is fine."""
-
     def remove_container(self, container: str) -> None:
         """Stop and remove a container; absent is fine."""
+
+
+class Engine(Builder, Runner, Protocol):
+    """A Builder and a Runner of the same images: what was built is loaded where it is to run."""

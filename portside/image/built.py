@@ -6,7 +6,7 @@ from functools import partial
 
 from portside.common.progress import transfer
 from portside.common.values import ImageName, Sha256
-from portside.engines import Engine, ImageLayer, ImageToLoad
+from portside.engines import Builder, ImageLayer, ImageToLoad
 from portside.errors import BuildError
 from portside.image.config import image_name, make_image
 from portside.plan.model import LayerPlan, Part, Plan
@@ -75,7 +75,7 @@ def stored_image(plan: Plan, store: Store, layer: str) -> Image:
     return make_image(plan, layer, blobs)
 
 
-def load_images(plan: Plan, built: Sequence[Built], store: Store, engine: Engine) -> None:
+def load_images(plan: Plan, built: Sequence[Built], store: Store, engine: Builder) -> None:
     """Make the engine have every built image under its names; the topmost first, it brings the blobs of all."""
     for layer in reversed(built):
         tags = [image_name(plan.recipe.name, layer.plan.name)]

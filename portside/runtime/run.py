@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 
 from portside.common.progress import say
-from portside.engines import Container, Engine, RunSpec, command_line
+from portside.engines import Container, Runner, RunSpec, command_line
 from portside.errors import EngineError
 from portside.runtime.known import Known
 from portside.runtime.spec import KEPT, SETTINGS
 
 
-def run_container(engine: Engine, spec: RunSpec, *, recreate: bool = False, known: Known | None = None) -> int:
+def run_container(engine: Runner, spec: RunSpec, *, recreate: bool = False, known: Known | None = None) -> int:
     """Run the container that a spec describes; gives its command's exit code.
 
     A container of that name with a shell, which stays when a person leaves it, is entered: the command runs in it.
@@ -52,7 +52,7 @@ def print_command(spec: RunSpec, engine: str | None = None) -> None:
     print(shlex.join(command_line(spec, engine)))
 
 
-def _start(engine: Engine, spec: RunSpec) -> int:
+def _start(engine: Runner, spec: RunSpec) -> int:
     if spec.detach:
         engine.start(spec)
         say(f"Started in the background: {engine.name} logs --follow {spec.name}")
@@ -63,7 +63,7 @@ def _start(engine: Engine, spec: RunSpec) -> int:
     return engine.run(spec, _write)
 
 
-def _enter(engine: Engine, spec: RunSpec, existing: Container, image: str) -> int:
+def _enter(engine: Runner, spec: RunSpec, existing: Container, image: str) -> int:
     remedy = "--recreate removes it and starts a new one; what was changed in it is lost."
     if spec.detach or KEPT not in existing.labels:
         state = "is running" if existing.running else "exists already"

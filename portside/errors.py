@@ -1,34 +1,59 @@
 """Every mistake a person can make or meet, each kind with its own exit code.
 
-An error says what is wrong (`problem`) and what to do about it (`solution`). Nothing else in Portside
+An error says what is wrong (`problem`) and what to do about it (`solution`). Both are for a person: code that needs to
+know more of an error than its kind gets it as an attribute, and never looks into the texts. Nothing else in Portside
 prints a traceback for a person; `invoke --debug` or PORTSIDE_DEBUG=1 shows it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from typing import TypeVar
 
-RECIPE = "RECIPE"
-"""Stands after `--recipe` in a solution where the code that raises serves many recipes; see `name_recipe`."""
+Remedy = str | Callable[[str], str]
+"""What a person can do; or a function that says it of a recipe, where the code that raises serves many of them."""
+
+E = TypeVar("E", bound="PortsideError")
 
 
 class PortsideError(Exception):
     """The base of all expected failures.
 
     problem: what is wrong, one or more lines, no trailing full stop needed.
-    solution: what the person can do, or None where there is nothing to add.
+    remedy: what the person can do, or None where there is nothing to add. subject: the file or image that the problem
+    names, for code that would name it otherwise. reason: the problem without a subject in front.
     """
 
     exit_code = 1
 
-    def __init__(self, problem: str, solution: str | None = None) -> None:
+    def __init__(self, problem: str, remedy: Remedy | None = None, *, subject: str | None = None) -> None:
         super().__init__(problem)
         self.problem = problem
-        self.solution = solution
+        self.remedy = remedy
+        self.subject = subject
+        self.reason = problem
+
+    @classmethod
+    def about(cls: type[E], subject: object, reason: str, remedy: Remedy | None = None) -> E:
+        """An error whose problem is `SUBJECT: REASON`."""
+        error = cls(f"{subject}: {reason}", remedy, subject=str(subject))
+        error.reason = reason
+        return error
+
+    def told_of(self: E, subject: str, remedy: Remedy) -> E:
+        """This error with the subject in front, unless it names it already, and with a remedy if it has none."""
+        if self.subject == subject:
+            return type(self)(self.problem, self.remedy or remedy, subject=subject)
+        return type(self).about(subject, self.problem, self.remedy or remedy)
 
     def name_recipe(self, name: str) -> None:
-        """Put a recipe's name into the commands of the solution that were waiting for one."""
-        if self.solution is not None:
-            self.solution = self.solution.replace(f"--recipe {RECIPE}", f"--recipe {name}")
+        """Say which recipe the remedy is for; what was said first counts."""
+        if callable(self.remedy):
+            self.remedy = self.remedy(name)
+
+    @property
+    def solution(self) -> str | None:
+        """The remedy in words; while nobody has said which recipe it is for, with NAME in its place."""
+        return self.remedy("NAME") if callable(self.remedy) else self.remedy
 
     def __str__(self) -> str:
         return self.problem if self.solution is None else f"{self.problem}\n  {self.solution}"
@@ -63,7 +88,14 @@ class StoreError(PortsideError):
 
 
 class DamagedError(StoreError):
-    """A layer's blob whose bytes are no longer what they were; it is put aside, so that a build makes it again."""
+    """A layer's blob whose bytes are no longer what they were; it is put aside, so that a build makes it again.
+
+    digest: the blob's name, the sha256 (hex) that its bytes had.
+    """
+
+    def __init__(self, digest: str, problem: str, remedy: Remedy | None = None) -> None:
+        super().__init__(problem, remedy)
+        self.digest = digest
 
 
 class EngineError(PortsideError):
@@ -94,6 +126,20 @@ class RegistryError(PortsideError):
     """A registry that does not answer, refuses, or has something other than what was asked for."""
 
     exit_code = 10
+
+
+KINDS: dict[int, type[PortsideError]] = {kind.exit_code: kind for kind in PortsideError.__subclasses__()}
+"""The kinds of errors by exit code: what one process tells another of an error."""
+
+
+def fetch_it(recipe: str) -> str:
+    """The remedy for an input that the store does not have."""
+    return f"Fetch it with a network: invoke fetch --recipe {recipe}"
+
+
+def fetch_once(recipe: str) -> str:
+    """The remedy for a file of which nobody knows the hash before it has been seen."""
+    return f"Fetch it once: invoke fetch --recipe {recipe}"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

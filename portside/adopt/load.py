@@ -146,6 +146,7 @@ class _Judgement:
                 if self._given.setdefault(part.key, blobs[part.key]) != blobs[part.key]:
                     raise InputError(f"{part.layer}/{part.name} is another in another image of it, of one key")
         except InputError as error:
+            error.name_recipe(name)
             raise InputError(
                 f"{self._archive} says it is {name}'s image, and is not: {error.problem}",
                 f"Nothing of it is used. {error.solution or f'Build it here: invoke build --recipe {name}'}",

@@ -14,7 +14,7 @@ from portside.common.parallel import run_all
 from portside.common.progress import step, transfer
 from portside.common.tree import Entry, FileRange, Tree
 from portside.common.values import Sha256
-from portside.errors import RECIPE, InputError, PortsideError
+from portside.errors import InputError, PortsideError, fetch_once
 from portside.inputs import git
 from portside.inputs.git_names import empty_folders, is_gits_own, tree_name
 from portside.inputs.spool import Spool
@@ -120,9 +120,7 @@ def locked_file(part: Part, plan: Plan) -> WeightFile:
 
 def _known(file: WeightFile) -> WeightFile:
     if file.sha256 is None or file.size is None:
-        raise InputError(
-            f"the lock has no sha256 for {file.path} yet", f"Fetch it once: invoke fetch --recipe {RECIPE}"
-        )
+        raise InputError(f"the lock has no sha256 for {file.path} yet", fetch_once)
     return file
 
 

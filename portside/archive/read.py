@@ -76,8 +76,8 @@ def read_archive(
             f"{path} cannot be read: {error.strerror}",
             f"Name an image archive: a file of {_MAKERS}.",
         ) from None
-    with stream, store.workspace() as folder, Hasher() as hasher, _named(path):
-        with transfer(path.name, size) as advance:
+    with stream, store.workspace() as folder, Hasher() as hasher:
+        with _named(path), transfer(path.name, size) as advance:
             outer = Watched(stream, advance, hasher if check else None)
             source = as_file(decompressed(cast(BinaryIO, outer), detect(stream.peek(4)[:4]), path.name))
             taken = _take(source, folder)
@@ -88,7 +88,8 @@ def read_archive(
         if check is not None:
             check(hasher.hexdigest())
         found = _Members(taken, path.name)
-        images = found.images()
+        with _named(path):
+            images = found.images()
         if judge is not None:
             judge(images, lambda blob: found.by_diff_id[blob.digest].path)
         for image in images:
@@ -104,8 +105,7 @@ def _named(path: Path) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        problem = error.problem if path.name in error.problem else f"{path}: {error.problem}"
-        raise InputError(problem, error.solution or _REMEDY) from None
+        raise error.told_of(path.name if error.subject == path.name else str(path), _REMEDY) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +200,7 @@ class _Members:
             raise InputError(
                 f"{self._archive} is no image archive: it has neither manifest.json nor index.json with an image",
                 f"Make it with {_MAKERS}.",
+                subject=self._archive,
             )
         return found
 
@@ -207,16 +208,16 @@ class _Members:
         config_name, layers = row.get("Config"), row.get("Layers")
         names = row.get("RepoTags") or []
         if not isinstance(config_name, str) or not isinstance(layers, list) or not isinstance(names, list):
-            raise InputError(f"{self._archive}: manifest.json names no config and layers")
+            raise InputError.about(self._archive, "manifest.json names no config and layers")
         named = re.search(r"([0-9a-f]{64})(\.json)?$", config_name)
         config = self._bytes(config_name)
         if named and sha256_hex(config) != named[1]:
-            raise InputError(f"{self._archive}: {config_name} is not what its name says")
+            raise InputError.about(self._archive, f"{config_name} is not what its name says")
         return self._image(config, [self._file(str(layer)) for layer in layers], names)
 
     def _index(self, index: Any, depth: int) -> Iterator[ArchiveImage]:
         if depth > 3 or not isinstance(index, dict):
-            raise InputError(f"{self._archive}: index.json is no OCI index")
+            raise InputError.about(self._archive, "index.json is no OCI index")
         for row in self._rows(index.get("manifests")):
             if _mapping(row.get("platform")).get("os") == "unknown":
                 continue  # an attestation, not an image
@@ -225,13 +226,13 @@ class _Members:
                 yield from self._index(value, depth + 1)
                 continue
             if not isinstance(value, dict) or not isinstance(value.get("config"), dict):
-                raise InputError(f"{self._archive}: {row.get('digest')} is no OCI manifest")
+                raise InputError.about(self._archive, f"{row.get('digest')} is no OCI manifest")
             config = self._bytes(self._blob_name(value["config"]), self._digest(value["config"]))
             layers = []
             for layer in self._rows(value.get("layers")):
                 file = self._file(self._blob_name(layer))
                 if file.digest != self._digest(layer):
-                    raise InputError(f"{self._archive}: {self._blob_name(layer)} is not what its name says")
+                    raise InputError.about(self._archive, f"{self._blob_name(layer)} is not what its name says")
                 layers.append(file)
             annotations = _mapping(row.get("annotations"))
             name = annotations.get("io.containerd.image.name") or annotations.get(oci.REF_NAME)
@@ -240,10 +241,10 @@ class _Members:
     def _image(self, config: bytes, layers: Sequence[_Taken], names: Sequence[Any]) -> ArchiveImage:
         diff_ids = oci.diff_ids_of(config)
         if len(diff_ids) != len(layers):
-            raise InputError(f"{self._archive}: {len(layers)} layers, and {len(diff_ids)} in the config")
+            raise InputError.about(self._archive, f"{len(layers)} layers, and {len(diff_ids)} in the config")
         for diff_id, layer in zip(diff_ids, layers, strict=True):
             if layer.diff_id != diff_id:
-                raise InputError(f"{self._archive}: layer sha256:{layer.diff_id} is sha256:{diff_id} in the config")
+                raise InputError.about(self._archive, f"layer sha256:{layer.diff_id} is sha256:{diff_id} in the config")
         blobs = tuple(Blob(layer.diff_id, layer.size) for layer in layers)
         return ArchiveImage(config, blobs, tuple(self._image_name(name) for name in names))
 
@@ -251,7 +252,7 @@ class _Members:
         try:
             return ImageName(name)
         except ValueError:
-            raise InputError(f"{self._archive}: {shown_value(name)} is no name of an image") from None
+            raise InputError.about(self._archive, f"{shown_value(name)} is no name of an image") from None
 
     def _file(self, name: str) -> _Taken:
         at = name
@@ -262,32 +263,32 @@ class _Members:
             if found is None:
                 break
             at = found
-        raise InputError(f"{self._archive} has no {name}, which its manifest names")
+        raise InputError(f"{self._archive} has no {name}, which its manifest names", subject=self._archive)
 
     def _bytes(self, name: str, digest: Sha256 | None = None) -> bytes:
         file = self._file(name)
         if file.size > LARGEST_JSON:
-            raise InputError(f"{self._archive}: {name} has {file.size} bytes, too many for what it is")
+            raise InputError.about(self._archive, f"{name} has {file.size} bytes, too many for what it is")
         if digest is not None and file.digest != digest:
-            raise InputError(f"{self._archive}: {name} is not what its name says")
+            raise InputError.about(self._archive, f"{name} is not what its name says")
         return file.path.read_bytes()
 
     def _json(self, name: str, digest: Sha256 | None = None) -> Any:
         try:
             return json.loads(self._bytes(name, digest))
         except (ValueError, RecursionError):
-            raise InputError(f"{self._archive}: {name} is damaged") from None
+            raise InputError.about(self._archive, f"{name} is damaged") from None
 
     def _rows(self, value: Any) -> list[dict[str, Any]]:
         if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-            raise InputError(f"{self._archive}: its manifest is damaged")
+            raise InputError.about(self._archive, "its manifest is damaged")
         return value
 
     def _digest(self, row: dict[str, Any]) -> Sha256:
         try:
             return Sha256.of_digest(row.get("digest"))
         except ValueError:
-            raise InputError(f"{self._archive}: {shown_value(row.get('digest'))} is no sha256 digest") from None
+            raise InputError.about(self._archive, f"{shown_value(row.get('digest'))} is no sha256 digest") from None
 
     def _blob_name(self, row: dict[str, Any]) -> str:
         return f"blobs/sha256/{self._digest(row)}"

@@ -62,9 +62,9 @@ def build(
             return _build(plan, store, fetcher, engine, last, no_cache, registries)
         except DamagedError as error:
             # Each time one blob less is in the store; a blob that was made a moment ago and is damaged ends it.
-            if error.problem in seen:
+            if error.digest in seen:
                 raise
-            seen.add(error.problem)
+            seen.add(error.digest)
             say(f"{error.problem}, and made again")
             no_cache = False
 
@@ -319,18 +319,18 @@ class _Build:
 
             architecture = self._plan.lock.base.architecture
             try:
-                engine.load(to_load(parent, self._store, [names.parent]), loading)
+                engine.load(to_load(parent, self._store, [names.parent], f"{name}-parent"), loading)
+                held = (names.holder,)
                 engine.build(
-                    ImageToBuild(context, dockerfile, names.result, self._no_cache, architecture, (names.holder,)), log
+                    ImageToBuild(context, dockerfile, names.result, self._no_cache, architecture, held, name), log
                 )
-                _check_parent(engine.diff_ids(names.result), parent, name)
-                with engine.new_layers(names.result, len(parent.layers)) as sources:
+                _check_parent(engine.diff_ids(names.result, name), parent, name)
+                with engine.new_layers(names.result, len(parent.layers), name) as sources:
                     layer = canonicalise([read(source) for source in sources], self._index(part), part.epoch)
                     self._keep(part, layer)
             except PortsideError as error:
                 if isinstance(error, DamagedError) or error in self._failures():
                     raise
-                error.problem = error.problem.replace(names.result, name)
                 log_name = FileName(f"{self._plan.recipe.name}-{part.layer}-{part.name}")
                 with suppress(StoreError):  # what failed is the step
                     kept = self._store.keep_log(log_name, "\n".join(lines) + "\n")

@@ -10,7 +10,7 @@ from typing import Any
 from portside.common.outputs import output as new_file
 from portside.common.tree import Tree
 from portside.common.values import Sha256
-from portside.errors import RECIPE, BuildError, RecipeError
+from portside.errors import BuildError, RecipeError
 from portside.image.config import command, labels, workdir
 from portside.inputs.spool import Spool
 from portside.layers.layer import Layer
@@ -123,7 +123,7 @@ def check_converted(plan: Plan, store: Store) -> Layer | None:
     if blob is None:
         raise BuildError(
             f"{plan.recipe.name} uses the converter of its base image, and that has not run yet",
-            f"Build once, then render: invoke build --recipe {RECIPE} --layer migrated",
+            lambda recipe: f"Build once, then render: invoke build --recipe {recipe} --layer migrated",
         )
     store.layout.check(blob)
     return read_layer(store.layout.blob(blob.digest))

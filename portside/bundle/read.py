@@ -73,8 +73,7 @@ def unbundle(archive: Path, root: Path, store: Store, config: Config, *, force: 
             for path in wanted:
                 _install(folder / path, root / path)
     except InputError as error:
-        problem = error.problem if str(archive) in error.problem else f"{archive}: {error.problem}"
-        raise InputError(problem, error.solution or "Bundle it again, or copy it again.") from None
+        raise error.told_of(str(archive), "Bundle it again, or copy it again.") from None
     return Unbundled(
         contents.recipe,
         len(contents.members) - len(wanted),

@@ -84,7 +84,9 @@ def decompressed(source: Source, kind: Compression, name: str) -> Iterator[bytes
     for piece in inflated(counted, kind, name):
         out += len(piece)
         if out > BOMB_FROM and out > counted.count * BOMB_RATIO:
-            raise InputError(f"{name} unpacks to more than {BOMB_RATIO} times its size: a bomb, not an image")
+            raise InputError(
+                f"{name} unpacks to more than {BOMB_RATIO} times its size: a bomb, not an image", subject=name
+            )
         yield piece
 
 
@@ -95,7 +97,7 @@ def inflated(source: Source, kind: Compression, name: str) -> Iterator[bytes]:
     try:
         yield from readers[kind](source)
     except (zlib.error, EOFError) as error:
-        raise InputError(f"{name} is damaged: {error}") from None
+        raise InputError(f"{name} is damaged: {error}", subject=name) from None
 
 
 def compressed(source: BinaryIO, kind: Compression) -> Iterator[bytes]:

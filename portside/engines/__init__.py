@@ -99,7 +99,7 @@ def choose_engine(name: str | None = None) -> Choice:
         try:
             return Choice(_podman(), "no Docker daemon answers")
         except EngineError as other:
-            raise EngineError(f"{error.problem}; and {other.problem}", error.solution) from other
+            raise EngineError(f"{error.problem}; and {other.problem}", error.remedy) from other
 
 
 def command_line(spec: RunSpec, name: str | None = None) -> list[str]:

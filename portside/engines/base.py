@@ -43,17 +43,22 @@ class ImageLayer:
 class ImageToLoad:
     """An image as the store holds it. config: the config's exact bytes; layers from the bottom up.
 
-    tags: references (`portside/minilm:env`) that shall point to it.
+    tags: references (`portside/minilm:env`) that shall point to it. shown: what errors call it; default: its first tag.
     """
 
     config: bytes
     layers: tuple[ImageLayer, ...]
     tags: tuple[str, ...]
+    shown: str | None = None
 
     @property
     def image_id(self) -> str:
         """The config's sha256, 64 hex digits."""
         return sha256_hex(self.config)
+
+    def title(self, digits: int = 64) -> str:
+        """What a person is told of it as. digits: how many of its image ID, where it has no name."""
+        return self.shown or next(iter(self.tags), self.image_id[:digits])
 
     def manifest(self) -> bytes:
         """The OCI manifest (OCI image-spec, manifest.md), the same bytes everywhere."""
@@ -65,7 +70,7 @@ class ImageToBuild:
     """A Dockerfile to execute. context: the folder it sees. tag: of the result. no_cache: execute every step anew.
 
     architecture: of the images, in Go's words (`arm64`); None: the engine's own. held: file descriptors that the
-    engine's command keeps open as long as it works.
+    engine's command keeps open as long as it works. shown: what errors call the result; default: the tag.
     """
 
     context: Path
@@ -74,6 +79,15 @@ class ImageToBuild:
     no_cache: bool = False
     architecture: str | None = None
     held: tuple[int, ...] = ()
+    shown: str | None = None
+
+    @property
+    def title(self) -> str:
+        return self.shown or self.tag
+
+    def in_words(self, line: str) -> str:
+        """A line of the build's output as a person should see it."""
+        return line.replace(self.tag, self.title)
 
     def parents(self) -> list[str]:
         """The images that the Dockerfile names."""
@@ -190,11 +204,16 @@ class Builder(ImagePlace, Protocol):
     def remove_interrupted(self, parent: str) -> None:
         """Remove what builds on this image left that were killed, but for names; nobody may build on it now."""
 
-    def diff_ids(self, ref: str) -> list[Sha256]:
-        """The diff IDs (64 hex digits) of a local image's layers, bottom first."""
+    def diff_ids(self, ref: str, shown: str | None = None) -> list[Sha256]:
+        """The diff IDs (64 hex digits) of a local image's layers, bottom first. shown: what errors call the image."""
 
-    def new_layers(self, image: str, parent_layers: int) -> AbstractContextManager[list[LayerSource]]:
-        """The layers of a local image above its lowest `parent_layers`, bottom first; readable inside the `with`."""
+    def new_layers(
+        self, image: str, parent_layers: int, shown: str | None = None
+    ) -> AbstractContextManager[list[LayerSource]]:
+        """The layers of a local image above its lowest `parent_layers`, bottom first; readable inside the `with`.
+
+        shown: what errors call the image.
+        """
 
     def remove_image(self, ref: str) -> None:
         """Remove a reference, and the image with its last one; absent is fine."""

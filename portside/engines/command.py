@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from portside.engines.base import ImageToBuild
 from portside.errors import BuildError, EngineError
 
 STOP_SECONDS = 5
@@ -113,10 +114,11 @@ def indented(last: Iterable[str]) -> str:
     return "\n".join(f"    {line}" for line in last)
 
 
-def build_failed(tag: str, instruction: str | None, last: Sequence[str]) -> BuildError:
+def build_failed(image: ImageToBuild, instruction: str | None, last: Sequence[str]) -> BuildError:
     """The error for a Dockerfile of which a step failed. instruction: that step, if it is known."""
-    where = f" at {instruction}" if instruction else ""
+    where = f" at {image.in_words(instruction)}" if instruction else ""
+    output = indented(map(image.in_words, last))
     return BuildError(
-        f"{tag} could not be built{where}; the last lines of its output:\n{indented(last)}",
+        f"{image.title} could not be built{where}; the last lines of its output:\n{output}",
         "The build has no network: everything a step needs must be an input of the recipe.",
     )

@@ -157,8 +157,7 @@ class DockerEngine:
             if self._tag(engine_id, image.tags) and all(self._is(ref, engine_id) for ref in image.tags or (engine_id,)):
                 return sent
             # Its last name went just now, and the image with it: another process has removed what it had needed.
-        name = next(iter(image.tags), image.image_id)
-        raise EngineError(f"Docker says that {name} is not the image that was just loaded", "Load it again.")
+        raise EngineError(f"Docker says that {image.title()} is not the image that was just loaded", "Load it again.")
 
     def _is(self, ref: str, engine_id: str) -> bool:
         found = self._inspect(ref)
@@ -179,7 +178,7 @@ class DockerEngine:
             if complaint or engine_id is None:
                 reason = complaint or f"it has no image {image.image_id}"
                 raise EngineError(
-                    f"Docker did not load {image.tags[0] if image.tags else image.image_id}: {reason}",
+                    f"Docker did not load {image.title()}: {reason}",
                     "Look at the free space where Docker keeps its data, and at its log.",
                 )
         return engine_id, sent
@@ -193,7 +192,7 @@ class DockerEngine:
     def _send(self, image: ImageToLoad, layers: list[Any], progress: Transfer) -> tuple[str, int]:
         """Stream the image with these layers; gives Docker's complaint ("" if none) and the bytes sent."""
         total = sum(layer.size for layer in layers)
-        name = image.tags[0] if image.tags else image.image_id[:12]
+        name = image.title(12)
         complaint = ""
         with explained(f"loading {name}"), progress(f"loading {name} into Docker", total) as advance:
             for message in self._api.load_image(archive.stream(image, layers, advance)):
@@ -209,17 +208,17 @@ class DockerEngine:
     def remove_interrupted(self, parent: str) -> None:
         pass  # BuildKit clears up by itself
 
-    def diff_ids(self, ref: str) -> list[Sha256]:
+    def diff_ids(self, ref: str, shown: str | None = None) -> list[Sha256]:
         found = self._inspect(ref)
         if found is None:
-            raise EngineError(f"Docker has no image {ref}", "Build it again.")
+            raise EngineError(f"Docker has no image {shown or ref}", "Build it again.")
         return docker_layers.layer_ids(found)
 
     @contextmanager
-    def new_layers(self, image: str, parent_layers: int) -> Iterator[list[LayerSource]]:
+    def new_layers(self, image: str, parent_layers: int, shown: str | None = None) -> Iterator[list[LayerSource]]:
         found = self._inspect(image)
         if found is None:
-            raise EngineError(f"Docker has no image {image}", "Build it again.")
+            raise EngineError(f"Docker has no image {shown or image}", "Build it again.")
         diff_ids = docker_layers.layer_ids(found)
         folders = docker_layers.overlay_folders(self._info, found, parent_layers)
         if folders is not None:
@@ -228,19 +227,20 @@ class DockerEngine:
         with tempfile.TemporaryDirectory(prefix="portside-layers-") as spool:
             layers: list[LayerSource] = []
             if parent_layers < len(diff_ids):
-                with self._saved(image) as stream:
+                with self._saved(image, shown) as stream:
                     layers += docker_layers.spool_saved(stream, diff_ids, parent_layers, Path(spool))
             yield layers
 
     @contextmanager
-    def _saved(self, image: str) -> Iterator[Iterator[bytes]]:
+    def _saved(self, image: str, shown: str | None = None) -> Iterator[Iterator[bytes]]:
         """The stream of `docker save`."""
-        with explained(f"saving {image}"):
+        with explained(f"saving {shown or image}"):
             try:
                 with closing(self._api.get_image(image, chunk_size=CHUNK)) as stream:
                     yield stream
             except (tarfile.TarError, InputError) as error:
-                raise EngineError(f"what Docker saves of {image} cannot be read: {error}", "Try again.") from error
+                text = f"what Docker saves of {shown or image} cannot be read: {error}"
+                raise EngineError(text, "Try again.") from error
 
     def run(self, spec: RunSpec, output: Output) -> int:
         with explained(f"running a container of {spec.image}"):

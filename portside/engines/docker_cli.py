@@ -96,9 +96,11 @@ def build(cli: Cli, endpoint: Endpoint, image: ImageToBuild, log: Callable[[str]
                     said.setdefault(failed, deque(maxlen=LAST_LINES)).append(code[0] if code else error[2])
         if not id_file.exists():
             if any(_UNREACHABLE.search(line) for line in last):
-                problem = f"Docker stopped answering while {image.tag} was built:\n{indented(last)}"
+                problem = (
+                    f"Docker stopped answering while {image.title} was built:\n{indented(map(image.in_words, last))}"
+                )
                 raise EngineError(problem, "Look at its log.")
-            raise build_failed(image.tag, steps.get(failed or ""), list(said.get(failed or "", last)))
+            raise build_failed(image, steps.get(failed or ""), list(said.get(failed or "", last)))
         return id_file.read_text().strip()
 
 

@@ -103,14 +103,13 @@ class PodmanEngine:
             if all(self.image_id(ref) == image.image_id for ref in image.tags or (image.image_id,)):
                 return sent
             # Its last name went just now, and the image with it: another process has removed what it had needed.
-        name = next(iter(image.tags), image.image_id)
-        raise EngineError(f"Podman says that {name} is not the image that was just loaded", "Load it again.")
+        raise EngineError(f"Podman says that {image.title()} is not the image that was just loaded", "Load it again.")
 
     def _pull(self, image: ImageToLoad, progress: Transfer) -> int:
         """Let Podman copy the image out of an OCI layout that stands on our blobs; it opens only those it lacks."""
         known = {diff_id for layers in self._known_layers() for diff_id in layers}
         total = sum({layer.diff_id: layer.size for layer in image.layers if layer.diff_id not in known}.values())
-        title = image.tags[0] if image.tags else image.image_id[:12]
+        title = image.title(12)
         with (
             tempfile.TemporaryDirectory(prefix="portside-load-") as folder,
             progress(f"loading {title} into Podman", total) as advance,
@@ -129,7 +128,8 @@ class PodmanEngine:
             if done.returncode:
                 _look_for_damage(image)
                 error = failed(f"loading {title}", done.stderr)
-                raise EngineError(error.problem, "Look at the free space where Podman keeps its data, and in /var/tmp.")
+                error.remedy = "Look at the free space where Podman keeps its data, and in /var/tmp."
+                raise error
             if self.image_id(image.image_id) is None:
                 raise EngineError(f"Podman loaded {title} as {done.stdout.decode().strip()}, not as {image.image_id}")
             advance(total)
@@ -144,17 +144,17 @@ class PodmanEngine:
     def remove_interrupted(self, parent: str) -> None:
         podman_build.remove_interrupted(self._podman, parent)
 
-    def diff_ids(self, ref: str) -> list[Sha256]:
+    def diff_ids(self, ref: str, shown: str | None = None) -> list[Sha256]:
         said = self._inspect(ref, '{"RootFS":{{json .RootFS}}}')
         if said is None:
-            raise EngineError(f"Podman has no image {ref}", "Build it again.")
+            raise EngineError(f"Podman has no image {shown or ref}", "Build it again.")
         return docker_layers.layer_ids(json.loads(said))
 
     @contextmanager
-    def new_layers(self, image: str, parent_layers: int) -> Iterator[list[LayerSource]]:
+    def new_layers(self, image: str, parent_layers: int, shown: str | None = None) -> Iterator[list[LayerSource]]:
         said = self._inspect(image, '{"GraphDriver":{{json .GraphDriver}},"RootFS":{{json .RootFS}}}')
         if said is None:
-            raise EngineError(f"Podman has no image {image}", "Build it again.")
+            raise EngineError(f"Podman has no image {shown or image}", "Build it again.")
         found = json.loads(said)
         diff_ids = docker_layers.layer_ids(found)
         folders = podman_layers.overlay_folders(self._info["store"], found, diff_ids, parent_layers)
@@ -165,10 +165,11 @@ class PodmanEngine:
             layers: list[LayerSource] = []
             if parent_layers < len(diff_ids):
                 try:
-                    with podman_layers.saved(self._podman, image) as stream:
+                    with podman_layers.saved(self._podman, image, shown or image) as stream:
                         layers += docker_layers.spool_saved(stream, diff_ids, parent_layers, Path(spool))
                 except (tarfile.TarError, InputError) as error:
-                    raise EngineError(f"what Podman saves of {image} cannot be read: {error}", "Try again.") from error
+                    text = f"what Podman saves of {shown or image} cannot be read: {error}"
+                    raise EngineError(text, "Try again.") from error
             yield layers
 
     def _create(self, spec: RunSpec) -> str:

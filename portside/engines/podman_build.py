@@ -46,8 +46,9 @@ def build(podman: Podman, image: ImageToBuild, log: Callable[[str], None]) -> st
             if id_file.exists():
                 return "sha256:" + id_file.read_text().strip().removeprefix("sha256:")
         if step is None:
-            raise EngineError(f"Podman did not begin to build {image.tag}:\n{indented(list(last))}")
-        raise build_failed(image.tag, step, list(last))
+            said = indented(map(image.in_words, last))
+            raise EngineError(f"Podman did not begin to build {image.title}:\n{said}")
+        raise build_failed(image, step, list(last))
     except BaseException:
         _remove_left(podman, parents, before)
         raise

@@ -48,8 +48,8 @@ def overlay_folders(
 
 
 @contextmanager
-def saved(podman: Podman, image: str) -> Iterator[Iterator[bytes]]:
-    """The stream of `podman save`; it may be left early."""
+def saved(podman: Podman, image: str, shown: str) -> Iterator[Iterator[bytes]]:
+    """The stream of `podman save`; it may be left early. shown: what errors call the image."""
     command = ["podman", "save", "--format", "docker-archive", image]
     with subprocess.Popen(
         command, env=podman.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -58,7 +58,7 @@ def saved(podman: Podman, image: str) -> Iterator[Iterator[bytes]]:
         try:
             first = child.stdout.read(CHUNK)
             if not first:
-                raise failed(f"saving {image}", child.stderr.read())
+                raise failed(f"saving {shown}", child.stderr.read())
             yield _pieces(first, child.stdout)
         finally:
             child.kill()

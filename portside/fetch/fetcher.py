@@ -11,7 +11,7 @@ from portside.common.progress import say
 from portside.common.url import shown
 from portside.common.values import FileName, Sha256, Size
 from portside.config import Config
-from portside.errors import RECIPE, InputError, MissingInputError
+from portside.errors import InputError, MissingInputError, Remedy, fetch_it
 from portside.fetch.folders import ManualInput, candidates, passed_over, where
 from portside.fetch.manual import manual_inputs, missing, missing_text, remedy, require_manual, stored_pointer
 from portside.inputs import git, python
@@ -108,7 +108,7 @@ class Fetcher:
                 raise errors[0]
             if errors:
                 problems = [f"  {error.problem}" for error in errors]
-                raise InputError("\n".join([f"no folder has the right {base.file}:", *problems]), errors[0].solution)
+                raise InputError("\n".join([f"no folder has the right {base.file}:", *problems]), errors[0].remedy)
             raise MissingInputError(
                 f"{base.file} is in none of the configured folders", f"Put it at {where(file, self._config)}."
             )
@@ -158,7 +158,7 @@ class Fetcher:
             lacking = missing(manual_inputs(plan.recipe, plan.lock), plan.lock, self._store, self._config)
             text = [missing_text(plan.recipe, lacking)] if lacking else []
             raise MissingInputError(
-                "\n".join([error.problem, *text]), remedy(plan.recipe, self._config) if lacking else error.solution
+                "\n".join([error.problem, *text]), remedy(plan.recipe, self._config) if lacking else error.remedy
             ) from None
 
     def manual(self, file: ManualInput, sources: Mapping[str, LockedSource]) -> tuple[Sha256, Size]:
@@ -197,12 +197,17 @@ class Fetcher:
         return stored_pointer(sources, self._store, file)
 
     def deb(self, deb: Deb, base: DebianBase) -> None:
-        note = f"If no mirror has it any more, resolve it anew: invoke lock --recipe {RECIPE} --update {deb.name}"
+        def note(recipe: str) -> str:
+            return f"If no mirror has it any more, resolve it anew: invoke lock --recipe {recipe} --update {deb.name}"
+
         places = partial(deb_locations, deb, base, self._config)
         self._bring(f"{deb.name} {deb.version}", deb.sha256, deb.size, places, note)
 
     def artefact(self, artefact: Artefact) -> None:
-        note = f"If it is gone from the index, resolve it anew: invoke lock --recipe {RECIPE} --update {artefact.name}"
+        def note(recipe: str) -> str:
+            again = f"invoke lock --recipe {recipe} --update {artefact.name}"
+            return f"If it is gone from the index, resolve it anew: {again}"
+
         places = partial(python.locations, artefact, self._config)
         self._bring(artefact.file, artefact.sha256, artefact.size, places, note)
 
@@ -213,7 +218,9 @@ class Fetcher:
         else:
             git.fetch(source, self._store, self._config, self._offline)
 
-    def _bring(self, name: str, sha256: Sha256, size: Size | None, places: Callable[[], list[str]], note: str) -> None:
+    def _bring(
+        self, name: str, sha256: Sha256, size: Size | None, places: Callable[[], list[str]], note: Remedy
+    ) -> None:
         if self._store.inputs.verified(sha256) is None:
             transfer.bring(name, sha256, size, self._allowed(places, name), self._store, note)
         self._check_size(name, sha256, size)
@@ -260,7 +267,7 @@ class Fetcher:
 def _offline(name: str) -> MissingInputError:
     return MissingInputError(
         f"{name} is not in the store, and --offline forbids to fetch it",
-        f"Fetch it with a network: invoke fetch --recipe {RECIPE}",
+        fetch_it,
     )
 
 

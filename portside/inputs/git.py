@@ -12,7 +12,7 @@ from portside.common.tree import Entry, Tree, check_path, decode_path
 from portside.common.url import holds_secret, shown
 from portside.common.values import GitUrl, told
 from portside.config import Config
-from portside.errors import RECIPE, InputError, RecipeError
+from portside.errors import InputError, RecipeError, fetch_it
 from portside.inputs.git_mirror import Blobs, Mirror
 from portside.inputs.git_names import is_gits_own
 from portside.inputs.spool import Spool
@@ -66,7 +66,7 @@ def fetch(source: GitSource, store: "Store", config: Config, offline: bool) -> N
         if offline and not mirror.has(source.commit):
             raise InputError(
                 f"commit {source.commit} of {shown(source.url)} is not in the store",
-                f"Fetch it with a network: invoke fetch --recipe {RECIPE}",
+                fetch_it,
             )
         mirror.need(source.commit)
     _check_tree(mirror, source)
@@ -136,7 +136,10 @@ def _check_tree(mirror: Mirror, source: GitSource) -> None:
     if found != source.tree:
         raise InputError(
             f"commit {source.commit} of {shown(source.url)} has the tree {found}, the lock says {source.tree}",
-            f"The lock was edited or is damaged. Restore it, or lock anew: invoke lock --recipe {RECIPE} --update all",
+            lambda recipe: (
+                "The lock was edited or is damaged. Restore it, or lock anew: "
+                f"invoke lock --recipe {recipe} --update all"
+            ),
         )
 
 

@@ -14,7 +14,7 @@ from portside.common.tree import FileRange, encode_path
 from portside.common.url import redact, secrets_of, shown
 from portside.common.values import FileName, Sha256
 from portside.config import Config
-from portside.errors import RECIPE, InputError
+from portside.errors import InputError
 from portside.inputs.git_remote import REMOTE, remote_environment, with_settings
 from portside.inputs.spool import Spool
 from portside.store.files import make_folder
@@ -156,7 +156,7 @@ class Mirror:
         except InputError:
             raise InputError(
                 f"{shown(self._url)}: {revision} is no commit that the store has",
-                f"Bring it: invoke fetch --recipe {RECIPE}",
+                lambda recipe: f"Bring it: invoke fetch --recipe {recipe}",
             ) from None
 
 

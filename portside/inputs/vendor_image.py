@@ -9,11 +9,13 @@ from typing import Any
 from portside.archive.read import ArchiveImage, read_archive
 from portside.common.progress import say
 from portside.common.values import Sha256
-from portside.errors import RECIPE, InputError
+from portside.errors import InputError
 from portside.lock.models import LINE, REFERENCE, VARIABLE, ArchiveBase, ArchiveLayer
 from portside.store import Store
 
-OTHER_FILE = f"It is not the locked file; if it is meant, lock it: invoke lock --recipe {RECIPE} --update base"
+
+def _other_file(recipe: str) -> str:
+    return f"It is not the locked file; if it is meant, lock it: invoke lock --recipe {recipe} --update base"
 
 
 def read_vendor_image(path: Path, base: ArchiveBase, store: Store) -> ArchiveBase:
@@ -24,24 +26,19 @@ def read_vendor_image(path: Path, base: ArchiveBase, store: Store) -> ArchiveBas
     """
     size = path.stat().st_size
     if base.size is not None and base.size != size:
-        raise InputError(f"{path} has {size} bytes, the lock says {base.size}", OTHER_FILE)
+        raise InputError(f"{path} has {size} bytes, the lock says {base.size}", _other_file)
 
     def check(sha256: Sha256) -> None:
         if base.sha256 is not None and base.sha256 != sha256:
-            raise InputError(f"{path} has sha256 {sha256}, the lock says {base.sha256}", OTHER_FILE)
+            raise InputError(f"{path} has sha256 {sha256}, the lock says {base.sha256}", _other_file)
 
-    try:
-        archive = read_archive(path, store, check)
-    except InputError as error:
-        if path.name in error.problem:
-            raise
-        raise InputError(f"{path}: {error.problem}", error.solution or "Get the file again.") from None
+    archive = read_archive(path, store, check)
     if len(archive.images) != 1:
         raise InputError(f"{path} holds {len(archive.images)} images, one is expected", "Save the one image alone.")
     [image] = archive.images
     found = base.model_copy(update={**_facts(path, image, base), "size": size, "sha256": archive.sha256})
     if base.layers and found != base:
-        raise InputError(f"{path} is not what the lock says about it", OTHER_FILE)
+        raise InputError(f"{path} is not what the lock says about it", _other_file)
     return found
 
 

@@ -17,4 +17,5 @@ def read(source: LayerSource) -> RawLayer:
             return read_tar.read(source.path)
         return read_overlay.read(source.path)
     except OSError as error:
-        raise InputError(f"cannot read the layer {source.path}: {error.strerror}") from error
+        text = f"cannot read the layer {source.path}: {error.strerror}"
+        raise InputError(text, subject=str(source.path)) from error

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from portside.common.values import Sha256, Size
-from portside.errors import RECIPE, LockError
+from portside.errors import LockError, fetch_once
 from portside.lock.models import Deb, DebianBase, GitSource, Lock
 
 
@@ -63,7 +63,5 @@ def _files(lock: Lock) -> Iterator[LockedFile]:
     for weights in lock.weights.values():
         for file in () if weights.wheel is not None else weights.files:
             if file.sha256 is None or file.size is None:
-                raise LockError(
-                    f"the lock has no sha256 for {file.path}", f"Fetch it once: invoke fetch --recipe {RECIPE}"
-                )
+                raise LockError(f"the lock has no sha256 for {file.path}", fetch_once)
             yield LockedFile(file.path, file.sha256, file.size)

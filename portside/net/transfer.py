@@ -17,7 +17,7 @@ from portside.common import progress
 from portside.common.canonical import CHUNK
 from portside.common.url import redact, secrets_of, shown
 from portside.common.values import Sha256, Size
-from portside.errors import InputError, MissingInputError
+from portside.errors import InputError, MissingInputError, Remedy
 from portside.net import suspect
 from portside.net.client import NO_URL, RedirectError, get, is_lasting
 
@@ -74,7 +74,7 @@ def bring(
     size: Size | None,
     places: Iterable[str],
     store: "Store",
-    note: str,
+    note: Remedy,
     *,
     pauses: Sequence[float] = PAUSES,
 ) -> Sha256:
@@ -97,7 +97,7 @@ def first_seen(
     size: Size | None,
     places: Iterable[str],
     store: "Store",
-    note: str,
+    note: Remedy,
     *,
     pauses: Sequence[float] = PAUSES,
 ) -> tuple[Sha256, str]:
@@ -140,7 +140,7 @@ def stream_from(
     places: Iterable[str],
     size: int | None,
     attempt: Callable[[], AbstractContextManager[Sink]],
-    note: str,
+    note: Remedy,
     *,
     pauses: Sequence[float] = PAUSES,
     refuse: Refuse = lambda headers: None,
@@ -189,8 +189,8 @@ def _try_place(
             return error
         except InputError as error:
             if not continued:
-                text = f"{error.problem.removeprefix(f'{name}: ')} {error.solution or ''}".rstrip()
-                return _UnusableError(text, wrong=True)
+                text = error.reason if error.subject == name else error.problem
+                return _UnusableError(f"{text} {error.solution or ''}".rstrip(), wrong=True)
             from_start = True
 
 

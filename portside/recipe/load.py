@@ -66,11 +66,14 @@ class Recipe:
             path = folder / relative
             if path.is_symlink() or path.exists():
                 if not path.resolve().is_relative_to(folder.resolve()):
-                    raise RecipeError(f"{self.path}: {relative} leads out of {folder}", "Put the file itself there.")
+                    raise RecipeError.about(
+                        self.path, f"{relative} leads out of {folder}", "Put the file itself there."
+                    )
                 if path.is_file():
                     return path
-        raise RecipeError(
-            f"{self.path}: no file {relative} in {' or '.join(str(folder) for folder in self.folders)}",
+        raise RecipeError.about(
+            self.path,
+            f"no file {relative} in {' or '.join(str(folder) for folder in self.folders)}",
             "Put it there or correct the recipe.",
         )
 
@@ -282,9 +285,8 @@ def _check_files(recipe: Recipe, places: dict[Location, Place]) -> None:
         try:
             recipe.file(source)
         except RecipeError as error:
-            problem = error.problem.removeprefix(f"{recipe.path}: ")
             key = ".".join(map(str, at))
-            raise RecipeError(f"{places.get(at, recipe.path)}: {key}: {problem}", error.solution) from None
+            raise RecipeError(f"{places.get(at, recipe.path)}: {key}: {error.reason}", error.remedy) from None
     targets: set[str] = set()
     for at, file in named:
         if file.to in targets:

@@ -60,17 +60,17 @@ def pull(plan: Plan, store: Store, reference: Reference) -> Pulled:
                 f"{reference.repository} has no tag {reference.tag}",
                 f"Build it, or push it from where it is built: invoke push --recipe {plan.recipe.name}",
             )
-        with _naming(reference):
+        with _refusing(reference):
             digest, size, blobs = read_image_manifest(data)
-            config = client.small_blob(digest, size)
+        config = client.small_blob(digest, size)
+        with _refusing(reference):
             diff_ids = check_config(plan, "weights", config)
             if [blob.diff_id for blob in blobs] != diff_ids:
                 raise RegistryError("its manifest lists other layers than its config")
-            jobs = [
-                partial(bring, part, blob, plan, store, client, received)
-                for part, blob in zip(parts, blobs, strict=True)
-            ]
-            run_all(jobs, JOBS)
+            for part, blob in zip(parts, blobs, strict=True):
+                check_known(part, blob.diff_id, plan, store)
+        run_all([partial(_receive, *pair, store, client, received) for pair in zip(parts, blobs, strict=True)], JOBS)
+        with _refusing(reference):
             stored = {part.key: StoredBlob(blob.diff_id, blob.size) for part, blob in zip(parts, blobs, strict=True)}
             unproven = examine(parts, plan, store, stored)
     adopt(parts, plan, store, stored, unproven, str(reference))
@@ -84,6 +84,10 @@ def pull(plan: Plan, store: Store, reference: Reference) -> Pulled:
 def bring(part: Part, blob: Blob, plan: Plan, store: Store, client: Client, received: list[str]) -> None:
     """One part's blob, if the store lacks it; nothing travels that the store knows better."""
     check_known(part, blob.diff_id, plan, store)
+    _receive(part, blob, store, client, received)
+
+
+def _receive(part: Part, blob: Blob, store: Store, client: Client, received: list[str]) -> None:
     if not store.layout.has(blob.diff_id, blob.size):
         with transfer(f"{part.layer}/{part.name}", blob.travels) as advance:
             download(client, store, blob, advance)
@@ -91,11 +95,9 @@ def bring(part: Part, blob: Blob, plan: Plan, store: Store, client: Client, rece
 
 
 @contextmanager
-def _naming(reference: Reference) -> Iterator[None]:
-    """Say in every error which image it is about."""
+def _refusing(reference: Reference) -> Iterator[None]:
+    """Say in an error which image it is that is not what it should be; what a registry fails with names it already."""
     try:
         yield
     except (RegistryError, InputError) as error:
-        if reference.repository.host in error.problem:
-            raise
-        raise type(error)(f"{reference} is refused: {error.problem}", error.solution) from None
+        raise type(error)(f"{reference} is refused: {error.problem}", error.remedy) from None

@@ -12,7 +12,7 @@ from portside.common.parallel import run_all
 from portside.common.progress import transfer
 from portside.common.tree import FileRange
 from portside.common.values import FileName, Sha256, Size, Tag
-from portside.errors import RECIPE, RegistryError
+from portside.errors import RegistryError
 from portside.image.built import stored_image
 from portside.plan.model import LayerPlan, Part, Plan
 from portside.registry.blob import Blob
@@ -118,8 +118,10 @@ class _Pushing:
             raise RegistryError(
                 f"{self._client.repository} has {part.layer}/{part.name} as sha256:{there.diff_id}, here it is "
                 f"sha256:{here.digest}, of the same key",
-                f"One of the two builds is not reproducible (invoke verify --recipe {RECIPE}). "
-                "Pull theirs into an empty store, or delete the tag there.",
+                lambda recipe: (
+                    f"One of the two builds is not reproducible (invoke verify --recipe {recipe}). "
+                    "Pull theirs into an empty store, or delete the tag there."
+                ),
             )
 
     def _upload(self, layers: Sequence[LayerPlan]) -> dict[Sha256, Blob]:

@@ -11,7 +11,7 @@ from portside.common.canonical import CHUNK, copy_and_hash, sha256_hex
 from portside.common.progress import say
 from portside.common.tree import FileRange, encode_path
 from portside.common.values import Sha256, Size
-from portside.errors import RECIPE, InputError
+from portside.errors import InputError, fetch_it
 from portside.store import files
 from portside.store.records import place_record
 
@@ -72,7 +72,7 @@ class Inputs:
         if found is None:
             raise InputError(
                 f"{name} (sha256 {sha256}) is not in the store",
-                f"Fetch it with a network: invoke fetch --recipe {RECIPE}",
+                fetch_it,
             )
         return found
 
@@ -101,8 +101,9 @@ class Inputs:
             if problem := receiver.problem():
                 aside = self._home / "inputs" / "quarantine" / receiver.sha256
                 files.publish(partial, aside, 0o400)
-                raise InputError(
-                    f"{name}: {problem}",
+                raise InputError.about(
+                    name,
+                    problem,
                     f"The bytes are kept at {aside} and are not used. If they are meant, update the lock.",
                 )
             files.publish(partial, self.path(receiver.sha256))

@@ -11,12 +11,15 @@ from typing import Any, BinaryIO, NoReturn, cast
 from portside.common import oci
 from portside.common.canonical import CHUNK, sha256_hex
 from portside.common.values import FileName, ImageName, Sha256, Size
-from portside.errors import RECIPE, DamagedError
+from portside.errors import DamagedError
 from portside.store import files
 from portside.store.checked import Checked
 
 _INDEX_LOCK = FileName("oci-index")
-_AGAIN = f"Make it anew; only what is missing is built: invoke build --recipe {RECIPE}"
+
+
+def _again(recipe: str) -> str:
+    return f"Make it anew; only what is missing is built: invoke build --recipe {recipe}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ class Layout:
         )
 
     def gone(self, digest: Sha256) -> NoReturn:
-        raise DamagedError(f"the store has no blob {digest}, which it had", _AGAIN) from None
+        raise DamagedError(digest, f"the store has no blob {digest}, which it had", _again) from None
 
     def check(self, blob: Blob) -> None:
         """Read a whole blob. Raises DamagedError where its bytes are not what its name says."""
@@ -94,7 +97,7 @@ class Layout:
             aside.parent.mkdir(parents=True, exist_ok=True)
             self.blob(digest).replace(aside)
         raise DamagedError(
-            f"the store's blob {digest} was damaged: its sha256 is {found}; it is put aside at {aside}", _AGAIN
+            digest, f"the store's blob {digest} was damaged: its sha256 is {found}; it is put aside at {aside}", _again
         )
 
     @contextmanager

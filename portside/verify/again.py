@@ -33,7 +33,8 @@ def main(job_file: Path) -> None:
     try:
         result = {"diff_ids": _build(job)}
     except PortsideError as error:
-        result = {"error": [type(error).__name__, error.problem, error.solution]}
+        error.name_recipe(job["recipe"])
+        result = {"error": [error.exit_code, error.problem, error.solution]}
     Path(job["result"]).write_text(json.dumps(result), encoding="utf-8")
 
 

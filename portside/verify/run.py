@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import portside
-from portside import errors
 from portside.adopt.adopt import confirm
 from portside.build.builder import build
 from portside.common.outputs import output
 from portside.common.parallel import run_all
 from portside.common.progress import live, say, step
 from portside.common.values import Sha256, Size
-from portside.errors import BuildError, InputError, PortsideError
+from portside.errors import KINDS, BuildError, InputError
 from portside.fetch.fetcher import JOBS, Fetcher, fetch
 from portside.image.config import make_image
 from portside.lock.models import DebianBase
@@ -129,9 +128,8 @@ def _run(job: Mapping[str, Any], folder: Path, environment: dict[str, str]) -> d
         raise BuildError(f"the second build ended with exit code {code} and no result", "Its output above says why.")
     result = json.loads(result_file.read_bytes())
     if "error" in result:
-        name, problem, solution = result["error"]
-        kind: type[PortsideError] = getattr(errors, name, BuildError)
-        raise kind(f"the second build failed: {problem}", solution)
+        code, problem, solution = result["error"]
+        raise KINDS.get(code, BuildError)(f"the second build failed: {problem}", solution)
     return {Sha256(key): Sha256(diff_id) for key, diff_id in result["diff_ids"].items()}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from portside.common.progress import say, step
 from portside.common.values import FileName
-from portside.errors import RECIPE, BuildError
+from portside.errors import BuildError
 from portside.inputs.debian.base import make_base as make_root_fs
 from portside.layers.canonical import canonicalise
 from portside.layers.index import Index
@@ -38,6 +38,8 @@ def bring_base(base: DebianBase, store: Store) -> None:
     if made.digest != base.diff_id:
         raise BuildError(
             f"the base made here has diff ID {made.digest}, the lock says {base.diff_id}",
-            f"Both are of the same .debs: this machine's mmdebstrap does something else. The blob made here is kept at "
-            f"{store.layout.blob(made.digest)}; to lock it: invoke lock --recipe {RECIPE} --update base",
+            lambda recipe: (
+                "Both are of the same .debs: this machine's mmdebstrap does something else. The blob made here is kept "
+                f"at {store.layout.blob(made.digest)}; to lock it: invoke lock --recipe {recipe} --update base"
+            ),
         )

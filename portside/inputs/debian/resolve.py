@@ -14,7 +14,7 @@ from portside.common.progress import say
 from portside.common.url import split_login
 from portside.common.values import FileName
 from portside.config import Config
-from portside.errors import RECIPE, InputError, LockError, RecipeError
+from portside.errors import InputError, LockError, RecipeError
 from portside.inputs.debian.apt import PrivateApt, Simulation
 from portside.inputs.debian.control import (
     NAME,
@@ -92,7 +92,7 @@ def resolve_packages(
         if done.changes:
             raise LockError(
                 "these packages need another base than the locked one: " + "; ".join(done.changes),
-                f"Update the base as well: invoke lock --recipe {RECIPE} --update all",
+                lambda recipe: f"Update the base as well: invoke lock --recipe {recipe} --update all",
             )
         return _debs(apt, done, kept)
 
@@ -209,7 +209,9 @@ def _install(apt: PrivateApt, specs: Sequence[str], kept: dict[str, Deb]) -> Sim
         if moved:
             raise LockError(
                 f"the locked versions do not go with what is asked for:\n{done.problem}",
-                f"Let these change as well: invoke lock --recipe {RECIPE} --update {' --update '.join(moved)}",
+                lambda recipe: (
+                    f"Let these change as well: invoke lock --recipe {recipe} --update {' --update '.join(moved)}"
+                ),
             )
     raise RecipeError(f"these packages of {apt.suite} do not go together:\n{done.problem}")
 
@@ -240,8 +242,10 @@ def _installed(apt: PrivateApt, base: Sequence[Deb], store: Store) -> list[Stanz
         if stanza is None:
             raise InputError(
                 f"{deb.name} {deb.version} of the base has left the mirror and is not in the store",
-                f"Bring it first: invoke fetch --recipe {RECIPE}; or update the base: "
-                f"invoke lock --recipe {RECIPE} --update all",
+                lambda recipe: (
+                    f"Bring it first: invoke fetch --recipe {recipe}; or update the base: "
+                    f"invoke lock --recipe {recipe} --update all"
+                ),
             )
         fields.append(own_fields(stanza))
     return fields

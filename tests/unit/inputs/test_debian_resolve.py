@@ -145,7 +145,7 @@ def test_a_locked_version_that_is_not_needed_is_dropped(machine: Machine) -> Non
 
 
 def test_locked_versions_in_the_way_name_the_update_that_is_needed(machine: Machine) -> None:
-    with pytest.raises(LockError, match=r"invoke lock --recipe RECIPE --update helper$"):
+    with pytest.raises(LockError, match=r"invoke lock --recipe NAME --update helper$"):
         machine.packages("tool", keep=(machine.old_deb("helper"),))
 
 

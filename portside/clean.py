@@ -115,7 +115,7 @@ def _need(project: Project, name: str, store: Store, needed: _Needed) -> None:
             return
         # A stale lock cannot be planned by; its inputs and the last build are needed nevertheless.
         made = plan(recipe, lock) if fits(recipe, lock) else None
-        parts = made.parts() if made else []
+        parts = made.build_order() if made else []
     except PortsideError as error:
         raise StoreError(
             f"what {project.root}/recipes/{name}.yaml needs cannot be known: {error.problem}",

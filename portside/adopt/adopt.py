@@ -10,7 +10,7 @@ from portside.common.oci import diff_ids_of
 from portside.common.values import Sha256, Size
 from portside.errors import InputError
 from portside.image.config import make_image
-from portside.plan.model import Part, Plan
+from portside.plan.model import LargeWeight, Part, Plan
 from portside.plan.states import blob_of, taken_from
 from portside.store import Store
 from portside.store.layout import Blob
@@ -28,7 +28,7 @@ def check_config(plan: Plan, layer: str, config: bytes) -> list[Sha256]:
             f"Fetch it once: invoke fetch --recipe {plan.recipe.name}",
         )
     found = diff_ids_of(config)
-    parts = plan.parts(layer)
+    parts = plan.stack(layer)
     if len(found) != len(parts):
         raise InputError(f"it has {len(found)} layers, the lock's image has {len(parts)}")
     for part, diff_id in zip(parts, found, strict=True):
@@ -55,8 +55,8 @@ def check_known(part: Part, digest: str, plan: Plan, store: Store) -> bool:
             f"{part.layer}/{part.name} is sha256:{digest} there and sha256:{record['diff_id']} here, of one key",
             f"One of the two builds is not reproducible: invoke verify --recipe {plan.recipe.name}",
         )
-    if part.kind == "frame":
-        sha256 = locked_file(part, plan).sha256
+    if isinstance(part.of, LargeWeight) and not part.of.packed:
+        sha256 = locked_file(part.of, plan).sha256
         return sha256 is not None and store.inputs.locate(sha256) is not None
     return "taken_from" not in record
 
@@ -102,8 +102,8 @@ def adopt(
         blob = blobs[part.key]
         if part.kind == "base" or check_known(part, blob.digest, plan, store):
             continue
-        if part.kind == "frame":
-            file = locked_file(part, plan)
+        if isinstance(part.of, LargeWeight) and not part.of.packed:
+            file = locked_file(part.of, plan)
             assert file.sha256 is not None and file.size is not None, file.path
             store.inputs.note_in_blob(file.sha256, blob.digest, Size(len(frame_of(part, file)[0])), file.size)
         record = part.record(blob.digest, blob.size)

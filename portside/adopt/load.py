@@ -137,7 +137,7 @@ class _Judgement:
         return None
 
     def _ours(self, found: ArchiveImage, plan: Plan, layer: str) -> _Ours:
-        parts = plan.parts(layer)
+        parts = plan.stack(layer)
         blobs = {part.key: blob for part, blob in zip(parts, found.layers, strict=True)}
         name = plan.recipe.name
         try:
@@ -161,7 +161,7 @@ class _Judgement:
 
 def _keep_ours(found: _Ours, archive: str, store: Store) -> Loaded:
     plan, layer = found.plan, found.layer
-    parts = plan.parts(layer)
+    parts = plan.stack(layer)
     adopt(parts, plan, store, found.blobs, found.unproven, archive)
     if lines := by_word(parts, found.unproven, archive):
         say("\n".join(lines))

@@ -4,12 +4,13 @@ Every kind of part has its own proof. What would need a download or a build stay
 and is named. A blob that fails its proof is never used.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from portside.common.canonical import copy_and_hash
+from portside.common.never import never
 from portside.common.parallel import run_all
 from portside.common.progress import step, transfer
 from portside.common.tree import Entry, FileRange, Tree
@@ -21,8 +22,20 @@ from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
 from portside.layers.writer import read_layer, single_file_frame, write_layer
-from portside.lock.models import LockedSource, WeightFile, is_large
-from portside.plan.model import Part, Plan
+from portside.lock.models import LockedSource, WeightFile
+from portside.plan.model import (
+    BaseLayer,
+    Converted,
+    Files,
+    Install,
+    LargeWeight,
+    Packages,
+    Part,
+    Plan,
+    SmallWeights,
+    Source,
+    Trees,
+)
 from portside.plan.states import frame_layer
 from portside.store import Store
 from portside.store.layout import Blob
@@ -67,7 +80,7 @@ def prove_all(parts: Sequence[Part], arrived: Arrived, unproven: Unproven) -> di
         if reason is not None:
             found[part.key] = reason
 
-    large = [part for part in parts if part.layer == "weights" and "/" in part.name]
+    large = [part for part in parts if isinstance(part.of, LargeWeight)]
     small = [part for part in parts if part not in large]
     for part in sorted(small, key=lambda part: bool(made_from(part, arrived.plan))):
         one(part)
@@ -77,9 +90,10 @@ def prove_all(parts: Sequence[Part], arrived: Arrived, unproven: Unproven) -> di
 
 def made_from(part: Part, plan: Plan) -> list[Part]:
     """The parts whose blobs a data part is made from."""
-    if part.layer != "migrated" or part.kind != "data" or plan.recipe.model.migration is None:
+    if not isinstance(part.of, Trees) or plan.recipe.model.migration is None:
         return []
-    sources = [p for p in plan.layer("sources").parts if p.name in plan.recipe.model.migration.sources]
+    migrated = plan.recipe.model.migration.sources
+    sources = [p for p in plan.layer("sources").parts if isinstance(p.of, Source) and p.of.name in migrated]
     return [*sources, *(p for p in plan.layer("migrated").parts if p.key == part.after)]
 
 
@@ -88,21 +102,23 @@ def prove(part: Part, arrived: Arrived, unproven: Unproven) -> str | None:
 
     unproven: of the parts that it is made from. Raises InputError for a blob that is something else.
     """
-    if part.kind == "base":
-        check_base(part, arrived.blobs[part.key].digest)
-        return None
-    if part.kind == "run":
-        return "only a build can show what its commands give"
-    if part.layer == "sources":
-        return _source(part, arrived)
-    if made_from(part, arrived.plan):
-        return _migrated(part, arrived, unproven)
-    if part.layer != "weights":
-        _make_again(part, arrived)
-    elif "/" in part.name:
-        _large_file(part, arrived)
-    else:
-        _small_files(part, arrived)
+    match part.of:
+        case BaseLayer():
+            check_base(part, arrived.blobs[part.key].digest)
+        case Packages() | Converted() | Install():
+            return "only a build can show what its commands give"
+        case Source(name):
+            return _source(part, name, arrived)
+        case Trees() if made_from(part, arrived.plan):
+            return _migrated(part, arrived, unproven)
+        case Trees() | Files():
+            _make_again(part, arrived)
+        case LargeWeight():
+            _large_file(part, part.of, arrived)
+        case SmallWeights(name, paths):
+            _small_files(part, name, paths, arrived)
+        case other:
+            never(other)
     return None
 
 
@@ -112,10 +128,9 @@ def check_base(part: Part, diff_id: str) -> None:
         raise InputError(f"its base is sha256:{diff_id}, the lock says sha256:{part.manifest['diff_id']}")
 
 
-def locked_file(part: Part, plan: Plan) -> WeightFile:
-    """The one weight file of a part that has a blob of its own. Raises InputError where nobody knows its hash yet."""
-    name, _, path = part.name.partition("/")
-    return _known(next(file for file in plan.lock.weights[name].files if file.path == path))
+def locked_file(weight: LargeWeight, plan: Plan) -> WeightFile:
+    """The weight file that has a blob of its own. Raises InputError where nobody knows its hash yet."""
+    return _known(next(file for file in plan.lock.weights[weight.name].files if file.path == weight.file))
 
 
 def _known(file: WeightFile) -> WeightFile:
@@ -130,9 +145,9 @@ def frame_of(part: Part, file: WeightFile) -> tuple[bytes, bytes]:
     return single_file_frame(frame_layer(part, file.sha256, file.size))
 
 
-def _large_file(part: Part, arrived: Arrived) -> None:
+def _large_file(part: Part, weight: LargeWeight, arrived: Arrived) -> None:
     """The blob is the locked file and nothing else: read once, without unpacking."""
-    file = locked_file(part, arrived.plan)
+    file = locked_file(weight, arrived.plan)
     assert file.size is not None, file.path
     prefix, suffix = frame_of(part, file)
     place = arrived.path(part)
@@ -147,13 +162,13 @@ def _large_file(part: Part, arrived: Arrived) -> None:
         raise _wrong(part, arrived, f"is not the file that the lock says (sha256 {file.sha256})")
 
 
-def _small_files(part: Part, arrived: Arrived) -> None:
+def _small_files(part: Part, name: str, paths: Collection[str], arrived: Arrived) -> None:
     """The blob holds the locked files, each by its hash, and nothing else."""
     at = part.manifest["at"]
     there = {entry.path: entry for entry in _read(part, arrived).entries}
     tree = Tree()
-    for file in arrived.plan.lock.weights[part.name].files:
-        if is_large(file.size):
+    for file in arrived.plan.lock.weights[name].files:
+        if file.path not in paths:
             continue
         entry = there.get(f"{at}/{_known(file).path}")
         if entry is None or entry.kind != "file" or (entry.sha256, entry.size) != (file.sha256, file.size):
@@ -162,19 +177,19 @@ def _small_files(part: Part, arrived: Arrived) -> None:
     _compare(part, data_layer(tree, part.epoch), arrived)
 
 
-def _source(part: Part, arrived: Arrived) -> str | None:
+def _source(part: Part, name: str, arrived: Arrived) -> str | None:
     """By the source itself where the store has it, else a git source by the name that git gives the files."""
-    source = arrived.plan.lock.sources[part.name]
+    source = arrived.plan.lock.sources[name]
     if _is_here(source, arrived.store):
         _make_again(part, arrived)
         return None
-    tree = source_in(part, arrived)
+    tree = source_in(part, source, arrived)
     if source.kind == "sdist":
         return f"{source.sdist.file}, which it is unpacked from, is not here"
     if empty := empty_folders(tree):
         return f"the commit is not here, and the files do not say which submodule {empty[0]} stands for"
-    if (name := tree_name(tree)) != source.tree:
-        raise _wrong(part, arrived, f"holds the git tree {name}, the lock says {source.tree}")
+    if (found := tree_name(tree)) != source.tree:
+        raise _wrong(part, arrived, f"holds the git tree {found}, the lock says {source.tree}")
     return None
 
 
@@ -184,12 +199,12 @@ def _is_here(source: LockedSource, store: Store) -> bool:
     return git.is_here(source, store)
 
 
-def source_in(part: Part, arrived: Arrived) -> Tree:
+def source_in(part: Part, source: LockedSource, arrived: Arrived) -> Tree:
     """The source that a part's blob holds, paths relative to it.
 
     Raises InputError for a blob that no source gives: with anything beside it, or with other modes, owners or times.
     """
-    source, at = arrived.plan.lock.sources[part.name], part.manifest["at"]
+    at = part.manifest["at"]
     tree = Tree()
     for entry in Tree(_read(part, arrived).entries).below(at):
         if source.kind == "git" and is_gits_own(entry.path):
@@ -223,7 +238,10 @@ def _migrated(part: Part, arrived: Arrived, unproven: Unproven) -> str | None:
     for other in below:
         if other.key not in arrived.blobs:
             raise _wrong(part, arrived, f"cannot be proven before {other.layer}/{other.name} is here")
-    sources = {other.name: source_in(other, arrived) for other in below if other.layer == "sources"}
+    locked = {
+        of.name: (other, arrived.plan.lock.sources[of.name]) for other in below if isinstance(of := other.of, Source)
+    }
+    sources = {name: source_in(other, source, arrived) for name, (other, source) in locked.items()}
     converted = next((_read(other, arrived) for other in below if other.key == part.after), None)
     with step(f"making {part.layer}/{part.name} again, to compare"):
         try:

@@ -24,8 +24,7 @@ from portside.layers.index import Index
 from portside.layers.layer import Layer
 from portside.layers.read import read
 from portside.layers.writer import write_layer
-from portside.plan.instructions import converter_context
-from portside.plan.model import CONVERTED, LayerPlan, Part, Plan, stage_of
+from portside.plan.model import LayerPlan, Part, Plan
 from portside.plan.states import blob_of, expected_bytes
 from portside.store import Store, files
 from portside.store.indexes import image_index
@@ -80,7 +79,7 @@ def _build(
 ) -> list[Built]:
     builder = _Build(plan, store, engine, no_cache)
     wanted = plan.up_to(last)
-    missing = [part for part in plan.parts(last) if not builder.has(part)]
+    missing = [part for part in plan.build_order(last) if not builder.has(part)]
     _need_space(plan, missing, store, engine)
     with live(), builder:
         pulled = {} if no_cache or not missing else pull_layers(plan, wanted, missing, store, registries)
@@ -124,7 +123,7 @@ def make_again(
     builder = _Build(plan, store, engine, no_cache=True, put_context=put_context, names=names)
     with live(), builder:
         builder.blobs |= {
-            part.key: blob for part in plan.parts() if part not in parts and (blob := blob_of(part, store))
+            part.key: blob for part in plan.build_order() if part not in parts and (blob := blob_of(part, store))
         }
         builder.make(parts, fetcher)
     return builder.blobs
@@ -227,15 +226,11 @@ class _Build:
             for part in missing:
                 if part.kind == "run":
                     run_all(fetcher.jobs(part, self._plan), JOBS)
-                    self._wait(self._below(part))
+                    self._wait(self._plan.below(part))
                     self._run(part)
                 elif part.key not in self._jobs:
                     self._jobs[part.key] = pool.submit(self._bring_and_make, part, fetcher)
             self._wait(missing)
-
-    def _below(self, part: Part) -> list[Part]:
-        parts = self._plan.parts()
-        return parts[: parts.index(part)]
 
     def _wait(self, parts: Sequence[Part]) -> None:
         """Wait until these parts are there. What any other part failed with by then is raised too."""
@@ -297,12 +292,8 @@ class _Build:
         ):
             context = folder / "context"
             context.mkdir()
-            if part.layer == "env":
-                packages = self._plan.lock.env.of(stage_of(self._plan.recipe, part.name).recipe)
-                assert packages is not None, part.name
-                self._put_context(data.env_context(packages, self._store), context / "env" / packages.recipe)
-            elif part.name == CONVERTED:
-                self._put_context(converter_context(), context / "converter")
+            for below, tree in data.run_context(self._plan, part, self._store).items():
+                self._put_context(tree, context / below)
             dockerfile = folder / "Dockerfile"
             dockerfile.write_text(f"FROM {names.parent}\n{part.manifest['instructions']}", encoding="utf-8")
             lines: list[str] = []
@@ -338,7 +329,7 @@ class _Build:
                 raise
 
     def _index(self, part: Part) -> Index:
-        below = self._below(part)
+        below = self._plan.below(part)
         base = 0 if self._plan.lock.base.kind == "debian" else sum(part.kind == "base" for part in below)
         return image_index([self.blobs[part.key] for part in below], self._store, foreign=base)
 

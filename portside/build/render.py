@@ -18,7 +18,7 @@ from portside.layers.writer import read_layer
 from portside.lock.models import LockedWeights, PackageSet
 from portside.plan.environment import variables
 from portside.plan.instructions import MAX_LINE, converter_context, readable, template
-from portside.plan.model import Plan, converted_part
+from portside.plan.model import Plan, Trees, converted_part
 from portside.plan.states import blob_of
 from portside.store import Store
 from portside.trees import parts as data
@@ -39,7 +39,7 @@ def dockerfile(plan: Plan, gone: Sequence[str] = ()) -> str:
             lock=lock,
             stages=list(_stages(plan)),
             converted=_converted(plan, gone),
-            has={"migrated": any(p.kind == "data" for p in migrated)},
+            has={"migrated": any(isinstance(p.of, Trees) for p in migrated)},
             install_epoch=migrated[-1].epoch if migrated else 0,
             workdir=workdir(plan, "weights"),
             labels=sorted(labels(plan, "weights").items()),

@@ -230,7 +230,7 @@ def _is_here(member: Member, store: Store) -> bool:
 
 def _frames(made: Plan) -> dict[str, Part]:
     """The parts whose only file goes straight into their blob, by the file's sha256; see store/frame.py."""
-    return {part.manifest["sha256"]: part for part in made.parts() if part.kind == "frame"}
+    return {part.manifest["sha256"]: part for part in made.stack() if part.kind == "frame"}
 
 
 def _sink(member: Member, frames: Mapping[str, Part], store: Store) -> AbstractContextManager[Sink]:

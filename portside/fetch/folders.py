@@ -13,12 +13,24 @@ from pathlib import Path
 from typing import Literal
 
 from portside.common.canonical import copy_and_hash
+from portside.common.never import never
 from portside.common.values import Sha256, Size
 from portside.config import Config
 from portside.errors import InputError
 from portside.net import suspect
 from portside.net.suspect import Pointer
-from portside.plan.model import Part
+from portside.plan.model import (
+    BaseLayer,
+    Converted,
+    Files,
+    Install,
+    LargeWeight,
+    Packages,
+    Part,
+    SmallWeights,
+    Source,
+    Trees,
+)
 from portside.recipe import Recipe
 from portside.recipe.models import FileWeights
 
@@ -53,14 +65,19 @@ class ManualInput:
 
     def is_for(self, part: Part) -> bool:
         """Whether a part of the image cannot be made without it."""
-        if self.kind == "base":
-            return part.kind == "base"
-        if self.kind == "wheel":
-            return part.layer == "env" and part.kind == "run"
-        if self.kind != "weights" or part.layer != "weights":
-            return False
-        name, _, path = self.file.partition("/")
-        return part.name == self.file or (part.name == name and path in part.manifest.get("files", ()))
+        match part.of:
+            case BaseLayer():
+                return self.kind == "base"
+            case Packages():
+                return self.kind == "wheel"
+            case SmallWeights(name, paths):
+                return self.kind == "weights" and self.file in {f"{name}/{path}" for path in paths}
+            case LargeWeight(name, path):
+                return self.kind == "weights" and self.file == f"{name}/{path}"
+            case Files() | Source() | Converted() | Trees() | Install():
+                return False
+            case other:
+                never(other)
 
 
 PointerOf = Callable[[ManualInput], Pointer | None]

@@ -64,7 +64,7 @@ def keep_images(
 def stored_image(plan: Plan, store: Store, layer: str) -> Image:
     """A layer's image as the store has it now. Raises BuildError where a part is not built."""
     blobs: dict[Sha256, Blob] = {}
-    for part in plan.parts(layer):
+    for part in plan.stack(layer):
         blob = blob_of(part, store)
         if blob is None:
             raise BuildError(

@@ -57,7 +57,7 @@ def workdir(plan: Plan, layer: str) -> str:
 
 def make_image(plan: Plan, layer: str, blobs: Mapping[Sha256, Blob]) -> Image:
     """The image of `layer`: its own parts on top of everything below. blobs: by part key."""
-    return _image(plan, layer, plan.parts(layer), blobs, environment(plan), workdir(plan, layer))
+    return _image(plan, layer, plan.stack(layer), blobs, environment(plan), workdir(plan, layer))
 
 
 def parent_image(plan: Plan, part: Part, blobs: Mapping[Sha256, Blob], token: str) -> Image:
@@ -68,11 +68,10 @@ def parent_image(plan: Plan, part: Part, blobs: Mapping[Sha256, Blob], token: st
     token: its own word for this build. It makes a label, so that the image and what is built on it are no other
     build's: an engine forgets an image with the last name that somebody takes away.
     """
-    parts = plan.parts()
     # Where the image has a variable that the Dockerfile makes an ARG of, Docker takes the ARG, and Podman the image's.
     arguments = set(re.findall(r"^ARG (\w+)=", part.manifest["instructions"], re.MULTILINE))
     variables = {name: value for name, value in part.manifest["environment"].items() if name not in arguments}
-    return _image(plan, part.layer, parts[: parts.index(part)], blobs, variables, "/", {"portside.build": token})
+    return _image(plan, part.layer, plan.below(part), blobs, variables, "/", {"portside.build": token})
 
 
 def _image(

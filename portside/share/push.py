@@ -82,7 +82,7 @@ class _Pushing:
         self._compression = compression
         home = client.repository
         self._others = [r.name for r in others if r.host == home.host and r.name != home.name]
-        parts = plan.parts()
+        parts = plan.stack()
         self._local = {part.key: blob for part, blob in zip(parts, image.layers, strict=True)}
 
     def push(self, tag: Tag) -> str:

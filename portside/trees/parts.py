@@ -1,10 +1,10 @@
 """The trees that data layers are made of, each from verified inputs alone; no engine, no network."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from portside.common.never import never
 from portside.common.tree import Content, Entry, Tree, file_entry
 from portside.common.values import Sha256
 from portside.errors import LockError, fetch_once
@@ -13,15 +13,25 @@ from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
 from portside.layers.writer import read_layer
-from portside.lock.models import Lock, LockedSource, LockedWeights, PackageSet, is_large
-from portside.plan.model import stage_of
+from portside.lock.models import Lock, LockedSource, LockedWeights, PackageSet
+from portside.plan.instructions import converter_context
+from portside.plan.model import (
+    BaseLayer,
+    Converted,
+    Files,
+    Install,
+    LargeWeight,
+    Packages,
+    Part,
+    Plan,
+    SmallWeights,
+    Source,
+    Trees,
+)
 from portside.recipe import Recipe
 from portside.store import Store
 from portside.store.layout import Blob
 from portside.trees.migrated import Over, converted_tree, migrated_tree, over
-
-if TYPE_CHECKING:
-    from portside.plan.model import Part, Plan
 
 
 def source_tree(source: LockedSource, store: Store, spool: Spool) -> Tree:
@@ -70,22 +80,58 @@ def env_context(packages: PackageSet, store: Store) -> Tree:
     return tree
 
 
-def part_layer(plan: "Plan", part: "Part", store: Store, spool: Spool, blobs: Mapping[Sha256, Blob]) -> Layer:
-    """The layer of one data part. What has no time of its own, as files that we write, gets the part's epoch.
+def run_context(plan: Plan, part: Part, store: Store) -> dict[str, Tree]:
+    """What a run part's instructions see at their bind mounts, by the folder in the context."""
+    match part.of:
+        case Packages(recipe):
+            packages = plan.lock.env.of(recipe)
+            assert packages is not None, recipe
+            return {f"env/{recipe}": env_context(packages, store)}
+        case Converted():
+            return {"converter": converter_context()}
+        case Install():
+            return {}
+        case BaseLayer() | Files() | Source() | Trees() | SmallWeights() | LargeWeight():
+            raise AssertionError(f"{part.name} is executed by no engine")
+        case other:
+            never(other)
+
+
+def part_layer(plan: Plan, part: Part, store: Store, spool: Spool, blobs: Mapping[Sha256, Blob]) -> Layer:
+    """The layer of one part that we write. What has no time of its own, as files that we write, gets the part's epoch.
 
     blobs: of other parts, by key; what is made from a run part's result needs that one's.
     """
-    if part.layer == "migrated":
-        converted = None
-        if part.after is not None:
-            store.layout.check(blobs[part.after])
-            converted = read_layer(store.layout.blob(blobs[part.after].digest))
-        return migrated_layer(plan, part, _migrated_sources(plan.recipe, plan.lock, store, spool), converted)
-    tree = _part_tree(plan.recipe, plan.lock, part.layer, part.name, store, spool)
+    workspace = plan.recipe.workspace.lstrip("/")
+    match part.of:
+        case Files(recipe):
+            stage = next(stage for stage in plan.recipe.stages if stage.recipe == recipe)
+            tree = plan.recipe.file_tree(stage.files)
+        case Source(name):
+            tree = source_tree(plan.lock.sources[name], store, spool).at(f"{workspace}/{name}")
+        case Trees():
+            converted = None
+            if part.after is not None:
+                store.layout.check(blobs[part.after])
+                converted = read_layer(store.layout.blob(blobs[part.after].digest))
+            return migrated_layer(plan, part, _migrated_sources(plan.recipe, plan.lock, store, spool), converted)
+        case SmallWeights(name, paths):
+            tree = _some_weights(plan.lock.weights[name], paths, store).at(f"{workspace}/weights/{name}")
+        case LargeWeight(name, path):
+            tree = _some_weights(plan.lock.weights[name], (path,), store).at(f"{workspace}/weights/{name}")
+        case BaseLayer() | Packages() | Converted() | Install():
+            raise AssertionError(f"{part.name} is made of no tree")
+        case other:
+            never(other)
     return data_layer(_timed(tree, part.epoch), part.epoch)
 
 
-def migrated_layer(plan: "Plan", part: "Part", sources: Mapping[str, Tree], converted: Layer | None) -> Layer:
+def _some_weights(weights: LockedWeights, paths: Collection[str], store: Store) -> Tree:
+    chosen = tuple(file for file in weights.files if file.path in paths)
+    return weights_tree(weights.model_copy(update={"files": chosen}), store)
+
+
+def migrated_layer(plan: Plan, part: Part, sources: Mapping[str, Tree], converted: Layer | None) -> Layer:
     """The layer of the part `trees`. sources: by name, at least those that the recipe migrates, paths relative to each.
 
     converted: in image mode, the layer that the image's converter made.
@@ -98,12 +144,12 @@ def migrated_layer(plan: "Plan", part: "Part", sources: Mapping[str, Tree], conv
     return replace(layer, whiteouts=tuple(f"{workspace}/{path}" for path in made.removed))
 
 
-def over_converted(plan: "Plan", converted: Layer, store: Store, spool: Spool) -> Over:
+def over_converted(plan: Plan, converted: Layer, store: Store, spool: Spool) -> Over:
     """What lies over the result of the image's converter in the migrated layer; paths relative to the workspace."""
     return _over_converted(plan, converted, _migrated_sources(plan.recipe, plan.lock, store, spool))
 
 
-def _over_converted(plan: "Plan", converted: Layer, sources: Mapping[str, Tree]) -> Over:
+def _over_converted(plan: Plan, converted: Layer, sources: Mapping[str, Tree]) -> Over:
     below = converted_tree(plan.recipe, converted)
     return over(migrated_tree(plan.recipe, sources, below), below)
 
@@ -115,18 +161,3 @@ def _timed(tree: Tree, epoch: int) -> Tree:
 def _migrated_sources(recipe: Recipe, lock: Lock, store: Store, spool: Spool) -> dict[str, Tree]:
     migration = recipe.model.migration
     return {name: source_tree(lock.sources[name], store, spool) for name in (migration.sources if migration else ())}
-
-
-def _part_tree(recipe: Recipe, lock: Lock, layer: str, name: str, store: Store, spool: Spool) -> Tree:
-    """The tree of one data part, with paths from the image's root."""
-    workspace = recipe.workspace.lstrip("/")
-    if layer == "env":
-        return recipe.file_tree(stage_of(recipe, name).files)
-    if layer == "sources":
-        return source_tree(lock.sources[name], store, spool).at(f"{workspace}/{name}")
-    weights_name, _, path = name.partition("/")
-    weights = lock.weights[weights_name]
-    chosen = [file for file in weights.files if (file.path == path if path else not is_large(file.size))]
-    return weights_tree(weights.model_copy(update={"files": tuple(chosen)}), store).at(
-        f"{workspace}/weights/{weights_name}"
-    )

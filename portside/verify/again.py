@@ -42,13 +42,13 @@ def _build(job: dict[str, Any]) -> dict[str, str]:
     project = Project(Path(job["root"]))
     store = Store(Path(job["home"]))
     plan = locked_plan(project, project.recipe(job["recipe"]))
-    bases = [part for part in plan.parts() if part.kind == "base"]
+    bases = [part for part in plan.build_order() if part.kind == "base"]
     found: dict[str, str] = {part.key: _base(part, plan, store) for part in bases}
     if any(found[part.key] != job["expected"][part.key] for part in bases):
         return found  # nothing can be built on a base that is another
     # No folder of this machine is looked into: only what the first build had, by its hash.
     fetcher = Fetcher(store, project.config.model_copy(update={"folders": ()}), offline=True)
-    lower = [part for part in plan.parts() if part.layer != "weights" and part not in bases]
+    lower = [part for part in plan.build_order() if part.layer != "weights" and part not in bases]
     blobs = make_again(
         plan,
         store,

@@ -57,16 +57,16 @@ def verify(
         fetch(plan, fetcher)
         if isinstance(plan.lock.base, DebianBase) and not offline:
             _bring_debs(plan.lock.base, fetcher)
-    if any(blob_of(part, store) is None for part in plan.parts()):
+    if any(blob_of(part, store) is None for part in plan.stack()):
         say(f"{recipe} is not built yet: this is the first of two builds")
         build(plan, store, fetcher, running)
-    first: dict[Sha256, Blob] = {part.key: _blob(part, store) for part in plan.parts()}
+    first: dict[Sha256, Blob] = {part.key: _blob(part, store) for part in plan.stack()}
     with step("Reading what the store has"):
         for blob in first.values():
             store.layout.check(blob)  # nothing could be compared with wrong bytes
     start = int(time.time()) - SLACK
     with store.workspace() as folder:
-        bases = [first[part.key].digest for part in plan.parts() if part.kind == "base"]
+        bases = [first[part.key].digest for part in plan.stack() if part.kind == "base"]
         scratch, base_made = scratch_store(plan.lock, store, folder / "home", bases)
         conditions = other_conditions(os.environ)
         job = {
@@ -84,7 +84,7 @@ def verify(
         builds = Window(start, int(time.time()) + SLACK)
         with step("Comparing"):
             parts = _compare(plan, first, second, store, scratch, builds, base_made)
-        for part in plan.parts():
+        for part in plan.stack():
             if second.get(part.key) == first[part.key].digest:
                 confirm(part, store)
         if keep is not None:
@@ -143,8 +143,8 @@ def _compare(
     base_made: bool,
 ) -> tuple[PartVerdict, ...]:
     verdicts = []
-    below_differ = False
-    for part in plan.parts():
+    differing = {key for key, diff_id in second.items() if diff_id != first[key].digest}
+    for part in plan.stack():
         old, new = first[part.key].digest, second.get(part.key)
         instructions = str(part.manifest.get("instructions", ""))
         found: list[Finding] = []
@@ -156,9 +156,8 @@ def _compare(
         elif new != old:
             window = Window(plan.lock.epoch, builds.last)
             found = differences(store.layout.blob(old), scratch.layout.blob(new), instructions, window)
-            if below_differ and part.kind == "run":
+            if part.kind == "run" and any(below.key in differing for below in plan.below(part)):
                 note = "it was built on top of a layer that differs, which may be why"
-            below_differ = True
         if new is not None and part.kind == "run":
             known = {finding.path for finding in found}
             seen = traces(scratch.layout.blob(new), instructions, builds, plan.lock.epoch)

@@ -136,7 +136,7 @@ def test_an_empty_store_gets_everything(here: Place, there: Place, name: str, ar
 
 def test_a_large_weight_file_is_kept_once(here: Place, there: Place, name: str, archive: Path) -> None:
     there.unbundle(archive)
-    (part,) = (part for part in there.plan(name).parts() if part.kind == "frame")
+    (part,) = (part for part in there.plan(name).build_order() if part.kind == "frame")
     blob = blob_of(part, there.store)
     assert blob is not None and blob == blob_of(part, here.store)
     place = there.store.inputs.require(part.manifest["sha256"], "big.bin")

@@ -129,7 +129,7 @@ def check(recipe: Recipe, vendor: dict[str, str] | None = None, gone: tuple[str,
         assert not ours[0].heredoc and ours[0].words is None
         if gone:
             assert ours[1].words == ("rm", "-r", "-f", "--", *(f"{recipe.workspace}/{path}" for path in gone))
-    for part in made.parts():
+    for part in made.build_order():
         if part.kind == "run":
             alone = read(f"FROM x\n{part.manifest['instructions']}")[1:]
             assert any(found[at : at + len(alone)] == alone for at in range(len(found)))

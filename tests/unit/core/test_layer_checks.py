@@ -96,7 +96,7 @@ class Project:
     def expected(self, installed: Layer | None = None) -> dict[str, Any]:
         """The expectations, with every layer in the store and written out. installed: what the install steps left."""
         made = self.plan()
-        for part in made.parts("migrated"):
+        for part in made.build_order("migrated"):
             if part.kind == "data":
                 with self.store.workspace() as folder, Spool(folder) as spool:
                     self._keep(part, part_layer(made, part, self.store, spool, {}))

@@ -174,7 +174,7 @@ def test_a_plan_needs_nothing_but_recipe_and_lock(recipe: Recipe, lock: Lock) ->
     made = plan(recipe, lock)
     assert [layer.name for layer in made.layers] == ["env", "sources", "migrated", "weights"]
     assert [layer.key for layer in made.layers] == [layer.key for layer in plan(recipe, lock).layers]
-    assert len({part.key for part in made.parts()}) == len(made.parts())
+    assert len({part.key for part in made.build_order()}) == len(made.build_order())
 
 
 def keys(recipe: Recipe, lock: Lock) -> dict[str, str]:

@@ -114,7 +114,7 @@ def test_it_is_said_with_the_command_and_the_plan_stays(project: Project, capsys
     said = capsys.readouterr().err
     assert "wheel numpy: 1.21.6 -> 1.21.9" in said
     assert "invoke lock --recipe chatglm-ptuning-parallel" in said
-    assert [part.key for part in after.parts()] == [part.key for part in before.parts()]
+    assert [part.key for part in after.build_order()] == [part.key for part in before.build_order()]
 
 
 def test_the_list_of_recipes_shows_it(project: Project) -> None:

@@ -42,7 +42,7 @@ def test_nothing_is_built_yet(project: Project) -> None:
 
 def test_built(project: Project) -> None:
     recipe = project.recipe("minilm")
-    for part in plan(recipe, project.lock(recipe)).parts():
+    for part in plan(recipe, project.lock(recipe)).build_order():
         diff_id = part.manifest["diff_id"] if part.kind == "base" else project.store.layout.put_blob(part.key.encode())
         project.store.keep("keys", part.key, {"diff_id": diff_id})
         if part.kind == "base":

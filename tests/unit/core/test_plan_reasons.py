@@ -30,7 +30,7 @@ def reasons(root: Path, before: str, after: str, *, details: bool = True) -> tup
     lock = read_lock(ROOT / "recipes" / "minilm.lock")
     assert lock is not None
     store = Store(root / "home")
-    [trees] = [part for part in plan(load_recipe(root, "minilm"), lock).parts() if part.name == "trees"]
+    [trees] = [part for part in plan(load_recipe(root, "minilm"), lock).build_order() if part.name == "trees"]
     store.keep("built", "minilm", {"migrated/trees": trees.manifest})
     store.keep("keys", trees.key, trees.record("0" * 64, 1) if details else {"diff_id": "0" * 64, "size": 1})
     if before:

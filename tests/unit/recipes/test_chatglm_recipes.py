@@ -49,8 +49,8 @@ def test_who_has_to_bring_what_is_told_apart(tmp_path: Path, offline: bool) -> N
 
 @pytest.mark.parametrize("name", RECIPES[1:4])
 def test_recipes_share_parts_with_the_one_they_extend(name: str) -> None:
-    lower = {part.key for part in plan(*both("chatglm")).parts() if part.layer in ("env", "weights")}
-    assert lower <= {part.key for part in plan(*both(name)).parts()}
+    lower = {part.key for part in plan(*both("chatglm")).build_order() if part.layer in ("env", "weights")}
+    assert lower <= {part.key for part in plan(*both(name)).build_order()}
 
 
 def test_the_processor_has_the_same_sources_and_weights() -> None:

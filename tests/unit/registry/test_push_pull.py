@@ -212,7 +212,7 @@ def test_layers_that_are_no_locked_weights_are_refused(
     """Somebody pushes other bytes under our key, all digests right: the lock knows the file's hash."""
     here, there = machine("here"), machine("there", has_base=False)
     here.build()
-    part = next(part for part in here.plan.parts() if part.name == "model/big.bin")
+    part = next(part for part in here.plan.build_order() if part.name == "model/big.bin")
     digest = here.store.record("keys", part.key)["diff_id"]
     data = bytearray(here.store.layout.blob(digest).read_bytes())
     data[1 << 20] ^= 1
@@ -229,7 +229,7 @@ def exchange(machine: Machine, layer: str, name: str) -> str:
 
     Gives its digest; a canonical layer with the same paths, one byte of whose content is another.
     """
-    part = next(part for part in machine.plan.parts() if (part.layer, part.name) == (layer, name))
+    part = next(part for part in machine.plan.build_order() if (part.layer, part.name) == (layer, name))
     blob = bytearray(machine.store.layout.blob(machine.store.record("keys", part.key)["diff_id"]).read_bytes())
     at = max(at for at in range(0, len(blob), 512) if any(blob[at : at + 512]))
     blob[at] ^= 1
@@ -249,7 +249,7 @@ def test_a_part_that_fails_its_proof_ends_a_pull(
     push_from(here, registry)
     with pytest.raises(InputError, match=rf"is refused: {layer}/{name} there "):
         pull(there.plan, there.store, reference(registry))
-    assert [part.name for part in there.plan.parts() if there.store.record("keys", part.key) is not None] == []
+    assert [part.name for part in there.plan.build_order() if there.store.record("keys", part.key) is not None] == []
     assert there.store.layout.refs() == []
 
 
@@ -259,7 +259,7 @@ def test_two_builds_of_one_key_do_not_replace_each_other(
     here, there = machine("here"), machine("there")
     here.build()
     there.build()
-    part = next(part for part in here.plan.parts() if part.layer == "migrated")
+    part = next(part for part in here.plan.build_order() if part.layer == "migrated")
     other = there.store.layout.put_blob(bytes(1024))
     there.store.keep("keys", part.key, {"diff_id": other})
     push_from(here, registry)

@@ -197,7 +197,7 @@ def test_no_password_is_to_be_found_anywhere(
         shutil.rmtree(out / "home")
         with pytest.raises(PortsideError) as failed:
             lock_pin_and_plan(Project(project.root), project.recipe("data"))
-            Fetcher(project.store, project.config).jobs(plan.parts()[-1], plan)[-1]()
+            Fetcher(project.store, project.config).jobs(plan.build_order()[-1], plan)[-1]()
         said.append(str(failed.value))
     captured = capfd.readouterr()
     said += [captured.out, captured.err]

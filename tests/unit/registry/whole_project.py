@@ -104,7 +104,7 @@ class Whole:
         self.weights = {name: Random(name).randbytes(3000) for name in ("vocab.txt", "merges.txt")}
         self.weights["big.bin"] = Random(1).randbytes(1 << 20)
         self.plan = self._plan()
-        for part in self.plan.parts():
+        for part in self.plan.build_order():
             self.put(part, self._layer(part))
 
     def _plan(self) -> Plan:
@@ -211,7 +211,7 @@ class Whole:
             self.here.layout.put_blob(self.read(self.blobs[part.after]))
 
     def part(self, name: str) -> Part:
-        return next(part for part in self.plan.parts() if f"{part.layer}/{part.name}" == name)
+        return next(part for part in self.plan.build_order() if f"{part.layer}/{part.name}" == name)
 
     def put(self, part: Part, layer: Layer) -> None:
         out = io.BytesIO()
@@ -240,8 +240,8 @@ class Whole:
     def prove(self, store: Store | None = None) -> dict[str, str]:
         """What a machine with this store (default: an empty one) cannot prove, by the part's name."""
         store = store or Store(self.root / "there")
-        reasons = examine(self.plan.parts(), self.plan, store, self.blobs, self.place)
-        return {f"{p.layer}/{p.name}": reasons[p.key] for p in self.plan.parts() if p.key in reasons}
+        reasons = examine(self.plan.build_order(), self.plan, store, self.blobs, self.place)
+        return {f"{p.layer}/{p.name}": reasons[p.key] for p in self.plan.build_order() if p.key in reasons}
 
 
 def in_memory(entry: Entry) -> Entry:

@@ -19,6 +19,7 @@ from portside.image.pointers import record_name
 from portside.inputs import git_mirror
 from portside.inputs.pointers import KIND as POINTERS
 from portside.lock.file import fits, read_lock
+from portside.lock.inputs import git_sources
 from portside.plan.parts import plan
 from portside.project import Machine, Project
 from portside.recipe import find_recipes
@@ -121,13 +122,12 @@ def _need(project: Project, name: str, store: Store, needed: _Needed) -> None:
             f"what {project.root}/recipes/{name}.yaml needs cannot be known: {error.problem}",
             "Correct it, or lock it again there; then clean.",
         ) from None
-    needed.pointers |= {source.tree for source in lock.sources.values() if source.kind == "git"}
+    commits = git_sources(lock)
+    needed.pointers |= {source.tree for source in commits}
     needed.pointers |= {record_name(made)} if made else set()
     dumped = lock.model_dump(mode="json")
     needed.hashes |= set(_hashes(dumped))
-    for source in lock.sources.values():
-        if source.kind == "git":
-            needed.mirrors.add(git_mirror.mirror_name(source.url))
+    needed.mirrors |= {git_mirror.mirror_name(source.url) for source in commits}
     last = store.record("built", recipe.name) or {}
     needed.keys |= {part.key for part in parts} | {digest_of(manifest) for manifest in last.values()}
     diff_ids = []

@@ -62,9 +62,9 @@ def pack_path(source: GitSource) -> str:
 
 def input_members(plan: Plan) -> list[Member]:
     """Every member but the recipes and the git packs; the lock says their sizes and hashes."""
-    files, layers = locked_files(plan.lock), base_layers(plan.lock)
-    members = [Member(path=f"inputs/{file.sha256}", size=file.size, sha256=file.sha256) for file in files]
-    return members + [Member(path=f"layers/{file.sha256}", size=file.size, sha256=file.sha256) for file in layers]
+    files = [("inputs", *file.pin()) for file in locked_files(plan.lock)]
+    layers = [("layers", *file.pin()) for file in base_layers(plan.lock)]
+    return [Member(path=f"{kind}/{sha256}", size=size, sha256=sha256) for kind, sha256, size in [*files, *layers]]
 
 
 def pack_paths(plan: Plan) -> set[str]:

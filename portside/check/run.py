@@ -132,8 +132,10 @@ def expectations(plan: Plan, store: Store, name: str) -> dict[str, Any]:
     }
     if name == "env":
         python = lock.env.python
-        result["debs"] = {deb.name: deb.version for deb in (*lock.base.debs, *lock.env.debs)}
-        result["wheels"] = {wheel.name: wheel.version for wheel in python.wheels} if python else None
+        packages = [item for item in lock.inputs() if item.pinned]
+        result["debs"] = {item.name: item.version for item in packages if item.kind == "deb"}
+        wheels = {item.name: item.version for item in packages if item.kind == "wheel"}
+        result["wheels"] = wheels if python else None
         result["given"] = python.given if python else {}
         result["foreign"] = lock.base.kind != "debian"
         result["files"] = [_row(entry) for entry in plan.recipe.file_tree(plan.recipe.model.env.files)]
@@ -145,9 +147,9 @@ def expectations(plan: Plan, store: Store, name: str) -> dict[str, Any]:
         result |= _migrated(plan, store) | {"given": lock.env.python.given if lock.env.python else {}}
     else:
         result["weights"] = {
-            f"{workspace}/weights/{n}/{file.path}": [file.size, file.sha256]
-            for n, weights in sorted(lock.weights.items())
-            for file in weights.files
+            f"{workspace}/weights/{item.name}": [item.size, item.sha256]
+            for item in lock.inputs()
+            if item.kind in ("weights", "member")
         }
     return result
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from portside.common.progress import human_bytes
 from portside.common.values import Sha256, Size
@@ -13,6 +12,7 @@ from portside.errors import PortsideError
 from portside.fetch.folders import ManualInput, PointerOf, asked, candidates, where
 from portside.fetch.manual import stored_pointer
 from portside.lock.models import Lock
+from portside.lock.record import LockedInput
 from portside.recipe import Recipe
 from portside.store import Store
 from portside.store.inputs import Inputs
@@ -21,12 +21,22 @@ from portside.store.layout import Layout
 
 @dataclass(frozen=True, slots=True)
 class WantedFile:
-    """One file that a lock names. brought: how it is looked for in folders, if people may bring it."""
+    """A locked file. brought: how it is looked for in folders, if people may bring it."""
 
-    name: str
-    size: Size | None
-    sha256: Sha256 | None
+    locked: LockedInput
     brought: ManualInput | None = None
+
+    @property
+    def name(self) -> str:
+        return self.locked.title.rpartition("/")[2]
+
+    @property
+    def size(self) -> Size | None:
+        return self.locked.size
+
+    @property
+    def sha256(self) -> Sha256 | None:
+        return self.locked.sha256
 
     @property
     def by_hand(self) -> bool:
@@ -47,20 +57,14 @@ def take_inventory(recipe: Recipe, lock: Lock, config: Config) -> Inventory:
     """Look for every locked file; nothing is made or changed in the store."""
     inputs = Inputs(config.home)
     brought = _Brought(recipe)
-    base = lock.base
-    named: list[WantedFile] = []
-    if base.kind == "archive":
-        if not (base.layers and all(Layout(config.home).has(layer.diff_id, layer.size) for layer in base.layers)):
-            named.append(WantedFile(base.file, base.size, base.sha256, brought["base", base.file]))
-    elif not Layout(config.home).has(base.diff_id, base.size):
-        named += [WantedFile(f"{deb.name} {deb.version}", deb.size, deb.sha256) for deb in base.debs]
-    named += [WantedFile(f"{deb.name} {deb.version}", deb.size, deb.sha256) for deb in lock.env.debs]
-    named += _wheels(brought, lock)
-    for source in lock.sources.values():
-        if source.kind == "sdist":
-            named.append(WantedFile(source.sdist.file, source.sdist.size, source.sdist.sha256))
-    weights = list(_weights(brought, lock))
-    named += weights
+    layout = Layout(config.home)
+    has_base = bool(lock.base.layers) and all(layout.has(layer.diff_id, layer.size) for layer in lock.base.layers)
+    named = [
+        WantedFile(file, None if file.place is None else brought.get_or_guess(*file.place))
+        for file in lock.inputs()
+        if file.is_file and file.kind != "data" and not (file.at == "base" and has_base)
+    ]
+    weights = [file for file in named if file.locked.kind in ("weights", "carrier")]
     missing = tuple(file for file in named if file.sha256 is None or inputs.locate(file.sha256) is None)
     return Inventory(tuple(named), missing, sum(file.size or 0 for file in weights))
 
@@ -71,26 +75,10 @@ class _Brought(dict[tuple[str, str], ManualInput]):
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(((file.kind, file.file), file) for file in asked(recipe))
 
-    def __missing__(self, key: tuple[str, str]) -> ManualInput:
-        return ManualInput(key[1], None, None, None, kind="wheel")
-
-
-def _wheels(brought: _Brought, lock: Lock) -> Iterator[WantedFile]:
-    for python in (packages.python for packages in lock.env.sets if packages.python is not None):
-        for wheel in python.wheels:
-            yield WantedFile(wheel.file, wheel.size, wheel.sha256)
-        for manual in python.manual:
-            yield WantedFile(manual.file, manual.size, manual.sha256, brought["wheel", manual.file])
-
-
-def _weights(brought: _Brought, lock: Lock) -> Iterator[WantedFile]:
-    for name, locked in sorted(lock.weights.items()):
-        if locked.wheel is not None:
-            yield WantedFile(locked.wheel.file, locked.wheel.size, locked.wheel.sha256)
-            continue
-        for file in locked.files:
-            at = brought.get(("weights", f"{name}/{file.path}"))
-            yield WantedFile(Path(file.path).name, file.size, file.sha256, at)
+    def get_or_guess(self, kind: str, place: str) -> ManualInput | None:
+        if kind == "weights":
+            return self.get((kind, place))
+        return self.get((kind, place)) or ManualInput(place, None, None, None, kind="wheel")
 
 
 def examine_inputs(inventory: Inventory, recipe: Recipe, lock: Lock, config: Config) -> Iterator[Finding]:

@@ -36,15 +36,7 @@ def _as_locked(file: ManualInput, sha256: Sha256 | None, size: Size | None) -> M
 
 def locked_files(lock: Lock) -> dict[tuple[str, str], tuple[Sha256 | None, Size | None]]:
     """sha256 and size of all that is looked for in folders, by kind and place there, of data sets by kind and name."""
-    found: dict[tuple[str, str], tuple[Sha256 | None, Size | None]] = {}
-    if lock.base.kind == "archive":
-        found["base", lock.base.file] = (lock.base.sha256, lock.base.size)
-    for packages in lock.env.sets:
-        for wheel in packages.python.manual if packages.python else ():
-            found["wheel", wheel.file] = (wheel.sha256, wheel.size)
-    for name, weights in lock.weights.items():
-        found |= {("weights", f"{name}/{file.path}"): (file.sha256, file.size) for file in weights.files}
-    return found | {("data", name): (file.sha256, file.size) for name, file in lock.data.items()}
+    return {item.place: (item.sha256, item.size) for item in lock.inputs() if item.place is not None}
 
 
 def stored_pointer(sources: Mapping[str, LockedSource], store: Store, file: ManualInput) -> Pointer | None:
@@ -88,7 +80,7 @@ def missing(
 
 
 def _in_store(file: ManualInput, lock: Lock, store: Store) -> bool:
-    if lock.base.kind == "archive" and file.kind == "base":
+    if file.kind == "base":
         return bool(lock.base.layers) and all(store.layout.has(layer.diff_id, layer.size) for layer in lock.base.layers)
     return file.sha256 is not None and store.inputs.locate(file.sha256) is not None
 

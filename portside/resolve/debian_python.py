@@ -52,10 +52,11 @@ class DebianPython:
 
 def debian_python(base: LockedBase, debs: Sequence[Deb], fetcher: Fetcher, store: Store) -> DebianPython:
     """What the .debs of a base and `debs`, which are installed on top of it, bring; they are brought into the store."""
-    if base.kind != "debian":
+    distribution = base.distribution
+    if distribution is None:
         return DebianPython({}, replaceable=True)
     # A minimal Debian has no Python, and so nothing for it.
     whole = (*(base.debs if any(deb.name == "python3" for deb in base.debs) else ()), *debs)
-    run_all([partial(fetcher.deb, deb, base) for deb in whole], JOBS)
+    run_all([partial(fetcher.deb, deb, distribution) for deb in whole], JOBS)
     found = distributions([(deb, store.inputs.require(deb.sha256, deb.name).path) for deb in whole])
     return DebianPython(found, pip_leaves_them(whole))

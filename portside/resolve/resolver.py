@@ -203,12 +203,12 @@ class _Resolver:
         old = self.old.env.of(stage.recipe) if self.old else None
         debs: tuple[Deb, ...] = ()
         epoch = 0
-        if stage.debian and base.kind == "debian":
+        if stage.debian and (distribution := base.distribution) is not None:
             lower = (*base.debs, *there.debs)
             keep = [deb for deb in (old.debs if old else ()) if deb.architecture in (base.architecture, "all")]
-            where = (base.suite, base.architecture)
+            where = (distribution.suite, base.architecture)
             debs = tuple(resolve_packages(stage.debian, lower, *where, keep, self.update, self.config, self.store))
-            epoch = _deb_epoch(debs, base, self.store, self.fetcher)
+            epoch = _deb_epoch(debs, distribution, self.store, self.fetcher)
         python = self._python(stage.python, stage.recipe, old, base, there, debs) if stage.python else None
         if python is not None:
             epoch = max([epoch, *(_artefact_date(wheel, self.store) for wheel in python.all_wheels())])
@@ -248,7 +248,7 @@ class _Resolver:
             wheels=tuple(wheel for wheel in wheels if wheel.name not in there),
             manual=manual,
         )
-        if base.kind == "debian" and found.all_wheels():
+        if base.distribution is not None and found.all_wheels():
             check_interpreter(found.version, (*base.debs, *below.debs, *debs))
         run_all([partial(self.fetcher.artefact, wheel) for wheel in found.all_wheels()], JOBS)
         names = python.needed(wanted.requirements, found.all_wheels(), wanted.version, wanted.platform, self.store)

@@ -16,7 +16,6 @@ from portside.fetch.fetcher import Fetcher
 from portside.inputs.debian.base_layer import make_base
 from portside.inputs.spool import Spool
 from portside.layers.writer import write_layer
-from portside.lock.models import DebianBase
 from portside.plan.model import Part, Plan
 from portside.plan.states import blob_of
 from portside.prepare import locked_plan
@@ -66,10 +65,10 @@ def _build(job: dict[str, Any]) -> dict[str, str]:
 
 def _base(part: Part, plan: Plan, store: Store) -> str:
     """The diff ID of the base made again, or of the one that was taken over where it cannot be made again."""
-    taken, base = blob_of(part, store), plan.lock.base
+    taken, base = blob_of(part, store), plan.lock.base.distribution
     if taken is not None:
         return taken.digest
-    assert isinstance(base, DebianBase), part.name
+    assert base is not None, part.name
     return make_base(base.suite, base.architecture, base.epoch, base.debs, store).digest
 
 

@@ -55,8 +55,8 @@ def verify(
     fetcher = Fetcher(project.store, project.config, offline)
     with live():
         fetch(plan, fetcher)
-        if isinstance(plan.lock.base, DebianBase) and not offline:
-            _bring_debs(plan.lock.base, fetcher)
+        if (base := plan.lock.base.distribution) is not None and not offline:
+            _bring_debs(base, fetcher)
     if any(blob_of(part, store) is None for part in plan.stack()):
         say(f"{recipe} is not built yet: this is the first of two builds")
         build(plan, store, fetcher, running)

@@ -29,7 +29,7 @@ from portside.lock.models import (
     SdistSource,
     WeightFile,
 )
-from portside.plan.model import Part, Plan
+from portside.plan.model import Converted, LargeWeight, Part, Plan
 from portside.plan.parts import plan
 from portside.plan.states import frame_layer
 from portside.recipe import load_recipe
@@ -181,11 +181,11 @@ class Whole:
     def _layer(self, part: Part) -> Layer:
         if part.kind == "base":
             return self.base
-        if part.kind == "frame":
-            content = self.weights[part.name.partition("/")[2]]
+        if isinstance(part.of, LargeWeight):
+            content = self.weights[part.of.file]
             [*folders, file] = frame_layer(part, sha256_hex(content), len(content)).entries
             return Layer((*folders, replace(file, content=file_entry("x", content).content)))
-        if part.name == "converted":
+        if isinstance(part.of, Converted):
             workspace = self.plan.recipe.workspace.lstrip("/")
             made = {"code_mlu/train.py": TRAIN.replace(b"cuda", b"mlu"), "lib_mlu/setup.py": b"setup()\n"}
             return data_layer(

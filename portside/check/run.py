@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -114,9 +114,7 @@ def _container(plan: Plan, engine: Runner, name: str) -> Iterator[str]:
 
 def expectations(plan: Plan, store: Store, name: str) -> dict[str, Any]:
     """What the checks of a layer compare a container with, as plain JSON."""
-    lock = plan.lock
     image = stored_image(plan, store, name)
-    workspace = plan.recipe.workspace
     result: dict[str, Any] = {
         "image": {
             "name": image_name(plan.recipe.name, name),
@@ -128,30 +126,39 @@ def expectations(plan: Plan, store: Store, name: str) -> dict[str, Any]:
             "command": command(plan),
             "workdir": workdir(plan, name),
         },
-        "workspace": workspace,
+        "workspace": plan.recipe.workspace,
     }
-    if name == "env":
-        python = lock.env.python
-        packages = [item for item in lock.inputs() if item.pinned]
-        result["debs"] = {item.name: item.version for item in packages if item.kind == "deb"}
-        wheels = {item.name: item.version for item in packages if item.kind == "wheel"}
-        result["wheels"] = wheels if python else None
-        result["given"] = python.given if python else {}
-        result["foreign"] = lock.base.distribution is None
-        result["files"] = [_row(entry) for entry in plan.recipe.file_tree(plan.recipe.model.env.files)]
-    elif name == "sources":
-        with store.workspace() as folder, Spool(folder) as spool:
-            trees = {n: data.source_tree(source, store, spool) for n, source in sorted(lock.sources.items())}
-        result["trees"] = {f"{workspace}/{n}": [_row(entry) for entry in tree] for n, tree in trees.items()}
-    elif name == "migrated":
-        result |= _migrated(plan, store) | {"given": lock.env.python.given if lock.env.python else {}}
-    else:
-        result["weights"] = {
-            f"{workspace}/weights/{item.name}": [item.size, item.sha256]
-            for item in lock.inputs()
+    return result | _EXPECTATIONS[name](plan, store)
+
+
+def _env(plan: Plan, store: Store) -> dict[str, Any]:
+    lock = plan.lock
+    python = lock.env.python
+    packages = [item for item in lock.inputs() if item.pinned]
+    wheels = {item.name: item.version for item in packages if item.kind == "wheel"}
+    return {
+        "debs": {item.name: item.version for item in packages if item.kind == "deb"},
+        "wheels": wheels if python else None,
+        "given": python.given if python else {},
+        "foreign": lock.base.distribution is None,
+        "files": [_row(entry) for entry in plan.recipe.file_tree(plan.recipe.model.env.files)],
+    }
+
+
+def _sources(plan: Plan, store: Store) -> dict[str, Any]:
+    with store.workspace() as folder, Spool(folder) as spool:
+        trees = {n: data.source_tree(source, store, spool) for n, source in sorted(plan.lock.sources.items())}
+    return {"trees": {f"{plan.recipe.workspace}/{n}": [_row(entry) for entry in tree] for n, tree in trees.items()}}
+
+
+def _weights(plan: Plan, store: Store) -> dict[str, Any]:
+    return {
+        "weights": {
+            f"{plan.recipe.workspace}/weights/{item.name}": [item.size, item.sha256]
+            for item in plan.lock.inputs()
             if item.kind in ("weights", "member")
         }
-    return result
+    }
 
 
 def _migrated(plan: Plan, store: Store) -> dict[str, Any]:
@@ -164,7 +171,13 @@ def _migrated(plan: Plan, store: Store) -> dict[str, Any]:
     installed = Index.of(layer for _, layer in layers)
     kept = {e.path: (e, now) for e in written if e.path.startswith(below) and (now := installed.get(e.path))}
     names = {name for p, layer in layers if isinstance(p.of, Install) for name in distributions(layer)}
-    result = {"rows": [_row(now, below) for _, now in kept.values()], "brought": sorted(names), "migration": None}
+    python = plan.lock.env.python
+    result = {
+        "rows": [_row(now, below) for _, now in kept.values()],
+        "brought": sorted(names),
+        "migration": None,
+        "given": python.given if python else {},
+    }
     migration = plan.recipe.model.migration
     if migration is None:
         return result
@@ -183,6 +196,15 @@ def _migrated(plan: Plan, store: Store) -> dict[str, Any]:
         "replaced": sorted(changed | brought),
     }
     return result
+
+
+_EXPECTATIONS: Mapping[str, Callable[[Plan, Store], dict[str, Any]]] = {
+    "env": _env,
+    "sources": _sources,
+    "migrated": _migrated,
+    "weights": _weights,
+}
+"""By layer: what is expected of it alone."""
 
 
 def distributions(layer: Layer) -> set[str]:

@@ -215,8 +215,10 @@ def _remove_abandoned(home: Path) -> None:
             # A folder between mkdtemp and flock of another process is empty: leave empty ones alone.
             if not path.is_dir():
                 path.unlink(missing_ok=True)
-            elif any(path.iterdir()):
-                remove_folder(path)
+            else:
+                with suppress(FileNotFoundError):  # its holder is just removing it
+                    if any(path.iterdir()):
+                        remove_folder(path)
         finally:
             os.close(handle)
 

@@ -3,6 +3,7 @@
 import hashlib
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
 import time
@@ -250,3 +251,22 @@ def test_an_input_that_changed_in_the_store_is_not_used(tmp_path: Path) -> None:
         assert not receiver.done
         receiver.write(DATA)
     assert store.inputs.require(SHA, "x.whl").open().read() == DATA
+
+
+def test_a_scratch_folder_may_go_while_it_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its holder gives the lock up, then removes it: in between it looks abandoned to another thread."""
+    store = Store(tmp_path)
+    leaving = tmp_path / "work" / "leaving"
+    leaving.mkdir(parents=True)
+    (leaving / "file").touch()
+    is_dir = Path.is_dir
+
+    def and_gone(path: Path) -> bool:
+        found = is_dir(path)
+        if path == leaving:
+            shutil.rmtree(leaving, ignore_errors=True)
+        return found
+
+    monkeypatch.setattr(Path, "is_dir", and_gone)
+    with store.workspace() as folder:
+        assert sorted((tmp_path / "work").iterdir()) == [folder]

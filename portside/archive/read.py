@@ -2,7 +2,7 @@
 
 docker-archive (`docker save`): manifest.json names configs and layers (moby, image/tarexport). OCI: index.json names
 manifests, which name them by digest (image-spec 1.0, image-layout.md). The file may be compressed, and so may each
-layer; the store gets the plain tars.
+layer; the store gets the plain tars. An OCI layout may lie there as a folder too (`read_layout`).
 """
 
 import io
@@ -87,16 +87,51 @@ def read_archive(
                 pass
         if check is not None:
             check(hasher.hexdigest())
-        found = _Members(taken, path.name)
+        found = _Members(taken.get, path.name)
         with _named(path):
             images = found.images()
-        if judge is not None:
-            judge(images, lambda blob: found.by_diff_id[blob.digest].path)
-        for image in images:
-            for blob in image.layers:
-                if not store.layout.has(blob.digest, blob.size):
-                    files.publish(found.by_diff_id[blob.digest].path, store.layout.blob(blob.digest))
+        _keep(images, found, store, judge)
     return Archive(tuple(images), hasher.hexdigest() if check else None)
+
+
+def is_layout(path: Path) -> bool:
+    """Whether it is a folder with an OCI layout, by its marker (image-spec 1.0, image-layout.md)."""
+    return path.is_dir() and (path / "oci-layout").is_file()
+
+
+def read_layout(path: Path, store: Store, judge: Judge | None = None) -> Archive:
+    """As `read_archive`, for a folder with an OCI layout; of its blobs only those that its images have are read.
+
+    Archive.sha256 is None: a folder has no bytes of its own.
+    """
+    with store.workspace() as folder:
+
+        def take(name: str) -> _Taken | None:
+            # Names are fixed ones, or digests: none leads out of the folder.
+            file = path / name
+            if not file.is_file():
+                return None
+            try:
+                with file.open("rb") as stream:
+                    target = folder / name.replace("/", "-")
+                    return _write(Content(stream, file.stat().st_size, name), name, target)
+            except OSError as error:
+                raise InputError(f"{file} cannot be read: {error.strerror}", "Look at its rights: ls -l") from None
+
+        found = _Members(take, path.name)
+        with _named(path):
+            images = found.images()
+        _keep(images, found, store, judge)
+    return Archive(tuple(images), None)
+
+
+def _keep(images: Sequence[ArchiveImage], found: "_Members", store: Store, judge: Judge | None) -> None:
+    if judge is not None:
+        judge(images, lambda blob: found.by_diff_id[blob.digest].path)
+    for image in images:
+        for blob in image.layers:
+            if not store.layout.has(blob.digest, blob.size):
+                files.publish(found.by_diff_id[blob.digest].path, store.layout.blob(blob.digest))
 
 
 @contextmanager
@@ -121,24 +156,28 @@ class _Taken:
 def _take(source: BinaryIO, folder: Path) -> dict[str, "_Taken | str"]:
     """All files of the archive by name, and for links the name that they stand for."""
     taken: dict[str, _Taken | str] = {}
-    written = _SPACE_STEP
     for member, content in members(source):
         if member.kind == "link":
             taken[member.name] = member.link
             continue
-        target = folder / str(len(taken))
-        with Hasher() as outer, Hasher() as inner, files.store_errors(target), target.open("wb") as out:
-            for piece in _uncompressed(content, member.name, outer):
-                if written >= _SPACE_STEP:
-                    files.need_space(folder, _SPACE_STEP)
-                    written = 0
-                inner.update(piece)
-                out.write(piece)
-                written += len(piece)
-            diff_id = inner.hexdigest()
-            digest = outer.hexdigest() if outer.count else diff_id
-            taken[member.name] = _Taken(target, digest, diff_id, Size(inner.count))
+        taken[member.name] = _write(content, member.name, folder / str(len(taken)))
     return taken
+
+
+def _write(content: Content, name: str, target: Path) -> _Taken:
+    """A file's plain bytes, on disk."""
+    written = _SPACE_STEP
+    with Hasher() as outer, Hasher() as inner, files.store_errors(target), target.open("wb") as out:
+        for piece in _uncompressed(content, name, outer):
+            if written >= _SPACE_STEP:
+                files.need_space(target.parent, _SPACE_STEP)
+                written = 0
+            inner.update(piece)
+            out.write(piece)
+            written += len(piece)
+        diff_id = inner.hexdigest()
+        digest = outer.hexdigest() if outer.count else diff_id
+        return _Taken(target, digest, diff_id, Size(inner.count))
 
 
 def _uncompressed(content: Content, name: str, outer: "Hasher") -> Iterator[bytes]:
@@ -184,15 +223,24 @@ def _together(images: Iterable[ArchiveImage]) -> list[ArchiveImage]:
 class _Members:
     """What the archive holds, and the images that it says it has."""
 
-    def __init__(self, taken: dict[str, "_Taken | str"], archive: str) -> None:
-        self.by_diff_id = {item.diff_id: item for item in taken.values() if isinstance(item, _Taken)}
-        self._taken = taken
+    def __init__(self, take: Callable[[str], "_Taken | str | None"], archive: str) -> None:
+        """take: gives the file or the link of a name, None where there is none."""
+        self.by_diff_id: dict[Sha256, _Taken] = {}
+        self._found: dict[str, _Taken | str | None] = {}
+        self._ask = take
         self._archive = archive
 
+    def _take(self, name: str) -> "_Taken | str | None":
+        if name not in self._found:
+            self._found[name] = found = self._ask(name)
+            if isinstance(found, _Taken):
+                self.by_diff_id[found.diff_id] = found
+        return self._found[name]
+
     def images(self) -> list[ArchiveImage]:
-        if "manifest.json" in self._taken:
+        if self._take("manifest.json") is not None:
             found = [self._docker(row) for row in self._rows(self._json("manifest.json"))]
-        elif "index.json" in self._taken:
+        elif self._take("index.json") is not None:
             found = _together(self._index(self._json("index.json"), 0))
         else:
             found = []
@@ -257,7 +305,7 @@ class _Members:
     def _file(self, name: str) -> _Taken:
         at = name
         for _ in range(10):
-            found = self._taken.get(at.removeprefix("./"))
+            found = self._take(at.removeprefix("./"))
             if isinstance(found, _Taken):
                 return found
             if found is None:

@@ -116,12 +116,14 @@ class Fetcher:
             errors: list[InputError] = []
             for candidate in candidates(file, self._config, lambda _: None):
                 try:
-                    found = self._read_archive(candidate.path, base)
+                    found = self._read_archive(candidate.path, base, file.pinned)
                 except InputError as error:
                     errors.append(error)
                     continue
-                if base.sha256 is None:
-                    say_first_seen(base.file, str(candidate.path), str(found.sha256), found.size)
+                if base.sha256 is None and found.sha256 is not None:
+                    say_first_seen(base.file, str(candidate.path), found.sha256, found.size)
+                elif not base.layers and found.sha256 is None:
+                    say(f"{base.file}: first seen at {candidate.path}, locked by its {len(found.layers)} layers")
                 return found
             if len(errors) == 1:
                 raise errors[0]
@@ -132,13 +134,13 @@ class Fetcher:
                 f"{base.file} is in none of the configured folders", f"Put it at {where(file, self._config)}."
             )
 
-    def _read_archive(self, path: Path, base: ArchiveBase) -> ArchiveBase:
+    def _read_archive(self, path: Path, base: ArchiveBase, pinned: bool) -> ArchiveBase:
         try:
-            if base.sha256 is None and (reason := suspect.of_file(path, base.file, base.size)):
+            if path.is_file() and base.sha256 is None and (reason := suspect.of_file(path, base.file, base.size)):
                 raise InputError(f"{path} is {reason}", suspect.REMEDY)
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror}", "Look at its rights: ls -l") from None
-        return read_vendor_image(path, base, self._store)
+        return read_vendor_image(path, base, self._store, pinned)
 
     def _packages(self, packages: PackageSet, part: Part, plan: Plan) -> list[Job]:
         base = plan.lock.base.distribution

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from portside.archive.read import is_layout
 from portside.common.canonical import copy_and_hash
 from portside.common.never import never
 from portside.common.values import Sha256, Size
@@ -41,7 +42,8 @@ class ManualInput:
 
     file: where it lies there, `SET/PATH` for weights. size: bytes. origin: for people. url: where it is downloaded.
     kind: what it is for. data: the name of a data set. alone: nothing else in the recipe lies there or has its bare
-    name. same_size: something else of the name may have as many bytes.
+    name. same_size: something else of the name may have as many bytes. pinned: the recipe itself says its size or its
+    sha256.
     """
 
     file: str
@@ -53,6 +55,7 @@ class ManualInput:
     data: str = ""
     alone: bool = True
     same_size: bool = False
+    pinned: bool = False
 
     @property
     def name(self) -> str:
@@ -88,7 +91,10 @@ def asked(recipe: Recipe) -> list[ManualInput]:
     """Everything of a recipe that is looked for in folders, with what the recipe itself pins; data sets come last."""
     found: list[ManualInput] = []
     if (archive := recipe.model.base.archive) is not None:
-        found.append(ManualInput(archive.file, archive.size, archive.sha256, archive.origin, kind="base"))
+        pinned = (archive.size, archive.sha256) != (None, None)
+        found.append(
+            ManualInput(archive.file, archive.size, archive.sha256, archive.origin, kind="base", pinned=pinned)
+        )
     for stage in recipe.stages:
         for asked in stage.python.manual if stage.python else ():
             wheel = ManualInput(asked.file, asked.size, asked.sha256, asked.origin, kind="wheel")
@@ -120,6 +126,8 @@ class Candidate:
 
     def may_be(self, file: ManualInput) -> bool:
         """Whether it is as large as it has to be."""
+        if file.kind == "base" and (not file.pinned or self.path.is_dir()):
+            return True  # its layers tell, when it is read
         return {self.size, file.size} <= {None, _size(self.path)}
 
     def counts(self) -> bool:
@@ -142,7 +150,8 @@ def candidates(file: ManualInput, config: Config, pointer_of: PointerOf) -> list
             found += [Candidate(path, file.sha256, file.size) for path in named]
         elif (pointer := pointer_of(file)) is not None and file.size in (None, pointer.size):
             found += [Candidate(path, pointer.sha256, pointer.size) for path in named]
-    return [c for c in found if os.path.isfile(c.path) and (c.size is None or c.size == _size(c.path))]
+    found = [c for c in found if os.path.isfile(c.path) or (file.kind == "base" and is_layout(c.path))]
+    return [c for c in found if c.size is None or c.size == _size(c.path)]
 
 
 def passed_over(file: ManualInput, config: Config, found: Sequence[Candidate]) -> list[str]:

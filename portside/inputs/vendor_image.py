@@ -1,12 +1,19 @@
-"""A vendor's image as base: out of a file of `docker save`, its layers as they are."""
+"""A vendor's image as base: out of a file of `docker save`, an OCI archive or an OCI layout, its layers as they are.
+
+Its diff IDs say which image it is: once they are locked, another file with the same layers is the same base, unless
+the recipe itself pins the file.
+"""
 
 import json
 import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from portside.archive.read import ArchiveImage, read_archive
+from portside.archive.read import Archive, ArchiveImage, read_archive, read_layout
 from portside.common.progress import say
 from portside.common.values import Sha256
 from portside.errors import InputError
@@ -18,28 +25,69 @@ def _other_file(recipe: str) -> str:
     return f"It is not the locked file; if it is meant, lock it: invoke lock --recipe {recipe} --update base"
 
 
-def read_vendor_image(path: Path, base: ArchiveBase, store: Store) -> ArchiveBase:
+def read_vendor_image(path: Path, base: ArchiveBase, store: Store, pinned: bool = False) -> ArchiveBase:
     """Put the layers of the image in `path` into the store, and give the base as the lock should have it.
 
-    base: as it is locked; what it says already must be true. Raises InputError for a file that is no image of
-    `docker save`, that is damaged, that holds several images, or that differs from the lock.
+    path: a file of `docker save` or an OCI archive, compressed or not, or a folder with an OCI layout. base: as it is
+    locked; what it says already must be true. pinned: whether the recipe says which file it is; else locked diff IDs
+    decide. Raises InputError for what is no image, is damaged, holds several images, or differs from the lock.
     """
+    exact = pinned or not base.layers
+    if path.is_dir():
+        return _read_folder(path, base, store, pinned)
     size = path.stat().st_size
-    if base.size is not None and base.size != size:
+    if exact and base.size is not None and base.size != size:
         raise InputError(f"{path} has {size} bytes, the lock says {base.size}", _other_file)
 
     def check(sha256: Sha256) -> None:
-        if base.sha256 is not None and base.sha256 != sha256:
+        if exact and base.sha256 is not None and base.sha256 != sha256:
             raise InputError(f"{path} has sha256 {sha256}, the lock says {base.sha256}", _other_file)
 
-    archive = read_archive(path, store, check)
-    if len(archive.images) != 1:
-        raise InputError(f"{path} holds {len(archive.images)} images, one is expected", "Save the one image alone.")
-    [image] = archive.images
+    archive = read_archive(path, store, check, None if exact else partial(_same_layers, path, base))
+    image = _only(path, archive)
+    if base.layers and archive.sha256 != base.sha256:
+        return base
     found = base.model_copy(update={**_facts(path, image, base), "size": size, "sha256": archive.sha256})
     if base.layers and found != base:
         raise InputError(f"{path} is not what the lock says about it", _other_file)
     return found
+
+
+def _read_folder(path: Path, base: ArchiveBase, store: Store, pinned: bool) -> ArchiveBase:
+    if pinned or (not base.layers and (base.sha256, base.size) != (None, None)):
+        raise InputError(
+            f"{path} is a folder, and the recipe pins the sha256 or the size of a file",
+            "Bring that file, or take sha256 and size out of base.archive: then the layers say which image it is.",
+        )
+    with _called(path):
+        archive = read_layout(path, store, partial(_same_layers, path, base))
+    image = _only(path, archive)
+    return base if base.layers else base.model_copy(update=_facts(path, image, base))
+
+
+@contextmanager
+def _called(path: Path) -> Iterator[None]:
+    """Every error names the file."""
+    try:
+        yield
+    except InputError as error:
+        if path.name in error.problem:
+            raise
+        raise InputError(f"{path}: {error.problem}", error.solution or "Get the file again.") from None
+
+
+def _same_layers(path: Path, base: ArchiveBase, images: Sequence[ArchiveImage], _: object) -> None:
+    """Raise InputError where the lock knows the layers, and the one image has others."""
+    if base.layers and len(images) == 1:
+        locked = [layer.diff_id for layer in base.layers]
+        if [layer.digest for layer in images[0].layers] != locked:
+            raise InputError(f"{path} holds another image: its layers are not those of the lock", _other_file)
+
+
+def _only(path: Path, archive: Archive) -> ArchiveImage:
+    if len(archive.images) != 1:
+        raise InputError(f"{path} holds {len(archive.images)} images, one is expected", "Save the one image alone.")
+    return archive.images[0]
 
 
 def _facts(path: Path, image: ArchiveImage, base: ArchiveBase) -> dict[str, Any]:
@@ -50,7 +98,7 @@ def _facts(path: Path, image: ArchiveImage, base: ArchiveBase) -> dict[str, Any]
     names = [name for name in image.names if re.fullmatch(REFERENCE, name)]
     return {
         "reference": names[0] if names else None,
-        "epoch": _epoch(path, str(config.get("created"))),
+        "epoch": _epoch(path, config.get("created")),
         "env": _environment(path, config.get("config")),
         "layers": tuple(ArchiveLayer(diff_id=blob.digest, size=blob.size) for blob in image.layers),
     }
@@ -67,10 +115,15 @@ def _environment(path: Path, config: Any) -> dict[str, str]:
     return kept
 
 
-def _epoch(path: Path, created: str) -> int:
-    """Seconds of an RFC 3339 time; fractions, which Python 3.10 reads only with 3 or 6 digits, are cut off."""
-    found = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)", created)
+def _epoch(path: Path, created: object) -> int:
+    """Seconds of an RFC 3339 time; fractions, which Python 3.10 reads only with 3 or 6 digits, are cut off.
+
+    An image of OCI may have no date (image-spec, config.md: OPTIONAL): then 0.
+    """
+    if created is None:
+        return 0
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)", str(created))
     if found is None:
-        raise InputError(f"{path}: the image has no proper date: {created!r}")
+        raise InputError(f"{path}: the image has no proper date: {str(created)!r}")
     zone = "+00:00" if found[2] == "Z" else found[2]
     return max(0, int(datetime.fromisoformat(found[1] + zone).astimezone(timezone.utc).timestamp()))

@@ -121,10 +121,11 @@ class DebianBase(Model):
 
 
 class ArchiveBase(Model):
-    """An image that a vendor hands out as a file of `docker save`; a person brings it.
+    """An image that a vendor hands out as an archive, or as a folder with an OCI layout; a person brings it.
 
-    sha256, size: of the file. What follows them was read out of the file, and is empty as long as nobody has seen it:
-    reference: the name that `docker load` gives it. env: its environment variables.
+    sha256, size: of the file; a folder has none, and the layers say which image it is. What follows them was read out
+    of the image, and is empty as long as nobody has seen it: reference: the name that `docker load` gives it. env: its
+    environment variables.
     """
 
     kind: Literal["archive"] = "archive"

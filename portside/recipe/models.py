@@ -63,7 +63,8 @@ class Manual(Model):
 
 
 class Archive(Manual):
-    """An image that a vendor hands out as a file of `docker save`, compressed by gzip or not."""
+    """An image that a vendor hands out: a file of `docker save` or an OCI archive, compressed or not, or a folder with
+    an OCI layout. Which of them it is, is found out."""
 
     architecture: Literal["amd64", "arm64"] = "amd64"
 

@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
-from portside.errors import InputError
+from portside.config import Config
+from portside.errors import InputError, MissingInputError
+from portside.fetch.fetcher import Fetcher
+from portside.fetch.folders import ManualInput
 from portside.inputs.vendor_image import read_vendor_image
 from portside.lock.models import ArchiveBase
 from portside.store import Store
@@ -105,3 +108,115 @@ def test_files_that_are_refused(tmp_path: Path, data: bytes, base: ArchiveBase, 
 def test_settings_of_the_image_that_are_none(tmp_path: Path, config: Any) -> None:
     found = read_vendor_image(write(tmp_path, archive(config=config)), BASE, Store(tmp_path / "home"))
     assert found.env == {}
+
+
+def layout(folder: Path, packed: bool = False, **changes: Any) -> Path:
+    """An OCI layout (image-spec 1.0) with the image of `archive`; None as a value takes a key out of its config."""
+    blobs = folder / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+
+    def put(data: bytes) -> dict[str, Any]:
+        digest = hashlib.sha256(data).hexdigest()
+        (blobs / digest).write_bytes(data)
+        return {"digest": f"sha256:{digest}", "size": len(data)}
+
+    with tarfile.open(fileobj=io.BytesIO(archive(**changes))) as tarball:
+        raw = next(tarball.extractfile(m).read() for m in tarball if m.name[:64].isalnum() and len(m.name) == 69)  # type: ignore[union-attr]
+    config = json.dumps({key: value for key, value in json.loads(raw).items() if value is not None}).encode()
+    layers = [put(gzip.compress(data) if packed else data) for data in LAYERS]
+    manifest = put(json.dumps({"schemaVersion": 2, "config": put(config), "layers": layers}).encode())
+    row = {**manifest, "annotations": {"org.opencontainers.image.ref.name": "vendor.example/x:1"}}
+    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [row]}))
+    (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    return folder
+
+
+def oci_archive(tmp_path: Path, **changes: Any) -> Path:
+    folder = layout(tmp_path / "packing", **changes)
+    files = {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    return write(tmp_path, tar(files))
+
+
+def form(name: str, tmp_path: Path, **changes: Any) -> Path:
+    """The same image as the file or the folder of one form."""
+    tmp_path.mkdir(exist_ok=True)
+    if name == "layout":
+        return layout(tmp_path / "vendor.tar.gz", packed=True, **changes)
+    return oci_archive(tmp_path, **changes) if name == "oci" else write(tmp_path, archive(**changes))
+
+
+FORMS = ("docker", "oci", "layout")
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_each_form_gives_the_same_base(tmp_path: Path, name: str) -> None:
+    store = Store(tmp_path / "home")
+    path = form(name, tmp_path / "a")
+    found = read_vendor_image(path, BASE, store)
+    size = None if name == "layout" else path.stat().st_size
+    sha256 = None if name == "layout" else hashlib.sha256(path.read_bytes()).hexdigest()
+    docker = read_vendor_image(form("docker", tmp_path / "b"), BASE, Store(tmp_path / "other"))
+    assert found == docker.model_copy(update={"size": size, "sha256": sha256})
+    assert all(store.layout.blob(layer.diff_id).read_bytes() in LAYERS for layer in found.layers)
+
+
+@pytest.mark.parametrize("locked", FORMS)
+@pytest.mark.parametrize("brought", FORMS)
+def test_locked_layers_say_which_image_it_is(tmp_path: Path, locked: str, brought: str) -> None:
+    base = read_vendor_image(form(locked, tmp_path / "a"), BASE, Store(tmp_path / "first"))
+    store = Store(tmp_path / "home")
+    again = form(brought, tmp_path / "b", history=[{"created_by": "another tool"}])
+    assert read_vendor_image(again, base, store) == base
+    assert all(store.layout.has(layer.diff_id, layer.size) for layer in base.layers)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_file_that_the_recipe_pins_is_that_file(tmp_path: Path, name: str) -> None:
+    base = read_vendor_image(form("docker", tmp_path / "a"), BASE, Store(tmp_path / "first"))
+    other = form(name, tmp_path / "b", history=[{"created_by": "another tool"}])
+    with pytest.raises(InputError, match=r"the lock says|pins the sha256"):
+        read_vendor_image(other, base, Store(tmp_path / "home"), pinned=True)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_other_layers_are_another_image(tmp_path: Path, name: str) -> None:
+    base = read_vendor_image(form("docker", tmp_path / "a"), BASE, Store(tmp_path / "first"))
+    other = base.model_copy(update={"sha256": "0" * 64, "layers": base.layers[::-1]})
+    store = Store(tmp_path / "home")
+    with pytest.raises(InputError, match="its layers are not those of the lock"):
+        read_vendor_image(form(name, tmp_path / "b"), other, store)
+    assert not any(store.layout.has(layer.diff_id, layer.size) for layer in base.layers)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_an_image_without_a_date(tmp_path: Path, name: str) -> None:
+    path = form(name, tmp_path / "a", created=None)
+    assert read_vendor_image(path, BASE, Store(tmp_path / "home")).epoch == 0
+
+
+@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("change", [bytes, lambda data: data + b"x", None])
+def test_a_layout_that_is_damaged(tmp_path: Path, number: int, change: Any) -> None:
+    folder = layout(tmp_path / "vendor.tar.gz")
+    blob = sorted((folder / "blobs/sha256").iterdir())[number]
+    if change is None:
+        blob.unlink()
+    else:
+        blob.write_bytes(b"" if change is bytes else change(blob.read_bytes()))
+    store = Store(tmp_path / "home")
+    with pytest.raises(InputError, match=r"vendor\.tar\.gz"):
+        read_vendor_image(folder, BASE, store)
+    assert not any(store.layout.has(hashlib.sha256(data).hexdigest(), len(data)) for data in LAYERS)  # type: ignore[arg-type]
+
+
+def test_a_layout_among_the_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    layout(tmp_path / "downloads" / "vendor.tar.gz")
+    (tmp_path / "downloads" / "other").mkdir()
+    store = Store(tmp_path / "home")
+    fetcher = Fetcher(store, Config(home=store.home, folders=(tmp_path / "downloads",)), offline=True)
+    found = fetcher.archive(BASE, ManualInput("vendor.tar.gz", None, None, None, kind="base"))
+    assert len(found.layers) == 2
+    assert "locked by its 2 layers" in capsys.readouterr().err
+    with pytest.raises(MissingInputError):
+        other = BASE.model_copy(update={"file": "other"})
+        fetcher.archive(other, ManualInput("other", None, None, None, kind="base"))

@@ -16,8 +16,8 @@ from portside.common.progress import step, transfer
 from portside.common.tree import Entry, FileRange, Tree
 from portside.common.values import Sha256
 from portside.errors import InputError, PortsideError, fetch_once
-from portside.inputs import git
 from portside.inputs.git_names import empty_folders, is_gits_own, tree_name
+from portside.inputs.kinds import SOURCES
 from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
@@ -180,7 +180,7 @@ def _small_files(part: Part, name: str, paths: Collection[str], arrived: Arrived
 def _source(part: Part, name: str, arrived: Arrived) -> str | None:
     """By the source itself where the store has it, else a git source by the name that git gives the files."""
     source = arrived.plan.lock.sources[name]
-    if _is_here(source, arrived.store):
+    if SOURCES[source.kind].is_here(source, arrived.store):
         _make_again(part, arrived)
         return None
     tree = source_in(part, source, arrived)
@@ -191,12 +191,6 @@ def _source(part: Part, name: str, arrived: Arrived) -> str | None:
     if (found := tree_name(tree)) != source.tree:
         raise _wrong(part, arrived, f"holds the git tree {found}, the lock says {source.tree}")
     return None
-
-
-def _is_here(source: LockedSource, store: Store) -> bool:
-    if source.kind == "sdist":
-        return store.inputs.verified(source.sdist.sha256) is not None
-    return git.is_here(source, store)
 
 
 def source_in(part: Part, source: LockedSource, arrived: Arrived) -> Tree:

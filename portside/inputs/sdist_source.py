@@ -1,0 +1,29 @@
+"""An sdist as source: recipe to lock, lock to store, store to tree."""
+
+from portside.common.tree import Tree
+from portside.inputs import python
+from portside.inputs.archives import sdist_tree
+from portside.inputs.bringer import Bringer, artefact_date
+from portside.inputs.spool import Spool
+from portside.lock.models import SdistSource
+from portside.recipe import models as recipes
+from portside.store import Store
+
+
+def resolve(asked: recipes.SdistSource, bringer: Bringer) -> SdistSource:
+    sdist = python.resolve_sdist(asked.sdist, bringer.config)
+    bringer.artefact(sdist)
+    return SdistSource(epoch=artefact_date(sdist, bringer.store), sdist=sdist)
+
+
+def bring(source: SdistSource, bringer: Bringer) -> None:
+    bringer.artefact(source.sdist)
+
+
+def tree(source: SdistSource, store: Store, spool: Spool) -> Tree:
+    place = store.inputs.require(source.sdist.sha256, source.sdist.file)
+    return sdist_tree(place.path, spool, source.sdist.file)
+
+
+def is_here(source: SdistSource, store: Store) -> bool:
+    return store.inputs.verified(source.sdist.sha256) is not None

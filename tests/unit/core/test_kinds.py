@@ -1,0 +1,127 @@
+"""Every kind of base, source and weights: the tables have what recipes and locks can say, and each can be walked."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from portside.config import Config
+from portside.doctor.inputs import take_inventory
+from portside.fetch.fetcher import Fetcher
+from portside.inputs.kinds import BASES, SOURCES, WEIGHTS
+from portside.lock import agree
+from portside.lock.inputs import base_layers, git_sources, locked_files
+from portside.lock.models import Lock, LockedBase, LockedSource, LockedWeights
+from portside.plan.parts import plan
+from portside.plan.states import expected_bytes
+from portside.recipe import load_recipe
+from portside.recipe import models as recipes
+from portside.store import Store
+
+HASHES = {character: character * 64 for character in "abcdef"}
+ARTEFACT = {"name": "x", "version": "1", "size": 3}
+
+BASE_ROWS: dict[str, tuple[str, dict[str, Any]]] = {
+    "debian": (
+        "{debian: {suite: bookworm}}",
+        {
+            "suite": "bookworm",
+            "architecture": "amd64",
+            "snapshot": "20230101T000000Z",
+            "epoch": 5,
+            "debs": [
+                {"name": "d", "version": "1", "architecture": "all", "path": "p/d.deb", "size": 2, "sha256": "1" * 64}
+            ],
+            "diff_id": HASHES["a"],
+            "size": 9,
+        },
+    ),
+    "archive": (
+        "{archive: {file: v.tar, origin: somewhere}}",
+        {
+            "file": "v.tar",
+            "architecture": "amd64",
+            "size": 7,
+            "sha256": HASHES["b"],
+            "epoch": 5,
+            "layers": [{"diff_id": HASHES["c"], "size": 9}],
+        },
+    ),
+}
+SOURCE_ROWS: dict[str, tuple[str, dict[str, Any]]] = {
+    "sdist": ("{sdist: x==1}", {"epoch": 6, "sdist": {**ARTEFACT, "file": "x-1.tar.gz", "sha256": HASHES["d"]}}),
+    "git": (
+        '{git: https://git.example/x, commit: "' + "1" * 40 + '"}',
+        {"epoch": 6, "url": "https://git.example/x", "commit": "1" * 40, "tree": "2" * 40},
+    ),
+}
+WEIGHTS_ROWS: dict[str, tuple[str, dict[str, Any]]] = {
+    "wheel": (
+        '{wheel: x==1, files: ["x/*"]}',
+        {
+            "epoch": 7,
+            "wheel": {**ARTEFACT, "file": "x-1-py3-none-any.whl", "sha256": HASHES["e"]},
+            "files": [{"path": "w", "member": "x/w", "size": 4, "sha256": HASHES["f"]}],
+        },
+    ),
+    "files": (
+        "{files: [{path: w, origin: somewhere}]}",
+        {"epoch": 0, "files": [{"path": "w", "size": 4, "sha256": HASHES["f"]}]},
+    ),
+}
+
+
+def kinds(union: Any) -> set[str]:
+    """The kinds of a union of models; in a lock their discriminator says it."""
+    models = get_args(get_args(union)[0] or union) or get_args(union)
+    return {model.model_fields["kind"].default if "kind" in model.model_fields else model.kind for model in models}
+
+
+def test_the_tables_have_every_kind() -> None:
+    assert set(BASES) == set(recipes.Base.model_fields) == kinds(LockedBase) == set(BASE_ROWS) == set(agree.BASES)
+    asked = {model.kind for model in get_args(recipes.Source)}
+    assert set(SOURCES) == asked == kinds(LockedSource) == set(SOURCE_ROWS) == set(agree.SOURCES)
+    assert set(WEIGHTS) == {model.kind for model in get_args(recipes.Weights)} == set(WEIGHTS_ROWS)
+    assert set(WEIGHTS) == set(get_args(LockedWeights.kind.fget.__annotations__["return"]))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("base", BASE_ROWS)
+@pytest.mark.parametrize("source", SOURCE_ROWS)
+@pytest.mark.parametrize("weights", WEIGHTS_ROWS)
+def test_every_kind_from_plan_to_bundle(tmp_path: Path, base: str, source: str, weights: str) -> None:
+    (tmp_path / "recipes").mkdir()
+    lines = [
+        "description: d",
+        "accelerator: {name: mlu370}",
+        f"base: {BASE_ROWS[base][0]}",
+        f"sources: {{s: {SOURCE_ROWS[source][0]}}}",
+        f"weights: {{w: {WEIGHTS_ROWS[weights][0]}}}",
+        "run: {targets: {t: {description: d, command: 'true'}}}",
+    ]
+    (tmp_path / "recipes/m.yaml").write_text("\n".join(lines) + "\n")
+    recipe = load_recipe(tmp_path, "m")
+    lock = Lock.model_validate(
+        {
+            "recipe": "m",
+            "epoch": 7,
+            "requests": recipe.requests(),
+            "base": {"kind": base, **BASE_ROWS[base][1]},
+            "env": {},
+            "sources": {"s": {"kind": source, **SOURCE_ROWS[source][1]}},
+            "weights": {"w": WEIGHTS_ROWS[weights][1]},
+        }
+    )
+    assert agree.contradictions(recipe, lock) == []
+    assert lock.unpinned() == []
+    made = plan(recipe, lock)
+    assert [part.layer for part in made.parts()] == ["env", "sources", "weights"]
+    assert all(expected_bytes(part, lock) > 0 for part in made.parts() if part.layer != "sources")
+    fetcher = Fetcher(Store(tmp_path / "home"), Config(home=tmp_path / "home"), offline=True)
+    assert all(len(fetcher.jobs(part, made)) == 1 for part in made.parts())
+    named = {file.name for file in take_inventory(recipe, lock, Config(home=tmp_path / "home")).missing}
+    expected = {"debian": {"d 1"}, "archive": {"v.tar"}}[base] | ({"x-1.tar.gz"} if source == "sdist" else set())
+    assert named == expected | {"wheel": {"x-1-py3-none-any.whl"}, "files": {"w"}}[weights]
+    assert [file.sha256 for file in base_layers(lock)] == [{"debian": HASHES["a"], "archive": HASHES["c"]}[base]]
+    hashes = ([HASHES["d"]] if source == "sdist" else []) + [{"wheel": HASHES["e"], "files": HASHES["f"]}[weights]]
+    assert [file.sha256 for file in locked_files(lock)] == hashes
+    assert len(git_sources(lock)) == (source == "git")

@@ -130,7 +130,9 @@ def _where(file: WantedFile, recipe: Recipe, config: Config) -> str:
 
 
 def _missing_commits(lock: Lock, config: Config) -> Sequence[str]:
-    sources = [(name, source) for name, source in sorted(lock.sources.items()) if source.kind == "git"]
+    sources = [
+        (name, commit) for name, source in sorted(lock.sources.items()) if (commit := source.commit_of) is not None
+    ]
     if not sources:
         return []
     if not config.home.is_dir():

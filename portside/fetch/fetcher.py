@@ -24,7 +24,6 @@ from portside.lock.models import (
     Artefact,
     Deb,
     DebianBase,
-    GitSource,
     Lock,
     LockedSource,
     PackageSet,
@@ -210,9 +209,9 @@ class Fetcher:
     def pointer(self, sources: Mapping[str, LockedSource], file: ManualInput) -> Pointer | None:
         """As `stored_pointer`, with sources that the store lacks brought first."""
         for source in sources.values():
-            if isinstance(source, GitSource):
+            if (commit := source.commit_of) is not None:
                 with suppress(InputError):
-                    git.fetch(source, self.store, self.config, self.offline)
+                    git.fetch(commit, self.store, self.config, self.offline)
         return stored_pointer(sources, self.store, file)
 
     def deb(self, deb: Deb, base: DebianBase) -> None:

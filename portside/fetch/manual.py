@@ -10,7 +10,7 @@ from portside.config import Config
 from portside.errors import InputError, MissingInputError
 from portside.fetch.folders import ManualInput, PointerOf, asked, candidates
 from portside.inputs.pointers import source_pointers
-from portside.lock.models import GitSource, Lock, LockedSource
+from portside.lock.models import Lock, LockedSource
 from portside.net.suspect import Pointer
 from portside.plan.model import Part
 from portside.recipe import Recipe
@@ -50,7 +50,7 @@ def stored_pointer(sources: Mapping[str, LockedSource], store: Store, file: Manu
     name, _, path = file.file.partition("/")
     said: dict[str, Pointer] = {}
     for source_name, source in sorted(sources.items()):
-        for pointer in (source.kind == "git" and source_pointers(source, store)) or ():
+        for pointer in ((commit := source.commit_of) and source_pointers(commit, store)) or ():
             if pointer.path == path:
                 said[source_name] = Pointer(pointer.sha256, pointer.size)
     own = [key for key in said if key == name or _is_below(file.url, sources[key])]
@@ -58,8 +58,9 @@ def stored_pointer(sources: Mapping[str, LockedSource], store: Store, file: Manu
     return chosen.pop() if len(chosen) == 1 else None
 
 
-def _is_below(url: str | None, source: object) -> bool:
-    return url is not None and isinstance(source, GitSource) and url.startswith(source.url.removesuffix(".git") + "/")
+def _is_below(url: str | None, source: LockedSource) -> bool:
+    commit = source.commit_of
+    return url is not None and commit is not None and url.startswith(commit.url.removesuffix(".git") + "/")
 
 
 def missing(

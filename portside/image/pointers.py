@@ -16,6 +16,7 @@ from portside.errors import PortsideError, RecipeError
 from portside.inputs.pointers import KIND, PointerFile, pointer_file, remember, remembered, source_pointers
 from portside.layers.layer import merge
 from portside.layers.writer import read_layer
+from portside.lock.inputs import git_sources
 from portside.net.suspect import POINTER_SIZES, read_pointer
 from portside.patches.models import Copy, Delete, Diff
 from portside.patches.unified import parse_diff
@@ -41,7 +42,7 @@ def left_pointers(plan: Plan, store: Store) -> Left:
     Of a built image its layers tell, else the sources in the store without what patches and files of the recipe
     replace. Both are remembered, so that a second look reads nothing.
     """
-    if not any(source.kind == "git" for source in plan.lock.sources.values()):
+    if not git_sources(plan.lock):
         return Left((), built=False)
     parts = _parts(plan)
     name = record_name(plan)
@@ -91,7 +92,7 @@ def _expected(plan: Plan, store: Store) -> Iterable[PointerFile]:
     recipe = plan.recipe
     migration = recipe.model.migration
     for name, source in sorted(plan.lock.sources.items()):
-        pointers = source_pointers(source, store) if source.kind == "git" else None
+        pointers = source_pointers(commit, store) if (commit := source.commit_of) is not None else None
         if not pointers:
             continue
         migrated = migration is not None and name in migration.sources

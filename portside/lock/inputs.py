@@ -37,5 +37,5 @@ def base_layers(lock: Lock) -> list[LockedInput]:
 
 def git_sources(lock: Lock) -> list[GitSource]:
     """The sources that come from git, each commit once, in the order of URL and commit."""
-    found = {(s.url, s.commit): s for s in lock.sources.values() if s.kind == "git"}
+    found = {(s.url, s.commit): s for source in lock.sources.values() if (s := source.commit_of) is not None}
     return [found[key] for key in sorted(found)]

@@ -272,6 +272,11 @@ class SdistSource(Model):
         """What keys know of its content."""
         return {"sdist": self.sdist.file, "sha256": self.sdist.sha256}
 
+    @property
+    def commit_of(self) -> "GitSource | None":
+        """The source itself, where it is a commit of a repository."""
+        return None
+
     def inputs(self, at: str) -> Iterator[LockedInput]:
         file = self.sdist
         yield LockedInput(at, "sdist", at.partition(".")[2], file.file, file.file, file.size, file.sha256)
@@ -290,6 +295,11 @@ class GitSource(Model):
     def identity(self) -> dict[str, str]:
         """What keys know of its content."""
         return {"commit": self.commit, "tree": self.tree}
+
+    @property
+    def commit_of(self) -> "GitSource | None":
+        """The source itself, where it is a commit of a repository."""
+        return self
 
     def inputs(self, at: str) -> Iterator[LockedInput]:
         yield LockedInput(at, "git", at.partition(".")[2], self.commit, "", None, None, self.tree)

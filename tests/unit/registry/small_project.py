@@ -54,7 +54,7 @@ class NoEngine:
     def runs(self, architecture: str) -> bool:
         return architecture == "amd64"
 
-    def diff_ids(self, ref: str) -> list[str]:
+    def diff_ids(self, ref: str, shown: str) -> list[str]:
         return self.layers[ref]
 
     def image_id(self, tag: str) -> str | None:

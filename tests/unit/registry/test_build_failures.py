@@ -29,7 +29,7 @@ class Building(NoEngine):
 class Failing(Building):
     def build(self, image: Any, log: Callable[[str], None]) -> None:
         log("#5 0.1 no such option: --brake")
-        raise BuildError(f"{image.tag} could not be built at RUN true")
+        raise BuildError(f"{image.title} could not be built at RUN true")
 
 
 class Holding(Failing):
@@ -46,7 +46,7 @@ class Holding(Failing):
             super().build(image, log)
         self.layers[image.tag] = self.layers[image.parents()[0]]
 
-    def new_layers(self, tag: str, below: int) -> AbstractContextManager[list[Any]]:
+    def new_layers(self, tag: str, below: int, shown: str) -> AbstractContextManager[list[Any]]:
         return nullcontext([])
 
     def remove_image(self, tag: str) -> None:

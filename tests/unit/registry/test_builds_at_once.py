@@ -45,7 +45,7 @@ class Executing(NoEngine):
         self.layers[image.tag] = self.layers[parent] if self.base is None else self.base
         self.during()
 
-    def new_layers(self, tag: str, below: int) -> AbstractContextManager[list[Any]]:
+    def new_layers(self, tag: str, below: int, shown: str) -> AbstractContextManager[list[Any]]:
         return nullcontext([])
 
     def remove_image(self, tag: str) -> None:

@@ -15,7 +15,7 @@ def test_keys_are_those_that_are_written_down() -> None:
     found = {}
     for name in find_recipes(ROOT):
         made = locked_plan(project, project.recipe(name))
-        found[name] = {f"{part.layer}/{part.name}": part.key for part in made.parts()}
+        found[name] = {f"{part.layer}/{part.name}": part.key for part in made.stack()}
         found[name] |= {layer.name: layer.key for layer in made.layers}
     written = json.loads((Path(__file__).parent / "keys.json").read_text(encoding="utf-8"))
     assert found == written

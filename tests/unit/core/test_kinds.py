@@ -114,10 +114,10 @@ def test_every_kind_from_plan_to_bundle(tmp_path: Path, base: str, source: str, 
     assert agree.contradictions(recipe, lock) == []
     assert lock.unpinned() == []
     made = plan(recipe, lock)
-    assert [part.layer for part in made.parts()] == ["env", "sources", "weights"]
-    assert all(expected_bytes(part, lock) > 0 for part in made.parts() if part.layer != "sources")
+    assert [part.layer for part in made.stack()] == ["env", "sources", "weights"]
+    assert all(expected_bytes(part, lock) > 0 for part in made.stack() if part.layer != "sources")
     fetcher = Fetcher(Store(tmp_path / "home"), Config(home=tmp_path / "home"), offline=True)
-    assert all(len(fetcher.jobs(part, made)) == 1 for part in made.parts())
+    assert all(len(fetcher.jobs(part, made)) == 1 for part in made.stack())
     named = {file.name for file in take_inventory(recipe, lock, Config(home=tmp_path / "home")).missing}
     expected = {"debian": {"d 1"}, "archive": {"v.tar"}}[base] | ({"x-1.tar.gz"} if source == "sdist" else set())
     assert named == expected | {"wheel": {"x-1-py3-none-any.whl"}, "files": {"w"}}[weights]

@@ -215,7 +215,6 @@ PINS: list[tuple[str, str, Any, list[str]]] = [
             "env.own.python.requirements: six>=1.5: the lock has no six",
         ],
     ),
-    ("own", f"{PYTHON}.given.other", "1", []),  # a .deb may have brought it
     (
         "own",
         f"{PYTHON}.wheels.0",

@@ -156,10 +156,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _check_version(path: Path, requires: object) -> None:
     """Before anything else is looked at: what another version reads, this one may take for a mistake."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
     if not isinstance(requires, str):
         return
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
     with suppress(InvalidSpecifier):
         if not SpecifierSet(requires).contains(__version__, prereleases=True):
             raise RecipeError(

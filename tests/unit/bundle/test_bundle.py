@@ -16,6 +16,7 @@ from tiny_project import TinyProject, tiny_project
 import portside.bundle.read
 import portside.migrate.rulesets
 from portside.bundle import Unbundled, bundle, unbundle
+from portside.common.version import __version__
 from portside.config import Config
 from portside.errors import InputError, RecipeError
 from portside.fetch.fetcher import Fetcher, fetch
@@ -255,7 +256,16 @@ def test_a_link_in_the_recipes_folder_is_refused(here: Place, name: str, tmp_pat
 
 def test_other_keys_are_told(there: Place, archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("portside.plan.parts.FORMAT", "canonical layer 99")
-    assert not there.unbundle(archive).same_keys
+    done = there.unbundle(archive)
+    assert (done.same_keys, done.written_by) == (False, __version__)
+
+
+def test_another_image_format_is_told_and_the_inputs_come(
+    there: Place, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portside.lock.written.IMAGE_FORMAT", 99)
+    done = there.unbundle(archive)
+    assert (done.same_keys, done.inputs) == (False, 5)
 
 
 def test_the_source_may_vanish(here: Place, there: Place, name: str, archive: Path, project: TinyProject) -> None:

@@ -98,6 +98,13 @@ def test_the_good_one_is_good(members: Members, tmp_path: Path) -> None:
     assert unbundle(path, root, Store(tmp_path / "home"), Config(home=tmp_path / "home")).same_keys
 
 
+def test_one_that_notes_no_version_is_good_too(members: Members, tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    path = write(tmp_path / "b", listed(members, lambda value: value.pop("portside")))
+    done = unbundle(path, tmp_path / "root", Store(tmp_path / "home"), Config(home=tmp_path / "home"))
+    assert (done.same_keys, done.written_by) == (True, None)
+
+
 def _kinds(members: Members) -> list[str]:
     return [*sorted(name for name in members if name != "bundle.json")]
 

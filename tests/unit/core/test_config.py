@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from portside.common.url import SecretUrl
+from portside.common.version import __version__
 from portside.config import load_config
 from portside.errors import RecipeError
 
@@ -147,3 +148,23 @@ def test_what_the_configuration_holds_is_shown_without_passwords(tmp_path: Path)
     assert config.mirrors.debian[0].full == "http://u:S3CR3T@h/debian"
     assert config.mirrors.git["https://h/"].full == "https://S3CR3T@h/"
     assert "S3CR3T" not in f"{config!r} {config} {config.model_dump()} {config.model_dump_json()}"
+
+
+@pytest.mark.parametrize("requires", [">=0.1", ">= 0.1, <100", "", f"=={__version__}"])
+def test_a_version_that_is_required_and_here(tmp_path: Path, requires: str) -> None:
+    write(tmp_path, f'requires = "{requires}"\n')
+    load_config(tmp_path)
+
+
+@pytest.mark.parametrize("more", ["", 'a_key_of_then = 1\nengine = "ours"\n'])
+def test_a_version_that_is_required_and_not_here_comes_before_other_mistakes(tmp_path: Path, more: str) -> None:
+    write(tmp_path, f'requires = ">=99"\n{more}')
+    with pytest.raises(RecipeError, match=rf"portside.toml requires Portside >=99, this is Portside {__version__}"):
+        load_config(tmp_path)
+
+
+@pytest.mark.parametrize(("value", "found"), [('"new"', "expected versions as pip writes them"), ("1", "expected")])
+def test_what_is_no_version_is_a_mistake_with_its_line(tmp_path: Path, value: str, found: str) -> None:
+    write(tmp_path, f"\nrequires = {value}\n")
+    with pytest.raises(RecipeError, match=f":2: requires: {found}"):
+        load_config(tmp_path)

@@ -1,0 +1,119 @@
+"""Years later: a lock says which Portside wrote it, and one that would give another image ID says so."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from portside.common.values import Size
+from portside.common.version import __version__
+from portside.errors import LockError
+from portside.image.config import make_image
+from portside.lock.file import check_lock, fits, read_lock, write_lock
+from portside.lock.models import Lock
+from portside.lock.written import writer
+from portside.plan.parts import plan
+from portside.prepare import locked_plan
+from portside.project import Project
+from portside.resolve.chain import lock_recipe
+from portside.store.layout import Blob
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.setenv("PORTSIDE_HOME", str(tmp_path / "home"))
+    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
+    return Project(tmp_path)
+
+
+def lock_of(project: Project, name: str = "chatglm") -> Lock:
+    found = read_lock(project.recipe(name).lock_path)
+    assert found is not None
+    return found
+
+
+def noted(project: Project, name: str = "chatglm", **note: object) -> Path:
+    """The lock as another Portside wrote it."""
+    path = project.recipe(name).lock_path
+    value = json.loads(path.read_text())
+    path.write_text(json.dumps({**value, "written_by": {**writer().model_dump(), "portside": "7.0", **note}}))
+    return path
+
+
+OTHERS: list[dict[str, object]] = [{"layer_format": "canonical layer 9"}, {"image_format": 9}]
+
+
+def test_what_is_written_is_noted_and_enters_no_key(project: Project) -> None:
+    recipe, before = project.recipe("chatglm"), lock_of(project)
+    write_lock(recipe, before)
+    after = lock_of(project)
+    assert after.written_by == writer()
+    assert after.model_copy(update={"written_by": before.written_by}) == before
+    assert [part.key for part in plan(recipe, after).parts()] == [part.key for part in plan(recipe, before).parts()]
+
+
+def test_a_lock_that_is_else_the_same_is_not_written(project: Project) -> None:
+    for path in (project.recipe("chatglm").lock_path, noted(project)):
+        before = path.read_bytes()
+        old, new = lock_recipe(project, project.recipe("chatglm"))
+        assert old == new
+        assert path.read_bytes() == before
+
+
+def test_another_version_that_makes_the_same_is_no_matter(project: Project) -> None:
+    noted(project)
+    check_lock(project.recipe("chatglm"), lock_of(project))
+
+
+@pytest.mark.parametrize("note", OTHERS)
+def test_another_image_is_said_and_which_version_makes_this_one(project: Project, note: dict[str, object]) -> None:
+    path = noted(project, **note)
+    assert not fits(project.recipe("chatglm"), lock_of(project))
+    with pytest.raises(LockError) as caught:
+        locked_plan(project, project.recipe("chatglm"))
+    assert f"{path} was written by Portside 7.0" in caught.value.problem
+    assert f"Portside {__version__}, which this is" in caught.value.problem
+    assert str(next(iter(note.values()))) in caught.value.problem
+    assert "invoke lock --recipe chatglm" in str(caught.value.solution)
+
+
+def test_a_lock_without_a_note_has_the_formats_of_then(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("portside.lock.written.IMAGE_FORMAT", 2)
+    with pytest.raises(LockError, match="a Portside that noted no version"):
+        locked_plan(project, project.recipe("minilm"))
+
+
+@pytest.mark.parametrize("note", OTHERS)
+def test_lock_takes_the_new_image_with_the_same_inputs(project: Project, note: dict[str, object]) -> None:
+    noted(project, **note)
+    old, new = lock_recipe(project, project.recipe("chatglm"))
+    assert old is not None
+    assert new == lock_of(project) == old.model_copy(update={"written_by": writer()})
+    locked_plan(project, project.recipe("chatglm"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"format": 3}, r"has the form 3, this Portside reads form 2 \(it was written by Portside 7.0, this is"),
+        ({"signature": "x"}, r"is not a lock \(it was written by Portside 7.0, this is"),
+    ],
+)
+def test_a_newer_form_names_who_reads_it(project: Project, change: dict[str, object], said: str) -> None:
+    path = noted(project)
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(LockError, match=said):
+        read_lock(path)
+
+
+def test_a_config_that_changes_changes_the_image_format(project: Project) -> None:
+    """The image config of the committed minilm with blobs of our own: an edit of what it consists of shows here."""
+    made = locked_plan(project, project.recipe("minilm"))
+    blobs = {part.key: Blob(part.key, Size(1)) for part in made.parts()}
+    assert make_image(made, "weights", blobs).image_id == IMAGE_OF_FORMAT_1, "raise IMAGE_FORMAT with it"
+
+
+IMAGE_OF_FORMAT_1 = "51ea37d4871269508d14754486167d6e6eed8118cbd3de0e962c75104b0e6bc5"

@@ -112,7 +112,7 @@ def test_a_newer_form_names_who_reads_it(project: Project, change: dict[str, obj
 def test_a_config_that_changes_changes_the_image_format(project: Project) -> None:
     """The image config of the committed minilm with blobs of our own: an edit of what it consists of shows here."""
     made = locked_plan(project, project.recipe("minilm"))
-    blobs = {part.key: Blob(part.key, Size(1)) for part in made.parts()}
+    blobs = {part.key: Blob(part.key, Size(1)) for part in made.stack()}
     assert make_image(made, "weights", blobs).image_id == IMAGE_OF_FORMAT_1, "raise IMAGE_FORMAT with it"
 
 

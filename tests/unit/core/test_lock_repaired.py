@@ -156,7 +156,7 @@ def test_packages_of_another_suite_are_not_kept(
         found.extend(arguments[3])
         raise InputError("enough")
 
-    monkeypatch.setattr("portside.resolve.resolver.resolve_base", resolve_base)
+    monkeypatch.setattr("portside.inputs.debian_base.resolve_base", resolve_base)
     with pytest.raises(InputError, match="enough"):
         make_lock(recipe, old, (), project.store, project.config)
     assert len(found) == kept

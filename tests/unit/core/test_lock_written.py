@@ -52,7 +52,7 @@ def test_what_is_written_is_noted_and_enters_no_key(project: Project) -> None:
     after = lock_of(project)
     assert after.written_by == writer()
     assert after.model_copy(update={"written_by": before.written_by}) == before
-    assert [part.key for part in plan(recipe, after).parts()] == [part.key for part in plan(recipe, before).parts()]
+    assert [part.key for part in plan(recipe, after).stack()] == [part.key for part in plan(recipe, before).stack()]
 
 
 def test_a_lock_that_is_else_the_same_is_not_written(project: Project) -> None:

@@ -71,9 +71,9 @@ def _called(path: Path) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        if path.name in error.problem:
+        if error.subject == path.name:
             raise
-        raise InputError(f"{path}: {error.problem}", error.solution or "Get the file again.") from None
+        raise error.told_of(str(path), "Get the file again.") from None
 
 
 def _same_layers(path: Path, base: ArchiveBase, images: Sequence[ArchiveImage], _: object) -> None:
@@ -81,7 +81,8 @@ def _same_layers(path: Path, base: ArchiveBase, images: Sequence[ArchiveImage], 
     if base.layers and len(images) == 1:
         locked = [layer.diff_id for layer in base.layers]
         if [layer.digest for layer in images[0].layers] != locked:
-            raise InputError(f"{path} holds another image: its layers are not those of the lock", _other_file)
+            problem = f"{path} holds another image: its layers are not those of the lock"
+            raise InputError(problem, _other_file, subject=str(path))
 
 
 def _only(path: Path, archive: Archive) -> ArchiveImage:

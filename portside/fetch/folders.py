@@ -33,7 +33,6 @@ from portside.plan.model import (
     Trees,
 )
 from portside.recipe import Recipe
-from portside.recipe.models import FileWeights
 
 
 @dataclass(frozen=True)
@@ -90,22 +89,17 @@ PointerOf = Callable[[ManualInput], Pointer | None]
 def asked(recipe: Recipe) -> list[ManualInput]:
     """Everything of a recipe that is looked for in folders, with what the recipe itself pins; data sets come last."""
     found: list[ManualInput] = []
-    if (archive := recipe.model.base.archive) is not None:
-        pinned = (archive.size, archive.sha256) != (None, None)
-        found.append(
-            ManualInput(archive.file, archive.size, archive.sha256, archive.origin, kind="base", pinned=pinned)
-        )
+    for asked in recipe.model.base.chosen.brought("base"):
+        found.append(ManualInput(*asked, kind="base", pinned=(asked.size, asked.sha256) != (None, None)))
     for stage in recipe.stages:
-        for asked in stage.python.manual if stage.python else ():
-            wheel = ManualInput(asked.file, asked.size, asked.sha256, asked.origin, kind="wheel")
+        for named in stage.python.manual if stage.python else ():
+            wheel = ManualInput(*next(named.brought(named.file)), kind="wheel")
             if wheel not in found:  # two recipes of a chain may name it
                 found.append(wheel)
     for name, weights in sorted(recipe.model.weights.items()):
-        for file in weights.files if isinstance(weights, FileWeights) else ():
-            at = f"{name}/{file.path}"
-            found.append(ManualInput(at, file.size, file.sha256, file.origin, file.url, "weights"))
+        found += [ManualInput(*file, kind="weights") for file in weights.brought(name)]
     for name, data in sorted(recipe.model.data.items()):
-        found.append(ManualInput(data.file, data.size, data.sha256, data.origin, data.url, data=name))
+        found += [ManualInput(*file, data=name) for file in data.brought(name)]
     return [_compared(file, [*found[:number], *found[number + 1 :]]) for number, file in enumerate(found)]
 
 

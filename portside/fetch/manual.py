@@ -25,9 +25,10 @@ def manual_inputs(recipe: Recipe, lock: Lock, last: str = "weights") -> list[Man
 
 
 def data_inputs(recipe: Recipe, lock: Lock, names: Iterable[str]) -> list[ManualInput]:
-    """The data sets of these names, as they are locked."""
-    files = {file.data: file for file in asked(recipe) if file.kind == "data"}
-    return [_as_locked(files[name], lock.data[name].sha256, lock.data[name].size) for name in names]
+    """The data sets of these names that are looked for in folders, as they are locked."""
+    locked, wanted = locked_files(lock), set(names)
+    found = [file for file in asked(recipe) if file.kind == "data" and file.data in wanted]
+    return [_as_locked(file, *locked[file.kind, file.data]) for file in found]
 
 
 def _as_locked(file: ManualInput, sha256: Sha256 | None, size: Size | None) -> ManualInput:

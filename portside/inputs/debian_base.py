@@ -9,6 +9,9 @@ from portside.inputs.debian.resolve import resolve_base
 from portside.lock.models import Deb, DebianBase
 from portside.recipe.models import Debian
 
+read = None
+plain = None
+
 
 def resolve(
     asked: Debian, keep: Sequence[Deb], update: Collection[str] | Literal["all"], bringer: Bringer

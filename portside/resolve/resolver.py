@@ -118,7 +118,7 @@ class _Resolver:
         self.notes = notes
         self.fetcher = Fetcher(store, config)
         self.asked = recipe.requests()
-        self.wanted: dict[tuple[str, str], ManualInput] = {(f.kind, f.data or f.file): f for f in asked(recipe)}
+        self.wanted: dict[tuple[str, str], ManualInput] = {file.place: file for file in asked(recipe)}
         # What somebody edited into a lock, against its recipe, does not stay.
         self.wrong_below = contradicted(recipe, below) if below is not None else frozenset[str]()
         self.wrong_old = contradicted(recipe, old) if old is not None else frozenset[str]()
@@ -173,9 +173,10 @@ class _Resolver:
             return None
         asked: Any = self.old.requests.get(request) or {}
         rows = (asked.get("python") or {}).get("manual", ()) if kind == "wheel" else asked.get("files", ())
-        sha256, size = locked_files(self.old).get((kind, place), (None, None))
-        if sha256 is None or size is None or row.model_dump(mode="json") not in rows:
+        before = locked_files(self.old).get((kind, place))
+        if before is None or not before.pinned or row.model_dump(mode="json") not in rows:
             return None
+        sha256, size = before.pin()
         return (sha256, size) if _agree(self.wanted[kind, place], sha256, size) else None
 
     def _env(self, base: LockedBase) -> LockedEnv:
@@ -260,7 +261,8 @@ class _Resolver:
         sha256, size = before or self._pinned_or_seen("wheel", wanted.file, {})
         if sha256 is not None:
             with suppress(MissingInputError):
-                self.fetcher.manual(replace(self.wanted["wheel", wanted.file], sha256=sha256, size=size), {})
+                file = self.wanted["wheel", wanted.file]
+                self.fetcher.manual(replace(file, input=replace(file.input, sha256=sha256, size=size)), {})
         return ManualWheel(name=name, version=str(version), file=wanted.file, sha256=sha256, size=size)
 
     def _weights(self, name: str, wanted: recipes.Asked, sources: Mapping[str, LockedSource]) -> LockedWeights:

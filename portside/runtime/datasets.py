@@ -66,8 +66,8 @@ def pin_data(
         with live():
             sha256, size = fetcher.manual(file, lock.sources)
         if not file.known:
-            known = lock.data | {file.data: lock.data[file.data].seen(sha256, size)}
-            lock = lock.model_copy(update={"data": known})
+            name = file.input.name
+            lock = lock.model_copy(update={"data": lock.data | {name: lock.data[name].seen(sha256, size)}})
             keep(lock)
     return lock
 

@@ -4,9 +4,9 @@ In: the data of an accelerator and a look at this host.
 Out: the devices, mounts and rights that a container needs.
 """
 
+from portside.accelerators.accelerator import Accelerator
 from portside.accelerators.host import Host
 from portside.accelerators.load import accelerator_names, load_accelerator
-from portside.accelerators.models import Accelerator
 from portside.accelerators.probe import Card, control_nodes, driver_version, find_cards, version_fits
 
 __all__ = [

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from portside.accelerators.models import Accelerator
+from portside.accelerators.accelerator import Accelerator
 from portside.common.explain import explain
 from portside.common.named_files import NamedFiles
 from portside.common.yaml_file import Place, read_yaml

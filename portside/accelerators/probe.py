@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from portside.accelerators.accelerator import INDEX, Accelerator
 from portside.accelerators.host import Host
-from portside.accelerators.models import INDEX, Accelerator
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from portside.adopt.prove import Arrived, check_base, frame_of, locked_file, made_from, prove_all
-from portside.common.changes import changes
+from portside.common.differences import changes
 from portside.common.oci import diff_ids_of
 from portside.common.values import Sha256, Size
 from portside.errors import InputError

@@ -20,9 +20,9 @@ from portside.image.built import Built, keep_images, load_images, to_load
 from portside.image.config import parent_image
 from portside.inputs.spool import Spool
 from portside.layers.canonical import canonicalise
+from portside.layers.engine_layer import read
 from portside.layers.index import Index
 from portside.layers.layer import Layer
-from portside.layers.read import read
 from portside.layers.writer import write_layer
 from portside.plan.model import LayerPlan, Part, Plan
 from portside.plan.states import blob_of, expected_bytes

@@ -8,9 +8,9 @@ from typing import Literal
 from portside.common.tree import Entry, encode_path
 from portside.diff.sides import LayerFile, Side
 from portside.layers.contents import with_hashes
+from portside.layers.engine_layer import read
 from portside.layers.layer import merge
 from portside.layers.raw import RawLayer, TarLayer
-from portside.layers.read import read
 
 WHITEOUT = "whiteout"
 """The kind that a layer shows for a path it removes."""

@@ -7,7 +7,7 @@ from portside.accelerators import Accelerator, Host
 from portside.config import Config
 from portside.doctor.devices import examine_devices
 from portside.doctor.findings import Finding
-from portside.doctor.inputs import Inventory, examine_inputs, take_inventory
+from portside.doctor.lacking import Inventory, examine_inputs, take_inventory
 from portside.doctor.machine import examine_clock, examine_disks, examine_engine, examine_memory, examine_system
 from portside.doctor.registries import examine_registries
 from portside.engines import Choice

@@ -13,9 +13,9 @@ from portside.common.tree import Entry, encode_path
 from portside.common.values import Sha256, Size
 from portside.errors import InputError
 from portside.layers.contents import Reader
+from portside.layers.engine_layer import read
 from portside.layers.layer import Layer
 from portside.layers.raw import WHITEOUT, TarLayer
-from portside.layers.read import read
 
 BLOCK = 512
 END = bytes(2 * BLOCK)

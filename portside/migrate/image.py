@@ -7,11 +7,11 @@ import re
 
 from portside.common.tree import Entry, Tree
 from portside.errors import RecipeError
-from portside.migrate.compare import compare
+from portside.migrate.migration import Migration, migrate
+from portside.migrate.other_converter import compare
 from portside.migrate.report.diff import rows, split_lines
-from portside.migrate.report.model import FileReport, Hit, Report, RuleInfo
+from portside.migrate.report.hits import FileReport, Hit, Report, RuleInfo
 from portside.migrate.rulesets.model import Converter, Ruleset
-from portside.migrate.run import Migration, migrate
 
 EDIT_RULE = "converter-edit"
 ADDED_RULE = "converter-added"

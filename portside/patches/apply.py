@@ -8,15 +8,15 @@ from portside.common.canonical import digest_of, sha256_hex
 from portside.common.globs import closest_paths, glob_pattern
 from portside.common.tree import Tree
 from portside.errors import MigrationError
-from portside.patches import files as file_steps
+from portside.patches import file_steps
 from portside.patches.changes import Change, Where
 from portside.patches.document import Document, Place, readable
 from portside.patches.explain import Candidate, no_file, wrong_count
-from portside.patches.files import Outcome, recipe_file, recipe_file_mode
+from portside.patches.file_steps import Outcome, recipe_file, recipe_file_mode
 from portside.patches.lines import Lines
-from portside.patches.models import CommentOut, Copy, Define, Delete, Diff, Replace, SetLine, Step, TextStep
 from portside.patches.python import compile_problem
-from portside.patches.text import explain, find_places
+from portside.patches.steps import CommentOut, Copy, Define, Delete, Diff, Replace, SetLine, Step, TextStep
+from portside.patches.text_steps import explain, find_places
 from portside.patches.workspace import FileEdit, Workspace
 
 VERSION = 2

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portside.common.canonical import digest_of
-from portside.common.changes import changes
+from portside.common.differences import changes
 from portside.common.never import never
 from portside.common.tree import Entry, Tree
 from portside.common.values import Sha256, Size

@@ -32,7 +32,7 @@ from portside.common.fields import (
     one_of,
 )
 from portside.common.values import FileName, ObjectName, RecipeName, Sha256
-from portside.patches.models import Step
+from portside.patches.steps import Step
 
 LAYERS = ("env", "sources", "migrated", "weights")
 

@@ -5,8 +5,8 @@ Run as `python -m portside.reference.accelerators` to write it; a test fails whe
 
 from pathlib import Path
 
+from portside.accelerators.accelerator import UNLIMITED, Accelerator
 from portside.accelerators.load import accelerator_names, load_accelerator
-from portside.accelerators.models import UNLIMITED, Accelerator
 from portside.common.outputs import write_text
 from portside.common.progress import human_bytes
 from portside.reference.recipe import model_sections

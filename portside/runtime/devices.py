@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from portside.accelerators import Accelerator, Card, Host, control_nodes, driver_version, find_cards, version_fits
-from portside.accelerators.models import INDEX
+from portside.accelerators.accelerator import INDEX
 from portside.engines import Mount
 from portside.errors import EngineError, RecipeError
 from portside.recipe import Recipe

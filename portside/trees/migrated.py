@@ -10,9 +10,9 @@ from portside.layers.layer import Layer
 from portside.recipe import Recipe
 
 if TYPE_CHECKING:
+    from portside.migrate.migration import Migration
     from portside.migrate.report import Report
     from portside.migrate.rulesets import Ruleset
-    from portside.migrate.run import Migration
     from portside.recipe.models import Migration as Wanted
 
 REPORT = "migration"
@@ -39,8 +39,8 @@ def migrated_tree(recipe: Recipe, sources: Mapping[str, Tree], converted: Tree |
 def _migrate_and_patch(
     recipe: Recipe, migration: "Wanted", sources: Mapping[str, Tree], converted: Tree | None
 ) -> Tree:
+    from portside.migrate.migration import migrate
     from portside.migrate.report import PatchHit, to_html, to_json, to_markdown
-    from portside.migrate.run import migrate
     from portside.patches.apply import apply
 
     ruleset = recipe.ruleset
@@ -72,7 +72,7 @@ def _migrate_and_patch(
 
 def _migrate(together: Tree, ruleset: "Ruleset", migration: "Wanted", converted: Tree | None) -> "Migration":
     from portside.migrate.image import read_back
-    from portside.migrate.run import migrate
+    from portside.migrate.migration import migrate
 
     if migration.mode != "image":
         return migrate(together, ruleset, migration.mode, strict=migration.strict)

@@ -8,8 +8,8 @@ from portside.common.canonical import copy_and_hash
 from portside.diff.files import FileChange, Files, compare
 from portside.diff.text import text_diff
 from portside.errors import InputError
+from portside.layers.engine_layer import read
 from portside.layers.raw import TarLayer
-from portside.layers.read import read
 from portside.verify.cause import Cause, Window
 from portside.verify.causes import causes, writing_step
 from portside.verify.texts import text_causes

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from portside.common.tree import Entry
+from portside.layers.engine_layer import read
 from portside.layers.raw import TarLayer
-from portside.layers.read import read
 from portside.verify.cause import Cause, Window
 from portside.verify.causes import writing_step
 from portside.verify.verdict import Finding

@@ -7,9 +7,9 @@ from typing import Any
 from portside.diff.files import FileChange, Files, compare
 from portside.engines import ImageToBuild, open_engine
 from portside.layers.canonical import canonicalise
+from portside.layers.engine_layer import read
 from portside.layers.index import Index
 from portside.layers.raw import LayerSource, TarLayer
-from portside.layers.read import read
 from portside.layers.writer import read_layer
 from portside.store import Store
 from portside.store.layout import Blob

@@ -7,7 +7,7 @@ from fnmatch import translate
 from typing import Literal
 
 from portside.migrate.precise.source import find_all
-from portside.migrate.report.model import HitClass, RuleInfo
+from portside.migrate.report.hits import HitClass, RuleInfo
 from portside.migrate.rulesets.model import (
     ApiRule,
     EnvironmentRule,

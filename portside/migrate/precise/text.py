@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from portside.migrate.precise.compiled import Rules, Target
 from portside.migrate.precise.found import Found
 from portside.migrate.precise.source import Edit, Lines, apply
-from portside.migrate.report.model import FileReport, Hit
+from portside.migrate.report.hits import FileReport, Hit
 
 _COMMENT = re.compile(rb"(?:^|(?<=[\s;]))#[^\r\n]*", re.MULTILINE)
 _WITH_COMMENTS = re.compile(

@@ -14,7 +14,7 @@ from portside.common.tree import Entry, Tree, file_entry
 from portside.migrate import run_converter
 from portside.migrate.image import read_back
 from portside.migrate.report import to_html, to_json, to_markdown
-from portside.migrate.report.model import FileReport
+from portside.migrate.report.hits import FileReport
 from portside.migrate.rulesets import load
 from portside.migrate.run_converter import in_order
 from portside.trees.migrated import over

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from portside.common.tree import Tree, file_entry
+from portside.migrate.migration import Migration, migrate
 from portside.migrate.precise import contexts
 from portside.migrate.rulesets import load
-from portside.migrate.run import Migration, migrate
 
 
 def migrated(text: str, ruleset: str = "mlu", name: str = "m.py") -> Migration:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from portside.common.tree import Tree
+from portside.migrate.migration import Migration, migrate
 from portside.migrate.precise.python import compiles
 from portside.migrate.rulesets import Ruleset, load
-from portside.migrate.run import Migration, migrate
 
 SCENARIOS = sorted(path for path in (Path(__file__).parent / "scenarios").iterdir())
 

@@ -10,7 +10,7 @@ from portside.errors import RecipeError
 from portside.migrate import precise, vendor
 from portside.migrate.links import resolve
 from portside.migrate.parallel import Convert, convert_all
-from portside.migrate.report.model import Report
+from portside.migrate.report.hits import Report
 from portside.migrate.rulesets.model import Ruleset
 
 Mode = Literal["precise", "vendor"]

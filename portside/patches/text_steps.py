@@ -7,8 +7,8 @@ from typing import Any
 from portside.patches.comments import comment_lines, comment_marker
 from portside.patches.document import Document, Place, readable
 from portside.patches.explain import Candidate, closest_lines
-from portside.patches.models import CommentOut, Define, Replace, SetLine, Step
 from portside.patches.python import explain_imports, find_imports
+from portside.patches.steps import CommentOut, Define, Replace, SetLine, Step
 
 
 def find_places(step: Step, document: Document) -> list[Place]:

@@ -22,7 +22,7 @@ from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
 from portside.layers.writer import read_layer, single_file_frame, write_layer
-from portside.lock.models import LockedSource, WeightFile
+from portside.lock.models import LockedSource, LockedWeightFile
 from portside.plan.model import (
     BaseLayer,
     Converted,
@@ -128,18 +128,18 @@ def check_base(part: Part, diff_id: str) -> None:
         raise InputError(f"its base is sha256:{diff_id}, the lock says sha256:{part.manifest['diff_id']}")
 
 
-def locked_file(weight: LargeWeight, plan: Plan) -> WeightFile:
+def locked_file(weight: LargeWeight, plan: Plan) -> LockedWeightFile:
     """The weight file that has a blob of its own. Raises InputError where nobody knows its hash yet."""
     return _known(next(file for file in plan.lock.weights[weight.name].files if file.path == weight.file))
 
 
-def _known(file: WeightFile) -> WeightFile:
+def _known(file: LockedWeightFile) -> LockedWeightFile:
     if file.sha256 is None or file.size is None:
         raise InputError(f"the lock has no sha256 for {file.path} yet", fetch_once)
     return file
 
 
-def frame_of(part: Part, file: WeightFile) -> tuple[bytes, bytes]:
+def frame_of(part: Part, file: LockedWeightFile) -> tuple[bytes, bytes]:
     """What stands before and behind the bytes of a weight file in the blob that holds nothing else."""
     assert file.sha256 is not None and file.size is not None, file.path
     return single_file_frame(frame_layer(part, file.sha256, file.size))

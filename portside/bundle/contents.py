@@ -21,7 +21,7 @@ from portside.common.tree import Tree, file_entry
 from portside.common.values import RecipeName, Sha256, Size, Word
 from portside.errors import RecipeError
 from portside.lock.inputs import base_layers, git_sources, locked_files
-from portside.lock.models import GitSource
+from portside.lock.models import LockedGitSource
 from portside.migrate.rulesets import ruleset_path
 from portside.plan.model import Plan
 from portside.recipe import Recipe
@@ -56,7 +56,7 @@ class Contents(BaseModel):
     members: tuple[Member, ...]
 
 
-def pack_path(source: GitSource) -> str:
+def pack_path(source: LockedGitSource) -> str:
     return f"git/{source.commit}.pack"
 
 

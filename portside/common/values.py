@@ -107,7 +107,7 @@ class Tag(Text):
     EXPECTED = "a tag: up to 128 letters, digits, '.', '_' and '-'"
 
 
-class Token(Text):
+class BearerToken(Text):
     """What a registry gives to somebody who has logged in; it goes into a header as it is."""
 
     __slots__ = ()

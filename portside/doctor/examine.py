@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from portside.accelerators import Accelerator, Host
+from portside.accelerators import AcceleratorProfile, Host
 from portside.config import Config
 from portside.doctor.devices import examine_devices
 from portside.doctor.findings import Finding
@@ -24,7 +24,7 @@ def examine(
     lock: Lock | None,
     choose_engine: Callable[[], Choice],
     *,
-    accelerator: Accelerator | None = None,
+    accelerator: AcceleratorProfile | None = None,
     root: Path | None = None,
 ) -> list[Finding]:
     """Look at everything; nothing is changed, and no finding stops the next one.

@@ -7,7 +7,7 @@ from portside.common.values import Sha256, Size
 
 
 @dataclass(frozen=True, slots=True)
-class Blob:
+class RegistryBlob:
     """A layer blob as a registry has it. digest, travels: sha256 hex and bytes of what travels.
 
     diff_id, size: sha256 hex and bytes of the uncompressed layer, as its manifest says.

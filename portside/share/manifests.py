@@ -14,7 +14,7 @@ from portside.common.oci import CONFIG, LAYER, MANIFEST, descriptor
 from portside.common.values import Sha256, Size, Tag, shown_value
 from portside.errors import RegistryError
 from portside.plan.model import LayerPlan
-from portside.registry.blob import Blob
+from portside.registry.blob import RegistryBlob
 
 ARTIFACT = "application/vnd.portside.layer.v1"
 
@@ -43,7 +43,7 @@ def layer_tag(layer: LayerPlan) -> Tag:
     return Tag(f"{layer.name}-{layer.key[:12]}")
 
 
-def layer_manifest(layer: LayerPlan, blobs: Mapping[Sha256, Blob]) -> bytes:
+def layer_manifest(layer: LayerPlan, blobs: Mapping[Sha256, RegistryBlob]) -> bytes:
     """The manifest of a layer's own blobs. blobs: by part key."""
     rows = []
     for part in layer.parts:
@@ -62,7 +62,7 @@ def layer_manifest(layer: LayerPlan, blobs: Mapping[Sha256, Blob]) -> bytes:
     )
 
 
-def image_manifest(config: bytes, blobs: Sequence[Blob]) -> bytes:
+def image_manifest(config: bytes, blobs: Sequence[RegistryBlob]) -> bytes:
     """The manifest of a whole image, its layers lowest first."""
     return canonical_json(
         {
@@ -74,7 +74,7 @@ def image_manifest(config: bytes, blobs: Sequence[Blob]) -> bytes:
     )
 
 
-def read_layer_manifest(data: bytes, layer: LayerPlan) -> dict[Sha256, Blob]:
+def read_layer_manifest(data: bytes, layer: LayerPlan) -> dict[Sha256, RegistryBlob]:
     """The blobs of a layer by part key. Raises RegistryError, with the reason, for a manifest of another layer."""
     manifest = _load(data)
     told = manifest.get("annotations")
@@ -91,7 +91,7 @@ def read_layer_manifest(data: bytes, layer: LayerPlan) -> dict[Sha256, Blob]:
     return dict(zip(wanted, map(_blob, rows), strict=True))
 
 
-def read_image_manifest(data: bytes) -> tuple[Sha256, Size, list[Blob]]:
+def read_image_manifest(data: bytes) -> tuple[Sha256, Size, list[RegistryBlob]]:
     """A config's digest (hex) and size, and the layers lowest first. Raises RegistryError."""
     manifest = _load(data)
     config = manifest.get("config")
@@ -100,7 +100,7 @@ def read_image_manifest(data: bytes) -> tuple[Sha256, Size, list[Blob]]:
     return _hex(config.get("digest")), _size(config.get("size")), [_blob(row) for row in _rows(manifest)]
 
 
-def _row(blob: Blob) -> dict[str, Any]:
+def _row(blob: RegistryBlob) -> dict[str, Any]:
     row = descriptor(LAYER + _SUFFIXES[blob.compression], blob.digest, blob.travels)
     return row | {"annotations": {DIFF_ID: f"sha256:{blob.diff_id}", SIZE: str(blob.size)}}
 
@@ -124,13 +124,13 @@ def _rows(manifest: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def _blob(row: dict[str, Any]) -> Blob:
+def _blob(row: dict[str, Any]) -> RegistryBlob:
     kind = _KINDS.get(str(row.get("mediaType")))
     if kind is None:
         raise RegistryError(f"it has a layer of the type {row.get('mediaType')!r}")
     annotations = row["annotations"]
     told = str(annotations.get(SIZE, ""))
-    blob = Blob(
+    blob = RegistryBlob(
         digest=_hex(row.get("digest")),
         travels=_size(row.get("size")),
         compression=kind,

@@ -8,11 +8,11 @@ from portside.common.values import Sha256, Size
 Kind = Literal["keys", "packed", "built", "checkouts", "pointers"]
 
 
-class _Blob(TypedDict):
+class _BlobRecord(TypedDict):
     diff_id: Sha256
 
 
-class KeyRecord(_Blob, total=False):
+class KeyRecord(_BlobRecord, total=False):
     """What a key gave: the blob, and what hashes in the manifest stand for. taken_from: the place whose word it is that
     the key gave this blob, where nothing here has proven it."""
 

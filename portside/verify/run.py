@@ -33,7 +33,7 @@ from portside.verify.compare import differences
 from portside.verify.conditions import NOT_VARIED, other_conditions
 from portside.verify.scratch import scratch_store
 from portside.verify.traces import traces
-from portside.verify.verdict import Finding, PartVerdict, Verdict
+from portside.verify.verdict import Evidence, PartVerdict, Verdict
 
 STOP_SECONDS = 30
 """How long an interrupted second build has to remove what it left in the engine."""
@@ -147,7 +147,7 @@ def _compare(
     for part in plan.stack():
         old, new = first[part.key].digest, second.get(part.key)
         instructions = str(part.manifest.get("instructions", ""))
-        found: list[Finding] = []
+        found: list[Evidence] = []
         note = None
         if part.kind == "base" and not base_made:
             note = "taken as it is: the store does not have the .debs that it is made of"

@@ -8,7 +8,7 @@ from portside.verify.cause import Cause
 
 
 @dataclass(frozen=True)
-class Finding:
+class Evidence:
     """One path that speaks against reproducibility. change: how the two builds differ there, None where they agree and
     only what is in the file tells. step: the RUN line that writes it, where one names it. text: a unified diff of small
     texts."""
@@ -31,7 +31,7 @@ class PartVerdict:
     name: str
     kind: str
     diff_ids: tuple[Sha256, Sha256 | None]
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Evidence, ...] = ()
     note: str | None = None
 
     @property

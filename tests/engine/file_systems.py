@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from portside.diff.files import FileChange, Files, compare
+from portside.diff.files import FileChange, FileSystem, compare
 from portside.engines import ImageToBuild, open_engine
 from portside.layers.canonical import canonicalise
 from portside.layers.engine_layer import read
@@ -46,4 +46,4 @@ def of_plain_build(context: Path, tag: str) -> Index:
 
 
 def differences(left: Index, right: Index) -> list[FileChange]:
-    return compare(Files(left.entries), Files(right.entries))
+    return compare(FileSystem(left.entries), FileSystem(right.entries))

@@ -23,7 +23,7 @@ from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
 from portside.layers.writer import write_layer
-from portside.lock.models import Artefact, DebianBase, Lock, LockedEnv, SdistSource
+from portside.lock.models import Artefact, DebianBase, Lock, LockedEnv, LockedSdist
 from portside.plan.model import Part, Plan
 from portside.plan.parts import plan
 from portside.recipe import load_recipe
@@ -71,7 +71,7 @@ class Project:
         base = DebianBase(
             suite="bookworm", architecture="amd64", snapshot="1", epoch=1, debs=(), diff_id="0" * 64, size=0
         )
-        sources = {"a": SdistSource(epoch=1, sdist=self._sdist())}
+        sources = {"a": LockedSdist(epoch=1, sdist=self._sdist())}
         requests = recipe.requests()
         return plan(
             recipe,

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from test_python_wheels import wheel
+from tiny_wheels import wheel
 
 from portside.common.canonical import sha256_hex
 from portside.config import Config

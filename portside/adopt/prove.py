@@ -14,7 +14,7 @@ from portside.common.never import never
 from portside.common.parallel import run_all
 from portside.common.progress import step, transfer
 from portside.common.tree import Entry, FileRange, Tree
-from portside.common.values import Sha256
+from portside.common.values import DiffID, Key
 from portside.errors import InputError, PortsideError, fetch_once
 from portside.inputs.git_names import empty_folders, is_gits_own, tree_name
 from portside.inputs.kinds import SOURCES
@@ -44,7 +44,7 @@ from portside.trees import parts as data
 JOBS = 4
 """Large files that are read at the same time."""
 
-Unproven = Mapping[Sha256, str]
+Unproven = Mapping[Key, str]
 """By part key: why nothing here proves a part's blob."""
 
 
@@ -58,14 +58,14 @@ class Arrived:
 
     plan: Plan
     store: Store
-    blobs: Mapping[Sha256, Blob]
+    blobs: Mapping[Key, Blob]
     place: Callable[[Blob], Path]
 
     def path(self, part: Part) -> Path:
         return self.place(self.blobs[part.key])
 
 
-def prove_all(parts: Sequence[Part], arrived: Arrived, unproven: Unproven) -> dict[Sha256, str]:
+def prove_all(parts: Sequence[Part], arrived: Arrived, unproven: Unproven) -> dict[Key, str]:
     """Prove several parts, those first that others are made from; gives what cannot be proven, with `unproven`.
 
     Gigabytes of weights come last: what is wrong elsewhere is known before they are read.
@@ -122,7 +122,7 @@ def prove(part: Part, arrived: Arrived, unproven: Unproven) -> str | None:
     return None
 
 
-def check_base(part: Part, diff_id: str) -> None:
+def check_base(part: Part, diff_id: DiffID) -> None:
     """Raises InputError for a base other than the locked one."""
     if part.kind == "base" and diff_id != part.manifest["diff_id"]:
         raise InputError(f"its base is sha256:{diff_id}, the lock says sha256:{part.manifest['diff_id']}")

@@ -20,7 +20,7 @@ from portside.common import oci
 from portside.common.canonical import CHUNK, sha256_hex
 from portside.common.compression import as_file, decompressed, detect
 from portside.common.progress import transfer
-from portside.common.values import ImageName, Sha256, Size, shown_value
+from portside.common.values import DiffID, ImageName, Sha256, Size, shown_value
 from portside.errors import InputError
 from portside.store import Store, files
 from portside.store.layout import Blob, Image
@@ -149,7 +149,7 @@ class _Taken:
 
     path: Path
     digest: Sha256
-    diff_id: Sha256
+    diff_id: DiffID
     size: Size
 
 
@@ -175,7 +175,7 @@ def _write(content: TarContent, name: str, target: Path) -> _Taken:
             inner.update(piece)
             out.write(piece)
             written += len(piece)
-        diff_id = inner.hexdigest()
+        diff_id = DiffID(inner.hexdigest())
         digest = outer.hexdigest() if outer.count else diff_id
         return _Taken(target, digest, diff_id, Size(inner.count))
 
@@ -225,7 +225,7 @@ class _Members:
 
     def __init__(self, take: Callable[[str], "_Taken | str | None"], archive: str) -> None:
         """take: gives the file or the link of a name, None where there is none."""
-        self.by_diff_id: dict[Sha256, _Taken] = {}
+        self.by_diff_id: dict[DiffID, _Taken] = {}
         self._found: dict[str, _Taken | str | None] = {}
         self._ask = take
         self._archive = archive

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from portside.common.tree import Entry, Tree, check_path, decode_path
 from portside.common.url import holds_secret, shown
-from portside.common.values import GitUrl, told
+from portside.common.values import GitUrl, TreeName, told
 from portside.config import Config
 from portside.errors import InputError, RecipeError, fetch_it
 from portside.inputs.git_mirror import Blobs, Mirror
@@ -51,7 +51,7 @@ def resolve(url: str, revision: str, config: Config, store: "Store") -> LockedGi
             )
         commit = mirror.name_of(f"{commit}^{{commit}}", revision)
         mirror.need(commit)
-        tree_name = mirror.name_of(f"{commit}^{{tree}}", revision)
+        tree_name = mirror.tree_of(commit, revision)
         return LockedGitSource(url=url, commit=commit, tree=tree_name, epoch=_date(mirror, commit))
 
 
@@ -132,7 +132,7 @@ def _check_url(url: str) -> None:
 
 
 def _check_tree(mirror: Mirror, source: LockedGitSource) -> None:
-    found = mirror.name_of(f"{source.commit}^{{tree}}", source.commit)
+    found = mirror.tree_of(source.commit, source.commit)
     if found != source.tree:
         raise InputError(
             f"commit {source.commit} of {shown(source.url)} has the tree {found}, the lock says {source.tree}",
@@ -143,7 +143,7 @@ def _check_tree(mirror: Mirror, source: LockedGitSource) -> None:
         )
 
 
-def _rows(mirror: Mirror, tree_name: str) -> Iterator[tuple[str, str, str]]:
+def _rows(mirror: Mirror, tree_name: TreeName) -> Iterator[tuple[str, str, str]]:
     """(mode, object name, path) of everything in a tree but its folders."""
     listing = mirror.git("ls-tree", "-r", "-z", "--full-tree", tree_name)
     for row in listing.split(b"\0")[:-1]:
@@ -152,7 +152,7 @@ def _rows(mirror: Mirror, tree_name: str) -> Iterator[tuple[str, str, str]]:
         yield mode, name, check_path(decode_path(path))
 
 
-def _submodules(mirror: Mirror, tree_name: str, rows: Sequence[tuple[str, str, str]]) -> frozenset[str]:
+def _submodules(mirror: Mirror, tree_name: TreeName, rows: Sequence[tuple[str, str, str]]) -> frozenset[str]:
     """The paths that .gitmodules names."""
     if not any(path == ".gitmodules" and mode.startswith("100") for mode, _, path in rows):
         return frozenset()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from portside.common.tree import decode_path, encode_path
-from portside.common.values import FileName, Sha256, Size
+from portside.common.values import FileName, Sha256, Size, TreeName
 from portside.errors import InputError, StoreError
 from portside.inputs.git_mirror import Blobs, Mirror
 from portside.inputs.spool import Spool
@@ -72,7 +72,7 @@ def _read(source: LockedGitSource, store: "Store") -> list[PointerFile] | None:
     return found
 
 
-def _small_files(mirror: Mirror, tree: str) -> Iterator[tuple[str, str]]:
+def _small_files(mirror: Mirror, tree: TreeName) -> Iterator[tuple[str, str]]:
     """(path, object name) of every file that is as small as a pointer."""
     for row in mirror.git("ls-tree", "-r", "-l", "-z", "--full-tree", tree).split(b"\0")[:-1]:
         facts, _, path = row.partition(b"\t")

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from portside.common import values
 from portside.common.tree import check_path
-from portside.common.values import FileName, GitUrl, ObjectName, RecipeName, Sha256, Size
+from portside.common.values import DiffID, FileName, GitUrl, ObjectName, RecipeName, Sha256, Size, TreeName
 from portside.errors import InputError
 from portside.lock.record import Kind, LockedInput
 
@@ -74,7 +74,7 @@ class Artefact(LockModel):
 class ArchiveLayer(LockModel):
     """A layer of a base; size: of the uncompressed tar."""
 
-    diff_id: Sha256
+    diff_id: DiffID
     size: Size
 
 
@@ -91,7 +91,7 @@ class DebianBase(LockModel):
     snapshot: Word
     epoch: Epoch
     debs: tuple[Deb, ...]
-    diff_id: Sha256
+    diff_id: DiffID
     size: Size
 
     @property
@@ -112,7 +112,7 @@ class DebianBase(LockModel):
         """The parts that it gives an image: the number of its layer, from 1, None for the whole; what its key is of."""
         return [(None, {"diff_id": self.diff_id})]
 
-    def bytes_for(self, diff_id: str | None) -> int:
+    def bytes_for(self, diff_id: DiffID | None) -> int:
         """About how many bytes the layer takes in the store, together with what it is made from."""
         return self.size + sum(deb.size for deb in self.debs)
 
@@ -154,7 +154,7 @@ class ArchiveBase(LockModel):
             return [(None, {"file": self.file, "diff_id": None})]
         return [(number, {"diff_id": layer.diff_id}) for number, layer in enumerate(self.layers, 1)]
 
-    def bytes_for(self, diff_id: str | None) -> int:
+    def bytes_for(self, diff_id: DiffID | None) -> int:
         """As of other bases; its layers are taken out of its file, which is not kept."""
         return next((layer.size for layer in self.layers if layer.diff_id == diff_id), 0)
 
@@ -289,7 +289,7 @@ class LockedGitSource(LockModel):
     epoch: Epoch
     url: GitUrl
     commit: ObjectName
-    tree: ObjectName
+    tree: TreeName
 
     @property
     def identity(self) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from portside.common.compression import Compression
-from portside.common.values import Sha256, Size
+from portside.common.values import DiffID, Sha256, Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,5 +16,5 @@ class RegistryBlob:
     digest: Sha256
     travels: Size
     compression: Compression
-    diff_id: Sha256
+    diff_id: DiffID
     size: Size

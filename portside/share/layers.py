@@ -8,7 +8,7 @@ from portside.adopt.adopt import adopt, examine
 from portside.adopt.prove import by_word, check_base, made_from
 from portside.common.parallel import Job, run_all
 from portside.common.progress import say
-from portside.common.values import Sha256
+from portside.common.values import Key
 from portside.errors import InputError, RegistryError
 from portside.plan.model import LayerPlan, Part, Plan
 from portside.plan.states import blob_of
@@ -33,7 +33,7 @@ class LayerOffer:
 
     layer: LayerPlan
     source: str | None
-    blobs: Mapping[Sha256, RegistryBlob]
+    blobs: Mapping[Key, RegistryBlob]
     refused: tuple[str, ...]
 
 
@@ -82,13 +82,13 @@ class Registries:
             return LayerOffer(layer, name, blobs, tuple(refused))
         return LayerOffer(layer, None, {}, tuple(refused))
 
-    def pull(self, plan: Plan, layers: Sequence[LayerPlan], missing: Sequence[Part], store: Store) -> dict[Sha256, str]:
+    def pull(self, plan: Plan, layers: Sequence[LayerPlan], missing: Sequence[Part], store: Store) -> dict[Key, str]:
         """Pull what is offered of the missing parts; gives for each part key where it came from.
 
         What cannot be pulled is told and left to be built.
         """
-        pulled: dict[Sha256, str] = {}
-        unproven: dict[Sha256, str] = {}
+        pulled: dict[Key, str] = {}
+        unproven: dict[Key, str] = {}
         jobs: list[Job] = []
         later: list[Job] = []
         for layer in layers:
@@ -116,8 +116,8 @@ class Registries:
         offer: LayerOffer,
         plan: Plan,
         store: Store,
-        pulled: dict[Sha256, str],
-        unproven: dict[Sha256, str],
+        pulled: dict[Key, str],
+        unproven: dict[Key, str],
     ) -> None:
         assert offer.source is not None
         name = f"{part.layer}/{part.name}"

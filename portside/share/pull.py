@@ -9,7 +9,7 @@ from portside.adopt.adopt import adopt, check_config, check_known, examine
 from portside.adopt.prove import by_word
 from portside.common.parallel import run_all
 from portside.common.progress import say, transfer
-from portside.common.values import Sha256
+from portside.common.values import Key
 from portside.errors import InputError, RegistryError
 from portside.image.built import Built, keep_images
 from portside.plan.model import Part, Plan
@@ -36,7 +36,7 @@ class Pulled:
     built: list[Built]
     received: tuple[str, ...]
     received_bytes: int
-    unproven: Mapping[Sha256, str]
+    unproven: Mapping[Key, str]
 
     @property
     def image(self) -> Image:

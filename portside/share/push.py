@@ -11,7 +11,7 @@ from portside.common.compression import Compression, compressed
 from portside.common.parallel import run_all
 from portside.common.progress import transfer
 from portside.common.tree import FileRange
-from portside.common.values import FileName, Sha256, Size, Tag
+from portside.common.values import FileName, Key, Sha256, Size, Tag
 from portside.errors import RegistryError
 from portside.image.built import stored_image
 from portside.plan.model import LayerPlan, Part, Plan
@@ -96,9 +96,9 @@ class _Pushing:
                 return f"sha256:{sha256_hex(manifest)}"
         raise RegistryError(f"{self._client.repository} loses blobs that it said it has")
 
-    def _known(self) -> dict[Sha256, RegistryBlob]:
+    def _known(self) -> dict[Key, RegistryBlob]:
         """How the registry has the layers that it has, by part key."""
-        known: dict[Sha256, RegistryBlob] = {}
+        known: dict[Key, RegistryBlob] = {}
         for layer in self._layers:
             data = self._client.manifest(layer_tag(layer))
             if data is None:
@@ -124,8 +124,8 @@ class _Pushing:
                 ),
             )
 
-    def _upload(self, layers: Sequence[LayerPlan]) -> dict[Sha256, RegistryBlob]:
-        blobs: dict[Sha256, RegistryBlob] = {}
+    def _upload(self, layers: Sequence[LayerPlan]) -> dict[Key, RegistryBlob]:
+        blobs: dict[Key, RegistryBlob] = {}
         jobs = [partial(self._part, part, blobs) for layer in layers for part in layer.parts]
         jobs.append(partial(self._small, self._image.config))
         if layers:
@@ -134,7 +134,7 @@ class _Pushing:
         return blobs
 
     def _tag(
-        self, tag: Tag, manifest: bytes, blobs: Mapping[Sha256, RegistryBlob], known: Mapping[Sha256, RegistryBlob]
+        self, tag: Tag, manifest: bytes, blobs: Mapping[Key, RegistryBlob], known: Mapping[Key, RegistryBlob]
     ) -> bool:
         """The layers' tags first: an image that has its tag is complete. False where the registry lacks a blob."""
         for layer in self._layers:
@@ -143,7 +143,7 @@ class _Pushing:
                 return False
         return self._client.put_manifest(tag, manifest)
 
-    def _part(self, part: Part, blobs: dict[Sha256, RegistryBlob]) -> None:
+    def _part(self, part: Part, blobs: dict[Key, RegistryBlob]) -> None:
         here = self._local[part.key]
         kind: Compression = "none" if part.layer == "weights" else self._compression
         path = self._store.layout.blob(here.digest)

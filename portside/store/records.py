@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypedDict
 
-from portside.common.values import Sha256, Size
+from portside.common.values import DiffID, Sha256, Size
 
 Kind = Literal["keys", "packed", "built", "checkouts", "pointers"]
 
 
 class _BlobRecord(TypedDict):
-    diff_id: Sha256
+    diff_id: DiffID
 
 
 class KeyRecord(_BlobRecord, total=False):
@@ -51,7 +51,7 @@ BuiltRecord = dict[str, dict[str, Any]]
 
 def key_record(value: Any) -> KeyRecord:
     """Here and below: raises ValueError, KeyError or TypeError for a value of another form."""
-    record: KeyRecord = {"diff_id": Sha256(value["diff_id"])}
+    record: KeyRecord = {"diff_id": DiffID(value["diff_id"])}
     if "size" in value:
         record["size"] = Size(value["size"])
     if "details" in value:

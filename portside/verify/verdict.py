@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from portside.common.values import Sha256
+from portside.common.values import DiffID, ImageID
 from portside.diff.files import FileChange
 from portside.verify.cause import Cause
 
@@ -30,7 +30,7 @@ class PartVerdict:
     layer: str
     name: str
     kind: str
-    diff_ids: tuple[Sha256, Sha256 | None]
+    diff_ids: tuple[DiffID, DiffID | None]
     findings: tuple[Evidence, ...] = ()
     note: str | None = None
 
@@ -45,7 +45,7 @@ class Verdict:
 
     recipe: str
     parts: tuple[PartVerdict, ...]
-    image_ids: tuple[str, str | None]
+    image_ids: tuple[ImageID, ImageID | None]
     varied: tuple[str, ...]
     not_varied: str
 

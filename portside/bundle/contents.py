@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from portside.accelerators.load import accelerator_path
 from portside.common.tree import Tree, file_entry
-from portside.common.values import RecipeName, Sha256, Size, Word
+from portside.common.values import Key, RecipeName, Sha256, Size, Word
 from portside.errors import RecipeError
 from portside.lock.inputs import base_layers, git_sources, locked_files
 from portside.lock.models import LockedGitSource
@@ -52,7 +52,7 @@ class Contents(BaseModel):
     format: Literal["portside bundle 1"] = FORMAT
     portside: Annotated[str, AfterValidator(Word)] | None = None
     recipe: RecipeName
-    keys: dict[str, str]
+    keys: dict[str, Key]
     members: tuple[Member, ...]
 
 

@@ -37,7 +37,7 @@ class CheckoutRecord(TypedDict):
 class PlaceRecord(TypedDict):
     """Where in a blob of the layout an input's bytes stand."""
 
-    blob: Sha256
+    blob: DiffID
     offset: Size
     size: Size
 
@@ -72,7 +72,7 @@ def checkout_record(value: Any) -> CheckoutRecord:
 
 
 def place_record(value: Any) -> PlaceRecord:
-    return {"blob": Sha256(value["blob"]), "offset": Size(value["offset"]), "size": Size(value["size"])}
+    return {"blob": DiffID(value["blob"]), "offset": Size(value["offset"]), "size": Size(value["size"])}
 
 
 def built_record(value: Any) -> BuiltRecord:

@@ -41,7 +41,7 @@ def _share(sha256: Sha256, name: str, store: Store, scratch: Store) -> None:
         _link(place.path, scratch.inputs.path(sha256))
         return
     # A large weight file, whose bytes stand in a blob.
-    blob = Sha256(place.path.name)
+    blob = DiffID(place.path.name)
     _link(place.path, scratch.layout.blob(blob))
     scratch.inputs.note_in_blob(sha256, blob, Size(place.offset), Size(place.size))
 

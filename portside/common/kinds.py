@@ -61,8 +61,8 @@ class Kinds(dict[str, type[BaseModel]]):
         return keys[0] if len(keys) == 1 else f"either {', or '.join(keys)}"
 
 
-class Choice:
-    """As a note on a model (`Annotated[MODEL, Choice(TABLE)]`): the model, with a key for every kind of a table."""
+class OneKey:
+    """As a note on a model (`Annotated[MODEL, OneKey(TABLE)]`): the model, with a key for every kind of a table."""
 
     def __init__(self, table: Kinds, model: type[BaseModel]) -> None:
         self._table = table

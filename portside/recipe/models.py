@@ -32,9 +32,9 @@ from portside.common.fields import (
     WrongAtError,
     one_of,
 )
-from portside.common.kinds import Choice, Kinds
+from portside.common.kinds import Kinds, OneKey
 from portside.common.values import FileName, ObjectName, RecipeName, Sha256
-from portside.patches.models import Step
+from portside.patches.steps import Step
 
 LAYERS = ("env", "sources", "migrated", "weights")
 
@@ -379,7 +379,7 @@ class RecipeModel(Model):
         "everything else, and `base`, replaces what it says, and `null` drops it; the workspace keeps the name of the "
         "lowest recipe, so that layers are shared",
     )
-    base: Annotated[Base, Choice(BASES, Base)]
+    base: Annotated[Base, OneKey(BASES, Base)]
     accelerator: Accelerator
     env: Env = Env()
     sources: dict[Name, Annotated[Asked, SOURCES]] = Field(

@@ -19,7 +19,7 @@ from portside.inputs.bringer import artefact_date, debs_date
 from portside.inputs.debian.resolve import resolve_packages
 from portside.inputs.kinds import BASES, DATA, SOURCES, WEIGHTS
 from portside.lock.agree import contradicted
-from portside.lock.compare import named_rightly
+from portside.lock.comparison import named_rightly
 from portside.lock.lower import complete
 from portside.lock.models import (
     Deb,
@@ -27,9 +27,9 @@ from portside.lock.models import (
     LockedBase,
     LockedData,
     LockedEnv,
+    LockedManualWheel,
     LockedSource,
     LockedWeights,
-    ManualWheel,
     PackageSet,
     PythonSet,
 )
@@ -253,7 +253,7 @@ class _Resolver:
             self.notes.append(str(note))
         return found.model_copy(update={"given": dict(sorted((wanted.given | there).items()))})
 
-    def _manual_wheel(self, wanted: recipes.ManualWheel, stage: str) -> ManualWheel:
+    def _manual_wheel(self, wanted: recipes.ManualWheel, stage: str) -> LockedManualWheel:
         from packaging.utils import parse_wheel_filename
 
         name, version, _, _ = parse_wheel_filename(wanted.file)
@@ -263,7 +263,7 @@ class _Resolver:
             with suppress(MissingInputError):
                 file = self.wanted["wheel", wanted.file]
                 self.fetcher.manual(replace(file, input=replace(file.input, sha256=sha256, size=size)), {})
-        return ManualWheel(name=name, version=str(version), file=wanted.file, sha256=sha256, size=size)
+        return LockedManualWheel(name=name, version=str(version), file=wanted.file, sha256=sha256, size=size)
 
     def _weights(self, name: str, wanted: recipes.Asked, sources: Mapping[str, LockedSource]) -> LockedWeights:
         def look(path: str, row: recipes.Model) -> tuple[Sha256 | None, Size | None]:

@@ -11,7 +11,7 @@ from archives import CONFIG, LAYERS, docker_files, oci_files, sha, write_tar
 from hostile import Canary, dump, mutations
 from hypothesis import given, settings
 
-from portside.adopt.load import load_archive
+from portside.adopt.archive_images import load_archive
 from portside.archive.read import read_archive
 from portside.common.values import ImageName, Sha256
 from portside.errors import InputError, PortsideError, RecipeError

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from portside.config import Config
-from portside.doctor.inputs import take_inventory
+from portside.doctor.lacking import take_inventory
 from portside.fetch.fetcher import Fetcher
 from portside.inputs.kinds import BASES, DATA, SOURCES, WEIGHTS
 from portside.lock import agree, models

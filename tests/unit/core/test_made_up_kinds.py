@@ -15,7 +15,7 @@ from portside.common.canonical import sha256_hex
 from portside.common.tree import Content, Tree, file_entry
 from portside.common.values import Sha256
 from portside.config import Config
-from portside.doctor.inputs import take_inventory
+from portside.doctor.lacking import take_inventory
 from portside.errors import InputError, RecipeError
 from portside.fetch.fetcher import Fetcher, fetch
 from portside.inputs import kinds
@@ -24,9 +24,9 @@ from portside.layers.canonical import data_layer
 from portside.layers.writer import write_layer
 from portside.lock import models
 from portside.lock.agree import contradictions
-from portside.lock.compare import Found, same
+from portside.lock.comparison import Found, same
 from portside.lock.file import check_lock, dump_lock, read_lock, write_lock
-from portside.lock.models import ArchiveLayer, Lock, LockedWeights, WeightFile
+from portside.lock.models import ArchiveLayer, Lock, LockedWeightFile, LockedWeights
 from portside.lock.record import LockedInput
 from portside.plan.parts import plan
 from portside.recipe import load_recipe
@@ -90,7 +90,7 @@ class Orbit(recipes.Downloaded):
     to: str
 
 
-class LockedMoon(models.Model):
+class LockedMoon(models.LockModel):
     kind: Literal["moon"] = "moon"
     rock: str
     architecture: Literal["amd64"] = "amd64"
@@ -115,7 +115,7 @@ class LockedMoon(models.Model):
         return same(request, "base.moon.rock", asked.rock, self.rock)
 
 
-class LockedRover(models.Model):
+class LockedRover(models.LockModel):
     kind: Literal["rover"] = "rover"
     epoch: int = 6
     rover: str
@@ -141,7 +141,7 @@ class LockedCrater(LockedWeights):
         return same(request, f"{request}.crater", asked.crater, self.crater)
 
 
-class LockedOrbit(models.Model):
+class LockedOrbit(models.LockModel):
     kind: Literal["orbit"] = "orbit"
     orbit: str
 
@@ -171,11 +171,11 @@ def moon_layer(rock: str) -> ArchiveLayer:
 def crater(asked: Crater) -> LockedCrater:
     data = BYTES[asked.crater]
     return LockedCrater(
-        epoch=7, crater=asked.crater, files=(WeightFile(path="w", size=len(data), sha256=digest(data)),)
+        epoch=7, crater=asked.crater, files=(LockedWeightFile(path="w", size=len(data), sha256=digest(data)),)
     )
 
 
-def content(weights: LockedCrater, file: WeightFile, store: Store) -> Content:
+def content(weights: LockedCrater, file: LockedWeightFile, store: Store) -> Content:
     assert file.sha256 is not None
     return store.inputs.require(file.sha256, file.path)
 

@@ -16,7 +16,8 @@ from portside.inputs.kinds import BASES
 from portside.inputs.spool import Spool
 from portside.layers.layer import Layer
 from portside.layers.writer import read_layer
-from portside.lock.models import LockedWeights, PackageSet
+from portside.lock.models import LockedWeights
+from portside.lock.packages import PackageSet
 from portside.plan.environment import variables
 from portside.plan.instructions import MAX_LINE, converter_context, readable, template
 from portside.plan.model import Plan, Trees, converted_part

@@ -19,14 +19,12 @@ from portside.inputs import git, python
 from portside.inputs.debian.mirrors import deb_locations
 from portside.inputs.kinds import BASES, SOURCES, WEIGHTS
 from portside.lock.models import (
-    Artefact,
-    Deb,
     DebianBase,
     Lock,
     LockedBase,
     LockedSource,
-    PackageSet,
 )
+from portside.lock.packages import Artefact, Deb, PackageSet
 from portside.net import transfer
 from portside.net.suspect import Pointer
 from portside.plan.model import (

@@ -8,7 +8,8 @@ from portside.fetch.fetcher import Fetcher
 from portside.fetch.folders import ManualInput
 from portside.fetch.manual import manual_inputs
 from portside.inputs.python import newest_date
-from portside.lock.models import Lock, LockedManualWheel, LockedWeights, PackageSet
+from portside.lock.models import Lock, LockedWeights
+from portside.lock.packages import LockedManualWheel, PackageSet
 from portside.plan.model import Plan
 from portside.store import Store
 

@@ -6,7 +6,8 @@ from typing import NamedTuple, Protocol
 from portside.common.values import Sha256, Size
 from portside.config import Config
 from portside.inputs.archives import newest_date
-from portside.lock.models import Artefact, Deb, DebianBase
+from portside.lock.models import DebianBase
+from portside.lock.packages import Artefact, Deb
 from portside.recipe import models as recipes
 from portside.store import Store
 

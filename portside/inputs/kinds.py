@@ -11,7 +11,8 @@ from portside.common.tree import Content, Tree
 from portside.inputs import archive_base, debian_base, file_data, file_weights, git_source, sdist_source, wheel_weights
 from portside.inputs.bringer import Bringer, Look, PlainBase
 from portside.inputs.spool import Spool
-from portside.lock.models import Deb, LockedWeightFile, LockedWeights
+from portside.lock.models import LockedWeightFile, LockedWeights
+from portside.lock.packages import Deb
 from portside.store import Store
 
 # A module takes the models of its own kind alone, which the table's key vouches for.

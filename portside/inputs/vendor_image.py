@@ -17,7 +17,8 @@ from portside.archive.read import ArchiveImage, TakenArchive, read_archive, read
 from portside.common.progress import say
 from portside.common.values import Sha256
 from portside.errors import InputError
-from portside.lock.models import LINE, REFERENCE, VARIABLE, ArchiveBase, ArchiveLayer
+from portside.lock.models import ArchiveBase, ArchiveLayer
+from portside.lock.packages import LINE, REFERENCE, VARIABLE
 from portside.store import Store
 
 

@@ -22,7 +22,14 @@ from portside.lock.comparison import (
     same,
     twice,
 )
-from portside.lock.models import Artefact, Deb, Lock, Locked, LockedManualWheel, PackageSet, PythonSet
+from portside.lock.models import Lock, Locked
+from portside.lock.packages import (
+    Artefact,
+    Deb,
+    LockedManualWheel,
+    PackageSet,
+    PythonSet,
+)
 from portside.recipe import Recipe
 from portside.recipe import models as recipes
 from portside.recipe.stages import Stage

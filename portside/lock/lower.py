@@ -7,7 +7,8 @@ from typing import TypeVar
 from portside.errors import LockError
 from portside.lock.changes import lock_changes
 from portside.lock.file import fits, read_lock
-from portside.lock.models import Lock, LockedEnv
+from portside.lock.models import Lock
+from portside.lock.packages import LockedEnv
 from portside.lock.record import Group
 from portside.recipe import Recipe, load_recipe
 

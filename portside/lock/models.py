@@ -6,74 +6,31 @@ A lock holds identity, never location: no host of a package index or of a mirror
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from portside.common import values
 from portside.common.globs import matches
 from portside.common.kinds import Kinds
-from portside.common.tree import check_path
 from portside.common.values import DiffID, FileName, GitUrl, ObjectName, RecipeName, Sha256, Size, TreeName
-from portside.errors import InputError
 from portside.lock import comparison
 from portside.lock.comparison import Found
+from portside.lock.packages import (
+    LINE,
+    REFERENCE,
+    VARIABLE,
+    Artefact,
+    BroughtFile,
+    Deb,
+    Epoch,
+    LockedEnv,
+    LockModel,
+    RelativePath,
+    Word,
+)
 from portside.lock.record import Kind, LockedInput
 from portside.recipe import models as recipes
 
 FORMAT: Literal[2] = 2
 """Version of the lock's form; a lock of another version is refused with the command that makes a new one."""
-
-Epoch = Annotated[int, Field(ge=0, le=0o77777777777, strict=True)]
-"""Seconds since 1970 (UTC): the newest date among a group of inputs. Each group has its own, so that an update in one
-layer does not touch the times, and so the diff IDs, of another. A tar header holds none above the limit (2242)."""
-
-Word = Annotated[str, AfterValidator(values.Word)]
-"""Names, versions and the like: a lock may come from somebody else, and these end up in paths and in command lines."""
-
-REFERENCE = r"^[a-z0-9][A-Za-z0-9._:/@-]*$"
-"""The name of an image in an engine."""
-VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
-LINE = r"^[^\x00-\x1f\x7f]*$"
-
-
-def _clean(path: str) -> str:
-    try:
-        return check_path(path)
-    except InputError:
-        raise ValueError("expected a clean relative path") from None
-
-
-RelativePath = Annotated[str, AfterValidator(_clean)]
-
-
-class LockModel(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-
-class Deb(LockModel):
-    """A binary package. path: below a mirror's root (pool/main/…), as the suite's Packages file says."""
-
-    name: Word
-    version: Word
-    architecture: Word
-    path: RelativePath
-    size: Size
-    sha256: Sha256
-
-    def input(self, at: str) -> LockedInput:
-        return LockedInput(at, "deb", self.name, self.version, self.path.rpartition("/")[2], self.size, self.sha256)
-
-
-class Artefact(LockModel):
-    """A wheel or an sdist; name is normalised (PEP 503), version is PEP 440."""
-
-    name: Word
-    version: Word
-    file: FileName
-    size: Size
-    sha256: Sha256
-
-    def input(self, at: str, kind: Kind) -> LockedInput:
-        return LockedInput(at, kind, self.name, self.version, self.file, self.size, self.sha256)
 
 
 class ArchiveLayer(LockModel):
@@ -221,7 +178,7 @@ class ArchiveBase(LockModel):
     sha256: Sha256 | None = None
     reference: Annotated[str, Field(pattern=REFERENCE)] | None = None
     epoch: Epoch = 0
-    env: dict[Annotated[str, Field(pattern=VARIABLE)], Annotated[str, Field(pattern=LINE)]] = {}
+    env: dict[Annotated[str, Field(pattern=VARIABLE)], Annotated[str, Field(pattern=LINE)]] = Field({})
     layers: tuple[ArchiveLayer, ...] = ()
 
     @property
@@ -259,17 +216,10 @@ class ArchiveBase(LockModel):
 
 
 @DATA.add
-class ManualFile(LockModel):
-    """A file that a person brings. Unknown size and sha256 are filled in when it is first seen."""
+class ManualFile(BroughtFile):
+    """A data set in one file, which a person or a download brings."""
 
     kind: ClassVar[str] = "file"
-    file: FileName
-    size: Size | None = None
-    sha256: Sha256 | None = None
-
-    @property
-    def pinned(self) -> bool:
-        return None not in (self.sha256, self.size)
 
     def inputs(self, at: str) -> Iterator[LockedInput]:
         name, version = at.partition(".")[2], self.sha256 or "unknown"
@@ -285,84 +235,6 @@ class ManualFile(LockModel):
 
     def seen(self, sha256: Sha256, size: Size) -> "ManualFile":
         return self.model_copy(update={"sha256": sha256, "size": size})
-
-
-class LockedManualWheel(ManualFile):
-    name: Word
-    version: Word
-
-    def inputs(self, at: str) -> Iterator[LockedInput]:
-        named, place = (self.name, self.version, self.file), ("wheel", self.file)
-        yield LockedInput(at, "wheel", *named, self.size, self.sha256, None, place, self.pinned)
-
-
-class PythonSet(LockModel):
-    """Wheels for one interpreter. version: '3.11'; platform: as uv names it, e.g. x86_64-manylinux_2_28.
-
-    given: versions of what the base has already, by name. manual: wheels that a person brings.
-    """
-
-    version: Word
-    platform: Word
-    wheels: tuple[Artefact, ...]
-    given: dict[Word, Word] = {}
-    manual: tuple[LockedManualWheel, ...] = ()
-
-    def all_wheels(self) -> tuple[Artefact, ...]:
-        """The wheels to install; manual ones only once their bytes are known."""
-        known = (
-            Artefact(name=w.name, version=w.version, file=w.file, size=w.size, sha256=w.sha256)
-            for w in self.manual
-            if w.sha256 is not None and w.size is not None
-        )
-        return (*self.wheels, *known)
-
-
-class PackageSet(LockModel):
-    """What one recipe adds to the env layer. epoch: of these packages alone."""
-
-    recipe: RecipeName
-    epoch: Epoch
-    debs: tuple[Deb, ...] = ()
-    python: PythonSet | None = None
-
-    def inputs(self, at: str) -> Iterator[LockedInput]:
-        yield from (deb.input(at) for deb in self.debs)
-        if self.python is not None:
-            yield from (wheel.input(at, "wheel") for wheel in self.python.wheels)
-            for brought in self.python.manual:
-                yield from brought.inputs(at)
-
-
-class LockedEnv(LockModel):
-    """One set per recipe: those of the recipes that this one extends, lowest first, then its own.
-
-    A set is the same, to the byte, in the locks of all recipes that have it, and so is the layer made of it.
-    """
-
-    sets: tuple[PackageSet, ...] = ()
-
-    def of(self, recipe: str) -> PackageSet | None:
-        """The set of one recipe of the chain."""
-        return next((s for s in self.sets if s.recipe == recipe), None)
-
-    @property
-    def epoch(self) -> int:
-        return max((s.epoch for s in self.sets), default=0)
-
-    @property
-    def debs(self) -> tuple[Deb, ...]:
-        return tuple(deb for s in self.sets for deb in s.debs)
-
-    @property
-    def python(self) -> PythonSet | None:
-        """The Python packages of all sets together."""
-        sets = [s.python for s in self.sets if s.python is not None]
-        if not sets:
-            return None
-        given = {name: version for s in sets for name, version in s.given.items()}
-        wheels = tuple(wheel for s in sets for wheel in s.all_wheels())
-        return PythonSet(version=sets[-1].version, platform=sets[-1].platform, wheels=wheels, given=given)
 
 
 @SOURCES.add
@@ -506,7 +378,7 @@ class Lock(LockModel):
     env: LockedEnv
     sources: dict[Word, Annotated[LockedSource, SOURCES]]
     weights: dict[Word, Annotated[LockedWeights, WEIGHTS]]
-    data: dict[Word, Annotated[LockedData, DATA]] = {}
+    data: dict[Word, Annotated[LockedData, DATA]] = Field({})
 
     def inputs(self) -> Iterator[LockedInput]:
         """Everything that the lock names, in the order of the layers, sets as they are, the rest by name."""

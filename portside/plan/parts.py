@@ -4,7 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from portside.layers import FORMAT, volatile
-from portside.lock.models import Lock, LockedBase, LockedSource, PackageSet, is_large
+from portside.lock.models import (
+    Lock,
+    LockedBase,
+    LockedSource,
+    is_large,
+)
+from portside.lock.packages import PackageSet
 from portside.plan.environment import variables
 from portside.plan.instructions import (
     convert_instructions,

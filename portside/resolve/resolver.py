@@ -22,14 +22,16 @@ from portside.lock.agree import contradicted
 from portside.lock.comparison import named_rightly
 from portside.lock.lower import complete
 from portside.lock.models import (
-    Deb,
     Lock,
     LockedBase,
     LockedData,
-    LockedEnv,
-    LockedManualWheel,
     LockedSource,
     LockedWeights,
+)
+from portside.lock.packages import (
+    Deb,
+    LockedEnv,
+    LockedManualWheel,
     PackageSet,
     PythonSet,
 )

@@ -12,8 +12,7 @@ from portside.errors import LockError
 from portside.project import Project
 from portside.verify.cause import Cause
 from portside.verify.report import as_json
-from portside.verify.verdict import Finding as Difference
-from portside.verify.verdict import PartVerdict, Verdict
+from portside.verify.verdict import Evidence, PartVerdict, Verdict
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def test_the_doctor() -> None:
 
 @pytest.mark.usefixtures("portside")
 def test_advice_of_verify() -> None:
-    difference = Difference("srv/x", None, (Cause("unknown", "its bytes"),), None)
+    difference = Evidence("srv/x", None, (Cause("unknown", "its bytes"),), None)
     part = PartVerdict("env", "packages", "run", ("1" * 64, "2" * 64), (difference,))  # type: ignore[arg-type]
     [advice] = as_json(Verdict("m", (part,), ("1" * 64, "2" * 64), (), "nothing"))["advice"].values()
     assert "portside verify --keep DIR" in advice and "invoke" not in advice

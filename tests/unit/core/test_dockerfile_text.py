@@ -12,7 +12,13 @@ from pydantic import ValidationError
 from portside.build.render import dockerfile
 from portside.errors import BuildError, RecipeError
 from portside.image.config import command, environment, labels, workdir
-from portside.lock.models import ArchiveBase, ArchiveLayer, Artefact, Lock, LockedEnv, LockedSdist
+from portside.lock.models import (
+    ArchiveBase,
+    ArchiveLayer,
+    Lock,
+    LockedSdist,
+)
+from portside.lock.packages import Artefact, LockedEnv
 from portside.plan.model import Plan
 from portside.plan.parts import plan
 from portside.recipe import Recipe, load_recipe

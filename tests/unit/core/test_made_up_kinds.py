@@ -26,7 +26,13 @@ from portside.lock import models
 from portside.lock.agree import contradictions
 from portside.lock.comparison import Found, same
 from portside.lock.file import check_lock, dump_lock, read_lock, write_lock
-from portside.lock.models import ArchiveLayer, Lock, LockedWeightFile, LockedWeights
+from portside.lock.models import (
+    ArchiveLayer,
+    Lock,
+    LockedWeightFile,
+    LockedWeights,
+)
+from portside.lock.packages import LockModel
 from portside.lock.record import LockedInput
 from portside.plan.parts import plan
 from portside.recipe import load_recipe
@@ -90,7 +96,7 @@ class Orbit(recipes.Downloaded):
     to: str
 
 
-class LockedMoon(models.LockModel):
+class LockedMoon(LockModel):
     kind: Literal["moon"] = "moon"
     rock: str
     architecture: Literal["amd64"] = "amd64"
@@ -115,7 +121,7 @@ class LockedMoon(models.LockModel):
         return same(request, "base.moon.rock", asked.rock, self.rock)
 
 
-class LockedRover(models.LockModel):
+class LockedRover(LockModel):
     kind: Literal["rover"] = "rover"
     epoch: int = 6
     rover: str
@@ -141,7 +147,7 @@ class LockedCrater(LockedWeights):
         return same(request, f"{request}.crater", asked.crater, self.crater)
 
 
-class LockedOrbit(models.LockModel):
+class LockedOrbit(LockModel):
     kind: Literal["orbit"] = "orbit"
     orbit: str
 

@@ -20,14 +20,16 @@ from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.writer import write_layer
 from portside.lock.models import (
-    Artefact,
-    Deb,
     DebianBase,
     Lock,
-    LockedEnv,
     LockedSdist,
     LockedWeightFile,
     LockedWeights,
+)
+from portside.lock.packages import (
+    Artefact,
+    Deb,
+    LockedEnv,
     PackageSet,
 )
 from portside.lock.record import Kind, LockedInput

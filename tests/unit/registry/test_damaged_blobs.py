@@ -15,7 +15,8 @@ from portside.errors import DamagedError, PortsideError
 from portside.fetch.fetcher import Fetcher
 from portside.fetch.manual import ManualInput, missing
 from portside.lock.file import dump_lock
-from portside.lock.models import ArchiveBase, ArchiveLayer, Deb
+from portside.lock.models import ArchiveBase, ArchiveLayer
+from portside.lock.packages import Deb
 
 
 class Reading(NoEngine):

@@ -11,14 +11,13 @@ from runtime_recipes import make_recipe
 
 from portside.errors import InputError, StoreError
 from portside.lock.models import (
-    Artefact,
     DebianBase,
     Lock,
-    LockedEnv,
     LockedWeightFile,
     LockedWeights,
     LockedWheelWeights,
 )
+from portside.lock.packages import Artefact, LockedEnv
 from portside.runtime import weight_mounts
 from portside.store import Store
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from small_project import Machine, Small
 
 from portside.common.canonical import sha256_hex
-from portside.common.values import Sha256, Size
+from portside.common.values import DiffID, ImageID, Sha256, Size
 from portside.errors import RegistryError
 from portside.registry.answer import Answer
 from portside.registry.blob import RegistryBlob
@@ -27,7 +27,7 @@ BLOB = RegistryBlob(Sha256("a" * 64), Size(5), "gzip", Sha256("b" * 64), Size(10
 
 
 def check(blob: RegistryBlob) -> None:
-    assert type(blob.digest) is type(blob.diff_id) is Sha256
+    assert type(blob.digest) is Sha256 and type(blob.diff_id) is DiffID
     assert type(blob.size) is type(blob.travels) is Size
 
 
@@ -38,7 +38,7 @@ def test_any_manifest_of_an_image(canary: Canary) -> None:
             digest, size, blobs = read_image_manifest(dump(value))
         except RegistryError:
             return
-        assert type(digest) is Sha256 and type(size) is Size
+        assert type(digest) is ImageID and type(size) is Size
         for blob in blobs:
             check(blob)
 

@@ -118,6 +118,23 @@ class ObjectName(Word):
     EXPECTED = "the full name of a commit: 40 hex digits, no branch and no tag"
 
 
+class CommitName(Word):
+    """git's name of a commit, or its first digits."""
+
+    __slots__ = ()
+    PATTERN = r"^[0-9a-f]{7,40}$"
+    EXPECTED = "the name of a commit: 7 to 40 hex digits in lower case (`tag` and `branch` have keys of their own)"
+
+
+class RefName(Text):
+    """The name of a branch or tag, without `refs/heads/` or `refs/tags/` in front: by git-check-ref-format(1), and with
+    no hyphen first."""
+
+    __slots__ = ()
+    PATTERN = r"^(?![-/.]|@$)(?!.*(?:\.\.|//|/\.|@\{|[/.]$|\.lock(?:/|$)))[^\x00-\x20\x7f~^:?*\[\\\"'$`\ud800-\udfff]+$"
+    EXPECTED = "the name of a branch or tag, such as 'v1.0'"
+
+
 class TreeName(ObjectName):
     """git's name of a tree: the SHA-1 of all that is in it."""
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 from portside.common.tree import Entry, Tree, check_path, decode_path
 from portside.common.url import holds_secret, shown
-from portside.common.values import GitUrl, TreeName, told
+from portside.common.values import GitUrl, ObjectName, TreeName, told
 from portside.config import Config
-from portside.errors import InputError, RecipeError, fetch_it
+from portside.errors import InputError, RecipeError, did_you_mean, fetch_it
 from portside.inputs.git_mirror import Blobs, Mirror
 from portside.inputs.git_names import is_gits_own
 from portside.inputs.spool import Spool
@@ -24,35 +24,77 @@ if TYPE_CHECKING:
 Submodules = Literal["refuse", "empty"]
 
 _OBJECT = re.compile(r"[0-9a-f]{40}")
-_ABBREVIATED = re.compile(r"[0-9a-f]{7,39}")
+_MOST_SHOWN = 5
 
 
 def resolve(url: str, revision: str, config: Config, store: "Store") -> LockedGitSource:
     """Find out which commit and tree a revision is, and fetch it.
 
-    revision: a tag, a branch, HEAD, or a commit (7 to 40 hex digits). A tag goes before a branch of its name.
-    Raises RecipeError for a URL that no lock may hold, InputError where there is no such revision.
+    revision: `refs/tags/NAME`, `refs/heads/NAME`, or the name of a commit (7 to 40 hex digits).
+    Raises RecipeError for a URL that no lock may hold, InputError where there is no such revision, or several.
     """
     _check_url(url)
     mirror = Mirror(url, config, store)
     with mirror.locked():
-        if _OBJECT.fullmatch(revision):
-            commit = revision
-            mirror.need(commit)
-        elif (found := mirror.remote_commit(revision)) is not None:
-            commit = found
-            mirror.need(commit)
-        elif _ABBREVIATED.fullmatch(revision):
-            mirror.fetch_everything()
-            commit = revision
+        if revision.startswith("refs/"):
+            commit = _of_ref(mirror, url, revision)
+        elif _OBJECT.fullmatch(revision):
+            mirror.need(revision)
+            commit = mirror.name_of(f"{revision}^{{commit}}", revision)
         else:
-            raise InputError(
-                f"{shown(url)} has no branch, tag or commit {revision}", "Correct the source's revision in the recipe."
-            )
-        commit = mirror.name_of(f"{commit}^{{commit}}", revision)
+            commit = _of_digits(mirror, url, revision)
         mirror.need(commit)
         tree_name = mirror.tree_of(commit, revision)
         return LockedGitSource(url=url, commit=commit, tree=tree_name, epoch=_date(mirror, commit))
+
+
+def _of_ref(mirror: Mirror, url: str, ref: str) -> ObjectName:
+    """The commit of one of the server's branches and tags."""
+    refs = mirror.remote_refs()
+    key, name = _named(ref)
+    if ref not in refs:
+        other = "branch" if key == "tag" else "tag"
+        by_key = {kind: [n for k, n in map(_named, refs) if k == kind] for kind in ("tag", "branch")}
+        if name in by_key[other]:
+            remedy = f"It is a {other} there: say `{other}: {name}`."
+        else:
+            remedy = f"{did_you_mean(name, by_key[key])}Correct the source's {key} in the recipe."
+        raise InputError(f"{shown(url)} has no {key} {name}", remedy)
+    found = told(ObjectName, refs.get(f"{ref}^{{}}", refs[ref]), f"{shown(url)}: the name of the {key} {name}")
+    mirror.need(found)
+    if (kind := mirror.type_of(found)) != "commit":
+        raise InputError(f"the {key} {name} of {shown(url)} is a {kind}, no commit", "Name another, or a commit.")
+    return found
+
+
+def _of_digits(mirror: Mirror, url: str, digits: str) -> ObjectName:
+    """The one commit of a repository whose name begins with these digits, which its server cannot be asked for."""
+    same = [key for key, name in map(_named, mirror.remote_refs()) if name == digits and key]
+    if same:
+        raise InputError(
+            f"{shown(url)} has a {same[0]} {digits}, so these digits name no commit for sure",
+            f"Say `{same[0]}: {digits}`, or the full name of the commit.",
+        )
+    mirror.fetch_everything()
+    found = mirror.commits(digits)
+    if len(found) != 1:
+        listed = [f"  {name}" for name in found[:_MOST_SHOWN]] + ["  …"] * (len(found) > _MOST_SHOWN)
+        raise InputError(
+            "\n".join([f"{shown(url)} has {len(found)} commits that begin with {digits}:", *listed])
+            if found
+            else f"{shown(url)} has no commit that begins with {digits}",
+            "Say more of its digits." if found else "Correct the source's commit in the recipe.",
+        )
+    mirror.keep(found[0])
+    return ObjectName(found[0])
+
+
+def _named(ref: str) -> tuple[str, str]:
+    """The key of a recipe that a ref belongs to, if there is one, and its name without what is in front."""
+    for prefix, key in (("refs/tags/", "tag"), ("refs/heads/", "branch")):
+        if ref.startswith(prefix) and not ref.endswith("^{}"):
+            return key, ref.removeprefix(prefix)
+    return "", ref
 
 
 def fetch(source: LockedGitSource, store: "Store", config: Config, offline: bool) -> None:

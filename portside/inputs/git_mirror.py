@@ -65,7 +65,6 @@ class Mirror:
         self._secrets = secrets_of([url, *(new.full for new in mirrors.values())])
         self.environment = {name: value for name, value in os.environ.items() if name not in _LOCAL}
         self.environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1"}
-        self.environment.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
         self.environment = with_settings(self.environment, settings)
 
     @contextmanager
@@ -82,12 +81,13 @@ class Mirror:
     def git(self, *arguments: str, codes: Sequence[int] = (0,), environment: Mapping[str, str] | None = None) -> bytes:
         """Run git in the mirror; gives its output. Raises InputError with what git says, without passwords.
 
-        environment: default: the mirror's own, which is not for asking the server (see `_asking`).
+        environment: default: the mirror's own, which is not for asking the server (see `_asking`). With one, git works
+        in the caller's folder: a person's ssh command may name a key by a path from there.
         """
         try:
             run = subprocess.run(
-                ["git", *arguments],
-                cwd=self.path,
+                ["git", *([f"--git-dir={self.path}"] if environment else []), *arguments],
+                cwd=None if environment else self.path,
                 env=environment or self.environment,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -104,7 +104,11 @@ class Mirror:
         url = self.git("ls-remote", "--get-url", "portside").decode("utf-8", "surrogateescape").strip()
         follows = self.git("config", "--get", "http.followRedirects", codes=(0, 1)).strip().lower()
         self._secrets |= secrets_of([url])
-        return remote_environment(self.environment, url, follows not in (b"false", b"no", b"off", b"0"))
+        result = remote_environment(self.environment, url, follows not in (b"false", b"no", b"off", b"0"))
+        own = result.keys() & {"GIT_SSH", "GIT_SSH_COMMAND"} or self.git("config", "core.sshCommand", codes=(0, 1))
+        if not own:
+            result["GIT_SSH_COMMAND"] = "ssh -o BatchMode=yes"
+        return result
 
     def _message(self, stderr: bytes) -> str:
         """The end of what git says."""
@@ -128,7 +132,7 @@ class Mirror:
         except InputError:
             self.fetch_everything()
             with suppress(InputError):
-                self.git("update-ref", ref, commit)
+                self.keep(commit)
         if not self.has(commit):
             raise InputError(
                 f"{shown(self._url)} has no commit {commit}",
@@ -136,19 +140,32 @@ class Mirror:
             )
 
     def fetch_everything(self) -> None:
-        """All branches and tags with their history."""
-        self._fetch([], ["+refs/heads/*:refs/remote/heads/*", "+refs/tags/*:refs/remote/tags/*"])
+        """All branches and tags with their history, that of commits which are here without theirs too."""
+        options = ["--unshallow"] if (self.path / "shallow").exists() else []
+        self._fetch(options, ["+refs/heads/*:refs/remote/heads/*", "+refs/tags/*:refs/remote/tags/*"])
 
     def _fetch(self, options: Sequence[str], refs: Sequence[str]) -> None:
         always = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
         self.git("fetch", *always, *options, REMOTE, *refs, environment=self._asking)
 
-    def remote_commit(self, revision: str) -> str | None:
-        """What the server's tag, branch or HEAD of that name points to."""
+    def remote_refs(self) -> dict[str, str]:
+        """What the server's tags, branches and HEAD are, by their full names; what an annotated tag stands for in the
+        end, by `NAME^{}`."""
         listing = self.git("ls-remote", REMOTE, environment=self._asking).decode("utf-8", "surrogateescape")
-        refs = {ref: name for name, _, ref in (line.partition("\t") for line in listing.splitlines())}
-        names = (f"refs/tags/{revision}^{{}}", f"refs/tags/{revision}", f"refs/heads/{revision}", revision)
-        return next((refs[name] for name in names if name in refs), None)
+        return {ref: name for name, _, ref in (line.partition("\t") for line in listing.splitlines())}
+
+    def keep(self, commit: str) -> None:
+        """Note that a commit is here with all its objects, as after `fetch_everything`."""
+        self.git("update-ref", f"refs/portside/{commit}", commit)
+
+    def commits(self, beginning: str) -> list[str]:
+        """The names of the commits that are here and begin with these hex digits, sorted."""
+        names = self.git("rev-parse", f"--disambiguate={beginning}").decode().split()
+        return sorted(name for name in names if self.type_of(name) == "commit")
+
+    def type_of(self, name: str) -> str:
+        """The type of an object that is here: commit, tree, blob or tag."""
+        return self.git("cat-file", "-t", name).decode().strip()
 
     def name_of(self, expression: str, revision: str) -> ObjectName:
         try:

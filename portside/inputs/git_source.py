@@ -14,7 +14,7 @@ from portside.store import Store
 
 
 def resolve(asked: recipes.GitSource, bringer: Bringer) -> LockedGitSource:
-    return git.resolve(asked.git, asked.commit, bringer.config, bringer.store)
+    return git.resolve(asked.git, asked.revision, bringer.config, bringer.store)
 
 
 def bring(source: LockedGitSource, bringer: Bringer) -> None:

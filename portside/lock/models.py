@@ -284,7 +284,8 @@ class LockedGitSource(LockModel):
 
     def otherwise(self, request: str, asked: recipes.GitSource) -> Found:
         yield from comparison.same(request, f"{request}.git", asked.git, self.url)
-        yield from comparison.same(request, f"{request}.commit", asked.commit, self.commit)
+        if asked.commit is not None and not self.commit.startswith(asked.commit):
+            yield from comparison.same(request, f"{request}.commit", asked.commit, self.commit)
 
 
 class LockedWeightFile(LockModel):

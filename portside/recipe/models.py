@@ -33,7 +33,8 @@ from portside.common.fields import (
     one_of,
 )
 from portside.common.kinds import Kinds, OneKey
-from portside.common.values import FileName, ObjectName, RecipeName, Sha256
+from portside.common.sparing import Sparing
+from portside.common.values import CommitName, FileName, RecipeName, RefName, Sha256
 from portside.patches.steps import Step
 
 LAYERS = ("env", "sources", "migrated", "weights")
@@ -226,12 +227,33 @@ class SdistSource(Downloaded):
 
 
 @SOURCES.add
-class GitSource(Downloaded):
-    """One commit of a git repository."""
+class GitSource(Sparing, Downloaded):
+    """One commit of a git repository: the lock has its full name, and keeps it until `lock --update NAME`."""
 
     kind: ClassVar[str] = "git"
+    later: ClassVar[frozenset[str]] = frozenset({"tag", "branch"})
     git: GitUrl = Field(description="URL of the repository")
-    commit: ObjectName = Field(description="the full name of the commit")
+    commit: CommitName | None = Field(
+        None, description="the name of the commit, or its first digits (7 or more); say this, `tag` or `branch`"
+    )
+    tag: RefName | None = Field(None, description="the tag whose commit is locked", examples=["v1.0"])
+    branch: RefName | None = Field(None, description="the branch whose newest commit is locked", examples=["main"])
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> "GitSource":
+        said = [key for key in ("commit", "tag", "branch") if getattr(self, key) is not None]
+        if not said:
+            raise ValueError("expected one of `commit`, `tag` and `branch`: which commit is meant?")
+        if len(said) > 1:
+            raise WrongAtError(f"expected one of `commit`, `tag` and `branch`, found {' and '.join(said)}", said[-1])
+        return self
+
+    @property
+    def revision(self) -> str:
+        """`refs/tags/NAME`, `refs/heads/NAME`, or the name of a commit."""
+        if self.tag is not None:
+            return f"refs/tags/{self.tag}"
+        return f"refs/heads/{self.branch}" if self.branch is not None else str(self.commit)
 
 
 class Migration(Model):

@@ -127,13 +127,14 @@ class _Resolver:
 
     def lock(self) -> Lock:
         model = self.recipe.model
-        kept = self._kept("base", "base")
-        base = kept.base if kept else self._base()
-        env = self._env(base)
+        # First what a wrong URL shows in soon: a base takes minutes.
         sources: dict[str, LockedSource] = {}
         for name, source in sorted(model.sources.items()):
             kept = self._kept(f"sources.{name}", name)
             sources[name] = kept.sources[name] if kept else SOURCES[source.kind].resolve(source, self.fetcher)
+        kept = self._kept("base", "base")
+        base = kept.base if kept else self._base()
+        env = self._env(base)
         weights: dict[str, LockedWeights] = {}
         for name, wanted in sorted(model.weights.items()):
             kept = self._kept(f"weights.{name}", name)

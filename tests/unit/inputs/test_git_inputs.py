@@ -100,7 +100,7 @@ def test_the_tree_is_what_the_objects_say(upstream: Upstream, store: Store, conf
         blob = upstream("hash-object", "-w", "--stdin", "--no-filters", stdin=data)
         upstream("update-index", "--add", "--cacheinfo", f"100644,{blob},{name}")
     commit = upstream.commit()
-    source = git.resolve(upstream.url, "main", config, store)
+    source = git.resolve(upstream.url, "refs/heads/main", config, store)
     assert source == LockedGitSource(
         url=upstream.url, commit=commit, tree=upstream("rev-parse", "HEAD^{tree}"), epoch=DATE
     )
@@ -122,23 +122,70 @@ def test_the_tree_is_what_the_objects_say(upstream: Upstream, store: Store, conf
 def test_revisions_are_tags_branches_and_commits(upstream: Upstream, store: Store, config: Config) -> None:
     first = upstream.commit(a=b"1")
     upstream("tag", "-a", "v1", "-m", "annotated")
+    upstream("tag", "-a", "v1-again", "-m", "of a tag", "v1")
     upstream("tag", "both")
     second = upstream.commit(a=b"2")
     upstream("branch", "both")
     upstream("branch", "with/slash", first)
     found = {
         revision: git.resolve(upstream.url, revision, config, store).commit
-        for revision in ("v1", "both", "main", "HEAD", "with/slash", first, first[:9], upstream("rev-parse", "v1"))
+        for revision in ("refs/tags/v1", "refs/tags/v1-again", "refs/tags/both", "refs/heads/with/slash", first)
     }
-    assert found.pop("main") == second == found.pop("HEAD")
     assert set(found.values()) == {first}
+    assert git.resolve(upstream.url, "refs/heads/main", config, store).commit == second
+    assert git.resolve(upstream.url, "refs/heads/both", config, store).commit == second
+    for digits in (7, 9, 39):
+        assert git.resolve(upstream.url, first[:digits], config, store).commit == first
 
 
-@pytest.mark.parametrize("revision", ["nothing", "0" * 40, "abcdef0", "main~1", "--upload-pack=touch x", ""])
-def test_a_revision_that_is_not_there(upstream: Upstream, store: Store, config: Config, revision: str) -> None:
+@pytest.mark.parametrize(
+    ("revision", "problem", "remedy"),
+    [
+        ("refs/tags/v1.1", "has no tag v1.1", "Did you mean 'v1.0'? Correct the source's tag"),
+        ("refs/heads/mian", "has no branch mian", "Did you mean 'main'?"),
+        ("refs/tags/main", "has no tag main", "It is a branch there: say `branch: main`."),
+        ("refs/heads/v1.0", "has no branch v1.0", "It is a tag there: say `tag: v1.0`."),
+        ("refs/tags/file", "the tag file of", "Name another"),
+        ("refs/tags/folder", "is a tree, no commit", "Name another"),
+        ("0" * 40, "has no commit 0000", "mirror"),
+        ("abcdef0", "has no commit that begins with abcdef0", "Correct the source's commit"),
+        ("decade0", "has a branch decade0", "Say `branch: decade0`, or the full name"),
+        ("main~1", "has no commit that begins", ""),
+    ],
+)
+def test_a_revision_that_is_not_there(
+    upstream: Upstream, store: Store, config: Config, revision: str, problem: str, remedy: str
+) -> None:
     upstream.commit(a=b"1")
-    with pytest.raises(InputError, match="upstream"):
+    upstream("tag", "-a", "v1.0", "-m", "x")
+    upstream("tag", "file", "HEAD:a")
+    upstream("tag", "folder", "HEAD^{tree}")
+    upstream("branch", "decade0")
+    with pytest.raises(InputError, match="upstream") as caught:
         git.resolve(upstream.url, revision, config, store)
+    assert problem in caught.value.problem and remedy in str(caught.value.solution)
+
+
+def test_digits_that_several_commits_begin_with(upstream: Upstream, store: Store, config: Config) -> None:
+    """As few digits as a recipe may have are seldom those of two commits: git itself takes four."""
+    head = f"commit refs/heads/main\ncommitter x <x@example.invalid> {DATE} +0000\ndata <<E\n"
+    upstream("fast-import", "--quiet", stdin="".join(f"{head}{number}\nE\n" for number in range(900)).encode())
+    begun: dict[str, list[str]] = {}
+    for name in upstream("rev-list", "main").split():
+        begun.setdefault(name[:4], []).append(name)
+    digits, two = next((digits, found) for digits, found in sorted(begun.items()) if len(found) == 2)
+    with pytest.raises(InputError, match=f"has 2 commits that begin with {digits}") as caught:
+        git.resolve(upstream.url, digits, config, store)
+    assert all(name in caught.value.problem for name in two) and "Say more" in str(caught.value.solution)
+
+
+def test_a_short_commit_behind_one_that_came_without_its_history(
+    upstream: Upstream, store: Store, config: Config
+) -> None:
+    first = upstream.commit(a=b"1")
+    upstream.commit(a=b"2")
+    git.resolve(upstream.url, "refs/heads/main", config, store)
+    assert git.resolve(upstream.url, first[:8], config, store).commit == first
 
 
 @pytest.mark.parametrize(
@@ -158,25 +205,25 @@ def test_a_revision_that_is_not_there(upstream: Upstream, store: Store, config: 
 )
 def test_a_url_that_is_none(store: Store, config: Config, url: str) -> None:
     with pytest.raises(RecipeError, match="not a URL"):
-        git.resolve(url, "main", config, store)
+        git.resolve(url, "refs/heads/main", config, store)
 
 
 @pytest.mark.parametrize("scheme", ["", "file://"])
 def test_a_folder_with_spaces_in_its_name(scheme: str, tmp_path: Path, store: Store, config: Config) -> None:
     upstream = Upstream(tmp_path / "my  own upstream")
     commit = upstream.commit(a=b"1")
-    assert git.resolve(f"{scheme}{upstream.path}", "main", config, store).commit == commit
+    assert git.resolve(f"{scheme}{upstream.path}", "refs/heads/main", config, store).commit == commit
 
 
 def test_a_password_does_not_get_into_a_lock(store: Store, config: Config) -> None:
     with pytest.raises(RecipeError) as caught:
-        git.resolve("https://anna:geheim@host.invalid/x", "main", config, store)
+        git.resolve("https://anna:geheim@host.invalid/x", "refs/heads/main", config, store)
     assert "geheim" not in str(caught.value)
 
 
 def test_what_the_store_has_needs_no_upstream(upstream: Upstream, store: Store, config: Config, spool: Spool) -> None:
     upstream.commit(a=b"1")
-    source = git.resolve(upstream.url, "main", config, store)
+    source = git.resolve(upstream.url, "refs/heads/main", config, store)
     upstream.path.rename(upstream.path.with_name("gone"))
     git.fetch(source, store, config, offline=False)
     git.fetch(source, store, config, offline=True)
@@ -194,7 +241,7 @@ def test_offline_without_the_commit(upstream: Upstream, store: Store, config: Co
 def test_one_commit_comes_without_its_history(upstream: Upstream, store: Store, config: Config) -> None:
     old = upstream.commit(a=b"1")
     upstream.commit(a=b"2")
-    source = git.resolve(upstream.url, "main", config, store)
+    source = git.resolve(upstream.url, "refs/heads/main", config, store)
     (mirror,) = store.git.iterdir()
     listing = subprocess.run(["git", "cat-file", "-e", old], cwd=mirror, capture_output=True)
     assert listing.returncode != 0
@@ -220,7 +267,7 @@ def test_a_commit_that_no_branch_has_any_more(upstream: Upstream, store: Store, 
 
 def test_a_tree_other_than_the_locked_one(upstream: Upstream, store: Store, config: Config, spool: Spool) -> None:
     upstream.commit(a=b"1")
-    source = git.resolve(upstream.url, "main", config, store)
+    source = git.resolve(upstream.url, "refs/heads/main", config, store)
     wrong = source.model_copy(update={"tree": "1" * 40})
     with pytest.raises(InputError, match="the lock says 1111"):
         git.fetch(wrong, store, config, offline=True)
@@ -231,19 +278,20 @@ def test_a_tree_other_than_the_locked_one(upstream: Upstream, store: Store, conf
 def test_mirrors_replace_the_start_of_a_url(upstream: Upstream, store: Store) -> None:
     commit = upstream.commit(a=b"1")
     mirrors = Mirrors(git={"https://nowhere.invalid/": f"{upstream.path.parent}/"})
-    source = git.resolve("https://nowhere.invalid/upstream", "main", Config(home=store.home, mirrors=mirrors), store)
+    given = Config(home=store.home, mirrors=mirrors)
+    source = git.resolve("https://nowhere.invalid/upstream", "refs/heads/main", given, store)
     assert (source.url, source.commit) == ("https://nowhere.invalid/upstream", commit)
 
 
 def test_the_machines_own_replacement_counts(upstream: Upstream, store: Store, config: Config, tmp_path: Path) -> None:
     commit = upstream.commit(a=b"1")
     (tmp_path / "gitconfig").write_text(f'[url "{tmp_path}/"]\n\tinsteadOf = https://nowhere.invalid/\n')
-    assert git.resolve("https://nowhere.invalid/upstream", "main", config, store).commit == commit
+    assert git.resolve("https://nowhere.invalid/upstream", "refs/heads/main", config, store).commit == commit
 
 
 def test_nobody_there(store: Store, config: Config, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="git ls-remote failed") as caught:
-        git.resolve(str(tmp_path / "nothing"), "main", config, store)
+        git.resolve(str(tmp_path / "nothing"), "refs/heads/main", config, store)
     assert "portside.toml" in str(caught.value.solution)
 
 
@@ -256,19 +304,19 @@ def test_git_variables_of_the_caller_do_not_matter(
     other = Upstream(upstream.path.with_name("other"))
     before = sorted(other.path.rglob("*"))
     monkeypatch.setenv(name, str(other.path / ".git"))
-    source = git.resolve(upstream.url, "main", config, store)
+    source = git.resolve(upstream.url, "refs/heads/main", config, store)
     assert [entry.path for entry in git.tree(source, store, spool)] == ["a"]
     assert sorted(other.path.rglob("*")) == before
 
 
 def test_lock_files_of_a_killed_git_do_not_stay_in_the_way(upstream: Upstream, store: Store, config: Config) -> None:
     upstream.commit(a=b"1")
-    git.resolve(upstream.url, "main", config, store)
+    git.resolve(upstream.url, "refs/heads/main", config, store)
     (mirror,) = store.git.iterdir()
     for name in ("shallow.lock", "packed-refs.lock", "HEAD.lock"):
         (mirror / name).touch()
     commit = upstream.commit(a=b"2")
-    assert git.resolve(upstream.url, "main", config, store).commit == commit
+    assert git.resolve(upstream.url, "refs/heads/main", config, store).commit == commit
 
 
 def with_submodule(upstream: Upstream, declared: bool) -> None:
@@ -281,7 +329,7 @@ def test_a_declared_submodule_is_refused_unless_accepted(
     upstream: Upstream, store: Store, config: Config, spool: Spool
 ) -> None:
     with_submodule(upstream, declared=True)
-    source = git.resolve(upstream.url, "main", config, store)
+    source = git.resolve(upstream.url, "refs/heads/main", config, store)
     with pytest.raises(InputError, match=r"libs/sub in .* is a submodule"):
         git.tree(source, store, spool)
     tree = git.tree(source, store, spool, submodules="empty")
@@ -292,7 +340,7 @@ def test_a_submodule_that_nobody_can_fetch_is_the_empty_folder_of_a_clone(
     upstream: Upstream, store: Store, config: Config, spool: Spool
 ) -> None:
     with_submodule(upstream, declared=False)
-    source = git.resolve(upstream.url, "main", config, store)
+    source = git.resolve(upstream.url, "refs/heads/main", config, store)
     assert git.tree(source, store, spool)["libs/sub"].kind == "dir"
 
 
@@ -306,12 +354,12 @@ def test_a_tree_with_a_path_that_leads_elsewhere(
     tree = upstream("hash-object", "-t", "tree", "-w", "--stdin", "--literally", stdin=data)
     upstream("update-ref", "refs/heads/main", upstream("commit-tree", "-m", "x", tree))
     with pytest.raises(InputError):
-        git.tree(git.resolve(upstream.url, "main", config, store), store, spool)
+        git.tree(git.resolve(upstream.url, "refs/heads/main", config, store), store, spool)
 
 
 def test_damaged_objects_are_noticed(upstream: Upstream, store: Store, config: Config, spool: Spool) -> None:
     upstream.commit(a=b"right")
-    source = git.resolve(upstream.url, "main", config, store)
+    source = git.resolve(upstream.url, "refs/heads/main", config, store)
     (mirror,) = store.git.iterdir()
     name = upstream("rev-parse", "HEAD:a")
     loose = mirror / "objects" / name[:2] / name[2:]
@@ -327,4 +375,47 @@ def test_git_is_missing(upstream: Upstream, store: Store, config: Config, monkey
     upstream.commit(a=b"1")
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(InputError, match="git is not installed"):
-        git.resolve(upstream.url, "main", config, store)
+        git.resolve(upstream.url, "refs/heads/main", config, store)
+
+
+SSH = """#!/bin/sh
+# Stands for `ssh -i deploy_key`: runs the last word here, whatever the host is.
+for last; do :; done
+touch "{mark}"
+eval "exec $last"
+"""
+
+
+@pytest.mark.parametrize("how", ["core.sshCommand", "GIT_SSH", "GIT_SSH_COMMAND", "a path from where the person is"])
+def test_the_persons_own_ssh_is_used(
+    upstream: Upstream, store: Store, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """As with a deploy key, which one of these names."""
+    commit = upstream.commit(a=b"1")
+    program, mark = tmp_path / "own-ssh", tmp_path / "mark"
+    program.write_text(SSH.format(mark=mark))
+    program.chmod(0o755)
+    if how == "core.sshCommand":
+        (tmp_path / "gitconfig").write_text(f"[core]\n\tsshCommand = {program} -i key\n")
+    elif how.startswith("GIT_SSH"):
+        monkeypatch.setenv(how, str(program))
+    else:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("GIT_SSH_COMMAND", "./own-ssh -i ./key")
+    url = f"git@example.invalid:{upstream.path}"
+    source = git.resolve(url, "refs/heads/main", config, store)
+    git.fetch(source, Store(tmp_path / "other"), config, offline=False)
+    assert source.commit == commit and mark.exists()
+
+
+def test_ssh_asks_nobody_where_a_person_says_nothing_of_it(
+    upstream: Upstream, store: Store, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = upstream.commit(a=b"1")
+    (tmp_path / "bin").mkdir()
+    program, mark = tmp_path / "bin/ssh", tmp_path / "mark"
+    program.write_text(SSH.format(mark=mark).replace("touch", 'echo "$@" >'))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    assert git.resolve(f"git@example.invalid:{upstream.path}", "refs/heads/main", config, store).commit == commit
+    assert "BatchMode=yes" in mark.read_text()

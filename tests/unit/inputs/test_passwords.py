@@ -103,7 +103,7 @@ def test_git_gets_the_password_and_shows_it_to_nobody(
         text = f'[url "{server.url("git/", login)}"]\n\tinsteadOf = https://code.invalid/\n'
         (tmp_path / "gitconfig").write_text(text)
     store = Store(given.home)
-    source = git.resolve("https://code.invalid/x.git", "main", given, store)
+    source = git.resolve("https://code.invalid/x.git", "refs/heads/main", given, store)
     assert source.commit == commit
     assert (server.requests[-1][1]) == basic(sent)
     secret = sent.partition(":")[2] or "T0KEN-4711"
@@ -119,14 +119,14 @@ def test_a_helper_of_the_machine_knows_the_password_of_a_user(
     (tmp_path / "helper").chmod(0o755)
     (tmp_path / "gitconfig").write_text(f"[credential]\n\thelper = {tmp_path}/helper\n")
     given = config(tmp_path, git={"https://code.invalid/": server.url("git/", "anna")})
-    assert git.resolve("https://code.invalid/x.git", "main", given, Store(given.home)).commit == commit
+    assert git.resolve("https://code.invalid/x.git", "refs/heads/main", given, Store(given.home)).commit == commit
 
 
 def test_what_git_says_about_a_wrong_password_has_none(server: PasswordServer, commit: str, tmp_path: Path) -> None:
     server.passwords["git"] = "anna:another"
     given = config(tmp_path, git={"https://code.invalid/": server.url("git/", f"anna:{quote(PLAIN)}")})
     with pytest.raises(InputError, match="Authentication failed") as caught:
-        git.resolve("https://code.invalid/x.git", "main", given, Store(given.home))
+        git.resolve("https://code.invalid/x.git", "refs/heads/main", given, Store(given.home))
     assert PLAIN not in str(caught.value) and quote(PLAIN) not in str(caught.value)
 
 
@@ -135,7 +135,7 @@ def test_git_sends_no_password_to_where_a_server_leads(server: PasswordServer, c
         server.leads["/away/x.git/info/refs"] = other.url("git/x.git/info/refs")
         given = config(tmp_path, git={"https://code.invalid/": server.url("away/", f"anna:{quote(PLAIN)}")})
         with pytest.raises(InputError):
-            git.resolve("https://code.invalid/x.git", "main", given, Store(given.home))
+            git.resolve("https://code.invalid/x.git", "refs/heads/main", given, Store(given.home))
         assert other.requests and {told for _, told in other.requests} == {None}
 
 
@@ -149,7 +149,7 @@ def test_git_runs_no_program_that_a_url_names(
     mark = tmp_path / "mark"
     given = config(tmp_path, git={"https://code.invalid/x.git": url.format(mark=mark, server=server.url(""))})
     with pytest.raises(InputError):
-        git.resolve("https://code.invalid/x.git", "main", given, Store(given.home))
+        git.resolve("https://code.invalid/x.git", "refs/heads/main", given, Store(given.home))
     assert not mark.exists()
 
 
@@ -165,7 +165,7 @@ def test_a_repository_cannot_lead_to_another_on_this_machine(
     server.leads["/away/x.git/info/refs"] = hidden.as_uri() + "/info/refs"
     given = config(tmp_path, git={"https://code.invalid/": server.url("away/")})
     with pytest.raises(InputError):
-        git.resolve("https://code.invalid/x.git", "main", given, Store(given.home))
+        git.resolve("https://code.invalid/x.git", "refs/heads/main", given, Store(given.home))
     # The repository's own objects are gone; those of another are named.
     shutil.rmtree(bare / "objects")
     (bare / "objects" / "info").mkdir(parents=True)
@@ -173,7 +173,7 @@ def test_a_repository_cannot_lead_to_another_on_this_machine(
     (bare / "objects" / "info" / "alternates").write_text(f"{hidden}/objects\n")
     given = config(tmp_path, git={"https://code.invalid/": server.url("git/")})
     with pytest.raises(InputError):
-        git.resolve("https://code.invalid/x.git", "main", given, Store(given.home))
+        git.resolve("https://code.invalid/x.git", "refs/heads/main", given, Store(given.home))
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_a_repository_cannot_lead_to_another_on_this_machine(
 def test_a_url_with_a_password_gets_into_no_lock(tmp_path: Path, url: str) -> None:
     given = config(tmp_path)
     with pytest.raises(RecipeError, match="must not get into a lock") as caught:
-        git.resolve(url, "main", given, Store(given.home))
+        git.resolve(url, "refs/heads/main", given, Store(given.home))
     assert "T0KEN" not in str(caught.value)
 
 

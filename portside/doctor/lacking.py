@@ -138,7 +138,8 @@ def _missing_commits(lock: Lock, config: Config) -> Sequence[str]:
     missing = []
     for name, source in sources:
         try:
-            there = Mirror(source.url, config, Store(config.home)).has(source.commit)
+            store = Store(config.home)
+            there = all(Mirror(commit.url, config, store).has(commit.commit) for _, commit in source.placed())
         except PortsideError:
             there = False
         if not there:

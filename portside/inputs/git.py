@@ -5,33 +5,36 @@ anything; what a large-file pointer stands for is not fetched.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from portside.common.tree import Entry, Tree, check_path, decode_path
+from portside.common.progress import say
+from portside.common.tree import Entry, Tree, check_path, decode_path, encode_path
 from portside.common.url import holds_secret, shown
-from portside.common.values import GitUrl, ObjectName, TreeName, told
+from portside.common.values import GitUrl, ObjectName, TreeName, shown_value, told
 from portside.config import Config
 from portside.errors import InputError, RecipeError, did_you_mean, fetch_it
 from portside.inputs.git_mirror import Blobs, Mirror
 from portside.inputs.git_names import is_gits_own
+from portside.inputs.git_submodules import declared, url_of
 from portside.inputs.spool import Spool
-from portside.lock.models import LockedGitSource
+from portside.lock.models import LockedGitSource, LockedSubmodule
 
 if TYPE_CHECKING:
     from portside.store import Store
 
-Submodules = Literal["refuse", "empty"]
-
 _OBJECT = re.compile(r"[0-9a-f]{40}")
 _MOST_SHOWN = 5
+MOST_SUBMODULES = 1000
+"""Commits that one source may consist of: repositories that have each other twice soon are very many."""
 
 
-def resolve(url: str, revision: str, config: Config, store: "Store") -> LockedGitSource:
+def resolve(url: str, revision: str, config: Config, store: "Store", submodules: bool = False) -> LockedGitSource:
     """Find out which commit and tree a revision is, and fetch it.
 
-    revision: `refs/tags/NAME`, `refs/heads/NAME`, or the name of a commit (7 to 40 hex digits).
-    Raises RecipeError for a URL that no lock may hold, InputError where there is no such revision, or several.
+    revision: `refs/tags/NAME`, `refs/heads/NAME`, or the name of a commit (7 to 40 hex digits). submodules: whether
+    they are fetched too, and theirs. Raises RecipeError for a URL that no lock may hold, InputError where there is no
+    such revision, or several, or where a submodule cannot be had.
     """
     _check_url(url)
     mirror = Mirror(url, config, store)
@@ -45,7 +48,51 @@ def resolve(url: str, revision: str, config: Config, store: "Store") -> LockedGi
             commit = _of_digits(mirror, url, revision)
         mirror.need(commit)
         tree_name = mirror.tree_of(commit, revision)
-        return LockedGitSource(url=url, commit=commit, tree=tree_name, epoch=_date(mirror, commit))
+        source = LockedGitSource(url=url, commit=commit, tree=tree_name, epoch=_date(mirror, commit))
+    if not submodules:
+        empty = [path for mode, _, path in _rows(mirror, tree_name) if mode == "160000"]
+        if empty:
+            listed = ", ".join(empty[:_MOST_SHOWN] + ["…"] * (len(empty) > _MOST_SHOWN))
+            say(f"  {shown(url)} has submodules, empty folders without `submodules: true`: {listed}")
+        return source
+    return source.model_copy(update={"submodules": tuple(_submodules(source, config, store))})
+
+
+def _submodules(source: LockedGitSource, config: Config, store: "Store") -> list[LockedSubmodule]:
+    """The submodules of a fetched commit, and theirs, fetched and sorted by path."""
+    found: list[LockedSubmodule] = []
+    pending = [("", source.url, source.tree)]
+    while pending:
+        above, parent, tree_name = pending.pop()
+        mirror = Mirror(parent, config, store)
+        rows = list(_rows(mirror, tree_name))
+        urls = declared(mirror, tree_name) if (".gitmodules", "100") in {(row[2], row[0][:3]) for row in rows} else {}
+        for mode, commit, path in rows:
+            if mode != "160000":
+                continue
+            if path not in urls:
+                say(f"  {above}{path}: an empty folder, since .gitmodules does not say which repository it is")
+                continue
+            if len(found) == MOST_SUBMODULES:
+                raise InputError(f"{shown(source.url)} has more than {MOST_SUBMODULES} submodules", "Leave them out.")
+            try:
+                module = _submodule(f"{above}{path}", commit, url_of(urls[path], parent), config, store)
+            except InputError as error:
+                problem = f"the submodule {shown_value(above + path)} cannot be had: {error.problem}"
+                raise InputError(problem, error.remedy) from None
+            found.append(module)
+            pending.append((f"{module.path}/", module.url, module.tree))
+    return sorted(found, key=lambda module: module.path)
+
+
+def _submodule(path: str, commit: str, url: GitUrl, config: Config, store: "Store") -> LockedSubmodule:
+    if encode_path(path).decode("utf-8", "replace") != path:
+        raise InputError("its path is not UTF-8, and a lock has no other", "Leave `submodules` out.")
+    mirror = Mirror(url, config, store)
+    with mirror.locked():
+        mirror.need(commit)
+        name = told(ObjectName, commit, "the name of its commit")
+        return LockedSubmodule(path=path, url=url, commit=name, tree=mirror.tree_of(commit, commit))
 
 
 def _of_ref(mirror: Mirror, url: str, ref: str) -> ObjectName:
@@ -98,25 +145,23 @@ def _named(ref: str) -> tuple[str, str]:
 
 
 def fetch(source: LockedGitSource, store: "Store", config: Config, offline: bool) -> None:
-    """Bring the source's commit into the store; no network is used if it is there.
+    """Bring the source's commit into the store, and those of its submodules; no network is used if they are there.
 
     Raises InputError if it cannot be had or is not what the lock says.
     """
-    _check_url(source.url)
-    mirror = Mirror(source.url, config, store)
-    with mirror.locked():
-        if offline and not mirror.has(source.commit):
-            raise InputError(
-                f"commit {source.commit} of {shown(source.url)} is not in the store",
-                fetch_it,
-            )
-        mirror.need(source.commit)
-    _check_tree(mirror, source)
+    for _, commit in source.placed():
+        _check_url(commit.url)
+        mirror = Mirror(commit.url, config, store)
+        with mirror.locked():
+            if offline and not mirror.has(commit.commit):
+                raise InputError(f"commit {commit.commit} of {shown(commit.url)} is not in the store", fetch_it)
+            mirror.need(commit.commit)
+        _check_tree(mirror, commit)
 
 
 def is_here(source: LockedGitSource, store: "Store") -> bool:
     """Whether the store has the source's commit with all its objects."""
-    return Mirror(source.url, None, store).has(source.commit)
+    return all(Mirror(commit.url, None, store).has(commit.commit) for _, commit in source.placed())
 
 
 def date(source: LockedGitSource, store: "Store") -> int:
@@ -124,40 +169,46 @@ def date(source: LockedGitSource, store: "Store") -> int:
     return _date(Mirror(source.url, None, store), source.commit)
 
 
-def tree(source: LockedGitSource, store: "Store", spool: Spool, submodules: Submodules = "refuse") -> Tree:
+def tree(source: LockedGitSource, store: "Store", spool: Spool) -> Tree:
     """The files of a fetched commit, modes 0644 and 0755, links as they are, every time the commit's.
 
-    Every file's bytes are checked against git's name for them. A submodule becomes the empty folder that a plain
-    clone shows, if `submodules` says "empty" or if .gitmodules does not say where it is to be had; else InputError.
-    The contents live as long as `spool`.
+    Every file's bytes are checked against git's name for them. A submodule has its files where the lock has it, else it
+    is the empty folder that a plain clone shows. The contents live as long as `spool`.
     """
+    result = Tree()
+    links: dict[str, str] = {}
+    mtime = date(source, store)
+    for at, commit in source.placed():
+        if at and links.get(at) != commit.commit:
+            raise _edited(f"the lock has the submodule {at} at {commit.commit}, the source at {links.get(at)}")
+        for entry in _commit_tree(commit, store, spool, mtime, links, at):
+            result.put(entry)
+    return result
+
+
+def _commit_tree(
+    source: LockedGitSource, store: "Store", spool: Spool, mtime: int, links: dict[str, str], above: str
+) -> Iterator[Entry]:
+    """The files of one commit, below a path. links: gets the commits of its submodules, by path."""
     mirror = Mirror(source.url, None, store)
     _check_tree(mirror, source)
-    mtime = _date(mirror, source.commit)
-    rows = list(_rows(mirror, source.tree))
-    declared = _submodules(mirror, source.tree, rows)
-    result = Tree()
     with Blobs(mirror) as blobs:
-        for mode, name, path in rows:
-            if is_gits_own(path):
-                raise InputError(f"{shown(source.url)} holds a path that git itself refuses: {path}")
+        for mode, name, inner in _rows(mirror, source.tree):
+            if is_gits_own(inner):
+                raise InputError(f"{shown(source.url)} holds a path that git itself refuses: {inner}")
+            path = f"{above}/{inner}" if above else inner
             if mode == "160000":
-                if submodules == "refuse" and path in declared:
-                    raise InputError(
-                        f"{path} in {shown(source.url)} is a submodule, which is not part of the commit",
-                        "Name it as a source of its own and let the recipe accept the empty folder.",
-                    )
-                result.put(Entry(path, "dir", 0o755, mtime=mtime))
+                links[path] = name
+                yield Entry(path, "dir", 0o755, mtime=mtime)
                 continue
             content, sha256 = blobs.read(name, spool)
             if mode == "120000":
                 with content.open() as stream:
                     link = decode_path(stream.read())
-                result.put(Entry(path, "symlink", 0o777, mtime=mtime, link=link))
+                yield Entry(path, "symlink", 0o777, mtime=mtime, link=link)
                 continue
             bits = 0o755 if mode == "100755" else 0o644
-            result.put(Entry(path, "file", bits, mtime=mtime, size=content.size, sha256=sha256, content=content))
-    return result
+            yield Entry(path, "file", bits, mtime=mtime, size=content.size, sha256=sha256, content=content)
 
 
 def _date(mirror: Mirror, commit: str) -> int:
@@ -176,13 +227,14 @@ def _check_url(url: str) -> None:
 def _check_tree(mirror: Mirror, source: LockedGitSource) -> None:
     found = mirror.tree_of(source.commit, source.commit)
     if found != source.tree:
-        raise InputError(
-            f"commit {source.commit} of {shown(source.url)} has the tree {found}, the lock says {source.tree}",
-            lambda recipe: (
-                "The lock was edited or is damaged. Restore it, or lock anew: "
-                f"invoke lock --recipe {recipe} --update all"
-            ),
+        raise _edited(
+            f"commit {source.commit} of {shown(source.url)} has the tree {found}, the lock says {source.tree}"
         )
+
+
+def _edited(problem: str) -> InputError:
+    remedy = "The lock was edited or is damaged. Restore it, or lock anew: invoke lock --recipe {} --update all"
+    return InputError(problem, remedy.format)
 
 
 def _rows(mirror: Mirror, tree_name: TreeName) -> Iterator[tuple[str, str, str]]:
@@ -192,12 +244,3 @@ def _rows(mirror: Mirror, tree_name: TreeName) -> Iterator[tuple[str, str, str]]
         facts, _, path = row.partition(b"\t")
         mode, _, name = facts.decode("ascii").split(" ")
         yield mode, name, check_path(decode_path(path))
-
-
-def _submodules(mirror: Mirror, tree_name: TreeName, rows: Sequence[tuple[str, str, str]]) -> frozenset[str]:
-    """The paths that .gitmodules names."""
-    if not any(path == ".gitmodules" and mode.startswith("100") for mode, _, path in rows):
-        return frozenset()
-    arguments = ("config", "-z", "--blob", f"{tree_name}:.gitmodules", "--get-regexp", r"^submodule\..*\.path$")
-    listing = mirror.git(*arguments, codes=(0, 1))
-    return frozenset(decode_path(row.partition(b"\n")[2]) for row in listing.split(b"\0") if row)

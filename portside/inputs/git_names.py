@@ -5,13 +5,14 @@ bytes are `MODE NAME\\0` and the 20 bytes of the name, for everything in its fol
 """
 
 import hashlib
+from collections.abc import Collection, Mapping
 
 from portside.common.tree import Entry, Tree, encode_path
-from portside.common.values import TreeName
+from portside.common.values import ObjectName, TreeName
 from portside.errors import InputError
 from portside.layers.contents import Reader
 
-_FOLDER, _LINK, _PLAIN, _PROGRAM = b"40000", b"120000", b"100644", b"100755"
+_FOLDER, _LINK, _PLAIN, _PROGRAM, _MODULE = b"40000", b"120000", b"100644", b"100755", b"160000"
 
 
 def empty_folders(tree: Tree) -> list[str]:
@@ -25,27 +26,46 @@ def is_gits_own(path: str) -> bool:
     return ".git" in path.lower().split("/")
 
 
-def tree_name(tree: Tree) -> TreeName:
+def tree_name(tree: Tree, submodules: Mapping[str, ObjectName] | None = None) -> TreeName:
     """The name (40 hex digits) of the tree object that holds these files and links; reads every file once.
 
+    submodules: the commit at each path where one is, whose files are no part of the tree.
     A file may be executed (a mode with 0100) or not. Raises InputError for what no name can be computed of: the commit
     of a submodule is not in its empty folder.
     """
+    links = submodules or {}
+    tree = Tree(entry for entry in tree if not _is_in(entry.path, links))
     if empty := empty_folders(tree):
         raise InputError(f"{empty[0]} is an empty folder, which git does not have")
     rows: dict[str, list[tuple[bytes, bytes, bytes]]] = {"": []}
+    for path, commit in links.items():
+        folder, _, name = path.rpartition("/")
+        if not _is_in(folder, links):
+            _row(rows, folder).append((encode_path(name), _MODULE, bytes.fromhex(commit)))
     with Reader() as reader:
         for entry in tree:
             if entry.kind == "dir":
                 continue
             folder, _, name = entry.path.rpartition("/")
-            rows.setdefault(folder, []).append((encode_path(name), *_object(entry, reader)))
-            while folder := folder.rpartition("/")[0]:
-                rows.setdefault(folder, [])
+            _row(rows, folder).append((encode_path(name), *_object(entry, reader)))
     for folder in sorted(rows.keys() - {""}, key=lambda path: path.count("/"), reverse=True):
         above, _, name = folder.rpartition("/")
         rows[above].append((encode_path(name), _FOLDER, _tree_object(rows[folder])))
     return TreeName(_tree_object(rows[""]).hex())
+
+
+def _is_in(path: str, folders: Collection[str]) -> bool:
+    """Whether a path is one of these folders, or below one."""
+    parts = path.split("/")
+    return any("/".join(parts[:end]) in folders for end in range(1, len(parts) + 1))
+
+
+def _row(rows: dict[str, list[tuple[bytes, bytes, bytes]]], folder: str) -> list[tuple[bytes, bytes, bytes]]:
+    """What a folder holds; it and those above it are known from now on."""
+    above = folder
+    while above := above.rpartition("/")[0]:
+        rows.setdefault(above, [])
+    return rows.setdefault(folder, [])
 
 
 def _object(entry: Entry, reader: Reader) -> tuple[bytes, bytes]:

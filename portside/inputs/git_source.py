@@ -14,7 +14,7 @@ from portside.store import Store
 
 
 def resolve(asked: recipes.GitSource, bringer: Bringer) -> LockedGitSource:
-    return git.resolve(asked.git, asked.revision, bringer.config, bringer.store)
+    return git.resolve(asked.git, asked.revision, bringer.config, bringer.store, asked.submodules)
 
 
 def bring(source: LockedGitSource, bringer: Bringer) -> None:
@@ -43,9 +43,14 @@ def out_of_layer(tree: Tree) -> Tree:
 
 
 def proof(source: LockedGitSource, tree: Tree) -> str | None:
-    """By the name that git gives the files."""
-    if empty := empty_folders(tree):
+    """By the names that git gives the files, of the source and of each submodule."""
+    links = {module.path: module.commit for module in source.submodules}
+    if empty := [path for path in empty_folders(tree) if path not in links]:
         return f"the commit is not here, and the files do not say which submodule {empty[0]} stands for"
-    if (found := tree_name(tree)) != source.tree:
-        raise InputError(f"holds the git tree {found}, the lock says {source.tree}")
+    for at, commit in source.placed():
+        cut = f"{at}/" if at else ""
+        own = {path.removeprefix(cut): name for path, name in links.items() if path.startswith(cut)}
+        if (found := tree_name(tree.below(at) if at else tree, own)) != commit.tree:
+            where = f"{at} " if at else ""
+            raise InputError(f"{where}holds the git tree {found}, the lock says {commit.tree}")
     return None

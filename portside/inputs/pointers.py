@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from portside.common.tree import decode_path, encode_path
@@ -32,10 +32,16 @@ class PointerFile:
 def source_pointers(source: LockedGitSource, store: "Store") -> list[PointerFile] | None:
     """The pointers in a source's tree, by path; None where the store does not have the source.
 
-    Its repository is read once: what was found is remembered by the name of the tree.
+    A repository is read once: what was found is remembered by the name of the tree.
     """
-    known = remembered(store, source.tree)
-    return _read(source, store) if known is None else known
+    found: list[PointerFile] = []
+    for at, commit in source.placed():
+        known = remembered(store, commit.tree)
+        own = _read(commit, store) if known is None else known
+        if own is None:
+            return None
+        found += [replace(file, path=f"{at}/{file.path}") for file in own] if at else own
+    return sorted(found, key=lambda file: file.path)
 
 
 def remembered(store: "Store", name: FileName) -> list[PointerFile] | None:

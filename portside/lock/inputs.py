@@ -36,6 +36,7 @@ def base_layers(lock: Lock) -> list[LockedInput]:
 
 
 def git_sources(lock: Lock) -> list[LockedGitSource]:
-    """The sources that come from git, each commit once, in the order of URL and commit."""
-    found = {(s.url, s.commit): s for source in lock.sources.values() if (s := source.commit_of) is not None}
+    """The sources that come from git and their submodules, each commit once, in the order of URL and commit."""
+    sources = [commit for source in lock.sources.values() if (commit := source.commit_of) is not None]
+    found = {(commit.url, commit.commit): commit for source in sources for _, commit in source.placed()}
     return [found[key] for key in sorted(found)]

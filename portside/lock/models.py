@@ -10,6 +10,7 @@ from pydantic import Field
 
 from portside.common.globs import matches
 from portside.common.kinds import Kinds
+from portside.common.sparing import Sparing
 from portside.common.values import DiffID, FileName, GitUrl, ObjectName, RecipeName, Sha256, Size, TreeName
 from portside.lock import comparison
 from portside.lock.comparison import Found
@@ -261,31 +262,55 @@ class LockedSdist(LockModel):
             yield request, comparison.misnamed(f"{request}.sdist", self.sdist)
 
 
-@SOURCES.add
-class LockedGitSource(LockModel):
-    """commit and tree: full object names (40 hex digits)."""
+class LockedSubmodule(LockModel):
+    """path: below the folder of the source, also that of a submodule's submodule."""
 
-    kind: Literal["git"] = "git"
-    epoch: Epoch
+    path: RelativePath
     url: GitUrl
     commit: ObjectName
     tree: TreeName
 
+
+@SOURCES.add
+class LockedGitSource(Sparing, LockModel):
+    """commit and tree: full object names (40 hex digits). submodules: those whose files come along, by path."""
+
+    kind: Literal["git"] = "git"
+    later: ClassVar[frozenset[str]] = frozenset({"submodules"})
+    epoch: Epoch
+    url: GitUrl
+    commit: ObjectName
+    tree: TreeName
+    submodules: tuple[LockedSubmodule, ...] = ()
+
     @property
     def identity(self) -> dict[str, str]:
-        return {"commit": self.commit, "tree": self.tree}
+        own: dict[str, str] = {"commit": self.commit, "tree": self.tree}
+        return own | {f"submodule {module.path}": module.tree for module in self.submodules}
+
+    def placed(self) -> Iterator[tuple[str, "LockedGitSource"]]:
+        """The commit itself and those of its submodules, none with submodules of its own, each with its path."""
+        yield "", self.model_copy(update={"submodules": ()})
+        for module in self.submodules:
+            commit = LockedGitSource(epoch=self.epoch, url=module.url, commit=module.commit, tree=module.tree)
+            yield module.path, commit
 
     @property
     def commit_of(self) -> "LockedGitSource | None":
         return self
 
     def inputs(self, at: str) -> Iterator[LockedInput]:
-        yield LockedInput(at, "source", at.partition(".")[2], self.commit, "", None, None, self.tree)
+        for path, commit in self.placed():
+            name = "/".join(filter(None, (at.partition(".")[2], path)))
+            yield LockedInput(at, "source", name, commit.commit, "", None, None, commit.tree)
 
     def otherwise(self, request: str, asked: recipes.GitSource) -> Found:
         yield from comparison.same(request, f"{request}.git", asked.git, self.url)
         if asked.commit is not None and not self.commit.startswith(asked.commit):
             yield from comparison.same(request, f"{request}.commit", asked.commit, self.commit)
+        if self.submodules and not asked.submodules:
+            paths = ", ".join(comparison.shown(module.path) for module in self.submodules[:5])
+            yield request, f"{request}.submodules: the recipe does not ask for them, the lock has {paths}"
 
 
 class LockedWeightFile(LockModel):

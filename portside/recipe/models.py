@@ -231,13 +231,16 @@ class GitSource(Sparing, Downloaded):
     """One commit of a git repository: the lock has its full name, and keeps it until `lock --update NAME`."""
 
     kind: ClassVar[str] = "git"
-    later: ClassVar[frozenset[str]] = frozenset({"tag", "branch"})
+    later: ClassVar[frozenset[str]] = frozenset({"tag", "branch", "submodules"})
     git: GitUrl = Field(description="URL of the repository")
     commit: CommitName | None = Field(
         None, description="the name of the commit, or its first digits (7 or more); say this, `tag` or `branch`"
     )
     tag: RefName | None = Field(None, description="the tag whose commit is locked", examples=["v1.0"])
     branch: RefName | None = Field(None, description="the branch whose newest commit is locked", examples=["main"])
+    submodules: bool = Field(
+        False, strict=True, description="whether its submodules come along, and theirs; else each is an empty folder"
+    )
 
     @model_validator(mode="after")
     def _one_of_them(self) -> "GitSource":

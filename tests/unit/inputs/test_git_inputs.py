@@ -325,14 +325,13 @@ def with_submodule(upstream: Upstream, declared: bool) -> None:
     upstream.commit(**({".gitmodules": b'[submodule "s"]\n\tpath = libs/sub\n\turl = ../sub\n'} if declared else {}))
 
 
-def test_a_declared_submodule_is_refused_unless_accepted(
-    upstream: Upstream, store: Store, config: Config, spool: Spool
+def test_a_submodule_that_nobody_asks_for_is_an_empty_folder(
+    upstream: Upstream, store: Store, config: Config, spool: Spool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with_submodule(upstream, declared=True)
     source = git.resolve(upstream.url, "refs/heads/main", config, store)
-    with pytest.raises(InputError, match=r"libs/sub in .* is a submodule"):
-        git.tree(source, store, spool)
-    tree = git.tree(source, store, spool, submodules="empty")
+    assert "without `submodules: true`: libs/sub" in capsys.readouterr().err
+    tree = git.tree(source, store, spool)
     assert (tree["libs/sub"].kind, tree["libs/sub"].mode) == ("dir", 0o755)
 
 

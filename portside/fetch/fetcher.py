@@ -13,14 +13,13 @@ from portside.common.url import shown
 from portside.common.values import FileName, Sha256, Size
 from portside.config import Config
 from portside.errors import InputError, MissingInputError, Remedy, fetch_it
-from portside.fetch.folders import ManualInput, candidates, passed_over, where
+from portside.fetch.folders import ManualInput, candidates, passed_over, sought, where
 from portside.fetch.manual import manual_inputs, missing, missing_text, remedy, require_manual, stored_pointer
 from portside.inputs import git, python
 from portside.inputs.debian.mirrors import deb_locations
 from portside.inputs.kinds import BASES, SOURCES, WEIGHTS
 from portside.lock.models import (
     DebianBase,
-    Lock,
     LockedBase,
     LockedSource,
 )
@@ -41,6 +40,7 @@ from portside.plan.model import (
     Trees,
 )
 from portside.plan.states import frame_layer
+from portside.recipe.models import Brought
 from portside.store import Store, frame
 
 JOBS = 8
@@ -51,14 +51,17 @@ class Fetcher:
     """Knows where this machine finds inputs.
 
     offline: nothing but the store and the configured folders. lenient: what people look for in folders (a vendor's
-    files, weights) may stay missing; wrong bytes are an error nevertheless.
+    files, weights) may stay missing; wrong bytes are an error nevertheless. root: the folder of the project.
     """
 
-    def __init__(self, store: Store, config: Config, offline: bool = False, lenient: bool = False) -> None:
+    def __init__(
+        self, store: Store, config: Config, offline: bool = False, lenient: bool = False, root: Path | None = None
+    ) -> None:
         self.store = store
         self.config = config
         self.offline = offline
         self.lenient = lenient
+        self.root = root
 
     def jobs(self, part: Part, plan: Plan) -> list[Job]:
         """What brings the inputs of one part into the store."""
@@ -71,10 +74,10 @@ class Fetcher:
                 packages = lock.env.of(recipe)
                 return self._packages(packages, part, plan) if packages else []
             case Source(name):
-                return [partial(self.source, lock, name)]
+                return self._sources([name], part, plan)
             case Trees():
                 migration = plan.recipe.model.migration
-                return [partial(self.source, lock, name) for name in (migration.sources if migration else ())]
+                return self._sources(migration.sources if migration else (), part, plan)
             case SmallWeights(name) | LargeWeight(name):
                 weights = lock.weights[name]
                 bring = WEIGHTS[weights.kind].bring
@@ -134,6 +137,15 @@ class Fetcher:
                 f"{file.file} is in none of the configured folders", f"Put it at {where(file, self.config)}."
             )
 
+    def _sources(self, names: Sequence[str], part: Part, plan: Plan) -> list[Job]:
+        """What brings the sources of these names, which a part is made of."""
+        own = Fetcher(self.store, self.config, self.offline, self.lenient, plan.recipe.root)
+        sources = [plan.lock.sources[name] for name in names]
+        jobs: list[Job] = [
+            partial(bring, source, own) for source in sources if (bring := SOURCES[source.kind].bring) is not None
+        ]
+        return jobs + self._in_folders(part, plan)
+
     def _packages(self, packages: PackageSet, part: Part, plan: Plan) -> list[Job]:
         base = plan.lock.base.distribution
         wheels = packages.python.wheels if packages.python else ()
@@ -187,6 +199,9 @@ class Fetcher:
         self._check_size(file.file, sha256, file.size)
         return sha256, Size(self.store.inputs.require(sha256, file.file).size)
 
+    def brought(self, file: Brought) -> tuple[Sha256, Size]:
+        return self.manual(sought(file), {})
+
     def _places(self, file: ManualInput, sources: Mapping[str, LockedSource]) -> list[str]:
         """The places that may be asked for a file that people put into folders."""
         found = candidates(file, self.config, partial(self.pointer, sources))
@@ -221,10 +236,6 @@ class Fetcher:
 
         places = partial(python.locations, artefact, self.config)
         self._bring(artefact.file, artefact.sha256, artefact.size, places, note)
-
-    def source(self, lock: Lock, name: str) -> None:
-        source = lock.sources[name]
-        SOURCES[source.kind].bring(source, self)
 
     def _bring(
         self, name: str, sha256: Sha256, size: Size | None, places: Callable[[], list[str]], note: Remedy

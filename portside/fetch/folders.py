@@ -58,7 +58,7 @@ class ManualInput:
 
     @property
     def kind(self) -> str:
-        """What it is for: `base`, `wheel`, `weights` or `data`."""
+        """What it is for: `base`, `wheel`, `sources`, `weights` or `data`."""
         return self.place[0]
 
     @property
@@ -95,7 +95,11 @@ class ManualInput:
                 return self.kind == "weights" and self.file in {f"{name}/{path}" for path in paths}
             case LargeWeight(name, path):
                 return self.kind == "weights" and self.file == f"{name}/{path}"
-            case Files() | Source() | Converted() | Trees() | Install():
+            case Source(name):
+                return self.place == ("sources", name)
+            case Trees():
+                return self.kind == "sources" and self.place[1] in part.manifest.get("sources", ())
+            case Files() | Converted() | Install():
                 return False
             case other:
                 never(other)
@@ -103,6 +107,11 @@ class ManualInput:
 
 PointerOf = Callable[[ManualInput], Pointer | None]
 """What a pointer of Git LFS in the recipe's sources says of a weight file."""
+
+
+def sought(file: Brought) -> ManualInput:
+    """A file by itself, as it is looked for before a lock names it."""
+    return _asked("sources", "source", "sources", file)
 
 
 def asked(recipe: Recipe) -> list[ManualInput]:
@@ -114,6 +123,8 @@ def asked(recipe: Recipe) -> list[ManualInput]:
                 wheel = _asked("env", "wheel", "wheel", file)
                 if wheel not in found:  # two recipes of a chain may name it
                     found.append(wheel)
+    for name, source in sorted(recipe.model.sources.items()):
+        found += [_asked(f"sources.{name}", "source", "sources", file, name) for file in source.brought(name)]
     for name, weights in sorted(recipe.model.weights.items()):
         found += [_asked(f"weights.{name}", "weights", "weights", file) for file in weights.brought(name)]
     for name, data in sorted(recipe.model.data.items()):
@@ -122,7 +133,7 @@ def asked(recipe: Recipe) -> list[ManualInput]:
 
 
 def _asked(at: str, kind: Kind, place: str, file: Brought, name: str = "") -> ManualInput:
-    """As far as the recipe knows it. place: the kind by which it is looked for. name: of a data set."""
+    """As far as the recipe knows it. place: the kind by which it is looked for. name: of a source or data set."""
     called, known = name or file.file, None not in (file.sha256, file.size)
     pinned = (file.sha256, file.size) != (None, None)
     version = file.sha256 or "unknown"

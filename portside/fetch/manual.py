@@ -20,7 +20,8 @@ from portside.store import Store
 def manual_inputs(recipe: Recipe, lock: Lock, last: str = "weights") -> list[ManualInput]:
     """Everything of a recipe's image that is looked for in folders, up to the layer `last`, as it is locked."""
     locked = locked_files(lock)
-    found = [file for file in asked(recipe) if file.kind != "data" and (last == "weights" or file.kind != "weights")]
+    later = {"env": ("data", "weights", "sources"), "weights": ("data",)}.get(last, ("data", "weights"))
+    found = [file for file in asked(recipe) if file.kind not in later]
     return [replace(file, input=locked[file.place]) for file in found]
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, TypeVar, cast
 
 from portside.common.canonical import copy_and_hash
+from portside.common.compression import ZSTD_MAGIC, as_file, inflated
 from portside.common.globs import matches
 from portside.common.tree import Entry, FileRange, Tree
 from portside.errors import InputError
@@ -61,7 +62,16 @@ def sdist_tree(path: Path, spool: Spool, called: str | None = None) -> Tree:
     they lead to a place inside; a hard link becomes a file of its own. The contents live as long as `spool`.
     """
     with _checked(path, called):
-        return _zip_tree(path, spool) if _is_zip(path) else _tar_tree(_unpacked_tar(path, spool))
+        unpacked = _unzipped(path, spool) if _is_zip(path) else _untarred(_unpacked_tar(path, spool))
+        return unpacked.tree_of_sdist()
+
+
+def archive_tree(path: Path, spool: Spool, strip: int | None, called: str | None = None) -> Tree:
+    """As `sdist_tree`, of any such archive. strip: how many folders to leave out in front of each path; None: the one
+    that holds everything, if there is one."""
+    with _checked(path, called):
+        unpacked = _unzipped(path, spool) if _is_zip(path) else _untarred(_unpacked_tar(path, spool))
+        return unpacked.tree(strip)
 
 
 def wheel_members(path: Path, patterns: Sequence[str], called: str | None = None) -> list[tuple[str, int]]:
@@ -171,6 +181,8 @@ def _decompressed(path: Path) -> BinaryIO:
         return cast(BinaryIO, lzma.open(path, "rb"))
     if magic.startswith(b"BZh"):
         return cast(BinaryIO, bz2.open(path, "rb"))
+    if magic.startswith(ZSTD_MAGIC):
+        return as_file(inflated(path.open("rb"), "zstd", path.name))
     return path.open("rb")
 
 
@@ -247,7 +259,7 @@ class _Window:
         return self._raw.tell() - self._offset
 
 
-def _tar_tree(tar: FileRange) -> Tree:
+def _untarred(tar: FileRange) -> Unpacked:
     unpacked = Unpacked()
     for member in _tar_members(tar):
         mtime = max(0, int(member.mtime))
@@ -267,14 +279,16 @@ def _tar_tree(tar: FileRange) -> Tree:
             unpacked.file(Entry(member.name, "file", mode, mtime=mtime, size=size, sha256=sha256, content=content))
         else:
             raise InputError(f"{member.name} is a device, a FIFO or something else that no sdist needs")
-    return unpacked.tree()
+    return unpacked
 
 
-def _zip_tree(path: Path, spool: Spool) -> Tree:
+def _unzipped(path: Path, spool: Spool) -> Unpacked:
     unpacked = Unpacked()
     left = _limit(path)
     with zipfile.ZipFile(path) as archive:
         for member in _counted(archive.infolist()):
+            if not member.filename:
+                raise InputError("it holds a member without a name")
             kind, mtime = stat.S_IFMT(member.external_attr >> 16), _zip_time(member)
             if member.is_dir():
                 unpacked.folder(member.filename, mtime)
@@ -291,7 +305,7 @@ def _zip_tree(path: Path, spool: Spool) -> Tree:
             mode = 0o755 if (member.external_attr >> 16) & stat.S_IXUSR else 0o644
             entry = Entry(member.filename, "file", mode, mtime=mtime, size=content.size, sha256=sha256, content=content)
             unpacked.file(entry)
-    return unpacked.tree()
+    return unpacked
 
 
 def _zip_time(member: zipfile.ZipInfo) -> int:

@@ -1,6 +1,7 @@
 """What the functions of a kind need of who brings files into the store."""
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from portside.common.values import Sha256, Size
@@ -26,15 +27,21 @@ class PlainBase(NamedTuple):
 
 
 class Bringer(Protocol):
-    """Brings single files; `fetch.Fetcher` is one. offline: nothing but the store and the configured folders."""
+    """Brings single files; `fetch.Fetcher` is one. offline: nothing but the store and the configured folders. root: the
+    folder of the project, where it is one's."""
 
     store: Store
     config: Config
     offline: bool
+    root: Path | None
 
     def debs(self, debs: Iterable[Deb], base: DebianBase) -> None: ...
 
     def artefact(self, artefact: Artefact) -> None: ...
+
+    def brought(self, file: recipes.Brought) -> tuple[Sha256, Size]:
+        """What is looked for in folders, or at its URL; gives its sha256, and its size in bytes."""
+        ...
 
 
 def artefact_date(artefact: Artefact, store: Store) -> int:

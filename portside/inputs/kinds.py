@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from portside.common.tree import Content, Tree
-from portside.inputs import archive_base, debian_base, file_data, file_weights, git_source, sdist_source, wheel_weights
+from portside.inputs import (
+    archive_base,
+    archive_source,
+    debian_base,
+    file_data,
+    file_weights,
+    folder_source,
+    git_source,
+    sdist_source,
+    wheel_weights,
+)
 from portside.inputs.bringer import Bringer, Look, PlainBase
 from portside.inputs.spool import Spool
 from portside.lock.models import LockedWeightFile, LockedWeights
@@ -52,8 +62,8 @@ class ReadBase(Protocol):
 
 
 class SourceKind(Protocol):
-    """resolve: recipe to lock. bring: the locked source into the store. tree: its files, relative to it. is_here:
-    whether the store has it whole.
+    """resolve: recipe to lock. bring: the locked source into the store; None where its file is looked for in folders.
+    tree: its files, relative to it. is_here: whether the store has it whole.
 
     For a layer that somebody else made: in_layer: files as the layer of such a source has them; raises InputError for
     what no such source has. out_of_layer: the other way round. proof: None where files show that they are the locked
@@ -64,7 +74,7 @@ class SourceKind(Protocol):
     def resolve(self) -> Callable[[Any, Bringer], Any]: ...
 
     @property
-    def bring(self) -> Callable[[Any, Bringer], None]: ...
+    def bring(self) -> Callable[[Any, Bringer], None] | None: ...
 
     @property
     def tree(self) -> Callable[[Any, Store, Spool], Tree]: ...
@@ -109,6 +119,11 @@ class DataKind(Protocol):
 
 
 BASES: Mapping[str, BaseKind] = {"debian": debian_base, "archive": archive_base}
-SOURCES: Mapping[str, SourceKind] = {"sdist": sdist_source, "git": git_source}
+SOURCES: Mapping[str, SourceKind] = {
+    "sdist": sdist_source,
+    "git": git_source,
+    "archive": archive_source,
+    "folder": folder_source,
+}
 WEIGHTS: Mapping[str, WeightsKind] = {"wheel": wheel_weights, "files": file_weights}
 DATA: Mapping[str, DataKind] = {"file": file_data}

@@ -41,7 +41,28 @@ class Unpacked:
             raise InputError(f"{name} is a hard link to {target}, which is no file before it in the archive")
         self._add(dataclasses.replace(other, path=path, mtime=mtime))
 
-    def tree(self) -> Tree:
+    def tree(self, strip: int | None) -> Tree:
+        """Everything, without `strip` folders in front of each path; None: without the one that holds it all, if there
+        is one. Raises InputError for a file that is in no such folder, and for a link that leads out."""
+        tops = {path.partition("/")[0] for path in self._entries}
+        if strip is None:
+            strip = int(len(tops) == 1 and all(self._entries[top].kind == "dir" for top in tops & self._entries.keys()))
+        tree = Tree()
+        for path, entry in self._entries.items():
+            parts = path.split("/")[strip:]
+            inner = "/".join(parts)
+            if not parts:
+                if entry.kind != "dir":
+                    raise InputError(f"{path} is not below {strip} folder(s), which are to be left out")
+            elif (old := tree.get(inner)) is None:
+                tree.put(dataclasses.replace(entry, path=inner))
+            elif (old.kind, entry.kind) != ("dir", "dir"):
+                raise InputError(f"{inner} comes twice without the {strip} folder(s) in front")
+        if not any(True for _ in tree):
+            raise InputError("it holds no files")
+        return self._linked(tree)
+
+    def tree_of_sdist(self) -> Tree:
         """Everything below the one top folder. Raises InputError for a link that leaves it."""
         tops = {path.partition("/")[0] for path in self._entries}
         if len(tops) != 1:
@@ -49,7 +70,10 @@ class Unpacked:
         (top,) = tops
         if top in self._entries and self._entries[top].kind != "dir":
             raise InputError(f"{top} is not a folder")
-        tree = Tree(self._entries.values()).below(top)
+        return self._linked(Tree(self._entries.values()).below(top))
+
+    def _linked(self, tree: Tree) -> Tree:
+        """The tree, if no link leads out of it."""
         for entry in tree:
             if entry.kind == "symlink":
                 self._check_link(tree, entry)

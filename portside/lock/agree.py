@@ -40,9 +40,20 @@ def contradictions(recipe: Recipe, lock: Lock) -> list[str]:
     return [line for _, line in _all(recipe, lock)]
 
 
+def changed(recipe: Recipe, lock: Lock) -> list[str]:
+    """Which sources are folders of the project whose files are no longer the locked ones, one line each."""
+    return [line for _, line in _changed(recipe, lock)]
+
+
+def _changed(recipe: Recipe, lock: Lock) -> Found:
+    for name, source in sorted(lock.sources.items()):
+        if source.changed(recipe.root):
+            yield f"sources.{name}", f"sources.{name}: its files have changed since"
+
+
 def contradicted(recipe: Recipe, lock: Lock) -> frozenset[str]:
     """The requests (`base`, `env.RECIPE`, `sources.NAME`, …) that the lock has something else for."""
-    return frozenset(request for request, _ in _all(recipe, lock))
+    return frozenset(request for request, _ in (*_all(recipe, lock), *_changed(recipe, lock)))
 
 
 def _all(recipe: Recipe, lock: Lock) -> Found:

@@ -12,6 +12,7 @@ from portside.common.explain import explain
 from portside.common.outputs import write_text
 from portside.common.version import __version__
 from portside.errors import LockError
+from portside.lock.agree import changed as changed_files
 from portside.lock.agree import contradictions
 from portside.lock.models import FORMAT, Lock
 from portside.lock.written import check_written, same_images, writer
@@ -119,6 +120,11 @@ def check_request(recipe: Recipe, lock: Lock) -> None:
             "\n".join([f"{recipe.lock_path} belongs to another version of the recipe:", *(f"  {c}" for c in changed)]),
             f"Update it (only what changed is resolved again): {command}",
         )
+    if moved := changed_files(recipe, lock):
+        raise LockError(
+            "\n".join([f"{recipe.lock_path} was made of other files of the project:", *(f"  {m}" for m in moved)]),
+            f"Restore them, or take them in: {command}",
+        )
     if wrong := contradictions(recipe, lock):
         raise LockError(
             "\n".join([f"{recipe.lock_path} contradicts the recipe that it was made for:", *(f"  {w}" for w in wrong)]),
@@ -128,4 +134,6 @@ def check_request(recipe: Recipe, lock: Lock) -> None:
 
 def fits(recipe: Recipe, lock: Lock) -> bool:
     """Whether the lock can be used for this version of the recipe, by this Portside."""
-    return not differences(recipe, lock) and not contradictions(recipe, lock) and same_images(lock)
+    return not (differences(recipe, lock) or contradictions(recipe, lock) or changed_files(recipe, lock)) and (
+        same_images(lock)
+    )

@@ -4,6 +4,7 @@ A lock holds identity, never location: no host of a package index or of a mirror
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import Field
@@ -12,7 +13,7 @@ from portside.common.globs import matches
 from portside.common.kinds import Kinds
 from portside.common.sparing import Sparing
 from portside.common.values import DiffID, FileName, GitUrl, ObjectName, RecipeName, Sha256, Size, TreeName
-from portside.lock import comparison
+from portside.lock import comparison, folders
 from portside.lock.comparison import Found
 from portside.lock.packages import (
     LINE,
@@ -103,6 +104,9 @@ class LockedSource(Locked, Protocol):
     @property
     def commit_of(self) -> "LockedGitSource | None":
         """The source itself, where it is a commit of a repository."""
+
+    def changed(self, root: Path) -> bool:
+        """Whether the project at `root` has its files, and they are others by now."""
 
 
 class LockedData(Locked, Protocol):
@@ -252,6 +256,9 @@ class LockedSdist(LockModel):
     def commit_of(self) -> "LockedGitSource | None":
         return None
 
+    def changed(self, root: Path) -> bool:
+        return False
+
     def inputs(self, at: str) -> Iterator[LockedInput]:
         file = self.sdist
         yield LockedInput(at, "source", at.partition(".")[2], file.file, file.file, file.size, file.sha256)
@@ -299,6 +306,9 @@ class LockedGitSource(Sparing, LockModel):
     def commit_of(self) -> "LockedGitSource | None":
         return self
 
+    def changed(self, root: Path) -> bool:
+        return False
+
     def inputs(self, at: str) -> Iterator[LockedInput]:
         for path, commit in self.placed():
             name = "/".join(filter(None, (at.partition(".")[2], path)))
@@ -311,6 +321,75 @@ class LockedGitSource(Sparing, LockModel):
         if self.submodules and not asked.submodules:
             paths = ", ".join(comparison.shown(module.path) for module in self.submodules[:5])
             yield request, f"{request}.submodules: the recipe does not ask for them, the lock has {paths}"
+
+
+@SOURCES.add
+class LockedArchiveSource(Sparing, LockModel):
+    """An archive in one file. strip: folders that are left out in front of each path, None for the one above all."""
+
+    kind: Literal["archive"] = "archive"
+    later: ClassVar[frozenset[str]] = frozenset({"strip"})
+    epoch: Epoch
+    file: FileName
+    size: Size
+    sha256: Sha256
+    strip: Annotated[int, Field(ge=0, strict=True)] | None = None
+
+    @property
+    def identity(self) -> dict[str, str]:
+        return {"archive": self.sha256} | ({"strip": str(self.strip)} if self.strip is not None else {})
+
+    @property
+    def commit_of(self) -> "LockedGitSource | None":
+        return None
+
+    def changed(self, root: Path) -> bool:
+        return False
+
+    def inputs(self, at: str) -> Iterator[LockedInput]:
+        name = at.partition(".")[2]
+        place = ("sources", name)
+        yield LockedInput(at, "source", name, self.sha256, self.file, self.size, self.sha256, None, place)
+
+    def otherwise(self, request: str, asked: recipes.ArchiveSource) -> Found:
+        yield from comparison.file(request, f"{request}.archive", asked.archive, self)
+        yield from comparison.same(request, f"{request}.archive.strip", asked.archive.strip, self.strip)
+
+
+@SOURCES.add
+class LockedFolderSource(LockModel):
+    """A folder of the project. digest: of its files and links, with their modes and hashes (`Tree.digest`). sha256,
+    size: of the tar that keeps them in the store."""
+
+    kind: Literal["folder"] = "folder"
+    epoch: Epoch
+    folder: RelativePath
+    digest: Sha256
+    sha256: Sha256
+    size: Size
+
+    @property
+    def file(self) -> str:
+        """What the tar is called, for people."""
+        return f"{self.folder.rpartition('/')[2]}.tar"
+
+    @property
+    def identity(self) -> dict[str, str]:
+        return {"files": self.digest}
+
+    @property
+    def commit_of(self) -> "LockedGitSource | None":
+        return None
+
+    def changed(self, root: Path) -> bool:
+        return folders.changed(root, self.folder, self.digest)
+
+    def inputs(self, at: str) -> Iterator[LockedInput]:
+        name = at.partition(".")[2]
+        yield LockedInput(at, "source", name, self.digest, self.file, self.size, self.sha256)
+
+    def otherwise(self, request: str, asked: recipes.FolderSource) -> Found:
+        return comparison.same(request, f"{request}.folder", asked.folder, self.folder)
 
 
 class LockedWeightFile(LockModel):

@@ -259,6 +259,39 @@ class GitSource(Sparing, Downloaded):
         return f"refs/heads/{self.branch}" if self.branch is not None else str(self.commit)
 
 
+class ArchiveFile(Model):
+    """A tar archive (plain, gzip, bzip2, xz, zstd) or a zip: from a URL, or from a folder that portside.toml names."""
+
+    file: FileName = Field(description="its name there", examples=["model-1.0.tar.gz"])
+    url: Url | None = Field(None, description="where to download it; default: a person brings it")
+    origin: Origin | None = Field(None, description="for people: where else to get it, or where at all without a URL")
+    sha256: Sha256 | None = Field(None, description="unknown: what is first seen is locked; see configuration.md")
+    size: Size | None = Field(None, description="bytes")
+    strip: Annotated[int, Field(ge=0, le=100, strict=True)] | None = Field(
+        None, description="how many folders are left out in front of each path; default: the one that holds everything"
+    )
+
+
+@SOURCES.add
+class ArchiveSource(Model):
+    """The files of an archive that upstream, or a person, hands out."""
+
+    kind: ClassVar[str] = "archive"
+    archive: ArchiveFile
+
+    def brought(self, name: str) -> Iterator[Brought]:
+        file = self.archive
+        yield Brought(file.file, file.size, file.sha256, file.origin, file.url)
+
+
+@SOURCES.add
+class FolderSource(Downloaded):
+    """A folder of the project, as it is when it is locked, without `.git` and byte code."""
+
+    kind: ClassVar[str] = "folder"
+    folder: Relative = Field(description="its path below the project's root", examples=["src"])
+
+
 class Migration(Model):
     """Rewriting CUDA code for the accelerator. The result stands beside the source, with the ruleset's suffix."""
 

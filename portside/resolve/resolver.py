@@ -118,7 +118,7 @@ class _Resolver:
         self.store = store
         self.config = config
         self.notes = notes
-        self.fetcher = Fetcher(store, config)
+        self.fetcher = Fetcher(store, config, root=recipe.root)
         self.asked = recipe.requests()
         self.wanted: dict[tuple[str, str], ManualInput] = {file.place: file for file in asked(recipe)}
         # What somebody edited into a lock, against its recipe, does not stay.

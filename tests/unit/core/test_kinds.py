@@ -55,6 +55,16 @@ SOURCE_ROWS: dict[str, tuple[str, dict[str, Any]]] = {
         {"epoch": 6, "url": "https://git.example/x", "commit": "1" * 40, "tree": "2" * 40},
     ),
 }
+SOURCE_ROWS |= {
+    "archive": (
+        "{archive: {file: a.zip, origin: somewhere, strip: 1}}",
+        {"epoch": 6, "file": "a.zip", "size": 3, "sha256": HASHES["d"], "strip": 1},
+    ),
+    "folder": (
+        "{folder: src/x}",
+        {"epoch": 6, "folder": "src/x", "digest": HASHES["e"], "size": 3, "sha256": HASHES["d"]},
+    ),
+}
 WEIGHTS_ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "wheel": (
         '{wheel: x==1, files: ["x/*"]}',
@@ -112,9 +122,10 @@ def test_every_kind_from_plan_to_bundle(tmp_path: Path, base: str, source: str, 
     fetcher = Fetcher(Store(tmp_path / "home"), Config(home=tmp_path / "home"), offline=True)
     assert all(len(fetcher.jobs(part, made)) == 1 for part in made.stack())
     named = {file.name for file in take_inventory(recipe, lock, Config(home=tmp_path / "home")).missing}
-    expected = {"debian": {"d 1"}, "archive": {"v.tar"}}[base] | ({"x-1.tar.gz"} if source == "sdist" else set())
+    of_source = {"sdist": {"x-1.tar.gz"}, "git": set[str](), "archive": {"a.zip"}, "folder": {"x.tar"}}
+    expected = {"debian": {"d 1"}, "archive": {"v.tar"}}[base] | of_source[source]
     assert named == expected | {"wheel": {"x-1-py3-none-any.whl"}, "files": {"w"}}[weights]
     assert [file.sha256 for file in base_layers(lock)] == [{"debian": HASHES["a"], "archive": HASHES["c"]}[base]]
-    hashes = ([HASHES["d"]] if source == "sdist" else []) + [{"wheel": HASHES["e"], "files": HASHES["f"]}[weights]]
+    hashes = ([] if source == "git" else [HASHES["d"]]) + [{"wheel": HASHES["e"], "files": HASHES["f"]}[weights]]
     assert [file.sha256 for file in locked_files(lock)] == hashes
     assert len(git_sources(lock)) == (source == "git")

@@ -127,6 +127,9 @@ class LockedRover(LockModel):
     rover: str
     commit_of: ClassVar[None] = None
 
+    def changed(self, root: Path) -> bool:
+        return False
+
     @property
     def identity(self) -> dict[str, str]:
         return {"rover": self.rover, "sha256": digest(BYTES[self.rover])}
@@ -322,7 +325,7 @@ def test_mistakes_and_documents_know_it(tmp_path: Path) -> None:
         ("rock: basalt", "rok: basalt", "base.moon.rok: no such key here; did you mean 'rock'?"),
         ("moon: {rock: basalt}", "", "base: expected either debian or archive or moon"),
         ("rover: lunokhod", "rover: 5", "sources.code.rover: expected text, found the number 5"),
-        ("rover: lunokhod", "", "expected a mapping with either sdist, or git, or rover"),
+        ("rover: lunokhod", "", "expected a mapping with either sdist, or git, or archive, or folder, or rover"),
         ("crater: tycho", "kraater: x", "expected a mapping with either wheel and files, or files, or crater"),
         ("orbit: low, ", "", "expected a mapping with either file and origin and to, or orbit and to"),
     ]:
@@ -331,7 +334,9 @@ def test_mistakes_and_documents_know_it(tmp_path: Path) -> None:
             load_recipe(tmp_path, "m")
         assert line in caught.value.problem
     assert {"Moon", "Rover", "Crater", "Orbit"} <= schema()["$defs"].keys()
-    assert "[sdist source](#sdist-source) or [git source](#git-source) or [rover](#rover)" in reference_text()
+    text = reference_text()
+    assert "[sdist source](#sdist-source) or [git source](#git-source) or [" in text
+    assert "[folder source](#folder-source) or [rover](#rover)" in text
 
 
 @pytest.mark.usefixtures("made_up")

@@ -51,7 +51,7 @@ def left_pointers(plan: Plan, store: Store) -> Left:
         blobs = [blob for part in parts if (blob := blob_of(part, store)) is not None]
         if len(blobs) < len(parts):
             return Left(tuple(_expected(plan, store)), built=False)
-        found = list(_in_files(_merged(blobs, store), _originals(plan.recipe)))
+        found = list(_in_files(_merged(blobs, store), (*_originals(plan.recipe), *_accepted(plan))))
         remember(store, name, found)
     return Left(tuple(found), built=True)
 
@@ -67,7 +67,7 @@ def _merged(blobs: Sequence[Blob], store: Store) -> Iterable[Entry]:
 
 def record_name(plan: Plan) -> Sha256:
     """The name under which the store remembers what a plan's image has."""
-    return digest_of([KIND, [part.key for part in _parts(plan)], _originals(plan.recipe)])
+    return digest_of([KIND, [part.key for part in _parts(plan)], (*_originals(plan.recipe), *_accepted(plan))])
 
 
 def _parts(plan: Plan) -> list[Part]:
@@ -80,9 +80,19 @@ def _originals(recipe: Recipe) -> tuple[str, ...]:
     return tuple(f"{recipe.workspace}/{name}/" for name in (migration.sources if migration else ()))
 
 
-def _in_files(entries: Iterable[Entry], originals: tuple[str, ...]) -> Iterable[PointerFile]:
+def _accepted(plan: Plan) -> tuple[str, ...]:
+    """The folders of sources whose pointers may stay, as the recipe says, and of what is made of them."""
+    recipe = plan.recipe
+    suffixes = ("", recipe.ruleset.suffix) if recipe.model.migration is not None else ("",)
+    sources = [(name, source.commit_of) for name, source in sorted(plan.lock.sources.items())]
+    names = [name for name, commit in sources if commit is not None and commit.pointers]
+    return tuple(f"{recipe.workspace}/{name}{suffix}/" for name in names for suffix in suffixes)
+
+
+def _in_files(entries: Iterable[Entry], passed: tuple[str, ...]) -> Iterable[PointerFile]:
+    """Those outside of the folders that are passed over."""
     for entry in sorted(entries, key=lambda entry: entry.path):
-        if entry.kind != "file" or entry.size not in POINTER_SIZES or f"/{entry.path}".startswith(originals):
+        if entry.kind != "file" or entry.size not in POINTER_SIZES or f"/{entry.path}".startswith(passed):
             continue
         if (pointer := read_pointer(entry.read())) is not None:
             yield pointer_file(f"/{entry.path}", pointer)
@@ -93,8 +103,10 @@ def _expected(plan: Plan, store: Store) -> Iterable[PointerFile]:
     migration = recipe.model.migration
     for name, source in sorted(plan.lock.sources.items()):
         pointers = source_pointers(commit, store) if (commit := source.commit_of) is not None else None
-        if not pointers:
+        if commit is None or not pointers or commit.pointers:
             continue
+        fetched = {file.path for file in commit.lfs}
+        pointers = [file for file in pointers if file.path not in fetched]
         migrated = migration is not None and name in migration.sources
         folder = f"{name}{recipe.ruleset.suffix}" if migrated else name
         placed = [replace(file, path=f"{folder}/{file.path}") for file in pointers]
@@ -135,6 +147,6 @@ def pointer_lines(left: Left, most: int = 5) -> list[str]:
         f"warning: {has} {len(left.files)} pointer(s) of Git LFS in place of the files that they stand for:",
         *(f"  {file.path}: {human_bytes(file.size)}, sha256 {file.sha256}" for file in left.files[:most]),
         *([f"  and {len(left.files) - most} more"] if len(left.files) > most else []),
-        "What reads them finds a few lines of text. Name the files under `weights`, with these sizes and hashes, "
-        "and put links to them there in `install`.",
+        "What reads them finds a few lines of text. Say `lfs: fetch` of their source; or name the files under "
+        "`weights`, with these sizes and hashes, and put links to them there in `install`.",
     ]

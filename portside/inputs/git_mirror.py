@@ -101,7 +101,7 @@ class Mirror:
     @cached_property
     def _asking(self) -> dict[str, str]:
         """The environment for asking the server; what this machine's git would use as URL is worked out here."""
-        url = self.git("ls-remote", "--get-url", "portside").decode("utf-8", "surrogateescape").strip()
+        url = self.real_url()
         follows = self.git("config", "--get", "http.followRedirects", codes=(0, 1)).strip().lower()
         self._secrets |= secrets_of([url])
         result = remote_environment(self.environment, url, follows not in (b"false", b"no", b"off", b"0"))
@@ -109,6 +109,10 @@ class Mirror:
         if not own:
             result["GIT_SSH_COMMAND"] = "ssh -o BatchMode=yes"
         return result
+
+    def real_url(self) -> str:
+        """The URL that this machine's git asks, with all that its configuration replaces; it may hold a password."""
+        return self.git("ls-remote", "--get-url", "portside").decode("utf-8", "surrogateescape").strip()
 
     def _message(self, stderr: bytes) -> str:
         """The end of what git says."""

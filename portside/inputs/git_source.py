@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from portside.common.tree import Tree
 from portside.errors import InputError
-from portside.inputs import git
+from portside.inputs import git, git_lfs
 from portside.inputs.bringer import Bringer
 from portside.inputs.git_names import empty_folders, is_gits_own, tree_name
 from portside.inputs.spool import Spool
@@ -14,19 +14,23 @@ from portside.store import Store
 
 
 def resolve(asked: recipes.GitSource, bringer: Bringer) -> LockedGitSource:
-    return git.resolve(asked.git, asked.revision, bringer.config, bringer.store, asked.submodules)
+    source = git.resolve(asked.git, asked.revision, bringer.config, bringer.store, asked.submodules)
+    if asked.lfs == "fetch":
+        return git_lfs.locked(source, bringer.store)
+    return source.model_copy(update={"pointers": asked.lfs == "pointers"})
 
 
 def bring(source: LockedGitSource, bringer: Bringer) -> None:
     git.fetch(source, bringer.store, bringer.config, bringer.offline)
+    git_lfs.bring(source, bringer)
 
 
 def tree(source: LockedGitSource, store: Store, spool: Spool) -> Tree:
-    return git.tree(source, store, spool)
+    return git_lfs.filled(git.tree(source, store, spool), source, store)
 
 
 def is_here(source: LockedGitSource, store: Store) -> bool:
-    return git.is_here(source, store)
+    return git.is_here(source, store) and git_lfs.is_here(source, store)
 
 
 def in_layer(source: LockedGitSource, tree: Tree) -> Tree:
@@ -43,7 +47,8 @@ def out_of_layer(tree: Tree) -> Tree:
 
 
 def proof(source: LockedGitSource, tree: Tree) -> str | None:
-    """By the names that git gives the files, of the source and of each submodule."""
+    """By the names that git gives the files, of the source and of each submodule, with its pointers of Git LFS."""
+    tree = git_lfs.with_pointers(tree, source)
     links = {module.path: module.commit for module in source.submodules}
     if empty := [path for path in empty_folders(tree) if path not in links]:
         return f"the commit is not here, and the files do not say which submodule {empty[0]} stands for"
@@ -51,6 +56,10 @@ def proof(source: LockedGitSource, tree: Tree) -> str | None:
         cut = f"{at}/" if at else ""
         own = {path.removeprefix(cut): name for path, name in links.items() if path.startswith(cut)}
         if (found := tree_name(tree.below(at) if at else tree, own)) != commit.tree:
+            if source.lfs:
+                return (
+                    "the commit is not here, and its pointers of Git LFS may be written in another way than git-lfs has"
+                )
             where = f"{at} " if at else ""
             raise InputError(f"{where}holds the git tree {found}, the lock says {commit.tree}")
     return None

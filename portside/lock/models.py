@@ -278,26 +278,40 @@ class LockedSubmodule(LockModel):
     tree: TreeName
 
 
+class LockedLfsFile(LockModel):
+    """A file of Git LFS, which a pointer in a commit stands for. path: below the folder of the source."""
+
+    path: RelativePath
+    size: Size
+    sha256: Sha256
+
+
 @SOURCES.add
 class LockedGitSource(Sparing, LockModel):
-    """commit and tree: full object names (40 hex digits). submodules: those whose files come along, by path."""
+    """commit and tree: full object names (40 hex digits). submodules: those whose files come along, by path.
+
+    lfs: the files that stand in the place of their pointers. pointers: whether pointers may stay, as the recipe says.
+    """
 
     kind: Literal["git"] = "git"
-    later: ClassVar[frozenset[str]] = frozenset({"submodules"})
+    later: ClassVar[frozenset[str]] = frozenset({"submodules", "lfs", "pointers"})
     epoch: Epoch
     url: GitUrl
     commit: ObjectName
     tree: TreeName
     submodules: tuple[LockedSubmodule, ...] = ()
+    lfs: tuple[LockedLfsFile, ...] = ()
+    pointers: bool = False
 
     @property
     def identity(self) -> dict[str, str]:
         own: dict[str, str] = {"commit": self.commit, "tree": self.tree}
-        return own | {f"submodule {module.path}": module.tree for module in self.submodules}
+        own |= {f"submodule {module.path}": module.tree for module in self.submodules}
+        return own | {f"lfs {file.path}": file.sha256 for file in self.lfs}
 
     def placed(self) -> Iterator[tuple[str, "LockedGitSource"]]:
-        """The commit itself and those of its submodules, none with submodules of its own, each with its path."""
-        yield "", self.model_copy(update={"submodules": ()})
+        """The commit itself and those of its submodules, each alone, with its path."""
+        yield "", self.model_copy(update={"submodules": (), "lfs": ()})
         for module in self.submodules:
             commit = LockedGitSource(epoch=self.epoch, url=module.url, commit=module.commit, tree=module.tree)
             yield module.path, commit
@@ -313,6 +327,9 @@ class LockedGitSource(Sparing, LockModel):
         for path, commit in self.placed():
             name = "/".join(filter(None, (at.partition(".")[2], path)))
             yield LockedInput(at, "source", name, commit.commit, "", None, None, commit.tree)
+        for file in self.lfs:
+            name, own = f"{at.partition('.')[2]}/{file.path}", file.path.rpartition("/")[2]
+            yield LockedInput(at, "source", name, file.sha256, own, file.size, file.sha256)
 
     def otherwise(self, request: str, asked: recipes.GitSource) -> Found:
         yield from comparison.same(request, f"{request}.git", asked.git, self.url)
@@ -321,6 +338,10 @@ class LockedGitSource(Sparing, LockModel):
         if self.submodules and not asked.submodules:
             paths = ", ".join(comparison.shown(module.path) for module in self.submodules[:5])
             yield request, f"{request}.submodules: the recipe does not ask for them, the lock has {paths}"
+        if self.lfs and asked.lfs != "fetch":
+            paths = ", ".join(comparison.shown(file.path) for file in self.lfs[:5])
+            yield request, f"{request}.lfs: the recipe does not fetch them, the lock has {paths}"
+        yield from comparison.same(request, f"{request}.lfs: pointers", asked.lfs == "pointers", self.pointers)
 
 
 @SOURCES.add

@@ -2,15 +2,16 @@
 
 import errno
 import functools
+import json
 import os
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from portside.common.url import may_lead, shown
-from portside.errors import RecipeError
+from portside.common.url import may_lead, redact, secrets_of, shown
+from portside.errors import InputError, RecipeError
 from portside.net.pip_settings import read_pip_settings
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ _PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 CONNECT_SECONDS = 15
 READ_SECONDS = 60
 MOST_REDIRECTS = 20
+LARGEST_ANSWER = 16 << 20
+"""Bytes of an answer that is read into memory."""
 NO_URL = "not a URL; write what separates its parts (/ ? # @ :) as %2F, %3F, %23, %40 and %3A inside of a password"
 """Instead of what httpx says about it: that would quote a part of the password."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -87,21 +90,78 @@ def tls_context(cert: str | None) -> ssl.SSLContext:
         ) from None
 
 
+class PrivateUrl(str):
+    """A URL that is asked with headers, such as a token, which only its own scheme, host and port may get."""
+
+    headers: Mapping[str, str]
+
+    def __new__(cls, url: str, headers: Mapping[str, str]) -> "PrivateUrl":
+        made = super().__new__(cls, url)
+        made.headers = headers
+        return made
+
+
 @contextmanager
 def get(url: str, headers: Mapping[str, str]) -> Iterator["httpx.Response"]:
-    """The response to a GET, after redirects; its body is still to be read.
+    """The response to a GET, after redirects; its body is still to be read. Credentials: see `_response`."""
+    with _response("GET", url, headers, None) as response:
+        yield response
 
-    Credentials, of the URL itself or ~/.netrc, go to the URL's own scheme, host and port, and to no other that a
-    redirect leads to. Raises RedirectError for a redirect to another scheme than http and https, from https to http,
-    or in a circle; what httpx raises for everything else (HTTPError, InvalidURL, UnicodeError).
+
+def post_json(url: str, value: Any, media: str, what: str) -> Any:
+    """What a server answers, in JSON, to a value of JSON; redirects are followed with it. media: of both.
+
+    what: who is asked, for the InputError where there is no such answer.
+    """
+    import httpx
+
+    headers = {"Accept": media, "Content-Type": media}
+    try:
+        with _response("POST", url, headers, json.dumps(value).encode()) as response:
+            data = bytearray()
+            for chunk in response.iter_bytes():
+                data += chunk
+                if len(data) > LARGEST_ANSWER:
+                    raise InputError(f"{what} answers with more than {LARGEST_ANSWER} bytes")
+            if response.status_code in (401, 403):
+                raise InputError(
+                    f"{what} wants a login: it says {response.status_code}",
+                    "Put it into ~/.netrc, or into the URL of a mirror in portside.toml.",
+                )
+            if response.status_code != 200:
+                raise InputError(f"{what} says {response.status_code} {response.reason_phrase}".rstrip())
+            return json.loads(data)
+    except httpx.HTTPError as error:
+        raise InputError(f"{what}: {redact(str(error), secrets_of([url])) or type(error).__name__}") from None
+    except RedirectError as error:
+        raise InputError(f"{what}: {error}") from None
+    except (httpx.InvalidURL, UnicodeError):
+        raise InputError(f"{what}: {NO_URL}") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"{what} does not answer in JSON") from None
+
+
+@contextmanager
+def _response(method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> Iterator["httpx.Response"]:
+    """The response, after redirects, to which the same request goes; its body is still to be read.
+
+    Credentials, of the URL itself, of its headers (`PrivateUrl`) or of ~/.netrc, go to the URL's own scheme, host and
+    port, and to no other that a redirect leads to. Raises RedirectError for a redirect to another scheme than http and
+    https, from https to http, or in a circle; what httpx raises for everything else (HTTPError, InvalidURL,
+    UnicodeError).
     """
     import httpx
 
     client = http_client()
     place = httpx.URL(url)
     auth = credentials(place)
+    private = url.headers if isinstance(url, PrivateUrl) else {}
+    if any(name.lower() == "authorization" for name in private):
+        auth = None
     for _ in range(MOST_REDIRECTS):
-        response = client.send(client.build_request("GET", place, headers=headers), auth=auth, stream=True)
+        response = client.send(
+            client.build_request(method, place, headers={**headers, **private}, content=content), auth=auth, stream=True
+        )
         try:
             target = redirect_target(response)
             if target is None:
@@ -112,7 +172,7 @@ def get(url: str, headers: Mapping[str, str]) -> Iterator["httpx.Response"]:
         if same_origin(place, target):
             place = target.copy_with(userinfo=place.userinfo)
         else:
-            place, auth = target, None
+            place, auth, private = target, None, {}
     raise RedirectError(f"more than {MOST_REDIRECTS} redirects")
 
 

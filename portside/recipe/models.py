@@ -231,7 +231,7 @@ class GitSource(Sparing, Downloaded):
     """One commit of a git repository: the lock has its full name, and keeps it until `lock --update NAME`."""
 
     kind: ClassVar[str] = "git"
-    later: ClassVar[frozenset[str]] = frozenset({"tag", "branch", "submodules"})
+    later: ClassVar[frozenset[str]] = frozenset({"tag", "branch", "submodules", "lfs"})
     git: GitUrl = Field(description="URL of the repository")
     commit: CommitName | None = Field(
         None, description="the name of the commit, or its first digits (7 or more); say this, `tag` or `branch`"
@@ -240,6 +240,11 @@ class GitSource(Sparing, Downloaded):
     branch: RefName | None = Field(None, description="the branch whose newest commit is locked", examples=["main"])
     submodules: bool = Field(
         False, strict=True, description="whether its submodules come along, and theirs; else each is an empty folder"
+    )
+    lfs: Literal["fetch", "pointers"] | None = Field(
+        None,
+        description="fetch: the files that pointers of Git LFS stand for are fetched and stand in their place; "
+        "pointers: those may stay; default: they stay, and `lock`, `plan`, `build` and `check` name them",
     )
 
     @model_validator(mode="after")

@@ -1,0 +1,356 @@
+"""Files of Git LFS in sources, from a made-up LFS server on the loopback, and from a repository of this machine."""
+
+import base64
+import hashlib
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from source_project import SourceProject, commit, git, repository
+
+from portside.config import Config
+from portside.errors import InputError, LockError, PortsideError
+from portside.fetch.fetcher import Fetcher
+from portside.image.pointers import left_pointers
+from portside.inputs import git_lfs, git_source
+from portside.inputs.spool import Spool
+from portside.lock.file import check_lock, read_lock
+from portside.lock.inputs import locked_files
+from portside.lock.models import LockedGitSource
+from portside.net.suspect import read_pointer
+from portside.plan.parts import plan
+from portside.store import Store
+
+FILE = b"the weights themselves\n" * 100
+OID = hashlib.sha256(FILE).hexdigest()
+
+
+def pointer(data: bytes = FILE) -> str:
+    digest = hashlib.sha256(data).hexdigest()
+    return f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize {len(data)}\n"
+
+
+class Handler(SimpleHTTPRequestHandler):
+    server: "LfsServer"
+
+    def do_POST(self) -> None:
+        data = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.requests.append(("POST", self.path, self.headers.get("Authorization"), data))
+        if (to := self.server.leads.get(self.path)) is not None:
+            self._say(307, b"", Location=to)
+        elif self.server.login and self.headers.get("Authorization") != self.server.login:
+            self._say(401, b"")
+        else:
+            answer = self.server.answer(data)
+            self._say(200, answer if isinstance(answer, bytes) else json.dumps(answer).encode())
+
+    def do_GET(self) -> None:
+        self.server.requests.append(("GET", self.path, self.headers.get("Authorization"), None))
+        if (to := self.server.leads.get(self.path)) is not None:
+            self._say(302, b"", Location=to)
+        else:
+            super().do_GET()
+
+    def _say(self, status: int, body: bytes, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class LfsServer(ThreadingHTTPServer):
+    """Serves a folder; `answer` says what the batch API does. requests: method, path, Authorization, question."""
+
+    daemon_threads = True
+
+    def __init__(self, root: Path) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        super().__init__(("127.0.0.1", 0), lambda *a: Handler(*a, directory=str(root)))
+        self.root = root
+        self.requests: list[tuple[str, str, str | None, Any]] = []
+        self.leads: dict[str, str] = {}
+        self.login = ""
+        self.header: dict[str, str] = {}
+        self.place = self.url
+        self.said: Any = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def answer(self, question: Any) -> Any:
+        if self.said is not None:
+            return self.said
+        return {
+            "transfer": "basic",
+            "objects": [
+                {**o, "actions": {"download": {"href": f"{self.place}/store/{o['oid']}?sig=x", "header": self.header}}}
+                for o in question["objects"]
+            ],
+        }
+
+
+def running(root: Path) -> Iterator[LfsServer]:
+    with LfsServer(root) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[LfsServer]:
+    yield from running(tmp_path / "www")
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[LfsServer]:
+    yield from running(tmp_path / "other")
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: LfsServer) -> SourceProject:
+    """A project whose source is a repository at the server, with one pointer and its file."""
+    monkeypatch.setenv("PORTSIDE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    work = repository(tmp_path / "work", code="print()", **{"big.bin": pointer()})
+    git(tmp_path, "clone", "-q", "--bare", str(work), str(server.root / "a.git"))
+    git(server.root / "a.git", "update-server-info")
+    (server.root / "store").mkdir()
+    (server.root / "store" / OID).write_bytes(FILE)
+    project = SourceProject(tmp_path / "project")
+    (project.root / "portside.toml").write_text(f'[mirrors.git]\n"https://code.invalid/" = "{server.url}/"\n')
+    project.asks('git: "https://code.invalid/a.git", branch: main, lfs: fetch')
+    return project
+
+
+def fetched(made: SourceProject) -> None:
+    lock = made.project.lock(made.project.recipe("r"))
+    git_source.bring(lock.sources["s"], Fetcher(made.project.store, made.project.config))
+
+
+def locked(made: SourceProject) -> LockedGitSource:
+    lock = read_lock(made.root / "recipes/r.lock")
+    assert lock is not None
+    source = lock.sources["s"]
+    assert isinstance(source, LockedGitSource)
+    return source
+
+
+def test_fetch_brings_the_file_by_the_pointers_hash(made: SourceProject, server: LfsServer) -> None:
+    """`lock` reads the pointers alone; the file is an input like others, and stands in the pointer's place."""
+    lock = made.lock()
+    assert not [request for request in server.requests if "/store/" in request[1] or request[0] == "POST"]
+    assert [(f.path, f.sha256, f.size) for f in locked(made).lfs] == [("big.bin", OID, len(FILE))]
+    assert locked(made).identity["lfs big.bin"] == OID
+    assert [(file.name, file.sha256) for file in locked_files(lock)] == [("s/big.bin", OID)]
+    assert not git_source.is_here(lock.sources["s"], made.project.store)
+    fetched(made)
+    assert git_source.is_here(lock.sources["s"], made.project.store)
+    assert made.files() == {"code": "print()", "big.bin": FILE.decode()}
+    [(_, path, _, question)] = [request for request in server.requests if request[0] == "POST"]
+    assert path == "/a.git/info/lfs/objects/batch"
+    assert question["objects"] == [{"oid": OID, "size": len(FILE)}] and question["operation"] == "download"
+    # Nothing is asked for twice.
+    fetched(made)
+    assert len([request for request in server.requests if request[0] == "POST"]) == 1
+    assert left_pointers(plan(made.project.recipe("r"), lock), made.project.store).files == ()
+
+
+def test_pointers_may_stay_or_are_told(made: SourceProject) -> None:
+    made.asks('git: "https://code.invalid/a.git", branch: main')
+    before = made.lock()
+    left = left_pointers(plan(made.project.recipe("r"), before), made.project.store)
+    assert [file.path for file in left.files] == ["/workspace/r/s/big.bin"]
+    assert "lfs" not in made.text and "pointers" not in made.text
+    made.asks('git: "https://code.invalid/a.git", branch: main, lfs: pointers')
+    after = made.lock()
+    assert left_pointers(plan(made.project.recipe("r"), after), made.project.store).files == ()
+    assert after.sources["s"].identity == before.sources["s"].identity
+    assert made.files()["big.bin"] == pointer()
+
+
+def test_a_lock_that_has_it_otherwise_is_refused(made: SourceProject) -> None:
+    lock = made.lock()
+    source = locked(made)
+    made.asks('git: "https://code.invalid/a.git", branch: main')
+    edited = lock.model_copy(update={"requests": made.project.recipe("r").requests()})
+    with pytest.raises(LockError, match=r"the recipe does not fetch them, the lock has 'big\.bin'"):
+        check_lock(made.project.recipe("r"), edited)
+    fetched_one = source.lfs[0]
+    for change in ({"sha256": "1" * 64}, {"size": 1}, {"path": "code"}, {"path": "gone"}):
+        wrong = source.model_copy(update={"lfs": (fetched_one.model_copy(update=change),)})
+        with pytest.raises(PortsideError), Spool(made.root) as spool:
+            git_source.tree(wrong, made.project.store, spool)
+
+
+def test_what_the_server_wants_goes_to_it_alone(
+    made: SourceProject, server: LfsServer, other: LfsServer, tmp_path: Path
+) -> None:
+    """A login to the LFS server; what that says for the file's own place to that one; nothing on to a third."""
+    made.lock()
+    login = "Basic " + base64.b64encode(b"anna:geheim").decode()
+    server.login, server.header, server.place = login, {"Authorization": "RemoteAuth T0KEN"}, other.url
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login anna password geheim\n")
+    shutil.move(server.root / "store", other.root / "store")
+    other.leads[f"/store/{OID}?sig=x"] = f"{server.url}/moved/{OID}"
+    (server.root / "moved").mkdir()
+    (server.root / "moved" / OID).write_bytes(FILE)
+    before = len(server.requests)
+    fetched(made)
+    asked = [(method, auth) for method, _, auth, _ in server.requests[before:]]
+    assert asked == [("POST", login), ("GET", None)]
+    assert [(method, auth) for method, _, auth, _ in other.requests] == [("GET", "RemoteAuth T0KEN")]
+    assert "T0KEN" not in made.text and "geheim" not in made.text
+
+
+def test_a_redirect_of_the_question_takes_no_login_along(
+    made: SourceProject, server: LfsServer, other: LfsServer, tmp_path: Path
+) -> None:
+    made.lock()
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login anna password geheim\n")
+    server.leads["/a.git/info/lfs/objects/batch"] = f"{other.url}/elsewhere"
+    other.place = server.url
+    fetched(made)
+    assert [auth for method, _, auth, _ in other.requests if method == "POST"] == [None]
+    assert made.files()["big.bin"] == FILE.decode()
+
+
+HERE: dict[str, Any] = {"oid": OID, "size": len(FILE)}
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ({"objects": [{**HERE, "error": {"code": 404, "message": "gone\nfor ever"}}]}, "does not give big.bin: 404"),
+        ({"objects": []}, "does not say where big.bin is"),
+        ({"objects": [HERE]}, "does not say where big.bin is"),
+        ({"objects": [{**HERE, "actions": {"download": {"href": "file:///etc/passwd"}}}]}, "which is refused"),
+        ({"objects": [{**HERE, "actions": {"download": {"href": "/etc/passwd"}}}]}, "which is refused"),
+        ({"objects": [{**HERE, "actions": {"download": {"href": 5}}}]}, "no answer of git-lfs: objects.0"),
+        ({"objects": [{**HERE, "actions": {"download": {"href": "http://x/y", "header": {"A": "b\n"}}}}]}, "no answer"),
+        ({"objects": "x"}, "no answer of git-lfs: objects"),
+        ({"transfer": "lfs-standalone-file", "objects": []}, "and not `basic`"),
+        (b"<html>", "does not answer in JSON"),
+        (b"[" * 100_000, "does not answer in JSON"),
+        (b"null", "no answer of git-lfs"),
+    ],
+)
+def test_answers_that_are_of_no_use(made: SourceProject, server: LfsServer, said: Any, problem: str) -> None:
+    made.lock()
+    server.said = said
+    with pytest.raises(InputError, match=problem) as caught:
+        fetched(made)
+    assert "for ever\n" not in str(caught.value)
+
+
+def test_wrong_bytes_and_no_login(made: SourceProject, server: LfsServer) -> None:
+    made.lock()
+    server.login = "Basic eDp5"
+    with pytest.raises(InputError, match="wants a login: it says 401") as caught:
+        fetched(made)
+    assert "netrc" in str(caught.value.solution)
+    server.login = ""
+    (server.root / "store" / OID).write_bytes(FILE[:-1] + b"!")
+    with pytest.raises(InputError, match=r"big\.bin could not be brought"):
+        fetched(made)
+    assert not git_lfs.is_here(locked(made), made.project.store)
+
+
+def test_a_folder_may_have_it_and_offline_says_what_is_missing(made: SourceProject, tmp_path: Path) -> None:
+    source = made.lock().sources["s"]
+    config = made.project.config.model_copy(update={"folders": (tmp_path / "folder",)})
+    offline = Fetcher(made.project.store, config, offline=True)
+    with pytest.raises(InputError, match=r"big\.bin, a file of Git LFS, is not in the store"):
+        git_source.bring(source, offline)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/big.bin").write_bytes(FILE)
+    git_source.bring(source, offline)
+    assert made.files()["big.bin"] == FILE.decode()
+
+
+def test_those_of_a_submodule_come_from_its_own_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Repositories of this machine have the files among their own."""
+    monkeypatch.setenv("PORTSIDE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    inner = repository(tmp_path / "inner", w=pointer(b"inner"))
+    top = repository(tmp_path / "top", w=pointer(b"top"))
+    git(top, "submodule", "add", "-q", "../inner", "sub")
+    commit(top)
+    for folder, data in ((inner, b"inner"), (top, b"top")):
+        oid = hashlib.sha256(data).hexdigest()
+        place = folder / ".git/lfs/objects" / oid[:2] / oid[2:4] / oid
+        place.parent.mkdir(parents=True)
+        place.write_bytes(data)
+    made = SourceProject(tmp_path / "project")
+    made.asks(f'git: "file://{top}", branch: main, submodules: true, lfs: fetch')
+    made.lock()
+    fetched(made)
+    assert {path: text for path, text in made.files().items() if path.endswith("w")} == {"w": "top", "sub/w": "inner"}
+
+
+def test_a_layer_from_elsewhere_is_proven_with_the_files(made: SourceProject) -> None:
+    source = made.lock().sources["s"]
+    fetched(made)
+    with made.project.store.workspace() as folder, Spool(folder) as spool:
+        tree = git_source.tree(source, made.project.store, spool)
+        assert git_source.proof(source, tree) is None
+        tree.remove("code")
+        assert "may be written in another way" in str(git_source.proof(source, tree))
+
+
+@pytest.mark.parametrize(
+    ("url", "endpoint"),
+    [
+        ("https://h/a/b", "https://h/a/b.git/info/lfs"),
+        ("https://h/a/b.git/", "https://h/a/b.git/info/lfs"),
+        ("git@h:a/b.git", "https://h/a/b.git/info/lfs"),
+        ("ssh://git@h:22/a/b", "https://h/a/b.git/info/lfs"),
+    ],
+)
+def test_where_a_repositorys_lfs_server_is(url: str, endpoint: str) -> None:
+    assert git_lfs._endpoint(url) == endpoint
+
+
+WORDS = [
+    b"version https://git-lfs.github.com/spec/v1\n",
+    b"oid sha256:" + b"0" * 64 + b"\n",
+    b"size 1",
+    b"\n",
+    b"x",
+    b"-",
+]
+
+
+@settings(max_examples=100)
+@given(st.lists(st.sampled_from(WORDS), max_size=8).map(b"".join) | st.binary(max_size=200))
+def test_any_bytes_are_a_pointer_or_none(data: bytes) -> None:
+    found = read_pointer(data)
+    if found is not None:
+        assert (
+            found.sha256.encode() in data
+            and found.size >= 0
+            and data.lstrip(b"\xef\xbb\xbf \n\t").startswith(b"version ")
+        )
+
+
+def test_the_store_of_another_machine_gets_all(made: SourceProject, tmp_path: Path) -> None:
+    lock = made.lock()
+    config = Config(home=tmp_path / "second", mirrors=made.project.config.mirrors)
+    part = plan(made.project.recipe("r"), lock)
+    for job in Fetcher(Store(config.home), config).jobs(part.layer("sources").parts[0], part):
+        job()
+    assert git_source.is_here(lock.sources["s"], Store(config.home))

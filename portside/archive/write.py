@@ -71,7 +71,7 @@ def archive(image: Image, names: Sequence[str], store: Store, advance: Advance) 
 def _layer(layer: Blob, store: Store, advance: Advance) -> Iterator[bytes]:
     size = 0
     try:
-        with Hasher() as hasher, store.layout.blob(layer.digest).open("rb", buffering=0) as source:
+        with Hasher() as hasher, store.layout.tar(layer.digest).content.open() as source:
             while chunk := source.read(CHUNK):
                 hasher.update(chunk)
                 size += len(chunk)

@@ -47,9 +47,11 @@ def build(
     last: str = "weights",
     no_cache: bool = False,
     registries: Sequence[str] = (),
+    load: bool = True,
 ) -> list[Built]:
     """Build what is missing up to the layer `last`, keep the images in the store and load them into the engine.
 
+    load: False leaves them in the store.
     no_cache: build every part again, whatever the store or a registry has, and read the whole base.
     registries: repositories that are asked for a layer before it is built; what they give is verified.
     What a part needs is fetched first. Raises the first error of any part; finished parts stay in the store.
@@ -58,7 +60,7 @@ def build(
     seen: set[str] = set()
     while True:
         try:
-            return _build(plan, store, fetcher, engine, last, no_cache, registries)
+            return _build(plan, store, fetcher, engine, last, no_cache, registries, load)
         except DamagedError as error:
             # Each time one blob less is in the store; a blob that was made a moment ago and is damaged ends it.
             if error.digest in seen:
@@ -76,11 +78,12 @@ def _build(
     last: str,
     no_cache: bool,
     registries: Sequence[str],
+    load: bool,
 ) -> list[Built]:
     builder = _Build(plan, store, engine, no_cache)
     wanted = plan.up_to(last)
     missing = [part for part in plan.build_order(last) if not builder.has(part)]
-    _need_space(plan, missing, store, engine)
+    _need_space(plan, missing, store, engine, fetcher)
     with live(), builder:
         pulled = {} if no_cache or not missing else pull_layers(plan, wanted, missing, store, registries)
         unmade = [part for part in missing if part.key not in pulled or not builder.has(part)]
@@ -88,7 +91,8 @@ def _build(
         fetcher.require_manual(plan, unmade)
         builder.make(unmade, fetcher)
         built = keep_images(plan, store, wanted, missing, builder.blobs, pulled, builder.taken)
-        load_images(plan, built, store, engine)
+        if load:
+            load_images(plan, built, store, engine)
     return built
 
 
@@ -129,13 +133,16 @@ def make_again(
     return builder.blobs
 
 
-def _need_space(plan: Plan, missing: Sequence[Part], store: Store, engine: Builder) -> None:
+def _need_space(plan: Plan, missing: Sequence[Part], store: Store, engine: Builder, fetcher: Fetcher) -> None:
     """Raise StoreError or EngineError before any work where the disks surely cannot take what is to be built."""
     if not missing:
         return
     # One blob may stand for several parts: a vendor's image repeats an empty layer.
     needed = sum({part.key: expected_bytes(part, plan.lock) for part in missing}.values())
-    files.need_space(store.home, needed)
+    here = {part.key for part in missing if fetcher.has_file(part, plan)}
+    files.need_space(
+        store.home, sum({p.key: expected_bytes(p, plan.lock) for p in missing if p.key not in here}.values())
+    )
     free = engine.free_bytes()
     if free is not None and free < needed:
         raise EngineError(

@@ -151,6 +151,7 @@ def render(c: Context, recipe: str, output: str | None = None) -> None:
         "offline": "use only what is on this machine",
         "no-cache": "build every layer again, and read the whole base",
         "no-pull": NO_PULL,
+        "no-load": "leave the images in the store: the engine does not get them",
         "engine": ENGINE,
         "json": JSON,
     }
@@ -162,6 +163,7 @@ def build(
     offline: bool = False,
     no_cache: bool = False,
     no_pull: bool = False,
+    no_load: bool = False,
     engine: str | None = None,
     json: bool = False,
 ) -> None:
@@ -183,7 +185,9 @@ def build(
     plan_ = lock_pin_and_plan(p, loaded, offline=offline, last=layer, pulling=True)
     registries = [] if offline or no_pull else p.registries(loaded)
     fetcher = Fetcher(p.store, p.config, offline)
-    built = build_all(plan_, p.store, fetcher, running, last=layer, no_cache=no_cache, registries=registries)
+    built = build_all(
+        plan_, p.store, fetcher, running, last=layer, no_cache=no_cache, registries=registries, load=not no_load
+    )
     report = image_report(plan_, p.store, layer)
     for row in built:
         states = [f"built {', '.join(row.fresh)}"] if row.fresh else []
@@ -231,7 +235,8 @@ def check(c: Context, recipe: str, layer: str | None = None, engine: str | None 
         "network": "none, bridge, host or a network's name; default: none, bridge where ports are published",
         "user": "a user of the image or UID[:GID]",
         "name": "the container's name, to have several; default: portside-RECIPE-USER",
-        "weights": "baked (default; in the image) or mount (read-only from the store, on the migrated layer's image)",
+        "weights": "baked (in the image), mount (read-only where they lie, on the migrated layer's image), or auto "
+        "(default): baked if the engine has the finished image",
         "detach": "run in the background",
         "recreate": "remove a container of this name first",
         "dry-run": "print the equivalent `docker run` or `podman run` and start nothing",
@@ -251,7 +256,7 @@ def run_container(
     network: str | None = None,
     user: str | None = None,
     name: str | None = None,
-    weights: str = "baked",
+    weights: str = "auto",
     detach: bool = False,
     recreate: bool = False,
     dry_run: bool = False,
@@ -261,11 +266,15 @@ def run_container(
 
     Example: invoke run-container --recipe minilm --command 'python3 embed.py "A cat." "A kitten."'
     """
+    from dataclasses import replace
+    from functools import cache
+
     from portside.common.progress import say
     from portside.errors import RecipeError
     from portside.prepare import locked_plan
     from portside.runtime import (
         Host,
+        bring_weights,
         container_spec,
         known_image,
         noted,
@@ -275,11 +284,12 @@ def run_container(
         weight_mounts,
     )
     from portside.runtime import run_container as start
+    from portside.runtime.auto import is_mounted, load_below
     from portside.runtime.datasets import target_mounts
 
     check_layer(layer)
-    if weights not in ("baked", "mount"):
-        raise RecipeError(f"no such way to have weights: '{weights}'", "Say baked or mount.")
+    if weights not in ("auto", "baked", "mount"):
+        raise RecipeError(f"no such way to have weights: '{weights}'", "Say auto, baked or mount.")
     p = project()
     loaded = p.recipe(recipe)
     intent = read_intent(
@@ -297,18 +307,26 @@ def run_container(
         detach=detach,
         mounted_weights=weights == "mount" and bool(loaded.model.weights),
     )
+    plan_of = cache(lambda: locked_plan(p, loaded))
+    running = p.engine(engine) if loaded.model.weights and weights != "baked" and not dry_run else None
+    if weights == "auto" and layer == "weights" and running and is_mounted(recipe, running, p.store, plan_of):
+        say(f"The weights are mounted: the engine does not have the finished image of {recipe}")
+        intent = replace(intent, layer="migrated", mounted_weights=True)
+    if running and intent.mounted_weights:
+        load_below(recipe, running, p.store, plan_of)
+        bring_weights(loaded, p.lock(loaded), p.store, p.config)
     spec = container_spec(
         intent,
         Host.here(),
-        weights=weight_mounts(loaded, p.lock(loaded), p.store, bring=not dry_run) if weights == "mount" else (),
+        weights=weight_mounts(loaded, p.lock(loaded), p.store, bring=not dry_run) if intent.mounted_weights else (),
         data=target_mounts(p, loaded, target, bring=not dry_run),
         lacking=noted(say) if dry_run else refuse,
     )
     if dry_run:
         print_command(spec, engine or p.config.engine)
         return
-    known = known_image(recipe, spec.image.rpartition(":")[2], p.store, lambda: locked_plan(p, loaded))
-    code = start(p.engine(engine), spec, recreate=recreate, known=known)
+    known = known_image(recipe, spec.image.rpartition(":")[2], p.store, plan_of)
+    code = start(running or p.engine(engine), spec, recreate=recreate, known=known)
     if code:
         raise Exit(code=code)
 

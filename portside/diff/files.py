@@ -9,7 +9,7 @@ from portside.common.tree import Entry, encode_path
 from portside.diff.sides import LayerFile, Side
 from portside.layers.contents import with_hashes
 from portside.layers.layer import merge
-from portside.layers.raw import RawLayer, TarLayer
+from portside.layers.raw import RawLayer
 from portside.layers.read import read
 
 WHITEOUT = "whiteout"
@@ -56,7 +56,7 @@ class Reader:
 
     def read(self, file: LayerFile) -> RawLayer:
         if file.digest not in self._layers:
-            self._layers[file.digest] = read(TarLayer(file.path))
+            self._layers[file.digest] = read(file.tar)
         return self._layers[file.digest]
 
     def files(self, side: Side) -> Files:

@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from portside.common.canonical import copy_and_hash, sha256_hex
+from portside.common.canonical import sha256_hex
 from portside.common.never import never
 from portside.common.parallel import Job, run_all
 from portside.common.progress import say
@@ -27,6 +27,7 @@ from portside.lock.models import (
     Lock,
     LockedSource,
     PackageSet,
+    is_large,
 )
 from portside.net import suspect, transfer
 from portside.net.suspect import Pointer
@@ -45,6 +46,7 @@ from portside.plan.model import (
 )
 from portside.plan.states import frame_layer
 from portside.store import Store, frame
+from portside.store.inputs import InPlace
 
 JOBS = 8
 """Transfers at the same time; more do not make a network faster, fewer leave it idle while hashes are computed."""
@@ -188,7 +190,10 @@ class Fetcher:
         if sha256 is None or self.store.inputs.verified(sha256) is None:
             note = f"Put the right file at {where(file, self.config)}, or correct what the recipe says about it."
             places = self._places(file, sources)
-            sha256, place = transfer.first_seen(file.file, sha256, file.size, places, self.store, note)
+            in_place = self._in_place(file)
+            sha256, place = transfer.first_seen(
+                file.file, sha256, file.size, places, self.store, note, in_place=in_place
+            )
             if file.sha256 is None:
                 say_first_seen(file.file, place, sha256, self.store.inputs.require(sha256, file.file).size)
         self._check_size(file.file, sha256, file.size)
@@ -199,7 +204,7 @@ class Fetcher:
         found = candidates(file, self.config, partial(self.pointer, sources))
         for line in passed_over(file, self.config, found):
             say(line)
-        here = [str(candidate.path) for candidate in found if candidate.counts()]
+        here = [str(candidate.path) for candidate in found if candidate.counts(self.store.inputs.seen)]
         if file.url is not None and not self.offline:
             return [*here, file.url]
         if self.offline and not here:
@@ -213,6 +218,27 @@ class Fetcher:
                 with suppress(InputError):
                     git.fetch(commit, self.store, self.config, self.offline)
         return stored_pointer(sources, self.store, file)
+
+    def _in_place(self, file: ManualInput) -> InPlace:
+        """Which files of this machine the store uses where they lie: large weights and data sets, where the
+        configuration says so."""
+
+        def chosen(path: Path) -> bool:
+            large = file.kind == "data" or (file.kind == "weights" and is_large(Size(path.stat().st_size)))
+            return large and self.config.is_in_place(path)
+
+        return chosen
+
+    def has_file(self, part: Part, plan: Plan) -> bool:
+        """Whether the file of a large weight is in the store, or lies where it is left in place."""
+        if part.kind != "frame":
+            return False
+        for file in manual_inputs(plan.recipe, plan.lock):
+            if file.is_for(part):
+                found = candidates(file, self.config, partial(stored_pointer, plan.lock.sources, self.store))
+                here = file.sha256 is not None and self.store.inputs.locate(file.sha256) is not None
+                return here or any(self._in_place(file)(candidate.path) for candidate in found[:1])
+        return False
 
     def deb(self, deb: Deb, base: DebianBase) -> None:
         def note(recipe: str) -> str:
@@ -251,7 +277,7 @@ class Fetcher:
 
     def _allowed(self, places: Callable[[], list[str]], name: str) -> list[str]:
         """The places that may be asked. Offline, that is what is on this machine."""
-        file = [str(folder / name) for folder in self.config.folders]
+        file = [str(folder / name) for folder in self.config.folder_paths]
         if not self.offline:
             return file + places()
         here = [place for place in file if Path(place).is_file()]
@@ -260,18 +286,19 @@ class Fetcher:
         return here
 
     def _large_weight(self, file: ManualInput, part: Part, sources: Mapping[str, LockedSource]) -> None:
-        """Stream a large weight file straight into the blob of its layer: its bytes are written once."""
+        """Have a large weight file, and note the blob of its layer, which is made of it when it is read."""
         assert file.sha256 is not None and file.size is not None, file.file
-        self._check_size(file.file, file.sha256, file.size)
-        kept = self.store.inputs.locate(file.sha256)
-        attempt = partial(frame.receive, self.store, part.key, frame_layer(part, file.sha256, file.size))
-        if kept is not None:
-            with attempt() as sink, kept.open() as source:
-                if not sink.done:
-                    sink.restart()
-                    copy_and_hash(source, sink.write)
+        layer = frame_layer(part, file.sha256, file.size)
+        if frame.make(self.store, part.key, layer):
             return
-        note = f"Put the right file at {where(file, self.config)}, or correct what the recipe says about it."
+        self._check_size(file.file, file.sha256, file.size)
+        attempt = partial(frame.receive, self.store, part.key, layer, self._in_place(file))
+        right = f"Put the right file at {where(file, self.config)}, or correct what the recipe says about it."
+        name = file.file.partition("/")[0]
+
+        def note(recipe: str) -> str:
+            return f"{right} If the new one is meant: invoke lock --recipe {recipe} --update {name}"
+
         transfer.stream_from(file.file, self._places(file, sources), file.size, attempt, note)
 
 

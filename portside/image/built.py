@@ -88,7 +88,7 @@ def load_images(plan: Plan, built: Sequence[Built], store: Store, engine: Builde
 def to_load(image: Image, store: Store, tags: Sequence[str], shown: str | None = None) -> ImageToLoad:
     """An image of the store for an engine. shown: what a person is told of it as; default: the first tag."""
     layers = tuple(
-        ImageLayer(blob.digest, blob.size, partial(store.layout.open, blob), store.layout.blob(blob.digest))
+        ImageLayer(blob.digest, blob.size, partial(store.layout.open, blob), store.layout.file(blob.digest))
         for blob in image.layers
     )
     return ImageToLoad(image.config, layers, tuple(tags), shown)

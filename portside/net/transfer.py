@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 from urllib.parse import unquote
 
 from portside.common import progress
@@ -44,6 +44,9 @@ class Sink(Protocol):
     offset: int
 
     def restart(self) -> None: ...
+
+    def take(self, path: Path, source: BinaryIO) -> bool:
+        """Have a whole file of this machine, which is open, without its bytes being sent; whether it has it now."""
 
     def write(self, chunk: bytes) -> None: ...
 
@@ -100,17 +103,19 @@ def first_seen(
     note: Remedy,
     *,
     pauses: Sequence[float] = PAUSES,
+    in_place: Callable[[Path], bool] = lambda path: False,
 ) -> tuple[Sha256, str]:
     """As `bring`, for what the store lacks; gives the sha256 (hex) and the place that had it.
 
-    Where nobody knows the sha256, what is surely something else (see `suspect`) is refused.
+    Where nobody knows the sha256, what is surely something else (see `suspect`) is refused. in_place: whether a file
+    of this machine is left where it is.
     """
     arrived: Sha256 | None = None
 
     @contextmanager
     def attempt() -> Iterator["Receiver"]:
         nonlocal arrived
-        with store.inputs.receive(name, sha256, size) as receiver:
+        with store.inputs.receive(name, sha256, size, in_place) as receiver:
             yield receiver
             if sha256 is None and (
                 reason := suspect.of_bytes(name, receiver.head(suspect.HEAD), receiver.offset, size)
@@ -212,6 +217,9 @@ class _Counted:
         self._new = 0
         self._sink.restart()
 
+    def take(self, path: Path, source: BinaryIO) -> bool:
+        return self._sink.take(path, source)
+
     def write(self, chunk: bytes) -> None:
         self._sink.write(chunk)
         self._new += len(chunk)
@@ -250,6 +258,11 @@ def _send_file(path: Path, sink: _Counted, size: int | None) -> None:
     with source:
         if sink.offset > info.st_size:
             sink.restart()
+        try:
+            if sink.take(path, source):
+                return
+        except OSError as error:
+            raise _UnusableError(error.strerror or str(error)) from None
         source.seek(sink.offset)
         while True:
             try:

@@ -71,9 +71,10 @@ def blob_of(part: Part, store: Store) -> Blob | None:
     """The part's blob, if the store has it, as large as it was when it was made."""
     record = None if part.kind == "base" else store.record("keys", part.key)
     diff_id: Sha256 | None = part.manifest["diff_id"] if part.kind == "base" else record and record["diff_id"]
-    if diff_id is None or not store.layout.has(diff_id, record.get("size") if record else None):
+    size = None if diff_id is None else store.layout.size(diff_id)
+    if diff_id is None or size is None or (record is not None and record.get("size", size) != size):
         return None
-    return Blob(diff_id, Size(store.layout.blob(diff_id).stat().st_size))
+    return Blob(diff_id, size)
 
 
 def taken_from(part: Part, store: Store) -> str | None:

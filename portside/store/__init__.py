@@ -29,8 +29,9 @@ from portside.store.records import (
 
 
 class Store:
-    """`inputs/` verified inputs, `git/` bare mirrors, `oci/` an OCI image layout, `keys/` what a key gave,
-    `checkouts/` the folders with recipes that use it, `builds/` the temporary names in engines.
+    """`inputs/` verified inputs, `seen/` what is known of files of this machine, `git/` bare mirrors, `oci/` an OCI
+    image layout, `frames/` blobs that are made of inputs when they are read, `keys/` what a key gave, `checkouts/` the
+    folders with recipes that use it, `builds/` the temporary names in engines.
 
     Every file appears under its final name only when it is complete; see `files`.
     """
@@ -39,7 +40,7 @@ class Store:
         self.home = home
         files.make_folder(home)
         self.inputs = Inputs(home)
-        self.layout = Layout(home)
+        self.layout = Layout(home, self.inputs)
 
     @property
     def git(self) -> Path:

@@ -100,7 +100,7 @@ def part_layer(plan: Plan, part: Part, store: Store, spool: Spool, blobs: Mappin
             converted = None
             if part.after is not None:
                 store.layout.check(blobs[part.after])
-                converted = read_layer(store.layout.blob(blobs[part.after].digest))
+                converted = read_layer(store.layout.tar(blobs[part.after].digest))
             return migrated_layer(plan, part, _migrated_sources(plan.recipe, plan.lock, store, spool), converted)
         case SmallWeights(name, paths):
             tree = _some_weights(plan.lock.weights[name], paths, store).at(f"{workspace}/weights/{name}")

@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from portside.common.canonical import copy_and_hash
 from portside.diff.files import FileChange, Files, compare
 from portside.diff.text import text_diff
 from portside.errors import InputError
-from portside.layers.raw import TarLayer
+from portside.layers.raw import Tar, TarLayer
 from portside.layers.read import read
 from portside.verify.cause import Cause, Window
 from portside.verify.causes import causes, writing_step
@@ -18,7 +17,7 @@ from portside.verify.verdict import Finding
 _TEXT_LINES = 200
 
 
-def differences(first: Path, second: Path, instructions: str, window: Window) -> list[Finding]:
+def differences(first: Tar, second: Tar, instructions: str, window: Window) -> list[Finding]:
     """The findings for two layer tars of other diff IDs; at least one. instructions: of the part, empty if none.
 
     Raises InputError for a tar that is no layer.
@@ -34,19 +33,20 @@ def differences(first: Path, second: Path, instructions: str, window: Window) ->
     return found or [_same_files(first)]
 
 
-def _files(path: Path) -> Files:
-    raw = read(TarLayer(path))
+def _files(tar: Tar) -> Files:
+    raw = read(tar)
     return Files(raw.entries, frozenset(raw.whiteouts))
 
 
-def _same_files(first: Path) -> Finding:
+def _same_files(first: Tar) -> Finding:
     """The diff IDs differ and the files do not: the kept blob is not what its name says."""
-    with first.open("rb") as stream:
+    path = first.path
+    with first.content.open() as stream:
         digest, _ = copy_and_hash(stream)
-    if digest == first.name:
-        raise InputError(f"{first} holds the same files as its second build in another tar: please report this")
-    evidence = f"the store's blob {first.name[:12]} is damaged: its sha256 is {digest[:12]}; remove it and build again"
-    return Finding(str(first), None, (Cause("unknown", evidence),), None)
+    if digest == path.name or not isinstance(first, TarLayer):
+        raise InputError(f"{path} holds the same files as its second build in another tar: please report this")
+    evidence = f"the store's blob {path.name[:12]} is damaged: its sha256 is {digest[:12]}; remove it and build again"
+    return Finding(str(path), None, (Cause("unknown", evidence),), None)
 
 
 def _renamed(changes: Sequence[FileChange], window: Window) -> dict[str, Cause]:

@@ -266,7 +266,6 @@ def run_container(
 
     Example: invoke run-container --recipe minilm --command 'python3 embed.py "A cat." "A kitten."'
     """
-    from dataclasses import replace
     from functools import cache
 
     from portside.common.progress import say
@@ -274,17 +273,15 @@ def run_container(
     from portside.prepare import locked_plan
     from portside.runtime import (
         Host,
-        bring_weights,
         container_spec,
         known_image,
         noted,
         print_command,
         read_intent,
         refuse,
-        weight_mounts,
     )
     from portside.runtime import run_container as start
-    from portside.runtime.auto import is_mounted, load_below
+    from portside.runtime.auto import with_weights
     from portside.runtime.datasets import target_mounts
 
     check_layer(layer)
@@ -308,17 +305,12 @@ def run_container(
         mounted_weights=weights == "mount" and bool(loaded.model.weights),
     )
     plan_of = cache(lambda: locked_plan(p, loaded))
-    running = p.engine(engine) if loaded.model.weights and weights != "baked" and not dry_run else None
-    if weights == "auto" and layer == "weights" and running and is_mounted(recipe, running, p.store, plan_of):
-        say(f"The weights are mounted: the engine does not have the finished image of {recipe}")
-        intent = replace(intent, layer="migrated", mounted_weights=True)
-    if running and intent.mounted_weights:
-        load_below(recipe, running, p.store, plan_of)
-        bring_weights(loaded, p.lock(loaded), p.store, p.config)
+    running = None if dry_run or weights == "baked" or not loaded.model.weights else p.engine(engine)
+    intent, mounted = with_weights(intent, weights, p, running, plan_of)
     spec = container_spec(
         intent,
         Host.here(),
-        weights=weight_mounts(loaded, p.lock(loaded), p.store, bring=not dry_run) if intent.mounted_weights else (),
+        weights=mounted,
         data=target_mounts(p, loaded, target, bring=not dry_run),
         lacking=noted(say) if dry_run else refuse,
     )

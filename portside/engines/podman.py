@@ -10,7 +10,7 @@ import shutil
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -106,7 +106,10 @@ class PodmanEngine:
         raise EngineError(f"Podman says that {image.title()} is not the image that was just loaded", "Load it again.")
 
     def _pull(self, image: ImageToLoad, progress: Transfer) -> int:
-        """Let Podman copy the image out of an OCI layout that stands on our blobs; it opens only those it lacks."""
+        """Let Podman copy the image out of an OCI layout that stands on our blobs; it opens only those it lacks.
+
+        Blobs that are no files are written out for it, unless an image of its own has them.
+        """
         known = {diff_id for layers in self._known_layers() for diff_id in layers}
         total = sum({layer.diff_id: layer.size for layer in image.layers if layer.diff_id not in known}.values())
         title = image.title(12)
@@ -117,9 +120,11 @@ class PodmanEngine:
             # Podman names what it pulls from a folder after the folder as it was told, so this one needs a name
             # that nobody else has, and no upper-case letters of the path to it.
             layout = Path(folder, f"portside-load-{os.urandom(8).hex()}")
-            _write_layout(image, layout)
+            _write_layout(image, layout, known)
             try:
                 done = self._podman.result("pull", "--quiet", f"oci:{layout.name}", cwd=layout.parent)
+                if done.returncode != 0 and _write_blobs(image, layout):  # an image went, and its layers with it
+                    done = self._podman.result("pull", "--quiet", f"oci:{layout.name}", cwd=layout.parent)
                 # Before that name goes: an image without a name is removed with those that stand on it.
                 if done.returncode == 0 and image.tags and self.image_id(image.image_id) is not None:
                     self._tag(image.image_id, image.tags)
@@ -240,8 +245,11 @@ def _look_for_damage(image: ImageToLoad) -> None:
                 pass
 
 
-def _write_layout(image: ImageToLoad, layout: Path) -> None:
-    """An OCI image layout (OCI image-spec, image-layout.md) with one image; layers that are files are linked to."""
+def _write_layout(image: ImageToLoad, layout: Path, known: Collection[str]) -> None:
+    """An OCI image layout (OCI image-spec, image-layout.md) with one image; layers that are files are linked to.
+
+    known: diff IDs of layers that Podman has; those of them that are no files are left out.
+    """
     blobs = layout / "blobs" / "sha256"
     blobs.mkdir(parents=True)
     manifest = image.manifest()
@@ -252,10 +260,22 @@ def _write_layout(image: ImageToLoad, layout: Path) -> None:
     )
     (blobs / sha256_hex(manifest)).write_bytes(manifest)
     (blobs / image.image_id).write_bytes(image.config)
+    _write_blobs(image, layout, known)
+
+
+def _write_blobs(image: ImageToLoad, layout: Path, known: Collection[str] = ()) -> bool:
+    """Put the layers into a layout that are not there yet; whether there were any."""
+    written = False
     for layer in {layer.diff_id: layer for layer in image.layers}.values():
-        blob = blobs / layer.diff_id
+        blob = layout / "blobs" / "sha256" / layer.diff_id
+        if blob.is_symlink() or blob.exists():
+            continue
         if layer.path is not None:
             blob.symlink_to(layer.path.absolute())
+        elif layer.diff_id in known:
+            continue
         else:
             with layer.open() as source, blob.open("wb") as target:
                 shutil.copyfileobj(source, target, CHUNK)
+        written = True
+    return written

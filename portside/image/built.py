@@ -10,9 +10,10 @@ from portside.engines import Builder, ImageLayer, ImageToLoad
 from portside.errors import BuildError
 from portside.image.config import image_name, make_image
 from portside.plan.model import LayerPlan, Part, Plan
-from portside.plan.states import blob_of
+from portside.plan.states import blob_of, changed_file
 from portside.recipe.models import LAYERS
 from portside.store import Store
+from portside.store.inputs import put_it_back
 from portside.store.layout import Blob, Image
 
 
@@ -66,6 +67,8 @@ def stored_image(plan: Plan, store: Store, layer: str) -> Image:
     blobs: dict[Sha256, Blob] = {}
     for part in plan.stack(layer):
         blob = blob_of(part, store)
+        if blob is None and (why := changed_file(part, store)) is not None:
+            raise BuildError(f"{part.layer}/{part.name} cannot be used: {why}", put_it_back)
         if blob is None:
             raise BuildError(
                 f"{plan.recipe.name}'s layer {part.layer} is not built",

@@ -77,6 +77,12 @@ def blob_of(part: Part, store: Store) -> Blob | None:
     return Blob(diff_id, size)
 
 
+def changed_file(part: Part, store: Store) -> str | None:
+    """How the file that a large weight's blob is made of differs from what it was, if it is left in place and does."""
+    sha256 = part.manifest["sha256"] if part.kind == "frame" else None
+    return store.inputs.changed(sha256) if sha256 is not None else None
+
+
 def taken_from(part: Part, store: Store) -> str | None:
     """The place whose word it is that the blob in the store is what the part's key gives; None for what was made or
     proven here."""
@@ -98,7 +104,8 @@ def _state(part: Part, store: Store, before: dict[str, Any] | None) -> PartState
     for name in sorted(details.keys() & part.details.keys()):
         if details[name] != part.details[name]:
             before, now = before | {name: details[name]}, now | {name: part.details[name]}
-    return PartState(part, None, tuple(changes(before, now)) or ("its blob in the store is gone or damaged",))
+    gone = changed_file(part, store) or "its blob in the store is gone or damaged"
+    return PartState(part, None, tuple(changes(before, now)) or (gone,))
 
 
 def frame_layer(part: Part, sha256: Sha256, size: Size) -> Layer:

@@ -78,6 +78,11 @@ class Inputs:
         place = files.read_json(self._folder / f"{sha256}.json", place_record)
         return text_path(place["path"]) if place is not None and "path" in place else None
 
+    def blob_with(self, sha256: Sha256) -> Sha256 | None:
+        """The blob in which the input's bytes stand, if they do."""
+        place = files.read_json(self._folder / f"{sha256}.json", place_record)
+        return place["blob"] if place is not None and "blob" in place and not self.path(sha256).is_file() else None
+
     def find(self, sha256: Sha256) -> FileRange | None:
         """As `locate`; also a file left in place that was touched, or changed, and has to be read to know."""
         place = self.locate(sha256)

@@ -19,7 +19,7 @@ from portside.common.progress import transfer
 from portside.common.values import Sha256, Size
 from portside.errors import StoreError
 from portside.store import files
-from portside.store.records import SeenRecord, identity_of, path_text, seen_record
+from portside.store.records import SeenRecord, identity_of, path_text, seen_record, text_path
 
 TICK = 50_000_000
 """Nanoseconds: Linux stamps files with the time of its last tick, which is 10 ms old at most."""
@@ -101,6 +101,18 @@ class Seen:
         }
         with suppress(StoreError):  # who may only read a store reads the file again
             files.write_json(self._home, self._place(path), record)
+
+    def living(self) -> list[str]:
+        """The names of the records that still say something: of files that are there as they were, or whose disk is
+        not there now."""
+        found = []
+        for place in sorted((self._home / "seen").glob("*.json")):
+            with suppress(StoreError):
+                record = files.read_json(place, seen_record)
+                path = text_path(record["path"]) if record is not None else None
+                if path is not None and (not path.parent.is_dir() or self.noted(path) is not None):
+                    found.append(place.stem)
+        return found
 
     def forget(self, path: Path) -> None:
         with suppress(OSError):

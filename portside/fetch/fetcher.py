@@ -292,7 +292,7 @@ class Fetcher:
         if frame.make(self.store, part.key, layer):
             return
         self._check_size(file.file, file.sha256, file.size)
-        attempt = partial(frame.receive, self.store, part.key, layer, self._in_place(file))
+        attempt = partial(frame.receive, self.store, part.key, layer, self._in_place(file), file.file)
         right = f"Put the right file at {where(file, self.config)}, or correct what the recipe says about it."
         name = file.file.partition("/")[0]
 

@@ -19,15 +19,17 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def receive(store: "Store", key: Sha256, layer: Layer, in_place: InPlace = nowhere) -> Iterator[Receiver]:
+def receive(
+    store: "Store", key: Sha256, layer: Layer, in_place: InPlace = nowhere, name: str | None = None
+) -> Iterator[Receiver]:
     """Take in the one file of `layer` (its last entry) as an input, and note the layer's blob under `key`.
 
-    The rest as for `Inputs.receive`.
+    name: for messages; default: its path in the layer. The rest as for `Inputs.receive`.
     """
     file = layer.entries[-1]
     sha256 = Sha256(file.sha256)
     with Beside(single_file_frame(layer)[0]) as blob:
-        with store.inputs.receive(file.path, sha256, Size(file.size), in_place, blob) as receiver:
+        with store.inputs.receive(name or file.path, sha256, Size(file.size), in_place, blob) as receiver:
             yield receiver
         if not receiver.done:
             _keep(store, key, layer, blob)

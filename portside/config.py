@@ -12,7 +12,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+)
 
 from portside.common.explain import explain
 from portside.common.fields import Name, Repository
@@ -65,6 +74,16 @@ class KeptFolder(BaseModel):
     )
 
 
+def _folder_form(value: object) -> str:
+    return "table" if isinstance(value, dict | KeptFolder) else "name"
+
+
+AnyFolder = Annotated[
+    Annotated[Folder, Tag("name")] | Annotated[KeptFolder, Tag("table")],
+    Discriminator(_folder_form),
+]
+
+
 class Mirrors(BaseModel):
     """Places that have the bytes; asked before the places the machine's own package tools know."""
 
@@ -99,7 +118,7 @@ class Config(BaseModel):
     engine: Literal["docker", "podman"] | None = Field(
         None, description="docker or podman (PORTSIDE_ENGINE); default: docker, or podman where no Docker answers"
     )
-    folders: tuple[Folder | KeptFolder, ...] = Field(
+    folders: tuple[AnyFolder, ...] = Field(
         (), description="folders with files already downloaded, at their names or at SET/PATH; or {path, keep}"
     )
     registries: tuple[Repository, ...] = Field(

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol, runtime_checkable
 from urllib.parse import unquote
 
 from portside.common import progress
@@ -45,10 +45,15 @@ class Sink(Protocol):
 
     def restart(self) -> None: ...
 
-    def take(self, path: Path, source: BinaryIO) -> bool:
-        """Have a whole file of this machine, which is open, without its bytes being sent; whether it has it now."""
-
     def write(self, chunk: bytes) -> None: ...
+
+
+@runtime_checkable
+class TakesFiles(Protocol):
+    """A sink that may have a whole file of this machine without its bytes being sent."""
+
+    def take(self, path: Path, source: BinaryIO) -> bool:
+        """source: the file, open. Gives whether it has the file now."""
 
 
 class _UnusableError(Exception):
@@ -218,7 +223,7 @@ class _Counted:
         self._sink.restart()
 
     def take(self, path: Path, source: BinaryIO) -> bool:
-        return self._sink.take(path, source)
+        return isinstance(self._sink, TakesFiles) and self._sink.take(path, source)
 
     def write(self, chunk: bytes) -> None:
         self._sink.write(chunk)

@@ -18,6 +18,7 @@ from portside.store.inputs import Inputs
 from portside.store.layout import Layout
 from portside.store.records import (
     READERS,
+    ArchiveRecord,
     BuiltRecord,
     CheckoutRecord,
     KeyRecord,
@@ -65,6 +66,9 @@ class Store:
     @overload
     def record(self, kind: Literal["pointers"], name: FileName) -> PointerRecord | None: ...
 
+    @overload
+    def record(self, kind: Literal["archives"], name: Sha256) -> ArchiveRecord | None: ...
+
     def record(self, kind: Kind, name: FileName) -> Any:
         """A small JSON value kept under `kind/name.json`, or None. Raises StoreError for a damaged one."""
         return files.read_json(self.home / kind / f"{name}.json", READERS[kind])
@@ -83,6 +87,9 @@ class Store:
 
     @overload
     def keep(self, kind: Literal["pointers"], name: FileName, value: PointerRecord) -> None: ...
+
+    @overload
+    def keep(self, kind: Literal["archives"], name: Sha256, value: ArchiveRecord) -> None: ...
 
     def keep(self, kind: Kind, name: FileName, value: Any) -> None:
         """Keep a small JSON value under `kind/name.json`."""

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict, final
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from portside.common.values import Sha256, Size
+from portside.common.values import ImageName, Sha256, Size
 
-Kind = Literal["keys", "packed", "built", "checkouts", "pointers"]
+Kind = Literal["keys", "packed", "built", "checkouts", "pointers", "archives"]
 
 
 class _Blob(TypedDict):
@@ -84,6 +84,14 @@ class SeenRecord(TypedDict):
     sha256: Sha256
     identity: IdentityRecord
     noted_ns: int
+
+
+class ArchiveRecord(TypedDict):
+    """The one image of an image archive. config: its text. layers: diff ID and bytes of each. names: as it has them."""
+
+    config: str
+    layers: list[tuple[Sha256, Size]]
+    names: list[str]
 
 
 LONGEST_TAIL = 1 << 16
@@ -184,12 +192,21 @@ def pointer_record(value: Any) -> PointerRecord:
     return [(str(path), Sha256(sha256), Size(size)) for path, sha256, size in value]
 
 
+def archive_record(value: Any) -> ArchiveRecord:
+    return {
+        "config": str(value["config"]),
+        "layers": [(Sha256(digest), Size(size)) for digest, size in value["layers"]],
+        "names": [ImageName(name) for name in value["names"]],
+    }
+
+
 READERS: Mapping[Kind, Callable[[Any], Any]] = {
     "keys": key_record,
     "packed": packed_record,
     "built": built_record,
     "checkouts": checkout_record,
     "pointers": pointer_record,
+    "archives": archive_record,
 }
 
 

@@ -187,8 +187,8 @@ class Fetcher:
         What nobody knew the hash of is said, with the place that had it. sources: of the lock.
         """
         sha256 = file.sha256
-        if sha256 is None or self.store.inputs.verified(sha256) is None:
-            note = f"Put the right file at {where(file, self.config)}, or correct what the recipe says about it."
+        if sha256 is None or self.store.inputs.verified(sha256, file.file) is None:
+            note = self._note(file)
             places = self._places(file, sources)
             in_place = self._in_place(file)
             sha256, place = transfer.first_seen(
@@ -218,6 +218,14 @@ class Fetcher:
                 with suppress(InputError):
                     git.fetch(commit, self.store, self.config, self.offline)
         return stored_pointer(sources, self.store, file)
+
+    def _note(self, file: ManualInput) -> Remedy:
+        """What a person can do where no place has the right file."""
+        right = f"Put the right file at {where(file, self.config)}, or correct what the recipe says about it."
+        name = file.data or file.file.partition("/")[0]
+        if file.kind not in ("weights", "data") or file.sha256 is None:
+            return right
+        return lambda recipe: f"{right} If another is meant: invoke lock --recipe {recipe} --update {name}"
 
     def _in_place(self, file: ManualInput) -> InPlace:
         """Which files of this machine the store uses where they lie: large weights and data sets, where the
@@ -293,12 +301,7 @@ class Fetcher:
             return
         self._check_size(file.file, file.sha256, file.size)
         attempt = partial(frame.receive, self.store, part.key, layer, self._in_place(file), file.file)
-        right = f"Put the right file at {where(file, self.config)}, or correct what the recipe says about it."
-        name = file.file.partition("/")[0]
-
-        def note(recipe: str) -> str:
-            return f"{right} If the new one is meant: invoke lock --recipe {recipe} --update {name}"
-
+        note = self._note(file)
         transfer.stream_from(file.file, self._places(file, sources), file.size, attempt, note)
 
 

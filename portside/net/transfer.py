@@ -191,6 +191,8 @@ def _try_place(
                     return None
                 if from_start:
                     sink.restart()
+                if _is_taken(place, sink, size):
+                    return None
                 continued = sink.offset > 0
                 with progress.transfer(name, None if size is None else size - sink.offset) as advance:
                     _send(place, _Counted(sink, advance, refuse), size, pauses)
@@ -202,6 +204,23 @@ def _try_place(
                 text = error.reason if error.subject == name else error.problem
                 return _UnusableError(f"{text} {error.solution or ''}".rstrip(), wrong=True)
             from_start = True
+
+
+def _is_taken(place: str, sink: Sink, size: int | None) -> bool:
+    """Whether the sink has a file of this machine now, without its bytes being sent. Why not, sending them tells."""
+    scheme = place.partition("://")[0].lower() if "://" in place else ""
+    if scheme not in ("", "file") or not isinstance(sink, TakesFiles):
+        return False
+    path = path_of(place) if scheme else Path(place)
+    try:
+        info = path.stat()
+        if not stat.S_ISREG(info.st_mode) or size not in (None, info.st_size):
+            return False
+        with path.open("rb") as source:
+            return sink.take(path, source)
+    except OSError:
+        sink.restart()
+        return False
 
 
 class _Counted:
@@ -221,9 +240,6 @@ class _Counted:
         self._advance(-self._new)
         self._new = 0
         self._sink.restart()
-
-    def take(self, path: Path, source: BinaryIO) -> bool:
-        return isinstance(self._sink, TakesFiles) and self._sink.take(path, source)
 
     def write(self, chunk: bytes) -> None:
         self._sink.write(chunk)
@@ -263,11 +279,6 @@ def _send_file(path: Path, sink: _Counted, size: int | None) -> None:
     with source:
         if sink.offset > info.st_size:
             sink.restart()
-        try:
-            if sink.take(path, source):
-                return
-        except OSError as error:
-            raise _UnusableError(error.strerror or str(error)) from None
         source.seek(sink.offset)
         while True:
             try:

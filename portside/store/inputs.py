@@ -93,8 +93,8 @@ class Inputs:
             return FileRange(path, 0, path.stat().st_size) if path.is_file() else None
         return None
 
-    def verified(self, sha256: Sha256) -> FileRange | None:
-        """As `locate`, but the bytes are right: disks rot and people edit.
+    def verified(self, sha256: Sha256, title: str | None = None) -> FileRange | None:
+        """As `locate`, but the bytes are right: disks rot and people edit. title: what people call it.
 
         Small ones are hashed again by this process, large ones unless their identity is as it was when they were.
         Bytes that changed since they arrived are put aside in `inputs/quarantine/`, and it is as if they were missing;
@@ -105,7 +105,7 @@ class Inputs:
             return place
         if self._is_noted(place, sha256):
             return place
-        found = self.read(place, sha256)
+        found = self.read(place, title or place.path.name)
         if found == sha256:
             self._sound.add(sha256)
             return place
@@ -141,7 +141,7 @@ class Inputs:
 
     def require(self, sha256: Sha256, name: str) -> FileRange:
         """Where the verified bytes are; raises InputError where the store does not have them."""
-        found = self.verified(sha256)
+        found = self.verified(sha256, name)
         if found is None:
             if (why := self.changed(sha256)) is not None:
                 raise InputError(f"{name}: {why}", put_it_back)
@@ -331,7 +331,9 @@ class Receiver:
         its blocks. source: the file, open. Raises OSError where it cannot be read."""
         if self._in_place(path):
             self.restart()
-            if self._beside is not None:
+            noted = self._seen.noted(path)
+            is_other = noted is not None and noted.settled and self._wanted not in (None, noted.sha256)
+            if self._beside is not None and not is_other:
                 self._kept_sha256, self.offset = self._seen.read(path, self.name, self._beside.update)
             else:
                 self._kept_sha256, self.offset = self._seen.hash(path, self.name)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from portside.common.canonical import copy_and_hash
 from portside.diff.files import FileChange, Files, compare
@@ -17,8 +18,8 @@ from portside.verify.verdict import Finding
 _TEXT_LINES = 200
 
 
-def differences(first: Tar, second: Tar, instructions: str, window: Window) -> list[Finding]:
-    """The findings for two layer tars of other diff IDs; at least one. instructions: of the part, empty if none.
+def differences(first: Path | Tar, second: Path | Tar, instructions: str, window: Window) -> list[Finding]:
+    """The findings for two layer tars (or their files) of other diff IDs; at least one. instructions: of the part, empty if none.
 
     Raises InputError for a tar that is no layer.
     """
@@ -33,13 +34,14 @@ def differences(first: Tar, second: Tar, instructions: str, window: Window) -> l
     return found or [_same_files(first)]
 
 
-def _files(tar: Tar) -> Files:
-    raw = read(tar)
+def _files(source: Path | Tar) -> Files:
+    raw = read(_tar(source))
     return Files(raw.entries, frozenset(raw.whiteouts))
 
 
-def _same_files(first: Tar) -> Finding:
+def _same_files(source: Path | Tar) -> Finding:
     """The diff IDs differ and the files do not: the kept blob is not what its name says."""
+    first = _tar(source)
     path = first.path
     with first.content.open() as stream:
         digest, _ = copy_and_hash(stream)
@@ -47,6 +49,10 @@ def _same_files(first: Tar) -> Finding:
         raise InputError(f"{path} holds the same files as its second build in another tar: please report this")
     evidence = f"the store's blob {path.name[:12]} is damaged: its sha256 is {digest[:12]}; remove it and build again"
     return Finding(str(path), None, (Cause("unknown", evidence),), None)
+
+
+def _tar(source: Path | Tar) -> Tar:
+    return TarLayer(source) if isinstance(source, Path) else source
 
 
 def _renamed(changes: Sequence[FileChange], window: Window) -> dict[str, Cause]:

@@ -19,7 +19,7 @@ _TEXT_LINES = 200
 
 
 def differences(first: Path | Tar, second: Path | Tar, instructions: str, window: Window) -> list[Finding]:
-    """The findings for two layer tars (or their files) of other diff IDs; at least one. instructions: of the part, empty if none.
+    """The findings for two layer tars of other diff IDs; at least one. instructions: of the part, empty if none.
 
     Raises InputError for a tar that is no layer.
     """

@@ -72,7 +72,7 @@ def usable_proxies() -> Iterator[None]:
 
 @functools.lru_cache(maxsize=4)
 def shared_tls_context(cert: str | None) -> ssl.SSLContext:
-    """`tls_context` for clients that add nothing to it: reading some hundred authorities takes longer than a request."""
+    """`tls_context` for clients that add nothing to it: to read all authorities takes longer than a request."""
     return tls_context(cert)
 
 

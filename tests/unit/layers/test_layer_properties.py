@@ -79,7 +79,7 @@ def test_what_is_left_out_does_not_depend_on_the_encoding(
         assert {path for path in paths if path.split("/")[0] in ("tmp", "apt")} <= kept
 
 
-@settings(max_examples=50)
+@settings(max_examples=100)
 @given(st.data(), trees(NAMES), trees(NAMES))
 def test_a_change_that_changes_nothing_is_an_empty_layer(data: st.DataObject, parent: Tree, child: Tree) -> None:
     with TemporaryDirectory() as name:
@@ -89,7 +89,7 @@ def test_a_change_that_changes_nothing_is_an_empty_layer(data: st.DataObject, pa
         assert (again.entries, again.whiteouts) == ((), ())
 
 
-@settings(max_examples=50)
+@settings(max_examples=100)
 @given(st.data(), trees(NAMES), trees(NAMES))
 def test_the_index_of_a_base_is_what_its_layers_make_together(data: st.DataObject, low: Tree, high: Tree) -> None:
     with TemporaryDirectory() as name:
@@ -97,7 +97,7 @@ def test_the_index_of_a_base_is_what_its_layers_make_together(data: st.DataObjec
         assert differences(base_index(layers), index(high)) == []
 
 
-@settings(max_examples=50)
+@settings(max_examples=100)
 @given(trees(NAMES), st.randoms())
 def test_one_tar_in_any_order_and_back(tree: Tree, order: random.Random) -> None:
     layer = data_layer(tree, EPOCH)
@@ -116,7 +116,7 @@ def test_one_tar_in_any_order_and_back(tree: Tree, order: random.Random) -> None
         ]
 
 
-@settings(max_examples=50)
+@settings(max_examples=100)
 @given(trees(NAMES), trees(NAMES))
 def test_an_index_survives_its_file(low: Tree, high: Tree) -> None:
     found = index(low).apply(data_layer(high, EPOCH))

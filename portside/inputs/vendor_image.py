@@ -14,11 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from portside.archive.read import Archive, ArchiveImage, read_archive, read_layout
+from portside.archive.read import ArchiveImage, TakenArchive, read_archive, read_layout
 from portside.common.progress import say
 from portside.common.values import ImageName, Sha256
 from portside.errors import InputError, StoreError
-from portside.lock.models import LINE, REFERENCE, VARIABLE, ArchiveBase, ArchiveLayer
+from portside.lock.models import ArchiveBase, ArchiveLayer
+from portside.lock.packages import LINE, REFERENCE, VARIABLE
 from portside.store import Store
 from portside.store.inputs import SEEN_FROM
 from portside.store.layout import Blob
@@ -64,7 +65,7 @@ def read_vendor_image(path: Path, base: ArchiveBase, store: Store, pinned: bool 
     return found
 
 
-def _remembered(path: Path, store: Store) -> Archive | None:
+def _remembered(path: Path, store: Store) -> TakenArchive | None:
     """What an archive holds that was read before and is the same file still, if the store has its layers."""
     noted = store.inputs.seen.noted(path)
     record = store.record("archives", noted.sha256) if noted is not None and noted.settled else None
@@ -72,10 +73,10 @@ def _remembered(path: Path, store: Store) -> Archive | None:
         return None
     layers = tuple(Blob(digest, size) for digest, size in record["layers"])
     names = tuple(ImageName(name) for name in record["names"])
-    return Archive((ArchiveImage(record["config"].encode(), layers, names),), noted.sha256)
+    return TakenArchive((ArchiveImage(record["config"].encode(), layers, names),), noted.sha256)
 
 
-def _remember(path: Path, archive: Archive, before: os.stat_result, store: Store) -> None:
+def _remember(path: Path, archive: TakenArchive, before: os.stat_result, store: Store) -> None:
     """before: what the file was before it was read. Small ones are read again, as other inputs are."""
     if archive.sha256 is None or len(archive.images) != 1 or before.st_size < SEEN_FROM:
         return
@@ -105,9 +106,9 @@ def _called(path: Path) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        if path.name in error.problem:
+        if error.subject == path.name:
             raise
-        raise InputError(f"{path}: {error.problem}", error.solution or "Get the file again.") from None
+        raise error.told_of(str(path), "Get the file again.") from None
 
 
 def _same_layers(path: Path, base: ArchiveBase, images: Sequence[ArchiveImage], _: object) -> None:
@@ -115,10 +116,11 @@ def _same_layers(path: Path, base: ArchiveBase, images: Sequence[ArchiveImage], 
     if base.layers and len(images) == 1:
         locked = [layer.diff_id for layer in base.layers]
         if [layer.digest for layer in images[0].layers] != locked:
-            raise InputError(f"{path} holds another image: its layers are not those of the lock", _other_file)
+            problem = f"{path} holds another image: its layers are not those of the lock"
+            raise InputError(problem, _other_file, subject=str(path))
 
 
-def _only(path: Path, archive: Archive) -> ArchiveImage:
+def _only(path: Path, archive: TakenArchive) -> ArchiveImage:
     if len(archive.images) != 1:
         raise InputError(f"{path} holds {len(archive.images)} images, one is expected", "Save the one image alone.")
     return archive.images[0]

@@ -41,11 +41,11 @@ def read(source: Tar) -> RawLayer:
         ):
             for member in tar_members(tar):
                 if member.offset_data + (member.size if member.isreg() else 0) > content.size:
-                    raise InputError(f"{path} ends in the middle of {member.name}", subject=str(path))
+                    raise InputError.about(path, f"it ends in the middle of {member.name}")
                 _add(layer, member, content)
             _check_end(path, tar.offset, content)
     except (tarfile.TarError, ValueError, OverflowError, MemoryError, RecursionError, EOFError) as error:
-        raise InputError(f"{path} is not a readable tar: {error}", subject=str(path)) from error
+        raise InputError.about(path, f"it is not a readable tar: {error}") from error
     _check_folders(layer.entries)
     return layer
 
@@ -64,7 +64,7 @@ def _check_end(path: Path, offset: int, content: Ranged) -> None:
     with content.part(offset, max(0, min(BLOCK, content.size - offset))).open() as stream:
         block = stream.read()
     if block.count(0) != len(block) or len(block) % BLOCK or offset > content.size:
-        raise InputError(f"{path} is damaged at byte {offset}", subject=str(path))
+        raise InputError.about(path, f"it is damaged at byte {offset}")
 
 
 def _add(layer: RawLayer, member: tarfile.TarInfo, tar: Ranged) -> None:

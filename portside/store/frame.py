@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from portside.common.values import Sha256, Size
+from portside.common.values import DiffID, Key, Sha256, Size
 from portside.errors import InputError
 from portside.layers.layer import Layer
 from portside.layers.writer import single_file_frame
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def receive(
-    store: "Store", key: Sha256, layer: Layer, in_place: InPlace = nowhere, name: str | None = None
+    store: "Store", key: Key, layer: Layer, in_place: InPlace = nowhere, name: str | None = None
 ) -> Iterator[Receiver]:
     """Take in the one file of `layer` (its last entry) as an input, and note the layer's blob under `key`.
 
@@ -38,7 +38,7 @@ def receive(
         raise InputError(f"{file.path} was damaged as it arrived", "Try again.")
 
 
-def make(store: "Store", key: Sha256, layer: Layer) -> bool:
+def make(store: "Store", key: Key, layer: Layer) -> bool:
     """Note the layer's blob under `key`, made of the file that the store has; False where it has none that is right.
 
     The file is read once, whatever is known of it: nothing else could tell that the blob's digest is the right one.
@@ -65,12 +65,12 @@ def make(store: "Store", key: Sha256, layer: Layer) -> bool:
     return True
 
 
-def _keep(store: "Store", key: Sha256, layer: Layer, blob: Beside) -> None:
+def _keep(store: "Store", key: Key, layer: Layer, blob: Beside) -> None:
     """blob: has the file's bytes, which are the right ones."""
     file = layer.entries[-1]
     head, tail = single_file_frame(layer)
     blob.update(tail)
-    diff_id, size = blob.hexdigest(), Size(len(head) + file.size + len(tail))
+    diff_id, size = DiffID(blob.hexdigest()), Size(len(head) + file.size + len(tail))
     if not store.layout.has(diff_id, size):
         record: FrameRecord = {
             "head": base64.b64encode(head).decode("ascii"),

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict, final
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from portside.common.values import ImageName, Sha256, Size
+from portside.common.values import DiffID, ImageName, Sha256, Size
 
 Kind = Literal["keys", "packed", "built", "checkouts", "pointers", "archives"]
 
 
-class _Blob(TypedDict):
-    diff_id: Sha256
+class _BlobRecord(TypedDict):
+    diff_id: DiffID
 
 
-class KeyRecord(_Blob, total=False):
+class KeyRecord(_BlobRecord, total=False):
     """What a key gave: the blob, and what hashes in the manifest stand for. taken_from: the place whose word it is that
     the key gave this blob, where nothing here has proven it."""
 
@@ -42,7 +42,7 @@ class CheckoutRecord(TypedDict):
 class PlaceRecord(TypedDict):
     """Where in a blob of the layout an input's bytes stand."""
 
-    blob: Sha256
+    blob: DiffID
     offset: Size
     size: Size
 
@@ -90,7 +90,7 @@ class ArchiveRecord(TypedDict):
     """The one image of an image archive. config: its text. layers: diff ID and bytes of each. names: as it has them."""
 
     config: str
-    layers: list[tuple[Sha256, Size]]
+    layers: list[tuple[DiffID, Size]]
     names: list[str]
 
 
@@ -106,7 +106,7 @@ BuiltRecord = dict[str, dict[str, Any]]
 
 def key_record(value: Any) -> KeyRecord:
     """Here and below: raises ValueError, KeyError or TypeError for a value of another form."""
-    record: KeyRecord = {"diff_id": Sha256(value["diff_id"])}
+    record: KeyRecord = {"diff_id": DiffID(value["diff_id"])}
     if "size" in value:
         record["size"] = Size(value["size"])
     if "details" in value:
@@ -129,7 +129,7 @@ def checkout_record(value: Any) -> CheckoutRecord:
 def place_record(value: Any) -> PlaceRecord | InPlaceRecord:
     if "path" in value:
         return {"path": _path_text(value["path"]), "size": Size(value["size"])}
-    return {"blob": Sha256(value["blob"]), "offset": Size(value["offset"]), "size": Size(value["size"])}
+    return {"blob": DiffID(value["blob"]), "offset": Size(value["offset"]), "size": Size(value["size"])}
 
 
 def path_text(path: Path) -> str:
@@ -195,7 +195,7 @@ def pointer_record(value: Any) -> PointerRecord:
 def archive_record(value: Any) -> ArchiveRecord:
     return {
         "config": str(value["config"]),
-        "layers": [(Sha256(digest), Size(size)) for digest, size in value["layers"]],
+        "layers": [(DiffID(digest), Size(size)) for digest, size in value["layers"]],
         "names": [ImageName(name) for name in value["names"]],
     }
 

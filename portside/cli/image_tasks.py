@@ -124,8 +124,8 @@ def save(c: Context, recipe: str, output: str, layer: str = "weights", force: bo
 
     Example: invoke save --recipe minilm --output minilm.tar.gz
     """
-    from portside.archive.folder import check_folder, is_folder, write_layout
     from portside.archive.write import check_output, compression_of, write_archive
+    from portside.archive.write_layout import check_folder, is_folder, write_layout
     from portside.common.progress import human_bytes, live, say
     from portside.image.built import stored_image
     from portside.image.config import image_name

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from portside.common.pieces import Pieces
+from portside.common.joined import JoinedContent
 from portside.common.tree import Entry, FileRange
 from portside.errors import InputError
 
@@ -31,7 +31,7 @@ class FramedLayer:
     """An uncompressed layer tar that is made when it is read: what stands before and behind the bytes of its one file,
     and those bytes. path: of what holds them, for messages."""
 
-    content: Pieces
+    content: JoinedContent
     path: Path
 
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NoReturn, cast
 
 from portside.common import oci
 from portside.common.canonical import CHUNK, sha256_hex
-from portside.common.pieces import Pieces
+from portside.common.joined import JoinedContent
 from portside.common.tree import Bytes
 from portside.common.values import DiffID, FileName, ImageID, ImageName, Sha256, Size
 from portside.errors import DamagedError
@@ -127,7 +127,7 @@ class Layout:
         if record is None or place is None or place.size != record["size"]:
             return None
         head, tail = base64.b64decode(record["head"]), bytes(record["tail"])
-        return FramedLayer(Pieces((Bytes(head), place, Bytes(tail))), place.path)
+        return FramedLayer(JoinedContent((Bytes(head), place, Bytes(tail))), place.path)
 
     def digests(self, prefix: str) -> list[Sha256]:
         """The blobs whose digests begin with `prefix` (hex), sorted."""

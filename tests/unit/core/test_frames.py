@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from portside.common.tree import Bytes, Entry, Tree
 from portside.errors import DamagedError, InputError
 from portside.layers.canonical import data_layer
+from portside.layers.engine_layer import read
 from portside.layers.layer import Layer
-from portside.layers.read import read
 from portside.layers.writer import read_layer, single_file_frame, write_layer
 from portside.store import Store, frame
 from portside.store.clone import FICLONE

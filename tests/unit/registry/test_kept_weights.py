@@ -12,9 +12,9 @@ import pytest
 from registry_server import RegistryServer
 from small_project import Machine, NoEngine, sha, small_project
 
-from portside.archive.folder import check_folder, is_folder, write_layout
 from portside.archive.read import read_layout
 from portside.archive.write import write_archive
+from portside.archive.write_layout import check_folder, is_folder, write_layout
 from portside.build.builder import build
 from portside.bundle import bundle
 from portside.clean import find_garbage, remove

@@ -9,7 +9,7 @@ from portside.common.tree import Ranged
 
 
 @dataclass(frozen=True, slots=True)
-class Pieces:
+class JoinedContent:
     """Several contents, one after the other."""
 
     pieces: tuple[Ranged, ...]
@@ -20,7 +20,7 @@ class Pieces:
 
     def open(self) -> BinaryIO:
         """A stream that can be sought in. Raises InputError where a file became shorter."""
-        return cast(BinaryIO, _Joined(self.pieces))
+        return cast(BinaryIO, _JoinedStream(self.pieces))
 
     def part(self, offset: int, size: int) -> Ranged:
         """A range; where one piece has all of it, of that piece alone: what asks for a file gets the file."""
@@ -31,10 +31,10 @@ class Pieces:
             if start < end:
                 found.append(piece.part(start - begins, end - start))
             begins += piece.size
-        return found[0] if len(found) == 1 else Pieces(tuple(found))
+        return found[0] if len(found) == 1 else JoinedContent(tuple(found))
 
 
-class _Joined(io.RawIOBase):
+class _JoinedStream(io.RawIOBase):
     def __init__(self, pieces: tuple[Ranged, ...]) -> None:
         self._pieces = pieces
         self._at = 0

@@ -5,12 +5,12 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from portside.build.temporary import Temporaries
 from portside.common.parallel import run_all, thread_pool
-from portside.common.progress import Advance, human_bytes, live, say, step, transfer
+from portside.common.progress import human_bytes, live, say, step, transfer
 from portside.common.tree import FileRange, Tree
 from portside.common.values import FileName, Sha256
 from portside.engines import Builder, ImageToBuild
@@ -303,12 +303,9 @@ class _Build:
                 for error in self._failures():
                     raise error
 
-            def loading(_: str, total: int | None) -> AbstractContextManager[Advance]:
-                return transfer(f"loading what {name} is built on", total)
-
             architecture = self._plan.lock.base.architecture
             try:
-                engine.load(to_load(parent, self._store, [names.parent], f"{name}-parent"), loading)
+                engine.load(to_load(parent, self._store, [names.parent], f"what {name} is built on"), transfer)
                 held = (names.holder,)
                 engine.build(
                     ImageToBuild(context, dockerfile, names.result, self._no_cache, architecture, held, name), log

@@ -13,7 +13,7 @@ from typing import BinaryIO, Protocol
 
 from portside.common import oci
 from portside.common.canonical import sha256_hex
-from portside.common.progress import Advance
+from portside.common.progress import Advance, human_bytes
 from portside.common.values import Sha256
 from portside.layers.raw import LayerSource
 
@@ -59,6 +59,12 @@ class ImageToLoad:
     def title(self, digits: int = 64) -> str:
         """What a person is told of it as. digits: how many of its image ID, where it has no name."""
         return self.shown or next(iter(self.tags), self.image_id[:digits])
+
+    def on_its_way(self, place: str, sent: int) -> str:
+        """What a person is told while `sent` bytes of it go to a place: what that place has need not go."""
+        there = sum({layer.diff_id: layer.size for layer in self.layers}.values()) - sent
+        has = f", which has {human_bytes(there)} of it" if there else ""
+        return f"loading {self.title(12)} into {place}{has}"
 
     def manifest(self) -> bytes:
         """The OCI manifest (OCI image-spec, manifest.md), the same bytes everywhere."""
@@ -187,6 +193,10 @@ class Builder(ImagePlace, Protocol):
 
     def clock(self) -> int | None:
         """What the clock of the engine's machine says, seconds since 1970; None if the engine does not tell."""
+
+    def lacks(self, diff_ids: Sequence[Sha256 | None]) -> list[bool]:
+        """For each layer of an image, lowest first, whether a `load` of it would have to send it. None: a layer that is
+        not made yet."""
 
     def load(self, image: ImageToLoad, progress: Transfer) -> int:
         """Make the image and its tags exist, sending only layers the engine lacks; gives the bytes sent.

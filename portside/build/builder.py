@@ -293,7 +293,8 @@ class _Build:
             for below, tree in data.run_context(self._plan, part, self._store).items():
                 self._put_context(tree, context / below)
             dockerfile = folder / "Dockerfile"
-            dockerfile.write_text(f"FROM {names.parent}\n{part.manifest['instructions']}", encoding="utf-8")
+            text = f"FROM {names.parent}\n{part.manifest['instructions']}"
+            dockerfile.write_text(text, encoding="utf-8")
             lines: list[str] = []
 
             def log(line: str) -> None:
@@ -306,10 +307,11 @@ class _Build:
             architecture = self._plan.lock.base.architecture
             try:
                 engine.load(to_load(parent, self._store, [names.parent], f"what {name} is built on"), transfer)
-                held = (names.holder,)
-                engine.build(
-                    ImageToBuild(context, dockerfile, names.result, self._no_cache, architecture, held, name), log
+                image = ImageToBuild(
+                    context, dockerfile, names.result, self._no_cache, architecture, (names.holder,), name
                 )
+                with self._temporary.building(names, f"{self._plan.recipe.name}/{name}", context, text):
+                    engine.build(image, log)
                 _check_parent(engine.diff_ids(names.result, name), parent, name)
                 with engine.new_layers(names.result, len(parent.layers), name) as sources:
                     layer = canonicalise([read(source) for source in sources], self._index(part), part.epoch)

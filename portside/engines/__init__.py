@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from portside.engines import docker_run
 from portside.engines.base import (
+    BuildCache,
     Builder,
+    CacheRecord,
     Container,
     Engine,
     ImageLayer,
@@ -27,7 +29,9 @@ from portside.errors import EngineError
 
 __all__ = [
     "ENGINES",
+    "BuildCache",
     "Builder",
+    "CacheRecord",
     "Choice",
     "Container",
     "Engine",

@@ -5,7 +5,7 @@ they are called, what their tars look like) is ours, so these interfaces stay sm
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,6 +154,37 @@ class Container:
     labels: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class CacheRecord:
+    """One record of a builder's cache. kind: `regular`, `source.local` and others. text: what the builder says of it.
+
+    parents: the IDs of the records below it. size: bytes. created, used: nanoseconds since 1970 by the engine's clock.
+    in_use: a build needs it at this moment, so that it cannot be removed.
+    """
+
+    id: str
+    kind: str
+    text: str
+    parents: tuple[str, ...] = ()
+    size: int = 0
+    created: int = 0
+    used: int = 0
+    in_use: bool = False
+
+
+class BuildCache(Protocol):
+    """What a builder keeps of builds that are over. Every method raises EngineError."""
+
+    def now(self) -> int | None:
+        """Nanoseconds since 1970 by the clock that records have their times of; None if the engine does not tell."""
+
+    def records(self) -> list[CacheRecord]:
+        """All records, other people's too."""
+
+    def remove(self, ids: Collection[str]) -> set[str]:
+        """Remove records; gives the IDs of those that are gone. One that a build or another record needs stays."""
+
+
 Output = Callable[[bytes, bytes], None]
 """Called with each piece of a container's output: (stdout, stderr), one of them empty."""
 
@@ -193,6 +224,10 @@ class Builder(ImagePlace, Protocol):
 
     def clock(self) -> int | None:
         """What the clock of the engine's machine says, seconds since 1970; None if the engine does not tell."""
+
+    @property
+    def cache(self) -> BuildCache | None:
+        """What it keeps of builds; None where that is nothing but images."""
 
     def lacks(self, diff_ids: Sequence[Sha256 | None]) -> list[bool]:
         """For each layer of an image, lowest first, whether a `load` of it would have to send it. None: a layer that is

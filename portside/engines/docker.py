@@ -10,14 +10,12 @@ large images. (Builds on those experiments also ask the registry for FROM before
 import json
 import os
 import platform
-import re
 import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from portside.common.values import Sha256
 from portside.engines import archive, docker_cli, docker_layers, docker_run
 from portside.engines.base import (
     ATTEMPTS,
+    BuildCache,
     Container,
     ImageLayer,
     ImageToBuild,
@@ -36,6 +35,7 @@ from portside.engines.base import (
     RunSpec,
     Transfer,
 )
+from portside.engines.docker_cache import DockerCache, nanoseconds
 from portside.engines.docker_held import Held, annotated, is_broken
 from portside.engines.docker_sdk import connect, explained
 from portside.engines.emulators import MACHINES, emulated
@@ -151,6 +151,10 @@ class DockerEngine:
     @cached_property
     def _held(self) -> Held:
         return Held(self._read, self._containerd_store)
+
+    @cached_property
+    def cache(self) -> BuildCache:
+        return DockerCache(self._read, lambda: self._api, str(self._version))
 
     def lacks(self, diff_ids: Sequence[Sha256 | None]) -> list[bool]:
         return self._held.lacks(diff_ids)
@@ -331,8 +335,6 @@ class DockerEngine:
 
 
 def clock_of(info: Mapping[str, Any]) -> int | None:
-    """The daemon's time, seconds since 1970, from RFC 3339; of its fractions Python 3.10 reads only some."""
-    found = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)", str(info.get("SystemTime")))
-    if found is None:
-        return None
-    return int(datetime.fromisoformat(found[1] + found[2].replace("Z", "+00:00")).timestamp())
+    """The daemon's time, seconds since 1970."""
+    found = nanoseconds(info.get("SystemTime"))
+    return None if found is None else found // 10**9

@@ -102,6 +102,11 @@ class PodmanEngine:
         rows = done.stdout.decode().splitlines() if done.returncode == 0 else []
         return [[layer.removeprefix("sha256:") for layer in json.loads(row) or ()] for row in rows]
 
+    @property
+    def cache(self) -> None:
+        """podman_build never uses one, and leaves none."""
+        return None
+
     def lacks(self, diff_ids: Sequence[Sha256 | None]) -> list[bool]:
         known = {diff_id for layers in self._known_layers() for diff_id in layers}
         return [diff_id not in known for diff_id in diff_ids]

@@ -44,6 +44,8 @@ weights:
 class NoEngine:
     """An engine that only takes images; a recipe without run parts needs no more."""
 
+    cache: Any = None
+
     def __init__(self) -> None:
         self.loaded: dict[str, str] = {}
         self.layers: dict[str, list[str]] = {}

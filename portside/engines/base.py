@@ -20,6 +20,9 @@ from portside.layers.raw import LayerSource
 ATTEMPTS = 3
 """How often an image is loaded that another process removes meanwhile."""
 
+RECIPE_LABEL = "portside.recipe"
+"""The label that every image of a recipe has."""
+
 _FROM = re.compile(r"^FROM\s+(?:--\S+\s+)*(\S+)", re.MULTILINE | re.IGNORECASE)
 
 Transfer = Callable[[str, int | None], AbstractContextManager[Advance]]
@@ -236,7 +239,8 @@ class Builder(ImagePlace, Protocol):
     def load(self, image: ImageToLoad, progress: Transfer) -> int:
         """Make the image and its tags exist, sending only layers the engine lacks; gives the bytes sent.
 
-        Afterwards the engine's image is verified to be exactly this one.
+        Afterwards the engine's image is verified to be exactly this one. The image of a recipe that had one of these names
+        before goes, if it has no other name and no container.
         """
 
     def build(self, image: ImageToBuild, log: Callable[[str], None]) -> str:

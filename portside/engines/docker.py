@@ -14,7 +14,7 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,7 @@ from portside.common.values import Sha256
 from portside.engines import archive, docker_cli, docker_layers, docker_run
 from portside.engines.base import (
     ATTEMPTS,
+    RECIPE_LABEL,
     BuildCache,
     Container,
     ImageLayer,
@@ -161,13 +162,23 @@ class DockerEngine:
 
     def load(self, image: ImageToLoad, progress: Transfer) -> int:
         sent = 0
+        before = {str(found["Id"]) for ref in image.tags if (found := self._inspect(ref)) is not None}
         for _ in range(ATTEMPTS):
             engine_id, more = self._bring(image, progress)
             sent += more
             if self._tag(engine_id, image.tags) and all(self._is(ref, engine_id) for ref in image.tags or (engine_id,)):
+                for replaced in sorted(before - {engine_id}):
+                    self._remove_replaced(replaced)
                 return sent
             # Its last name went just now, and the image with it: another process has removed what it had needed.
         raise EngineError(f"Docker says that {image.title()} is not the image that was just loaded", "Load it again.")
+
+    def _remove_replaced(self, engine_id: str) -> None:
+        found = self._inspect(engine_id)
+        if found is None or found.get("RepoTags") or RECIPE_LABEL not in (found["Config"].get("Labels") or {}):
+            return
+        with suppress(EngineError):  # a container needs it
+            self.remove_image(engine_id)
 
     def _is(self, ref: str, engine_id: str) -> bool:
         found = self._inspect(ref)

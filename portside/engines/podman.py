@@ -23,6 +23,7 @@ from portside.common.values import Sha256
 from portside.engines import archive, docker_layers, docker_run, podman_build, podman_layers
 from portside.engines.base import (
     ATTEMPTS,
+    RECIPE_LABEL,
     Container,
     ImageLayer,
     ImageToBuild,
@@ -113,15 +114,24 @@ class PodmanEngine:
 
     def load(self, image: ImageToLoad, progress: Transfer) -> int:
         sent = 0
+        before = {found for ref in image.tags if (found := self.image_id(ref)) is not None}
         for _ in range(ATTEMPTS):
             if self.image_id(image.image_id) is None:
                 sent += self._pull(image, progress)
             elif image.tags:
                 self._tag(image.image_id, image.tags)
             if all(self.image_id(ref) == image.image_id for ref in image.tags or (image.image_id,)):
+                for replaced in sorted(before - {image.image_id}):
+                    self._remove_replaced(replaced)
                 return sent
             # Its last name went just now, and the image with it: another process has removed what it had needed.
         raise EngineError(f"Podman says that {image.title()} is not the image that was just loaded", "Load it again.")
+
+    def _remove_replaced(self, image_id: str) -> None:
+        said = self._inspect(image_id, '{"Names":{{json .RepoTags}},"Labels":{{json .Labels}}}')
+        found = json.loads(said) if said else {}
+        if not found.get("Names") and RECIPE_LABEL in (found.get("Labels") or {}):
+            self._podman.result("image", "rm", image_id)  # refused where a container needs it
 
     def _pull(self, image: ImageToLoad, progress: Transfer) -> int:
         """Let Podman copy the image; gives the bytes that it has read.

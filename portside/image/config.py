@@ -8,6 +8,7 @@ from typing import Any
 
 from portside.common.canonical import canonical_json
 from portside.common.values import ImageName, Sha256
+from portside.engines.base import RECIPE_LABEL
 from portside.plan.environment import variables
 from portside.plan.model import Part, Plan
 from portside.store.layout import Blob, Image
@@ -34,7 +35,7 @@ def labels(plan: Plan, layer: str) -> dict[str, str]:
     values = {
         "org.opencontainers.image.title": f"{plan.recipe.name} ({layer})",
         "org.opencontainers.image.description": model.description,
-        "portside.recipe": plan.recipe.name,
+        RECIPE_LABEL: plan.recipe.name,
         "portside.layer": layer,
         "portside.accelerator": model.accelerator.name,
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from tiny_images import LABEL, Collected, Counted, Sandbox, image, layer
+from tiny_images import LABEL, Collected, Counted, Sandbox, image, layer, programs
 
 from portside.common.canonical import canonical_json
 from portside.engines import ImageLayer, ImageToBuild, ImageToLoad, Mount, RunSpec, docker_layers, podman_layers
@@ -61,6 +61,40 @@ def test_an_edit_above_large_weights_sends_the_edit_alone(sandbox: Sandbox) -> N
     assert sandbox.engine.load(made, Counted()) == after.size
     with sandbox.engine.new_layers(made.tags[0], 1) as layers:
         assert [set(read(source).entries) for source in layers] == [{"weights"}, {"code"}]
+
+
+def test_an_image_whose_name_another_takes_goes_unless_it_is_needed(sandbox: Sandbox) -> None:
+    ref, engine = sandbox.ref("replaced:latest"), sandbox.engine
+    part = layer(programs(), 0o755)
+    first, tagged, used, last = (image([part], [ref], note=str(number), recipe="x") for number in range(4))
+    foreign = image([part], [ref], note="of somebody else")
+    other = ImageToLoad(tagged.config, tagged.layers, (sandbox.ref("replaced:kept"),))
+    engine.load(first, Counted())
+    engine.load(tagged, Counted())
+    assert not loaded(sandbox, first)
+    engine.load(other, Counted())
+    engine.load(used, Counted())
+    assert loaded(sandbox, tagged)
+    container = engine.start(RunSpec(ref, ("sleep", "60")))
+    try:
+        engine.load(foreign, Counted())
+        assert loaded(sandbox, used)
+    finally:
+        engine.remove_container(container)
+    engine.load(last, Counted())
+    assert loaded(sandbox, foreign)
+    for left in (used, foreign):
+        engine.remove_image(engine_id(sandbox, left))
+
+
+def engine_id(sandbox: Sandbox, item: ImageToLoad) -> str:
+    """What the engine calls this image, which need not have a name."""
+    containerd = "containerd image store" in sandbox.engine.describe()
+    return f"sha256:{hashlib.sha256(item.manifest()).hexdigest() if containerd else item.image_id}"
+
+
+def loaded(sandbox: Sandbox, item: ImageToLoad) -> bool:
+    return sandbox.engine.image_id(engine_id(sandbox, item)) is not None
 
 
 def never_opened() -> BinaryIO:

@@ -53,7 +53,7 @@ class Temporaries:
         self._made: dict[str, Made] = {}
 
     def __enter__(self) -> "Temporaries":
-        self._remove_abandoned()
+        self.remove_abandoned()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -116,7 +116,8 @@ class Temporaries:
             _made_path(record).unlink(missing_ok=True)
             record.unlink(missing_ok=True)
 
-    def _remove_abandoned(self) -> None:
+    def remove_abandoned(self) -> None:
+        """Remove what killed builds of this store left in this engine."""
         for path, note in abandoned(self._home):
             if note["engine"] == self._engine.identity():
                 try:
@@ -136,6 +137,16 @@ def _made_path(note: Path) -> Path:
 
 def abandoned(home: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     """The notes of builds that have ended without removing theirs; each is held meanwhile."""
+    return ((path, note) for path, note, is_held in _notes(home) if not is_held)
+
+
+def held_names(home: Path) -> set[str]:
+    """The names of images that builds of a store need at this moment."""
+    return {name for _, note, is_held in _notes(home) if is_held for name in (note["result"], note["parent"])}
+
+
+def _notes(home: Path) -> Iterator[tuple[Path, dict[str, str], bool]]:
+    """Each note, and whether a build holds it. Else it is held here, until the next one is asked for."""
     for path in sorted((home / FOLDER).glob("*.json")):
         try:
             handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -144,11 +155,12 @@ def abandoned(home: Path) -> Iterator[tuple[Path, dict[str, str]]]:
         with os.fdopen(handle, "rb") as stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                is_held = False
             except BlockingIOError:
-                continue
+                is_held = True
             note = files.read_json(path, _note)
             if note is not None:
-                yield path, note
+                yield path, note, is_held
 
 
 def _note(value: Any) -> dict[str, str]:

@@ -21,7 +21,11 @@ ATTEMPTS = 3
 """How often an image is loaded that another process removes meanwhile."""
 
 RECIPE_LABEL = "portside.recipe"
-"""The label that every image of a recipe has."""
+"""The label that every image of a recipe has, and what is built on one."""
+BUILD_LABEL = "portside.build"
+"""The label of images that only a build needs, with the build's token."""
+PROCESS_LABEL = "portside.process"
+"""The label of what is not to outlive the process that it names (`portside.common.process`)."""
 
 _FROM = re.compile(r"^FROM\s+(?:--\S+\s+)*(\S+)", re.MULTILINE | re.IGNORECASE)
 
@@ -158,6 +162,21 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineImage:
+    """An image that a recipe's label is on. id: the engine's own. names: without those of registries' digests.
+
+    layers: the chain IDs, lowest first, and the bytes of each. is_recipes: it was loaded as it is; a person may have
+    built another one on it, which has its labels too.
+    """
+
+    id: str
+    names: tuple[str, ...]
+    labels: Mapping[str, str]
+    layers: tuple[tuple[str, int], ...]
+    is_recipes: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CacheRecord:
     """One record of a builder's cache. kind: `regular`, `source.local` and others. text: what the builder says of it.
 
@@ -239,8 +258,8 @@ class Builder(ImagePlace, Protocol):
     def load(self, image: ImageToLoad, progress: Transfer) -> int:
         """Make the image and its tags exist, sending only layers the engine lacks; gives the bytes sent.
 
-        Afterwards the engine's image is verified to be exactly this one. The image of a recipe that had one of these names
-        before goes, if it has no other name and no container.
+        Afterwards the engine's image is verified to be exactly this one. The image of a recipe that had one of these
+        names before goes, if it has no other name and no container.
         """
 
     def build(self, image: ImageToBuild, log: Callable[[str], None]) -> str:
@@ -264,6 +283,9 @@ class Builder(ImagePlace, Protocol):
         shown: what errors call the image.
         """
 
+    def images(self) -> list[EngineImage]:
+        """The images with a recipe's label, those without a name too, and what is built on them."""
+
     def remove_image(self, ref: str) -> None:
         """Remove a reference, and the image with its last one; absent is fine."""
 
@@ -282,6 +304,9 @@ class Runner(ImagePlace, Protocol):
 
     def find_container(self, name: str) -> Container | None:
         """The container of that name, running or not."""
+
+    def containers(self) -> list[Container]:
+        """The containers with the label of a process."""
 
     def resume(self, container: str) -> None:
         """Start a container that has stopped; running is fine."""

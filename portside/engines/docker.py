@@ -23,12 +23,13 @@ from urllib.parse import quote
 
 from portside.common.canonical import CHUNK, sha256_hex
 from portside.common.values import Sha256
-from portside.engines import archive, docker_cli, docker_layers, docker_run
+from portside.engines import archive, docker_cli, docker_layers, docker_owned, docker_run
 from portside.engines.base import (
     ATTEMPTS,
     RECIPE_LABEL,
     BuildCache,
     Container,
+    EngineImage,
     ImageLayer,
     ImageToBuild,
     ImageToLoad,
@@ -325,6 +326,12 @@ class DockerEngine:
                 except docker.errors.NotFound:
                     return False
         return True
+
+    def images(self) -> list[EngineImage]:
+        return docker_owned.images(self._read)
+
+    def containers(self) -> list[Container]:
+        return docker_owned.containers(self._read, self.image_id)
 
     def remove_image(self, ref: str) -> None:
         import docker.errors

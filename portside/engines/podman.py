@@ -20,11 +20,13 @@ from typing import Any
 from portside.common import oci
 from portside.common.canonical import CHUNK, canonical_json, sha256_hex
 from portside.common.values import Sha256
-from portside.engines import archive, docker_layers, docker_run, podman_build, podman_layers
+from portside.engines import archive, docker_layers, docker_owned, docker_run, podman_build, podman_layers
 from portside.engines.base import (
     ATTEMPTS,
+    PROCESS_LABEL,
     RECIPE_LABEL,
     Container,
+    EngineImage,
     ImageLayer,
     ImageToBuild,
     ImageToLoad,
@@ -34,7 +36,7 @@ from portside.engines.base import (
 )
 from portside.engines.emulators import emulated
 from portside.engines.podman_cli import as_command, as_program, failed, find_podman, runtime_options, with_limits
-from portside.engines.podman_names import full_name, listed
+from portside.engines.podman_names import LOCAL, full_name, listed
 from portside.errors import EngineError, InputError
 from portside.layers.raw import LayerSource
 
@@ -266,6 +268,30 @@ class PodmanEngine:
 
     def _tag(self, image: str, refs: Sequence[str]) -> None:
         self._podman.call(f"tagging {', '.join(refs)}", "tag", full_name(image), *map(full_name, refs))
+
+    def images(self) -> list[EngineImage]:
+        found = listed(self._podman, "images", "--all", "--filter", f"label={RECIPE_LABEL}")
+        rows = {str(row["Id"]): row for row in found}
+        return [image for name, row in sorted(rows.items()) if (image := self._owned(name, row)) is not None]
+
+    def _owned(self, name: str, row: Mapping[str, Any]) -> EngineImage | None:
+        """row: what `podman images` says of the image. None if it is gone meanwhile."""
+        said = self._inspect(name, '{"RootFS":{{json .RootFS}},"History":{{json .History}}}')
+        if said is None:
+            return None
+        image = json.loads(said)
+        lines = [str(step.get("created_by", "")) for step in image["History"] or ()]
+        sizes = [int(step["size"]) for step in reversed(listed(self._podman, "history", name))]
+        names = tuple(tag.removeprefix(LOCAL) for tag in row.get("Names") or ())
+        steps = list(zip(lines, sizes, strict=False))
+        return docker_owned.owned(name, names, row.get("Labels") or {}, docker_layers.layer_ids(image), steps)
+
+    def containers(self) -> list[Container]:
+        rows = listed(self._podman, "ps", "--all", "--filter", f"label={PROCESS_LABEL}")
+        return [
+            Container(str(row["Id"]), row["State"] == "running", self.image_id(row["ImageID"]), row["Labels"] or {})
+            for row in rows
+        ]
 
     def remove_image(self, ref: str) -> None:
         if self._podman.there("image", full_name(ref)):

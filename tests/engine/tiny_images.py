@@ -60,9 +60,7 @@ def layer(files: Mapping[str, bytes], mode: int = 0o644) -> ImageLayer:
     return ImageLayer(hashlib.sha256(data).hexdigest(), len(data), lambda: io.BytesIO(data))
 
 
-def image(
-    layers: Sequence[ImageLayer], tags: Sequence[str], note: str = "", recipe: str | None = None
-) -> ImageToLoad:
+def image(layers: Sequence[ImageLayer], tags: Sequence[str], note: str = "", recipe: str | None = None) -> ImageToLoad:
     """An image of these layers; another note makes it another image. recipe: as if it were of this one."""
     labels = {**LABEL, "note": note} | ({RECIPE_LABEL: recipe} if recipe else {})
     config = {

@@ -149,13 +149,11 @@ class CacheNotes:
         ]
         return [entry for entry in found if entry.engine == self._engine.identity()]
 
-    def records(self) -> list[CacheRecord]:
-        """Those of the engine's cache that are noted."""
-        entries = self.entries()
-        if not entries or self._engine.cache is None:
-            return []
-        ids = {name for entry in entries for name in entry.ids}
-        return [record for record in self._engine.cache.records() if record.id in ids]
+    def records(self) -> tuple[list[CacheRecord], list[CacheRecord]]:
+        """Those of the engine's cache that are noted, and all others."""
+        records = self._engine.cache.records() if self._engine.cache is not None else []
+        ids = {name for entry in self.entries() for name in entry.ids}
+        return [r for r in records if r.id in ids], [r for r in records if r.id not in ids]
 
     def collect(self, builds: Mapping[str, Made]) -> None:
         """Note what these builds (by their tokens) made, and remove what is not to stay. Raises EngineError."""

@@ -18,7 +18,7 @@ from portside.errors import PortsideError
 class Left:
     """kept: images that have a name, or that somebody built on a recipe's, or that a build needs now. temporary: of
     builds that have ended. unnamed: of recipes, whose names others have taken. containers: of checks that have ended.
-    cache: the records that this store has noted as its builds'.
+    cache: the records that this store has noted as its builds'. other_cache: the bytes of all other records.
     """
 
     kept: tuple[EngineImage, ...]
@@ -26,6 +26,7 @@ class Left:
     unnamed: tuple[EngineImage, ...]
     containers: tuple[Container, ...]
     cache: tuple[CacheRecord, ...]
+    other_cache: int
 
     @property
     def images(self) -> tuple[EngineImage, ...]:
@@ -65,8 +66,9 @@ def look(engine: Engine, home: Path) -> Left:
         else:
             (unnamed if image.is_recipes and not image.names else kept).append(image)
     containers = [item for item in engine.containers() if has_ended(item.labels.get(PROCESS_LABEL, ""))]
-    cache = CacheNotes(engine, home).records()
-    return Left(tuple(kept), tuple(temporary), tuple(unnamed), tuple(containers), tuple(cache))
+    cache, others = CacheNotes(engine, home).records()
+    other_bytes = sum(record.size for record in others)
+    return Left(tuple(kept), tuple(temporary), tuple(unnamed), tuple(containers), tuple(cache), other_bytes)
 
 
 def _is_over(image: EngineImage, held: set[str]) -> bool:

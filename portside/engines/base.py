@@ -244,6 +244,9 @@ class Builder(ImagePlace, Protocol):
     def free_bytes(self) -> int | None:
         """Free bytes where the engine keeps its data; None if that is another machine."""
 
+    def room(self, size: int) -> int:
+        """The bytes that it needs, where `free_bytes` are, to load layers of that size in bytes."""
+
     def clock(self) -> int | None:
         """What the clock of the engine's machine says, seconds since 1970; None if the engine does not tell."""
 

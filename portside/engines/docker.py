@@ -130,6 +130,10 @@ class DockerEngine:
         except OSError:
             return None
 
+    def room(self, size: int) -> int:
+        # A graph driver's archive is first unpacked into a folder beside; the containerd store keeps blobs and layers.
+        return 2 * size
+
     def clock(self) -> int | None:
         return clock_of(self._info)
 

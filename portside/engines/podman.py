@@ -80,6 +80,9 @@ class PodmanEngine:
         except OSError:
             return None
 
+    def room(self, size: int) -> int:
+        return size  # and for a while as much as the largest layer in /var/tmp, which may be another disk
+
     def clock(self) -> int:
         return int(time.time())  # it is this machine's
 

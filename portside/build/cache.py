@@ -171,12 +171,11 @@ class CacheNotes:
     def remove_all(self) -> set[str]:
         """Remove all that is noted; gives what is gone. Raises EngineError."""
         cache = self._engine.cache
-        if cache is None:
+        if cache is None or not self.entries():  # such as in a store that is not there yet
             return set()
         with files.lock(self._home, FileName(FOLDER)):
             entries = self.entries()
-            records = cache.records() if entries else []
-            return self._remove(entries, records, {name for entry in entries for name in entry.ids})
+            return self._remove(entries, cache.records(), {name for entry in entries for name in entry.ids})
 
     def _remove(self, entries: Sequence[Entry], records: Sequence[CacheRecord], ids: Collection[str]) -> set[str]:
         """Remove records, and note those that are left."""

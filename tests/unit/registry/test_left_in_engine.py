@@ -129,6 +129,12 @@ def test_the_cache_of_this_stores_builds_goes(machine: Callable[..., Machine]) -
     assert list((here.home / "buildcache").glob("*")) == [] and seen(engine, here.home).cache == ()
 
 
+def test_a_store_that_is_not_there_yet_is_not_needed(tmp_path: Path) -> None:
+    engine = Holding(image("unnamed"))
+    assert cleaned(engine, tmp_path / "no" / "store") == [] and engine.there == {}
+    assert not (tmp_path / "no").exists()
+
+
 def test_an_engine_of_another_identity_has_a_cache_of_its_own(
     machine: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch
 ) -> None:

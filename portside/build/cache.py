@@ -87,7 +87,8 @@ def made_by(records: Sequence[CacheRecord], made: Made) -> set[str]:
     new = {record.id: record for record in records if made.since <= record.created <= until}
     steps = {name for name, record in new.items() if _command(record) is not None}
     own = {name for name in steps if _command(new[name]) in made.commands}
-    if own == steps and _is_alone([r for r in records if r.id in new or r.in_use or r.used >= made.since], new):
+    older = [r for r in records if r.created < made.since and (r.in_use or r.used >= made.since)]
+    if own == steps and _is_alone([*new.values(), *older], new):
         return set(new)
     found = {name for name, record in new.items() if record.kind == _SOURCE and _is_sent(record, made)}
     while own:

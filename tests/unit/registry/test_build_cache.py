@@ -191,3 +191,13 @@ def test_nothing_of_before_or_after_a_build_is_its_own() -> None:
     made = Made("r/l/p", 10, ("one",), {}, until=20)
     records = [CacheRecord(str(at), "regular", f"{STEP}one", created=at) for at in (9, 10, 20, 21)]
     assert made_by(records, made) == {"10", "20"}
+
+
+def test_a_build_that_came_afterwards_says_nothing_about_this_one() -> None:
+    """Of two parts of one recipe, say: what the first left is looked at when both are over."""
+    made = Made("r/l/p", 10, ("one",), {}, until=20)
+    sources = [
+        CacheRecord(f"{at}", "source.local", "local source for dockerfile", created=at, used=at) for at in (11, 30)
+    ]
+    failed = CacheRecord("below", "regular", "from local x", created=12, used=31)
+    assert made_by([*sources, failed], made) == {"11", "below"}

@@ -14,15 +14,14 @@ from portside.common.never import never
 from portside.common.parallel import run_all
 from portside.common.progress import step, transfer
 from portside.common.tree import Entry, FileRange, Tree
-from portside.common.values import Sha256
+from portside.common.values import DiffID, Key
 from portside.errors import InputError, PortsideError, fetch_once
-from portside.inputs.git_names import empty_folders, is_gits_own, tree_name
 from portside.inputs.kinds import SOURCES
 from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
 from portside.layers.writer import read_layer, single_file_frame, write_layer
-from portside.lock.models import LockedSource, WeightFile
+from portside.lock.models import LockedSource, LockedWeightFile
 from portside.plan.model import (
     BaseLayer,
     Converted,
@@ -44,7 +43,7 @@ from portside.trees import parts as data
 JOBS = 4
 """Large files that are read at the same time."""
 
-Unproven = Mapping[Sha256, str]
+Unproven = Mapping[Key, str]
 """By part key: why nothing here proves a part's blob."""
 
 
@@ -58,14 +57,14 @@ class Arrived:
 
     plan: Plan
     store: Store
-    blobs: Mapping[Sha256, Blob]
+    blobs: Mapping[Key, Blob]
     place: Callable[[Blob], Path]
 
     def path(self, part: Part) -> Path:
         return self.place(self.blobs[part.key])
 
 
-def prove_all(parts: Sequence[Part], arrived: Arrived, unproven: Unproven) -> dict[Sha256, str]:
+def prove_all(parts: Sequence[Part], arrived: Arrived, unproven: Unproven) -> dict[Key, str]:
     """Prove several parts, those first that others are made from; gives what cannot be proven, with `unproven`.
 
     Gigabytes of weights come last: what is wrong elsewhere is known before they are read.
@@ -122,24 +121,24 @@ def prove(part: Part, arrived: Arrived, unproven: Unproven) -> str | None:
     return None
 
 
-def check_base(part: Part, diff_id: str) -> None:
+def check_base(part: Part, diff_id: DiffID) -> None:
     """Raises InputError for a base other than the locked one."""
     if part.kind == "base" and diff_id != part.manifest["diff_id"]:
         raise InputError(f"its base is sha256:{diff_id}, the lock says sha256:{part.manifest['diff_id']}")
 
 
-def locked_file(weight: LargeWeight, plan: Plan) -> WeightFile:
+def locked_file(weight: LargeWeight, plan: Plan) -> LockedWeightFile:
     """The weight file that has a blob of its own. Raises InputError where nobody knows its hash yet."""
     return _known(next(file for file in plan.lock.weights[weight.name].files if file.path == weight.file))
 
 
-def _known(file: WeightFile) -> WeightFile:
+def _known(file: LockedWeightFile) -> LockedWeightFile:
     if file.sha256 is None or file.size is None:
         raise InputError(f"the lock has no sha256 for {file.path} yet", fetch_once)
     return file
 
 
-def frame_of(part: Part, file: WeightFile) -> tuple[bytes, bytes]:
+def frame_of(part: Part, file: LockedWeightFile) -> tuple[bytes, bytes]:
     """What stands before and behind the bytes of a weight file in the blob that holds nothing else."""
     assert file.sha256 is not None and file.size is not None, file.path
     return single_file_frame(frame_layer(part, file.sha256, file.size))
@@ -178,19 +177,16 @@ def _small_files(part: Part, name: str, paths: Collection[str], arrived: Arrived
 
 
 def _source(part: Part, name: str, arrived: Arrived) -> str | None:
-    """By the source itself where the store has it, else a git source by the name that git gives the files."""
+    """By the source itself where the store has it, else by what its kind can tell of the files alone."""
     source = arrived.plan.lock.sources[name]
     if SOURCES[source.kind].is_here(source, arrived.store):
         _make_again(part, arrived)
         return None
     tree = source_in(part, source, arrived)
-    if source.kind == "sdist":
-        return f"{source.sdist.file}, which it is unpacked from, is not here"
-    if empty := empty_folders(tree):
-        return f"the commit is not here, and the files do not say which submodule {empty[0]} stands for"
-    if (found := tree_name(tree)) != source.tree:
-        raise _wrong(part, arrived, f"holds the git tree {found}, the lock says {source.tree}")
-    return None
+    try:
+        return SOURCES[source.kind].proof(source, tree)
+    except InputError as error:
+        raise _wrong(part, arrived, error.problem) from None
 
 
 def source_in(part: Part, source: LockedSource, arrived: Arrived) -> Tree:
@@ -201,8 +197,6 @@ def source_in(part: Part, source: LockedSource, arrived: Arrived) -> Tree:
     at = part.manifest["at"]
     tree = Tree()
     for entry in Tree(_read(part, arrived).entries).below(at):
-        if source.kind == "git" and is_gits_own(entry.path):
-            raise _wrong(part, arrived, f"holds a path that git itself refuses: {entry.path!r}")
         if entry.kind == "file":
             kept = replace(entry, mode=0o755 if entry.mode & 0o100 else 0o644, uid=0, gid=0, xattrs=())
         elif entry.kind in ("dir", "symlink"):
@@ -210,14 +204,13 @@ def source_in(part: Part, source: LockedSource, arrived: Arrived) -> Tree:
             kept = replace(kept, link=entry.link)
         else:
             raise _wrong(part, arrived, f"holds {entry.path}, a {entry.kind}, which no source has")
-        # All of a commit has its time, which is the source's epoch.
-        tree.put(replace(kept, mtime=part.epoch) if source.kind == "git" else kept)
+        tree.put(kept)
+    try:
+        tree = SOURCES[source.kind].in_layer(source, tree)
+    except InputError as error:
+        raise _wrong(part, arrived, error.problem) from None
     _compare(part, data_layer(tree.at(at), part.epoch), arrived)
-    if source.kind == "git":
-        # git knows no folders but the empty ones of submodules: a folder goes where a patch takes its last file away.
-        empty = empty_folders(tree)
-        return Tree(entry for entry in tree if entry.kind != "dir" or entry.path in empty)
-    return tree
+    return SOURCES[source.kind].out_of_layer(tree)
 
 
 def _make_again(part: Part, arrived: Arrived) -> None:
@@ -269,7 +262,7 @@ def _read(part: Part, arrived: Arrived) -> Layer:
     try:
         return read_layer(arrived.path(part))
     except (InputError, ValueError) as error:
-        problem = str(error).partition("\n")[0].replace(str(arrived.path(part)), "it")
+        problem = error.reason if isinstance(error, InputError) else str(error)
         raise _wrong(part, arrived, f"is no layer as Portside writes it: {problem}") from None
 
 

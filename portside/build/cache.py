@@ -34,7 +34,7 @@ _MOST_SOURCES = {_CONTEXT: 2, _DOCKERFILE: 1}
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class CacheTrace:
     """What is known of one build before it begins, and when it ends.
 
     part: `minilm/env/packages`. since: nanoseconds by the engine's clock; until: the same, None if nobody saw its end.
@@ -49,7 +49,7 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CacheEntry:
     """The records that one build made, as the store notes them. token: of the build."""
 
     token: str
@@ -59,8 +59,8 @@ class Entry:
     ids: tuple[str, ...]
 
 
-def about_build(part: str, since: int, context: Path, dockerfile: str) -> Made:
-    """part: as in Made. context: the folder that the build is sent. dockerfile: its text."""
+def about_build(part: str, since: int, context: Path, dockerfile: str) -> CacheTrace:
+    """part: as in CacheTrace. context: the folder that the build is sent. dockerfile: its text."""
     least = most = 0
     for path in [context, *context.rglob("*")]:
         if path.is_dir():
@@ -71,7 +71,7 @@ def about_build(part: str, since: int, context: Path, dockerfile: str) -> Made:
             most += size + -size % BLOCK
     text = len(dockerfile.encode())
     sizes = {_CONTEXT: (least, most), _DOCKERFILE: (text, text + -text % BLOCK + BLOCK)}
-    return Made(part, since, tuple(_commands(dockerfile)), sizes)
+    return CacheTrace(part, since, tuple(_commands(dockerfile)), sizes)
 
 
 def _commands(dockerfile: str) -> Iterable[str]:
@@ -81,7 +81,7 @@ def _commands(dockerfile: str) -> Iterable[str]:
             yield " ".join(run[1].split())
 
 
-def made_by(records: Sequence[CacheRecord], made: Made) -> set[str]:
+def made_by(records: Sequence[CacheRecord], made: CacheTrace) -> set[str]:
     """The IDs of the records that this build left, in doubt fewer."""
     until = made.until or max((record.created for record in records), default=0)
     new = {record.id: record for record in records if made.since <= record.created <= until}
@@ -110,15 +110,15 @@ def _is_alone(touched: Sequence[CacheRecord], new: Collection[str]) -> bool:
     return all(record.id in new and record.text in _MOST_SOURCES for record in sources) and all(counts)
 
 
-def _is_sent(record: CacheRecord, made: Made) -> bool:
+def _is_sent(record: CacheRecord, made: CacheTrace) -> bool:
     """Whether it is as large as the folder that was sent; an empty one is worth nothing to anybody."""
     return record.size in made.sizes.get(record.text, ()) or (record.text == _CONTEXT and record.size in (0, BLOCK))
 
 
-def sort_out(entries: Sequence[Entry], records: Sequence[CacheRecord]) -> set[str]:
+def sort_out(entries: Sequence[CacheEntry], records: Sequence[CacheRecord]) -> set[str]:
     """The IDs that go, of those that the entries have."""
     found = {record.id: record for record in records}
-    last: dict[str, Entry] = {}
+    last: dict[str, CacheEntry] = {}
     gone: set[str] = set()
     total = 0
     for entry in sorted(entries, key=lambda entry: (-entry.since, entry.token)):
@@ -141,10 +141,10 @@ class CacheNotes:
         self._engine = engine
         self._home = home
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[CacheEntry]:
         """Raises StoreError for a damaged note."""
         found = [
-            Entry(path.stem, **note)
+            CacheEntry(path.stem, **note)
             for path in sorted((self._home / FOLDER).glob("*.json"))
             if (note := files.read_json(path, _note)) is not None
         ]
@@ -156,7 +156,7 @@ class CacheNotes:
         ids = {name for entry in self.entries() for name in entry.ids}
         return [r for r in records if r.id in ids], [r for r in records if r.id not in ids]
 
-    def collect(self, builds: Mapping[str, Made]) -> None:
+    def collect(self, builds: Mapping[str, CacheTrace]) -> None:
         """Note what these builds (by their tokens) made, and remove what is not to stay. Raises EngineError."""
         cache = self._engine.cache
         if cache is None or not builds:
@@ -165,7 +165,7 @@ class CacheNotes:
         with files.lock(self._home, FileName(FOLDER)):
             for token, made in builds.items():
                 ids = made_by(records, made)
-                self._write(Entry(token, self._engine.identity(), made.part, made.since, tuple(sorted(ids))))
+                self._write(CacheEntry(token, self._engine.identity(), made.part, made.since, tuple(sorted(ids))))
             entries = self.entries()
             self._remove(entries, records, sort_out(entries, records))
 
@@ -178,7 +178,7 @@ class CacheNotes:
             entries = self.entries()
             return self._remove(entries, cache.records(), {name for entry in entries for name in entry.ids})
 
-    def _remove(self, entries: Sequence[Entry], records: Sequence[CacheRecord], ids: Collection[str]) -> set[str]:
+    def _remove(self, entries: Sequence[CacheEntry], records: Sequence[CacheRecord], ids: Collection[str]) -> set[str]:
         """Remove records, and note those that are left."""
         cache = self._engine.cache
         gone = cache.remove(ids) if cache is not None and ids else set()
@@ -187,7 +187,7 @@ class CacheNotes:
             self._write(replace(entry, ids=tuple(name for name in entry.ids if name in there)))
         return gone
 
-    def _write(self, entry: Entry) -> None:
+    def _write(self, entry: CacheEntry) -> None:
         path = self._home / FOLDER / f"{entry.token}.json"
         if entry.ids:
             value = {"engine": entry.engine, "part": entry.part, "since": entry.since, "ids": list(entry.ids)}
@@ -197,7 +197,7 @@ class CacheNotes:
                 path.unlink(missing_ok=True)
 
 
-def to_json(made: Made) -> dict[str, Any]:
+def to_json(made: CacheTrace) -> dict[str, Any]:
     return {
         "part": made.part,
         "since": made.since,
@@ -206,10 +206,10 @@ def to_json(made: Made) -> dict[str, Any]:
     }
 
 
-def from_json(value: Any) -> Made:
+def from_json(value: Any) -> CacheTrace:
     """What `to_json` gave. Raises ValueError, KeyError or TypeError for anything else."""
     sizes = {str(text): (int(least), int(most)) for text, (least, most) in value["sizes"].items()}
-    return Made(str(value["part"]), int(value["since"]), tuple(map(str, value["commands"])), sizes)
+    return CacheTrace(str(value["part"]), int(value["since"]), tuple(map(str, value["commands"])), sizes)
 
 
 def _note(value: Any) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from portside.build.cache import CacheNotes, Made, about_build, from_json, to_json
+from portside.build.cache import CacheNotes, CacheTrace, about_build, from_json, to_json
 from portside.common.canonical import canonical_json
 from portside.common.progress import say
-from portside.common.values import ImageName
+from portside.common.values import ImageName, Key
 from portside.engines import Builder
 from portside.errors import EngineError, PortsideError
 from portside.store import files
@@ -50,7 +50,7 @@ class Temporaries:
         self._home = home
         self._stack = ExitStack()
         self._cache = CacheNotes(engine, home)
-        self._made: dict[str, Made] = {}
+        self._made: dict[str, CacheTrace] = {}
 
     def __enter__(self) -> "Temporaries":
         self.remove_abandoned()
@@ -65,7 +65,7 @@ class Temporaries:
             self._made.clear()
         self._stack.close()
 
-    def new(self, key: str) -> Names:
+    def new(self, key: Key) -> Names:
         """Names for building the part of this key."""
         return self._stack.enter_context(self._held(key))
 
@@ -90,7 +90,7 @@ class Temporaries:
                 self._made[names.token] = replace(made, until=cache.now())
 
     @contextmanager
-    def _held(self, key: str) -> Iterator[Names]:
+    def _held(self, key: Key) -> Iterator[Names]:
         token = secrets.token_hex(8)
         tag = f"{HOST}/build:{key[:12]}-{token}"
         note = {"engine": self._engine.identity(), "result": tag, "parent": f"{tag}-parent"}

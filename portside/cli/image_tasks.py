@@ -93,7 +93,7 @@ def load(c: Context, archive: str, engine: str | None = None) -> None:
 
     Example: invoke load --archive minilm.tar.gz
     """
-    from portside.adopt.load import load_archive
+    from portside.adopt.archive_images import load_archive
     from portside.common.progress import live, say, transfer
     from portside.image.built import to_load
     from portside.prepare import locked_plan
@@ -184,7 +184,7 @@ def clean(c: Context, yes: bool = False, days: str = "7", engine: str | bool | N
 
 
 def _clean_engine(name: str | None, yes: bool, json: bool) -> None:
-    from portside.build.left import look, remove
+    from portside.build.in_engine import look, remove
     from portside.cli.report.engine import left_lines, left_report
     from portside.common.progress import human_bytes, say
 

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from portside.common.oci import chain_ids
-from portside.common.values import Sha256
+from portside.common.values import DiffID
 from portside.engines import archive
 from portside.engines.docker_layers import layer_ids
 
@@ -27,9 +27,9 @@ class Held:
     def __init__(self, read: Callable[[str], Any], containerd: bool) -> None:
         self._read = read
         self._containerd = containerd
-        self._layers: dict[str, list[Sha256]] = {}
+        self._layers: dict[str, list[DiffID]] = {}
 
-    def lacks(self, diff_ids: Sequence[Sha256 | None]) -> list[bool]:
+    def lacks(self, diff_ids: Sequence[DiffID | None]) -> list[bool]:
         """For each layer of an image, lowest first, whether it would have to be sent. None: not known yet."""
         if self._containerd:
             blobs = {digest for layers in self._images() for digest in layers}
@@ -40,7 +40,7 @@ class Held:
             known = known[: diff_ids.index(None)]
         return [chain not in chains for chain in chain_ids(known)] + [True] * (len(diff_ids) - len(known))
 
-    def _images(self) -> list[list[Sha256]]:
+    def _images(self) -> list[list[DiffID]]:
         rows = self._read(f"/images/json?all=true{'&manifests=true' if self._containerd else ''}")
         names = sorted({str(row["Id"]) for row in rows if not self._containerd or (annotated(row) and is_whole(row))})
         for name in names:

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from portside.common.oci import chain_ids
-from portside.common.values import Sha256
+from portside.common.values import DiffID, ImageID
 from portside.engines.base import PROCESS_LABEL, RECIPE_LABEL, Container, EngineImage
 from portside.engines.docker_layers import layer_ids
 
@@ -34,7 +34,7 @@ def owned(
     name: str,
     names: tuple[str, ...],
     labels: Mapping[str, str],
-    diff_ids: Sequence[Sha256],
+    diff_ids: Sequence[DiffID],
     history: Sequence[tuple[str, int]],
 ) -> EngineImage:
     """history: the lines, oldest first, and the bytes that each brought. Those of a Dockerfile need not have layers."""
@@ -46,7 +46,7 @@ def owned(
     return EngineImage(name, names, labels, tuple(zip(chain_ids(diff_ids), sizes, strict=True)), is_recipes)
 
 
-def containers(read: Read, image_id: Callable[[str], str | None]) -> list[Container]:
+def containers(read: Read, image_id: Callable[[str], ImageID | None]) -> list[Container]:
     """image_id: the config digest of an image, if it is there."""
     return [
         Container(str(row["Id"]), row["State"] == "running", image_id(str(row["ImageID"])), row.get("Labels") or {})

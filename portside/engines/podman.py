@@ -19,7 +19,7 @@ from typing import Any
 
 from portside.common import oci
 from portside.common.canonical import CHUNK, canonical_json, sha256_hex
-from portside.common.values import Sha256
+from portside.common.values import DiffID, ImageID
 from portside.engines import archive, docker_layers, docker_owned, docker_run, podman_build, podman_layers
 from portside.engines.base import (
     ATTEMPTS,
@@ -96,8 +96,9 @@ class PodmanEngine:
             raise failed(f"looking at the image {ref}", done.stderr)
         return None
 
-    def image_id(self, ref: str) -> str | None:
-        return self._inspect(ref, "{{.Id}}")
+    def image_id(self, ref: str) -> ImageID | None:
+        said = self._inspect(ref, "{{.Id}}")
+        return None if said is None else docker_layers.image_id(said)
 
     def _known_layers(self) -> list[list[str]]:
         """The diff IDs of every local image. An image that goes meanwhile makes it empty: then nothing is known."""
@@ -113,7 +114,7 @@ class PodmanEngine:
         """podman_build never uses one, and leaves none."""
         return None
 
-    def lacks(self, diff_ids: Sequence[Sha256 | None]) -> list[bool]:
+    def lacks(self, diff_ids: Sequence[DiffID | None]) -> list[bool]:
         known = {diff_id for layers in self._known_layers() for diff_id in layers}
         return [diff_id not in known for diff_id in diff_ids]
 
@@ -175,9 +176,8 @@ class PodmanEngine:
                 self._podman.result("untag", image.image_id, full_name(layout.name))
             if done.returncode:
                 _look_for_damage(layers)
-                error = failed(f"loading {title}", done.stderr)
-                error.remedy = "Look at the free space where Podman keeps its data, and in /var/tmp."
-                raise error
+                remedy = "Look at the free space where Podman keeps its data, and in /var/tmp."
+                raise failed(f"loading {title}", done.stderr, remedy)
             if self.image_id(image.image_id) is None:
                 raise EngineError(f"Podman loaded {title} as {done.stdout.decode().strip()}, not as {image.image_id}")
             advance(total)
@@ -192,7 +192,7 @@ class PodmanEngine:
     def remove_interrupted(self, parent: str) -> None:
         podman_build.remove_interrupted(self._podman, parent)
 
-    def diff_ids(self, ref: str, shown: str | None = None) -> list[Sha256]:
+    def diff_ids(self, ref: str, shown: str | None = None) -> list[DiffID]:
         said = self._inspect(ref, '{"RootFS":{{json .RootFS}}}')
         if said is None:
             raise EngineError(f"Podman has no image {shown or ref}", "Build it again.")

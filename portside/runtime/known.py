@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from portside.common.progress import say
+from portside.common.values import ImageID
 from portside.errors import EngineError, PortsideError
 from portside.image.built import stored_image
 from portside.plan.model import Plan
@@ -19,10 +20,10 @@ class Known:
 
     recipe: str
     layer: str
-    image_id: str | None
+    image_id: ImageID | None
     note: str | None
 
-    def compare(self, name: str, found: str) -> None:
+    def compare(self, name: str, found: ImageID) -> None:
         """found: the ID (hex) of the engine's image called `name`. Raises EngineError where it is another image."""
         if self.image_id is not None and found != self.image_id:
             raise EngineError(

@@ -6,14 +6,15 @@ from pathlib import Path
 
 from portside.common.never import never
 from portside.common.tree import Entry, Tree, file_entry
-from portside.common.values import Sha256
+from portside.common.values import Key
 from portside.errors import LockError, fetch_once
 from portside.inputs.kinds import SOURCES, WEIGHTS
 from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
 from portside.layers.writer import read_layer
-from portside.lock.models import Lock, LockedSource, LockedWeights, PackageSet
+from portside.lock.models import Lock, LockedSource, LockedWeights
+from portside.lock.packages import PackageSet
 from portside.plan.instructions import converter_context
 from portside.plan.model import (
     BaseLayer,
@@ -84,7 +85,7 @@ def run_context(plan: Plan, part: Part, store: Store) -> dict[str, Tree]:
             never(other)
 
 
-def part_layer(plan: Plan, part: Part, store: Store, spool: Spool, blobs: Mapping[Sha256, Blob]) -> Layer:
+def part_layer(plan: Plan, part: Part, store: Store, spool: Spool, blobs: Mapping[Key, Blob]) -> Layer:
     """The layer of one part that we write. What has no time of its own, as files that we write, gets the part's epoch.
 
     blobs: of other parts, by key; what is made from a run part's result needs that one's.

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tiny_project import TinyProject, tiny_project
 
-from portside.build.left import look, remove
+from portside.build.in_engine import look, remove
 from portside.engines import Engine, EngineImage, open_engine
 from portside.engines.base import BUILD_LABEL, RECIPE_LABEL
 

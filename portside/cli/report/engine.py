@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from portside.build.left import Left, shown
+from portside.build.in_engine import InEngine, shown
 from portside.common.progress import human_bytes
 from portside.engines import EngineImage
 
 
-def left_lines(left: Left) -> Iterator[str]:
+def left_lines(left: InEngine) -> Iterator[str]:
     """A line for each thing that may go; cache records count together."""
     for kind, images in (("temporary image", left.temporary), ("unnamed image", left.unnamed)):
         for image in images:
@@ -23,7 +23,7 @@ def _line(kind: str, size: int, text: str) -> str:
     return f"{kind:16} {human_bytes(size):>10}  {text}"
 
 
-def left_report(left: Left, removed: bool, stays: list[str]) -> dict[str, Any]:
+def left_report(left: InEngine, removed: bool, stays: list[str]) -> dict[str, Any]:
     """stays: why something is still there."""
     return {
         "removed": removed,
@@ -36,5 +36,5 @@ def left_report(left: Left, removed: bool, stays: list[str]) -> dict[str, Any]:
     }
 
 
-def _image(left: Left, image: EngineImage) -> dict[str, Any]:
+def _image(left: InEngine, image: EngineImage) -> dict[str, Any]:
     return {"id": image.id, "names": list(image.names), "bytes": left.own_bytes(image)}

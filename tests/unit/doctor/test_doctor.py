@@ -18,7 +18,13 @@ from portside.doctor import Finding, examine, exit_code, to_json, to_lines
 from portside.engines import CacheRecord, Choice, Engine, EngineImage
 from portside.engines.base import RECIPE_LABEL
 from portside.errors import EngineError
-from portside.lock.models import Deb, DebianBase, Lock, LockedEnv, LockedWeights, WeightFile
+from portside.lock.models import (
+    DebianBase,
+    Lock,
+    LockedWeightFile,
+    LockedWeights,
+)
+from portside.lock.packages import Deb, LockedEnv
 from portside.recipe import Recipe
 from portside.store import Store
 
@@ -105,8 +111,8 @@ def glm_lock(*, shard_size: int = 1_700_000_000, shard: str | None = SHARD, ice:
         size=1,
     )
     files = (
-        WeightFile(path="pytorch_model-00001-of-00008.bin", size=shard_size, sha256=shard),
-        WeightFile(path="ice_text.model", size=len(ice), sha256=hashlib.sha256(ice).hexdigest()),
+        LockedWeightFile(path="pytorch_model-00001-of-00008.bin", size=shard_size, sha256=shard),
+        LockedWeightFile(path="ice_text.model", size=len(ice), sha256=hashlib.sha256(ice).hexdigest()),
     )
     return Lock(
         recipe="glm",

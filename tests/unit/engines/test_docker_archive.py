@@ -7,6 +7,7 @@ import json
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -81,9 +82,7 @@ def _archive(files: dict[str, bytes]) -> bytes:
 
 
 @given(st.lists(st.binary(max_size=3000), min_size=1, max_size=4), st.integers(0, 4), st.integers(1, 9000))
-def test_layers_come_out_of_every_style(
-    tmp_path_factory: pytest.TempPathFactory, data: list[bytes], first: int, size: int
-) -> None:
+def test_layers_come_out_of_every_style(data: list[bytes], first: int, size: int) -> None:
     data = [b"\0" + item for item in data]
     digests = [hashlib.sha256(item).hexdigest() for item in data]
     two_members = [gzip.compress(item[:9]) + gzip.compress(item[9:]) for item in data]
@@ -93,10 +92,10 @@ def test_layers_come_out_of_every_style(
         "compressed": {f"blobs/sha256/{hashlib.sha256(item).hexdigest()}": item for item in two_members},
     }
     for style, files in styles.items():
-        spool = tmp_path_factory.mktemp(style)
         archive = _archive({"manifest.json": b"[]", **files, "index.json": b"{}"})
-        found = docker_layers.spool_saved(_pieces(archive, size), digests, first, spool)
-        assert [layer.path.read_bytes() for layer in found] == data[first:]
+        with TemporaryDirectory() as spool:
+            found = docker_layers.spool_saved(_pieces(archive, size), digests, first, Path(spool))
+            assert [layer.path.read_bytes() for layer in found] == data[first:], style
 
 
 def test_a_small_blob_may_hold_much(tmp_path: Path) -> None:
@@ -112,8 +111,11 @@ def test_a_layer_that_is_not_there_or_is_another(tmp_path: Path) -> None:
         docker_layers.spool_saved(_pieces(archive, 1000), ["a" * 64], 0, tmp_path)
 
 
+C0 = "c0" * 32
+
+
 def test_the_config_digest_of_a_manifest_and_of_an_index() -> None:
-    manifest = json.dumps({"config": {"digest": "sha256:c0"}, "layers": []}).encode()
+    manifest = json.dumps({"config": {"digest": f"sha256:{C0}"}, "layers": []}).encode()
     entries = [
         {"digest": "sha256:attested", "platform": {"os": "unknown"}},
         {"digest": "sha256:11", "platform": {"os": "linux"}},
@@ -122,9 +124,15 @@ def test_the_config_digest_of_a_manifest_and_of_an_index() -> None:
     for names in (["22", "11"], ["11", "22"]):
         blobs = {"11": manifest, "22": index}
         archive = _archive({f"blobs/sha256/{name}": blobs[name] for name in names})
-        assert docker_layers.saved_config_digest(_pieces(archive, 700), "sha256:11") == "c0"
-        assert docker_layers.saved_config_digest(_pieces(archive, 700), "sha256:22") == "c0"
+        assert docker_layers.saved_config_digest(_pieces(archive, 700), "sha256:11") == C0
+        assert docker_layers.saved_config_digest(_pieces(archive, 700), "sha256:22") == C0
         assert docker_layers.saved_config_digest(_pieces(archive, 700), "sha256:33") is None
+
+
+def test_an_image_id_that_is_none() -> None:
+    assert docker_layers.image_id(f"sha256:{C0}") == docker_layers.image_id(C0) == C0
+    with pytest.raises(EngineError, match=r"the engine's image ID: expected a sha256.*'sha512:c0'"):
+        docker_layers.image_id("sha512:c0")
 
 
 class _Overlay:

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,8 +16,13 @@ from portside.fetch.fetcher import Fetcher
 from portside.image.built import Built
 from portside.layers.canonical import data_layer
 from portside.layers.writer import write_layer
-from portside.lock.models import DebianBase, Lock, LockedEnv, LockedWeights
-from portside.lock.models import WeightFile as LockedFile
+from portside.lock.models import (
+    DebianBase,
+    Lock,
+    LockedWeightFile,
+    LockedWeights,
+)
+from portside.lock.packages import LockedEnv
 from portside.plan.model import Plan
 from portside.plan.parts import plan
 from portside.recipe import load_recipe
@@ -109,7 +115,9 @@ class Small:
 
     def plan(self, base: str, size: int) -> Plan:
         recipe = load_recipe(self.root, "small")
-        files = tuple(LockedFile(path=name, size=len(data), sha256=sha(data)) for name, data in self.weights.items())
+        files = tuple(
+            LockedWeightFile(path=name, size=len(data), sha256=sha(data)) for name, data in self.weights.items()
+        )
         return plan(
             recipe,
             Lock(
@@ -190,9 +198,14 @@ def sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+@cache
+def random_bytes(seed: str, size: int) -> bytes:
+    return Random(seed).randbytes(size)
+
+
 def small_project(root: Path, monkeypatch: pytest.MonkeyPatch, sizes: dict[str, int] | None = None) -> Small:
     import portside.lock.models
 
     monkeypatch.setattr(portside.lock.models, "LARGE", LARGE)
     sizes = sizes or {"big.bin": 5 << 20, "other.bin": 2 << 20, "vocab.txt": 5000}
-    return Small(root, {name: Random(name).randbytes(size) for name, size in sizes.items()})
+    return Small(root, {name: random_bytes(name, size) for name, size in sizes.items()})

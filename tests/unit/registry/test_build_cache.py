@@ -11,7 +11,7 @@ from buildkit_standin import STEP, Cache, Caching
 from small_project import Machine
 
 import portside.build.cache
-from portside.build.cache import Entry, Made, about_build, made_by, sort_out
+from portside.build.cache import CacheEntry, CacheTrace, about_build, made_by, sort_out
 from portside.engines import CacheRecord
 from portside.errors import BuildError, EngineError
 
@@ -162,8 +162,8 @@ def test_a_record_that_a_build_has_in_use_is_tried_again(machine: Callable[..., 
     assert engine.cache.steps() == ["echo three"]
 
 
-def entry(token: str, part: str, since: int, *ids: str) -> Entry:
-    return Entry(token, "engine", part, since, ids)
+def entry(token: str, part: str, since: int, *ids: str) -> CacheEntry:
+    return CacheEntry(token, "engine", part, since, ids)
 
 
 def test_what_stays_of_several_parts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,14 +188,14 @@ def test_the_commands_and_sizes_of_a_build(tmp_path: Path) -> None:
 
 
 def test_nothing_of_before_or_after_a_build_is_its_own() -> None:
-    made = Made("r/l/p", 10, ("one",), {}, until=20)
+    made = CacheTrace("r/l/p", 10, ("one",), {}, until=20)
     records = [CacheRecord(str(at), "regular", f"{STEP}one", created=at) for at in (9, 10, 20, 21)]
     assert made_by(records, made) == {"10", "20"}
 
 
 def test_a_build_that_came_afterwards_says_nothing_about_this_one() -> None:
     """Of two parts of one recipe, say: what the first left is looked at when both are over."""
-    made = Made("r/l/p", 10, ("one",), {}, until=20)
+    made = CacheTrace("r/l/p", 10, ("one",), {}, until=20)
     sources = [
         CacheRecord(f"{at}", "source.local", "local source for dockerfile", created=at, used=at) for at in (11, 30)
     ]

@@ -10,7 +10,7 @@ from buildkit_standin import Caching
 from small_project import Machine
 from test_build_cache import builds
 
-from portside.build.left import Left, look, remove
+from portside.build.in_engine import InEngine, look, remove
 from portside.build.temporary import Temporaries
 from portside.common.process import this_process
 from portside.engines import Container, EngineImage
@@ -55,7 +55,7 @@ class Holding(Caching):
             del self.there[item.id]
 
 
-def seen(engine: Holding, home: Path) -> Left:
+def seen(engine: Holding, home: Path) -> InEngine:
     found: Any = engine
     return look(found, home)
 

@@ -15,7 +15,7 @@ from portside.errors import PortsideError
 
 
 @dataclass(frozen=True)
-class Left:
+class InEngine:
     """kept: images that have a name, or that somebody built on a recipe's, or that a build needs now. temporary: of
     builds that have ended. unnamed: of recipes, whose names others have taken. containers: of checks that have ended.
     cache: the records that this store has noted as its builds'. other_cache: the bytes of all other records.
@@ -51,7 +51,7 @@ class Left:
         return sum(_layers(self.kept + self.images).values())
 
 
-def look(engine: Engine, home: Path) -> Left:
+def look(engine: Engine, home: Path) -> InEngine:
     """What is there now; nothing is changed. home: the store, which has noted builds and cache records.
 
     Raises EngineError, or StoreError for a damaged note.
@@ -68,7 +68,7 @@ def look(engine: Engine, home: Path) -> Left:
     containers = [item for item in engine.containers() if has_ended(item.labels.get(PROCESS_LABEL, ""))]
     cache, others = CacheNotes(engine, home).records()
     other_bytes = sum(record.size for record in others)
-    return Left(tuple(kept), tuple(temporary), tuple(unnamed), tuple(containers), tuple(cache), other_bytes)
+    return InEngine(tuple(kept), tuple(temporary), tuple(unnamed), tuple(containers), tuple(cache), other_bytes)
 
 
 def _is_over(image: EngineImage, held: set[str]) -> bool:
@@ -80,7 +80,7 @@ def _is_over(image: EngineImage, held: set[str]) -> bool:
     return ended is True or (ended is None and not image.names)
 
 
-def remove(engine: Engine, home: Path, left: Left) -> list[str]:
+def remove(engine: Engine, home: Path, left: InEngine) -> list[str]:
     """Remove what may go; gives for each thing that stays why. What somebody needs meanwhile, the engine keeps."""
     stays: list[str] = []
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from portside.build.left import look
+from portside.build.in_engine import look
 from portside.common.progress import human_bytes
 from portside.doctor.findings import Finding
 from portside.engines import Engine

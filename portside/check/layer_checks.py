@@ -13,9 +13,11 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from portside.common.process import this_process
 from portside.common.progress import say
 from portside.common.tree import Entry
 from portside.engines import Runner, RunSpec
+from portside.engines.base import PROCESS_LABEL
 from portside.errors import CheckError, EngineError
 from portside.image.built import stored_image
 from portside.image.config import command, environment, image_name, labels, workdir
@@ -105,7 +107,8 @@ def _surroundings(environment: Mapping[str, str]) -> dict[str, str]:
 @contextmanager
 def _container(plan: Plan, engine: Runner, name: str) -> Iterator[str]:
     image = image_name(plan.recipe.name, name)
-    container = engine.start(RunSpec(image, ("sleep", "infinity"), entrypoint=(), detach=True))
+    mine = {PROCESS_LABEL: this_process()}
+    container = engine.start(RunSpec(image, ("sleep", "infinity"), entrypoint=(), detach=True, labels=mine))
     try:
         yield container
     finally:

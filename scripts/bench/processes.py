@@ -86,8 +86,10 @@ class Watch:
         return self._peak
 
     def _look(self) -> None:
-        while not self._end.wait(0.02):
+        while True:
             self._peak = max(self._peak, sum(map(resident, family(self._pid))))
+            if self._end.wait(0.02):
+                return
 
 
 def family(pid: int) -> list[int]:

@@ -43,8 +43,8 @@ class Table:
         return median(self.series[name])
 
     def ratios(self) -> dict[str, float]:
-        """The first series' median over that of each other one; none for a table of what grows."""
-        if self.growing is not None or not self.series:
+        """The first series' median over that of each other one; none for what grows or is a ratio itself."""
+        if self.growing is not None or self.unit == "x" or not self.series:
             return {}
         first, *others = self.series
         return {name: self.median(first) / self.median(name) for name in others if self.median(name) > 0}

@@ -99,19 +99,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         look(cases, settings, needed)
         if chosen.dry_run:
             return 0
-        run = measure(cases, settings, chosen.label)
+        measure(cases, settings, chosen)
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("ended before it was done; what it had made is removed", file=sys.stderr)
         return 130
-    print("\n".join(report.lines(run)))
-    if chosen.json is not None:
-        report.add(chosen.json, run)
-    if chosen.plot is not None:
-        chosen.plot.mkdir(parents=True, exist_ok=True)
-        report.plots(run, chosen.plot)
     return 0
 
 
@@ -182,25 +176,37 @@ def look(cases: Sequence[str], settings: Settings, needed: int) -> None:
         )
 
 
-def measure(cases: Sequence[str], settings: Settings, label: str) -> dict[str, Any]:
-    """Measure the cases; gives the run as it stands in a JSON file."""
-    before, tables = load(), []
-    with bench_of(settings) as bench:
-        engine, machine = bench.engine.name(), facts(bench.root)
-        for table in found(bench, cases):
-            bench.say(f"{table.name}: {report.summary(table)}")
-            tables.append(table)
-    return {
-        "label": label,
+def measure(cases: Sequence[str], settings: Settings, chosen: argparse.Namespace) -> None:
+    """Measure the cases. What is there when a run ends early, for an error or by Ctrl-C, is kept and shown as well."""
+    run: dict[str, Any] = {
+        "label": chosen.label,
         "commit": commit(),
-        "engine": engine,
-        "machine": machine,
-        "load": {"before": before, "after": load()},
+        "load": {"before": load()},
         "rounds": settings.rounds,
         "weights": settings.size,
         "quick": settings.quick,
-        "tables": [table.as_json() for table in tables],
+        "tables": [],
     }
+    try:
+        with bench_of(settings) as bench:
+            run |= {"engine": bench.engine.name(), "machine": facts(bench.root)}
+            for table in found(bench, cases):
+                bench.say(f"{table.name}: {report.summary(table)}")
+                run["tables"].append(table.as_json())
+                run["load"]["after"] = load()
+    finally:
+        if run["tables"]:
+            keep(run, chosen)
+
+
+def keep(run: dict[str, Any], chosen: argparse.Namespace) -> None:
+    """Show a run, and put it where the command line says."""
+    print("\n".join(report.lines(run)))
+    if chosen.json is not None:
+        report.add(chosen.json, run)
+    if chosen.plot is not None:
+        chosen.plot.mkdir(parents=True, exist_ok=True)
+        report.plots(run, chosen.plot)
 
 
 def found(bench: Bench, cases: Sequence[str]) -> Iterator[Table]:

@@ -27,7 +27,7 @@ def measure(bench: Bench) -> Iterator[Table]:
     project.new_weights("small.bin", 1 << 10)
     bench.portside(project, "lock")
     bench.portside(project, "build")
-    bench.image_runs(project, "--weights", "mount")
+    can_mount = _works(bench, project)
     peers = {peer.side: peer for peer in peers_of(bench, project)}
     for peer in peers.values():
         peer.build_and_run()
@@ -37,11 +37,13 @@ def measure(bench: Bench) -> Iterator[Table]:
     place = Table("c-in-place", '… and left in their folder (`keep = "in place"`)', goals=[Goal(OURS, 1.3, SHA256)])
     baked = Table("c-baked", "… until a container of the image with them printed", goals=[Goal(OURS, 1.0, PLAIN)])
     disk = Table("c-disk", "… what they take in the store beside the folder's file", unit="x")
-    can_keep, brings = _can_keep(bench, project), _brings(bench, project)
-    if not can_keep:
+    can_keep, brings = can_mount and _can_keep(bench, project), can_mount and _brings(bench, project)
+    if not can_mount:
+        mounted.note("the engine cannot mount folders of this run: it does not see them")
+    elif not can_keep:
         place.note('this Portside knows no `keep = "in place"`')
     for number in range(bench.settings.rounds):
-        for kept in (False, True) if can_keep else (False,):
+        for kept in (False, True)[: can_mount + can_keep]:
             project.keep = kept
             before = allocated(bench.home)
             file = project.new_weights(f"{number}{'kept' if kept else ''}.bin", size)
@@ -74,13 +76,12 @@ def measure(bench: Bench) -> Iterator[Table]:
         disk.add("in the image", (allocated(bench.home) - before) / size)
         _free(bench, file, cache, project)
     bench.drop(project)
-    tables = [store, mounted, place, baked, disk]
     for table in (mounted, place):
         # What a ratio is wanted of comes first, what it is made of last.
         table.series = {name: table.series[name] for name in (OURS, SHA256, AFTER) if name in table.series}
-    if not brings:
+    if can_mount and not brings:
         mounted.note("`run-container` brings no weights into the store: `fetch` is part of what comes after `lock`")
-    yield from tables
+    yield from (store, mounted, place, baked, disk)
 
 
 def _can_keep(bench: Bench, project: Project) -> bool:
@@ -100,6 +101,11 @@ def _brings(bench: Bench, project: Project) -> bool:
     """Whether `run-container` brings weights that are only locked."""
     project.new_weights("other.bin", 1 << 10)
     bench.portside(project, "lock")
+    return _works(bench, project)
+
+
+def _works(bench: Bench, project: Project) -> bool:
+    """Whether a container with mounted weights starts. A daemon may see other folders than this process."""
     try:
         bench.image_runs(project, "--weights", "mount")
         return True

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -64,7 +65,7 @@ class Engine:
 
     def container(self, image: str, line: str) -> list[str]:
         """The command that runs a line of shell in a new container, as Portside does without a network."""
-        more = podman_needs() if self.kind == "podman" else []
+        more = [*podman_runtime(), *podman_limits()] if self.kind == "podman" else []
         return [self.program, "run", "--rm", "--network", "none", *more, image, "sh", "-c", line]
 
     def images_of(self, recipe: str) -> set[str]:
@@ -120,8 +121,15 @@ class Engine:
                 self.ask("builder", "prune", "--all", "--force", "--filter", f"id={name}", check=False)
 
 
-def podman_needs() -> list[str]:
-    """What Podman must be told on a machine with both kinds of control groups at once, which crun refuses."""
+def podman_limits() -> list[str]:
+    """Podman's wish for limits, no higher than this process has: without CAP_SYS_RESOURCE it may not raise them."""
+    files, processes = (resource.getrlimit(number)[1] for number in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC))
+    most = {"nofile": files, "nproc": min(processes, int(Path("/proc/sys/kernel/pid_max").read_text()))}
+    return [word for name, value in most.items() for word in ("--ulimit", f"{name}={value}:{value}")]
+
+
+def podman_runtime() -> list[str]:
+    """crun refuses a machine with both kinds of control groups at once; runc does not."""
     hybrid = Path("/sys/fs/cgroup/unified").is_dir() and Path("/usr/sbin/runc").exists()
     return ["--runtime", "runc"] if hybrid else []
 

@@ -17,8 +17,8 @@ from bench.project import BASE, Project
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 OURS = "Portside"
-PLAIN = "plain docker build"
-LINK = "docker build with COPY --link"
+PLAIN = "plain build"
+LINK = "build with COPY --link"
 CONTAINER = "the container alone"
 
 

@@ -65,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--rounds", type=_number, help="how often each side is measured; default: 5")
     made.add_argument("--size", type=float, help="GiB of weights; default: 2, or less where the disk is small")
     made.add_argument("--quick", action="store_true", help="tiny sizes, two rounds: for CI, the times say nothing")
+    made.add_argument("--tiny", action="store_true", help="a tiny project instead of minilm: no network, no packages")
     made.add_argument("--engine", choices=("docker", "podman"), default="docker")
     made.add_argument(
         "--folder", type=Path, help="where the run has its folder; default: the folder for temporary files"
@@ -130,6 +131,7 @@ def settings_of(chosen: argparse.Namespace) -> Settings:
         growth_files=files,
         growth_sizes=sizes,
         quick=chosen.quick,
+        tiny=chosen.tiny or chosen.quick,
         kind=chosen.engine,
         python=python if python.exists() else Path(sys.executable),
         parent=chosen.folder,
@@ -142,7 +144,7 @@ def need(cases: Sequence[str], settings: Settings) -> int:
     In the folder's file, the store, the engine, a peer's context in the builder and a peer's image, an edit's of each
     as well.
     """
-    other = 1 << 28 if settings.quick else 5 * GIB
+    other = 1 << 28 if settings.tiny else 5 * GIB
     edited = 9 * settings.size if any(name in ("a", "b1", "b2", "b3", "b4") for name in cases) else 0
     first = 8 * settings.size if "c" in cases or "f" in cases else 0
     grown = 4 * max(settings.growth_sizes) if "e" in cases else 0
@@ -154,7 +156,7 @@ def outline(cases: Sequence[str], settings: Settings, needed: int) -> Iterator[s
     yield from (f"  {name:3} {CASES[name]}" for name in cases)
     room = free(settings.parent or Path(tempfile.gettempdir()))
     yield f"needs {needed / GIB:.1f} GiB of disk at most; {room / GIB:.1f} GiB are free"
-    if not settings.quick and cases != ["g"]:
+    if not settings.tiny and cases != ["g"]:
         yield "needs the network for minilm's packages, about 200 MB; measures without it"
 
 
@@ -167,7 +169,7 @@ def look(cases: Sequence[str], settings: Settings, needed: int) -> None:
             "free some, name another disk by --folder, or take a smaller --size or fewer --case"
         )
     tools = {"git", settings.kind} | ({"docker-registry"} if "f" in cases else set())
-    tools |= set() if settings.quick else {"mmdebstrap"}
+    tools |= set() if settings.tiny else {"mmdebstrap"}
     if cases != ["g"] and (missing := sorted(name for name in tools if shutil.which(name) is None)):
         raise BenchError(f"not installed: {', '.join(missing)}")
     if subprocess.run([settings.python, "-c", "import pydantic, yaml"], check=False, capture_output=True).returncode:
@@ -185,6 +187,7 @@ def measure(cases: Sequence[str], settings: Settings, chosen: argparse.Namespace
         "rounds": settings.rounds,
         "weights": settings.size,
         "quick": settings.quick,
+        "project": "tiny" if settings.tiny else "minilm",
         "tables": [],
     }
     try:

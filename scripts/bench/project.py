@@ -5,6 +5,7 @@ It has everything that one may edit. `Told` is what was edited, and what a conta
 
 import io
 import json
+import os
 import random
 import re
 import shutil
@@ -177,7 +178,10 @@ class Project:
 
 def git(folder: Path, *arguments: str) -> str:
     command = ["git", "-c", "user.name=bench", "-c", "user.email=bench@example.org", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    # Neither the settings of the machine's git nor the repository of a hook that runs this.
+    mine = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    mine |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    done = subprocess.run(command, cwd=folder, env=mine, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BenchError(f"{' '.join(command)}: {done.stderr}")
     return done.stdout.strip()

@@ -76,10 +76,10 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def add(path: Path, run: dict[str, Any]) -> None:
-    """Put a run into a file. Of an earlier one of the same label and engine, cases that were not measured stay."""
+    """Put a run into a file. Of an earlier one of the same label, engine and project, cases that were not measured stay."""
     runs = read(path) if path.exists() else []
     for number, old in enumerate(runs):
-        if (old["label"], old["engine"]) == (run["label"], run["engine"]):
+        if all(old[name] == run[name] for name in ("label", "engine", "project")):
             new = {table["name"].split("-")[0] for table in run["tables"]}
             kept = [table for table in old["tables"] if table["name"].split("-")[0] not in new]
             tables = sorted([*kept, *run["tables"]], key=lambda table: str(table["name"].split("-")[0]))
@@ -112,7 +112,7 @@ def markdown(run: dict[str, Any]) -> Iterator[str]:
     memory = f"{machine['memory'] / (1 << 30):.0f} GiB of memory"
     yield f"{machine['cpu']}, {machine['cores']} cores, {memory}, {machine['disk']}, Linux {machine['kernel']}, "
     yield f"Python {machine['python']}; load {load['before'][0]} before and {load['after'][0]} after; "
-    yield f"{run['rounds']} rounds, {run['weights'] / (1 << 30):.3g} GiB of weights."
+    yield f"{run['project']}, {run['rounds']} rounds, {run['weights'] / (1 << 30):.3g} GiB of weights."
     yield ""
     yield "| case | what | median | least to most | ratio | goal |"
     yield "| --- | --- | --- | --- | --- | --- |"

@@ -24,7 +24,7 @@ CONTAINER = "the container alone"
 
 @dataclass
 class Settings:
-    """rounds: how often each side is measured. size: bytes of weights. quick: the tiny project and tiny sizes.
+    """rounds: how often each side is measured. size: bytes of weights. quick: tiny sizes. tiny: the tiny project.
 
     python: the one that has Portside's dependencies. parent: the folder for the run's folder.
     """
@@ -34,6 +34,7 @@ class Settings:
     growth_files: tuple[int, ...]
     growth_sizes: tuple[int, ...]
     quick: bool
+    tiny: bool
     kind: str
     python: Path
     parent: Path | None
@@ -60,7 +61,7 @@ class Bench:
         root = self.root / name
         root.mkdir()
         recipe = f"{self.root.name}-{name}"
-        made = Project(root, recipe, self.settings.quick if tiny is None else tiny)
+        made = Project(root, recipe, self.settings.tiny if tiny is None else tiny)
         self.projects.append(made)
         made.create(CHECKOUT)
         return made
@@ -154,7 +155,8 @@ def bench_of(settings: Settings) -> Iterator[Bench]:
     before = signal.signal(signal.SIGTERM, _stop)
     bench: Bench | None = None
     try:
-        base = {name: value for name, value in os.environ.items() if not name.startswith(("PORTSIDE_", "PYTHON"))}
+        left_out = ("PORTSIDE_", "PYTHON", "GIT_")
+        base = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
         engine = open_engine(settings.kind, root, base)
         bench = Bench(settings, root, engine, bool(engine.ask("images", "--quiet", BASE)))
         yield bench

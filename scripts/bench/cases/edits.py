@@ -24,7 +24,6 @@ class Edited:
         self.project.new_weights("first.bin", bench.settings.size)
         bench.portside(self.project, "lock")
         bench.portside(self.project, "build")
-        bench.image_runs(self.project)
         self.peers: dict[str, Peer] = {peer.side: peer for peer in peers_of(bench, self.project, packages=True)}
         for peer in self.peers.values():
             peer.build_and_run()
@@ -40,7 +39,7 @@ def nothing(edited: Edited) -> Iterator[Table]:
     bench, project = edited.bench, edited.project
     table = Table("a", "Nothing to do", goals=[Goal(OURS, 0.45)])
     python = [str(bench.settings.python), "-c", "pass"]
-    for number in range(-1, bench.settings.rounds * 2):
+    for number in range(-1, bench.settings.rounds):
         for side in order([OURS, *edited.peers, PASS], number):
             if side == OURS:
                 seconds = bench.portside(project, "build").seconds

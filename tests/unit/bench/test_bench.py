@@ -36,6 +36,7 @@ def run_of(*tables: Table, label: str = "now", engine: str = "Docker 1") -> dict
         "rounds": 3,
         "weights": 1 << 30,
         "quick": False,
+        "project": "minilm",
         "tables": [one.as_json() for one in tables],
     }
 

@@ -76,7 +76,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def add(path: Path, run: dict[str, Any]) -> None:
-    """Put a run into a file. Of an earlier one of the same label, engine and project, cases that were not measured stay."""
+    """Put a run into a file. Cases of the same label, engine and project that were not measured again stay."""
     runs = read(path) if path.exists() else []
     for number, old in enumerate(runs):
         if all(old[name] == run[name] for name in ("label", "engine", "project")):

@@ -53,14 +53,18 @@ class Fetcher:
     """Knows where this machine finds inputs.
 
     offline: nothing but the store and the configured folders. lenient: what people look for in folders (a vendor's
-    files, weights) may stay missing; wrong bytes are an error nevertheless.
+    files, weights) may stay missing; wrong bytes are an error nevertheless. mounting: large weights are only to be
+    mounted, so those in a folder are used there, whatever the configuration says.
     """
 
-    def __init__(self, store: Store, config: Config, offline: bool = False, lenient: bool = False) -> None:
+    def __init__(
+        self, store: Store, config: Config, offline: bool = False, lenient: bool = False, mounting: bool = False
+    ) -> None:
         self.store = store
         self.config = config
         self.offline = offline
         self.lenient = lenient
+        self.mounting = mounting
 
     def jobs(self, part: Part, plan: Plan) -> list[Job]:
         """What brings the inputs of one part into the store."""
@@ -226,7 +230,7 @@ class Fetcher:
 
         def chosen(path: Path) -> bool:
             large = file.kind == "data" or (file.kind == "weights" and is_large(Size(path.stat().st_size)))
-            return large and self.config.is_in_place(path)
+            return large and (self.mounting or self.config.is_in_place(path))
 
         return chosen
 
@@ -290,6 +294,10 @@ class Fetcher:
         """Have a large weight file, and note the blob of its layer, which is made of it when it is read."""
         assert file.sha256 is not None and file.size is not None, file.file
         layer = frame_layer(part, file.sha256, file.size)
+        used = self.store.inputs.in_place(file.sha256)
+        in_folder = used is not None and any(used.is_relative_to(folder) for folder in self.config.folder_paths)
+        if used is not None and in_folder and not self.config.is_in_place(used):
+            self.store.inputs.forget_place(file.sha256)  # it was only mounted; the store of a build has its own
         if frame.make(self.store, part.key, layer):
             return
         self._check_size(file.file, file.sha256, file.size)

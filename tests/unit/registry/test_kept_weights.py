@@ -242,8 +242,8 @@ def test_kept_files_are_mounted_themselves_too(
     for name in ("portside.store.inputs", "portside.runtime.weights"):
         monkeypatch.setattr(f"{name}.SEEN_FROM", 1 << 20)
     made = machine("here")
-    bring_weights(made.plan.recipe, made.plan.lock, made.store, Config(home=made.home, folders=(made.small.downloads,)))
-    assert made.store.record("keys", large(made)[0].key) is None, "no layer is made for a mount"
+    made.build()
+    bring_weights(made.plan.recipe, made.plan.lock, made.store, Config(home=made.home))
     monkeypatch.setattr("portside.store.seen.Seen.read", lambda *args: pytest.fail("it is known"))
     mounts = weight_mounts(made.plan.recipe, made.plan.lock, Store(made.home))
     paths = {made.store.inputs.path(sha(made.small.weights[name])) for name in ("big.bin", "other.bin")}
@@ -254,6 +254,23 @@ def test_kept_files_are_mounted_themselves_too(
     change(path)
     with pytest.raises(InputError, match="is not in the store"):
         weight_mounts(made.plan.recipe, made.plan.lock, Store(made.home))
+
+
+def test_a_mount_before_any_build_copies_nothing(machine: Callable[..., Machine]) -> None:
+    """Also where the configuration says copy: that is what a build does."""
+    made = machine("here")
+    plan, downloads = made.plan, made.small.downloads
+    config = Config(home=made.home, folders=(downloads,))
+    bring_weights(plan.recipe, plan.lock, made.store, config)
+    assert made.store.record("keys", large(made)[0].key) is None, "no layer is made for a mount"
+    mounts = weight_mounts(plan.recipe, plan.lock, made.store)
+    assert [mount.source for mount in mounts[1:]] == [str(downloads / name) for name in ("big.bin", "other.bin")]
+    made.build()
+    for name in ("big.bin", "other.bin"):
+        (downloads / name).unlink()
+        assert made.store.inputs.require(sha(made.small.weights[name]), name).path.is_relative_to(made.home)
+    for part in large(made):
+        made.store.layout.check(blob_of(part, made.store) or pytest.fail())
 
 
 def test_clean_keeps_what_frames_are_made_of(here: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

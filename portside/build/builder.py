@@ -25,6 +25,7 @@ from portside.layers.layer import Layer
 from portside.layers.read import read
 from portside.layers.writer import write_layer
 from portside.plan.model import LayerPlan, Part, Plan
+from portside.plan.places import check_layer, note_clear
 from portside.plan.states import blob_of, expected_bytes
 from portside.store import Store, files
 from portside.store.indexes import image_index
@@ -47,9 +48,12 @@ def build(
     last: str = "weights",
     no_cache: bool = False,
     registries: Sequence[str] = (),
+    load_all: bool = False,
 ) -> list[Built]:
-    """Build what is missing up to the layer `last`, keep the images in the store and load them into the engine.
+    """Build what is missing up to the layer `last`, keep the images in the store and load that of `last` into the
+    engine.
 
+    load_all: load the images of the layers below it too.
     no_cache: build every part again, whatever the store or a registry has, and read the whole base.
     registries: repositories that are asked for a layer before it is built; what they give is verified.
     What a part needs is fetched first. Raises the first error of any part; finished parts stay in the store.
@@ -58,7 +62,7 @@ def build(
     seen: set[str] = set()
     while True:
         try:
-            return _build(plan, store, fetcher, engine, last, no_cache, registries)
+            return _build(plan, store, fetcher, engine, last, no_cache, registries, load_all)
         except DamagedError as error:
             # Each time one blob less is in the store; a blob that was made a moment ago and is damaged ends it.
             if error.digest in seen:
@@ -76,6 +80,7 @@ def _build(
     last: str,
     no_cache: bool,
     registries: Sequence[str],
+    load_all: bool,
 ) -> list[Built]:
     builder = _Build(plan, store, engine, no_cache)
     wanted = plan.up_to(last)
@@ -88,7 +93,7 @@ def _build(
         fetcher.require_manual(plan, unmade)
         builder.make(unmade, fetcher)
         built = keep_images(plan, store, wanted, missing, builder.blobs, pulled, builder.taken)
-        load_images(plan, built, store, engine)
+        load_images(plan, built if load_all else built[-1:], store, engine)
     return built
 
 
@@ -273,6 +278,7 @@ class _Build:
             new.commit(written.diff_id)
         self._store.keep("keys", part.key, part.record(written.diff_id, written.size))
         self.blobs[part.key] = Blob(written.diff_id, written.size)
+        note_clear(self._plan, part, self.blobs[part.key], self._store)
 
     def _run(self, part: Part) -> None:
         with self._alone(part) as is_missing:
@@ -316,6 +322,7 @@ class _Build:
                 _check_parent(engine.diff_ids(names.result, name), parent, name)
                 with engine.new_layers(names.result, len(parent.layers), name) as sources:
                     layer = canonicalise([read(source) for source in sources], self._index(part), part.epoch)
+                    check_layer(self._plan, part, layer)
                     self._keep(part, layer)
             except PortsideError as error:
                 if isinstance(error, DamagedError) or error in self._failures():

@@ -27,11 +27,15 @@ from portside.plan.model import (
     Source,
     Trees,
 )
+from portside.plan.places import check_named
 from portside.recipe import Recipe
 
 
 def plan(recipe: Recipe, lock: Lock) -> Plan:
-    """The plan of a recipe: pure, needs neither store nor engine nor any input."""
+    """The plan of a recipe: pure, needs neither store nor engine nor any input.
+
+    Raises RecipeError where the recipe puts something where weights lie.
+    """
     workspace = recipe.workspace.lstrip("/")
     model = recipe.model
     env = _env_parts(recipe, lock)
@@ -45,7 +49,9 @@ def plan(recipe: Recipe, lock: Lock) -> Plan:
         migrated.append(_run_part(Install(), epoch, parts, instructions, environment, {}))
     weights = _weights_parts(lock, workspace)
     layers = {"env": env, "sources": sources, "migrated": migrated, "weights": weights}
-    return Plan(recipe, lock, tuple(LayerPlan(name, tuple(parts)) for name, parts in layers.items()))
+    made = Plan(recipe, lock, tuple(LayerPlan(name, tuple(parts)) for name, parts in layers.items()))
+    check_named(made)
+    return made
 
 
 def _env_parts(recipe: Recipe, lock: Lock) -> list[Part]:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from portside.common.explain import explain
+from portside.common.reserved import Reserved
 from portside.common.tree import Tree, file_entry
 from portside.common.values import RecipeName
 from portside.common.yaml_file import Location, Place, found, read_yaml
 from portside.errors import RecipeError, did_you_mean
-from portside.recipe.models import WHEEL_ARCHITECTURES, File, RecipeModel
+from portside.recipe.models import WHEEL_ARCHITECTURES, File, FileWeights, RecipeModel
 from portside.recipe.stages import Stage, make_stages
 
 if TYPE_CHECKING:
@@ -94,6 +95,20 @@ class Recipe:
                     tree.put(entry)
         return tree
 
+    def named_paths(self) -> list[tuple[Location, str]]:
+        """Where in the recipe (as far as it says so) a path of the image is named that something is put to; the paths
+        are relative to the root."""
+        model, below = self.model, self.workspace.lstrip("/")
+        named: list[tuple[Location, str]] = []
+        named += [(("env", "files", n), file.to.lstrip("/")) for n, file in enumerate(model.env.files)]
+        named += [(("files", n), f"{below}/{file.to}") for n, file in enumerate(model.files)]
+        if model.patches:
+            from portside.patches.apply import written_files
+        for number, step in enumerate(model.patches):
+            paths = written_files(step, lambda path: self.file(path).read_bytes())
+            named += [(("patches", number, step.kind), f"{below}/{path}") for path in paths]
+        return named
+
     def requests(self) -> dict[str, Any]:
         """What decides the lock: compared with what the lock says it was made for."""
         dump = self.model.model_dump(mode="json", by_alias=True)
@@ -149,6 +164,7 @@ def load_recipe(root: Path, name: str) -> Recipe:
     _check_names(recipe, places)
     _check_patch_files(recipe, places)
     _check_migration(recipe, places)
+    _check_weights(recipe, places)
     return recipe
 
 
@@ -313,6 +329,31 @@ def _check_patch_files(recipe: Recipe, places: dict[Location, Place]) -> None:
     if missing:
         folders = " or ".join(str(folder) for folder in recipe.folders)
         raise RecipeError("\n".join(missing), f"Put it into {folders}, or correct the recipe.")
+
+
+def _check_weights(recipe: Recipe, places: dict[Location, Place]) -> None:
+    """Raise RecipeError where one weight file lies below another, or something else is named for a weight file's place;
+    what a wheel brings is known when it is locked."""
+    files: list[tuple[Location, str]] = []
+    for name, weights in recipe.model.weights.items():
+        if isinstance(weights, FileWeights):
+            at = f"{recipe.workspace.lstrip('/')}/weights/{name}"
+            rows = enumerate(weights.files)
+            files += [(("weights", name, "files", n, "path"), f"{at}/{file.path}") for n, file in rows]
+    if not files:
+        return
+    reserved = Reserved(path for _, path in files)
+    if (clash := reserved.nested()) is not None:
+        location = next(location for location, path in files if path == clash.path)
+        raise _in_the_way(recipe, places, location, str(clash))
+    for location, path in recipe.named_paths():
+        if (clash := reserved.clash([(path, "file")])) is not None:
+            raise _in_the_way(recipe, places, location, f"{clash}, a weight file")
+
+
+def _in_the_way(recipe: Recipe, places: dict[Location, Place], location: Location, problem: str) -> RecipeError:
+    place = next((places[at] for at in ((*location, "to"), location) if at in places), recipe.path)
+    return RecipeError(f"{place}: {'.'.join(map(str, location))}: {problem}", "Give it another path.")
 
 
 def _check_migration(recipe: Recipe, places: dict[Location, Place]) -> None:

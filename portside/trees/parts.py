@@ -28,6 +28,7 @@ from portside.plan.model import (
     Source,
     Trees,
 )
+from portside.plan.places import check_layer
 from portside.recipe import Recipe
 from portside.store import Store
 from portside.store.layout import Blob
@@ -87,8 +88,16 @@ def run_context(plan: Plan, part: Part, store: Store) -> dict[str, Tree]:
 def part_layer(plan: Plan, part: Part, store: Store, spool: Spool, blobs: Mapping[Sha256, Blob]) -> Layer:
     """The layer of one part that we write. What has no time of its own, as files that we write, gets the part's epoch.
 
-    blobs: of other parts, by key; what is made from a run part's result needs that one's.
+    blobs: of other parts, by key; what is made from a run part's result needs that one's. Raises RecipeError where
+    it has something where weights lie.
     """
+    layer = _part_layer(plan, part, store, spool, blobs)
+    if part.layer != "weights":
+        check_layer(plan, part, layer)
+    return layer
+
+
+def _part_layer(plan: Plan, part: Part, store: Store, spool: Spool, blobs: Mapping[Sha256, Blob]) -> Layer:
     workspace = plan.recipe.workspace.lstrip("/")
     match part.of:
         case Files(recipe):

@@ -1,0 +1,89 @@
+"""Paths that belong to certain files alone: nothing else may be there, below them, or hide them on the way to them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from portside.common.canonical import digest_of
+from portside.common.tree import encode_path
+
+KINDS = {"dir": "a folder", "symlink": "a symbolic link", "fifo": "a FIFO", "file": "a file", "hardlink": "a file"}
+
+
+@dataclass(frozen=True)
+class Clash:
+    """path: what is in the way. what: what it is, as in `a file`, or None where it is a removal. file: the file that
+    it is in the way of. how: where it is, seen from that file."""
+
+    path: str
+    what: str | None
+    file: str
+    how: str
+
+    def __str__(self) -> str:
+        did = f"has {self.what} at /{self.path}" if self.what else f"removes /{self.path}"
+        return f"{did}, {self.how} /{self.file}"
+
+
+class Reserved:
+    """The places of some files. Paths are relative to the root, without a leading `/`."""
+
+    def __init__(self, files: Iterable[str]) -> None:
+        self._files = sorted(set(files), key=encode_path)
+        self._there = frozenset(self._files)
+        self._above: dict[str, str] = {}
+        for file in self._files:
+            for folder in _folders(file):
+                self._above.setdefault(folder, file)
+
+    def __bool__(self) -> bool:
+        return bool(self._files)
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 (hex) of the places."""
+        return digest_of(self._files)
+
+    def clash(self, entries: Iterable[tuple[str, str]], whiteouts: Iterable[str] = ()) -> Clash | None:
+        """The first thing that is in the way, None where nothing is. entries: path and kind, as `Entry` has them."""
+        for path, kind in entries:
+            if kind == "dir" and path in self._above:
+                continue
+            if (found := self._at(path, KINDS[kind])) is not None:
+                return found
+        for path in whiteouts:
+            if (found := self._at(path, None)) is not None:
+                return found
+        return None
+
+    def nested(self) -> Clash | None:
+        """The first of the files that lies below another of them, None where none does."""
+        for path in self._files:
+            for folder in _folders(path):
+                if folder in self._there:
+                    return Clash(path, KINDS["file"], folder, "below")
+        return None
+
+    def within(self, folder: str) -> bool:
+        """Whether anything in this folder could be in the way."""
+        return folder in self._above or self._at(f"{folder}/x", "a file") is not None
+
+    def _at(self, path: str, what: str | None) -> Clash | None:
+        if path in self._there:
+            return Clash(path, what, path, "which is the place of")
+        if path in self._above:
+            return Clash(path, what, self._above[path], "on the way to")
+        for folder in _folders(path):
+            if folder in self._there:
+                return Clash(path, what, folder, "below")
+            if folder not in self._above:
+                return None  # nothing further down can be one of the files
+        return None
+
+
+def _folders(path: str) -> Iterable[str]:
+    """The folders above a path, the topmost first."""
+    end = path.find("/")
+    while end >= 0:
+        yield path[:end]
+        end = path.find("/", end + 1)

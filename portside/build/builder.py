@@ -8,13 +8,14 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
+from portside.build.needed_files import say_needed_files
 from portside.build.temporary import Temporaries
 from portside.common.parallel import run_all, thread_pool
 from portside.common.progress import Advance, human_bytes, live, say, step, transfer
 from portside.common.tree import FileRange, Tree
 from portside.common.values import FileName, Sha256
 from portside.engines import Builder, ImageToBuild
-from portside.errors import BuildError, DamagedError, EngineError, PortsideError, StoreError
+from portside.errors import BuildError, DamagedError, EngineError, PortsideError, StepError, StoreError
 from portside.fetch.fetcher import JOBS, Fetcher
 from portside.image.built import Built, keep_images, load_images, to_load
 from portside.image.config import parent_image
@@ -24,7 +25,7 @@ from portside.layers.index import Index
 from portside.layers.layer import Layer
 from portside.layers.read import read
 from portside.layers.writer import write_layer
-from portside.plan.model import LayerPlan, Part, Plan
+from portside.plan.model import Install, LayerPlan, Part, Plan
 from portside.plan.places import check_layer, note_clear
 from portside.plan.states import blob_of, expected_bytes
 from portside.store import Store, files
@@ -331,6 +332,8 @@ class _Build:
                 with suppress(StoreError):  # what failed is the step
                     kept = self._store.keep_log(log_name, "\n".join(lines) + "\n")
                     say(f"The whole output of the failed step is in {kept}")
+                if isinstance(error, StepError) and isinstance(part.of, Install):
+                    say_needed_files(self._plan.recipe, error)
                 raise
 
     def _index(self, part: Part) -> Index:

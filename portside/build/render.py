@@ -46,7 +46,7 @@ def dockerfile(plan: Plan, gone: Sequence[str] = (), *, link: bool = False) -> s
             stages=list(_stages(plan)),
             converted=_converted(plan, gone),
             has={"migrated": any(isinstance(p.of, Trees) for p in migrated)},
-            install_epoch=migrated[-1].epoch if migrated else 0,
+            install_epoch=max((p.epoch for p in migrated), default=0),
             workdir=workdir(plan, "weights"),
             labels=sorted(labels(plan, "weights").items()),
             command=json.dumps(command(plan)),
@@ -166,6 +166,8 @@ def render(plan: Plan, store: Store, output: Path, *, link: bool = False) -> Non
             gone = (*made.removed, *made.replaced)
         with new_file(output / "Dockerfile", None) as out:
             out.write(dockerfile(plan, gone, link=link).encode())
+        contexts["install-files"] = recipe.file_tree(recipe.files_below_install)
+        contexts["files"] = recipe.file_tree(recipe.files_above_install)
         contexts |= {f"env-files/{stage.recipe}": recipe.file_tree(stage.files) for stage in recipe.stages}
         contexts |= {
             f"weights/{name}": data.weights_tree(_present_weights(weights, store), store)

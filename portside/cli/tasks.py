@@ -118,7 +118,7 @@ def plan(c: Context, recipe: str, no_pull: bool = False, json: bool = False) -> 
     help={
         "recipe": RECIPE,
         "output": "a new or empty folder; default: build/RECIPE",
-        "link": "COPY --link, for BuildKit of Docker 23 and newer: what is copied does not depend on what lies below",
+        "link": "COPY --link, for BuildKit of Docker 23 and newer",
     }
 )
 def render(c: Context, recipe: str, output: str | None = None, link: bool = False) -> None:

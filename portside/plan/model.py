@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 from portside.common.canonical import digest_of
-from portside.common.reserved import Reserved
 from portside.common.values import Sha256, Size
+from portside.common.weight_places import WeightPlaces
 from portside.lock.models import Lock
 from portside.recipe import Recipe
 from portside.store.records import KeyRecord
@@ -93,11 +93,20 @@ class Converted:
 
 @dataclass(frozen=True)
 class Trees:
-    """The migrated trees, with the recipe's patches and files."""
+    """The migrated trees, with the recipe's patches."""
 
     layer: ClassVar[str] = "migrated"
     kind: ClassVar[PartKind] = "data"
     shown: ClassVar[str] = "trees"
+
+
+@dataclass(frozen=True)
+class InstallFiles:
+    """The recipe's files that install steps need."""
+
+    layer: ClassVar[str] = "migrated"
+    kind: ClassVar[PartKind] = "data"
+    shown: ClassVar[str] = "install-files"
 
 
 @dataclass(frozen=True)
@@ -107,6 +116,15 @@ class Install:
     layer: ClassVar[str] = "migrated"
     kind: ClassVar[PartKind] = "run"
     shown: ClassVar[str] = "install"
+
+
+@dataclass(frozen=True)
+class RecipeFiles:
+    """The recipe's other files, on top of what the install steps make: an edit of one installs nothing anew."""
+
+    layer: ClassVar[str] = "migrated"
+    kind: ClassVar[PartKind] = "data"
+    shown: ClassVar[str] = "files"
 
 
 @dataclass(frozen=True)
@@ -144,7 +162,19 @@ class LargeWeight:
         return f"{self.name}/{self.file}"
 
 
-PartType = BaseLayer | Packages | Files | Source | Converted | Trees | Install | SmallWeights | LargeWeight
+PartType = (
+    BaseLayer
+    | Packages
+    | Files
+    | Source
+    | Converted
+    | Trees
+    | InstallFiles
+    | Install
+    | RecipeFiles
+    | SmallWeights
+    | LargeWeight
+)
 """What a part can be. Each type says its layer, its kind, and the name that is shown for it, which no other part of
 the layer has."""
 
@@ -234,7 +264,7 @@ class Plan:
         return [other for other in self.stack() if other.of in before]
 
     @cached_property
-    def weight_places(self) -> Reserved:
+    def weight_places(self) -> WeightPlaces:
         """Where the weight files lie in the image."""
         files: list[str] = []
         for part in self.layer("weights").parts:
@@ -243,7 +273,7 @@ class Plan:
                     files += [f"{part.manifest['at']}/{path}" for path in paths]
                 case LargeWeight():
                     files.append(part.manifest["at"])
-        return Reserved(files)
+        return WeightPlaces(files)
 
     def layer(self, name: str) -> LayerPlan:
         return next(layer for layer in self.layers if layer.name == name)

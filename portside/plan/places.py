@@ -7,9 +7,9 @@ below it, or on the way to it without being a folder, would hide the file, and n
 from collections.abc import Iterable, Mapping, Sequence
 
 from portside.common.never import never
-from portside.common.reserved import Clash
 from portside.common.tree import Entry
 from portside.common.values import FileName, Sha256
+from portside.common.weight_places import Clash
 from portside.errors import BuildError, PortsideError, RecipeError
 from portside.layers.layer import Layer
 from portside.layers.raw import TarLayer
@@ -19,10 +19,12 @@ from portside.plan.model import (
     Converted,
     Files,
     Install,
+    InstallFiles,
     LargeWeight,
     Packages,
     Part,
     Plan,
+    RecipeFiles,
     SmallWeights,
     Source,
     Trees,
@@ -36,7 +38,7 @@ def check_named(plan: Plan) -> None:
     for location, path in plan.recipe.named_paths():
         if (clash := plan.weight_places.clash([(path, "file")])) is not None:
             key = ".".join(map(str, location))
-            raise RecipeError.about(plan.recipe.path, f"{key}: {clash}, a weight file", "Give it another path.")
+            raise RecipeError.about(plan.recipe.path, f"{key}: {clash}", "Give it another path.")
 
 
 def check_layer(plan: Plan, part: Part, layer: Layer) -> None:
@@ -83,7 +85,7 @@ def _may_clash(plan: Plan, part: Part) -> bool:
             return False  # the base lies below the weights, and is what it is
         case Source():
             return plan.weight_places.within(part.manifest["at"])
-        case Files() | Packages() | Converted() | Trees() | Install():
+        case Files() | Packages() | Converted() | Trees() | InstallFiles() | Install() | RecipeFiles():
             return True
         case other:
             never(other)
@@ -91,7 +93,7 @@ def _may_clash(plan: Plan, part: Part) -> bool:
 
 def _error(plan: Plan, part: Part, clash: Clash) -> PortsideError:
     weights = f"{plan.recipe.workspace}/weights"
-    problem = f"{part.layer}/{part.name} {clash}, a weight file"
+    problem = f"{part.layer}/{part.name} {clash}"
     match part.of:
         case Packages() | Converted() | Install():
             return BuildError(
@@ -101,7 +103,7 @@ def _error(plan: Plan, part: Part, clash: Clash) -> PortsideError:
             )
         case Source():
             remedy = f"Give the source, or the weights, another name: both are in {weights}."
-        case Files() | Trees():
+        case Files() | Trees() | InstallFiles() | RecipeFiles():
             remedy = "Give it another path in the recipe."
         case BaseLayer() | SmallWeights() | LargeWeight():
             raise AssertionError(f"{part.name} is not looked at")

@@ -20,10 +20,12 @@ from portside.plan.model import (
     Converted,
     Files,
     Install,
+    InstallFiles,
     LargeWeight,
     Packages,
     Part,
     Plan,
+    RecipeFiles,
     SmallWeights,
     Source,
     Trees,
@@ -79,7 +81,9 @@ def run_context(plan: Plan, part: Part, store: Store) -> dict[str, Tree]:
             return {"converter": converter_context()}
         case Install():
             return {}
-        case BaseLayer() | Files() | Source() | Trees() | SmallWeights() | LargeWeight():
+        case BaseLayer() | Files() | Source() | Trees() | InstallFiles() | RecipeFiles():
+            raise AssertionError(f"{part.name} is executed by no engine")
+        case SmallWeights() | LargeWeight():
             raise AssertionError(f"{part.name} is executed by no engine")
         case other:
             never(other)
@@ -111,6 +115,10 @@ def _part_layer(plan: Plan, part: Part, store: Store, spool: Spool, blobs: Mappi
                 store.layout.check(blobs[part.after])
                 converted = read_layer(store.layout.blob(blobs[part.after].digest))
             return migrated_layer(plan, part, _migrated_sources(plan.recipe, plan.lock, store, spool), converted)
+        case InstallFiles():
+            tree = plan.recipe.file_tree(plan.recipe.files_below_install).at(workspace)
+        case RecipeFiles():
+            tree = plan.recipe.file_tree(plan.recipe.files_above_install).at(workspace)
         case SmallWeights(name, paths):
             tree = _some_weights(plan.lock.weights[name], paths, store).at(f"{workspace}/weights/{name}")
         case LargeWeight(name, path):

@@ -11,13 +11,15 @@ from portside.layers.index import Index
 from portside.layers.raw import LayerSource, TarLayer
 from portside.layers.read import read
 from portside.layers.writer import read_layer
+from portside.plan.model import STACKED
 from portside.store import Store
 from portside.store.layout import Blob
 
 
 def blobs_of(report: Any) -> list[Blob]:
-    """The blobs that `build --json` names, bottom first."""
-    return [Blob(i.removeprefix("sha256:"), 0) for layer in report["layers"] for i in layer["diff_ids"]]
+    """The blobs that `build --json` names, in the order in which an image has them, bottom first."""
+    layers = sorted(report["layers"], key=lambda layer: STACKED.index(layer["name"]))
+    return [Blob(i.removeprefix("sha256:"), 0) for layer in layers for i in layer["diff_ids"]]
 
 
 def of_build(home: Path, report: Any, foreign: int = 0) -> Index:

@@ -26,7 +26,9 @@ def test_a_step_is_its_line_in_every_engine(tmp_path: Path) -> None:
     """The variables that a build sets for itself too: engines disagree on whether the image's count more."""
     project = tiny_project(tmp_path)
     variables = {"LC_ALL": "C", "SOURCE_DATE_EPOCH": "5", "OTHER": "mine"}
-    name = project.add("steps", install=tuple(LINES), files={"code.py": b""}, env={"variables": variables})
+    first, *others = LINES
+    install = ({"run": first, "files": "*.py"}, *others)
+    name = project.add("steps", install=install, files={"code.py": b""}, env={"variables": variables})
     home = project.machine.home.with_name("home-of-podman")
     shutil.copytree(project.machine.home, home)
     try:

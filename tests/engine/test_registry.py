@@ -86,7 +86,7 @@ def push_the_edit(machine: Machine, name: str, registry: RegistryServer) -> None
     registry.forget_requests()
     pushed = machine.json("push", "--recipe", name)
     # What `install` makes is the same as before, so of the migrated layer's two blobs only the code's is new.
-    own = [layers["migrated"]["diff_ids"][0], layers["weights"]["image_id"]]
+    own = [layers["migrated"]["diff_ids"][-1], layers["weights"]["image_id"]]
     assert sorted(pushed["sent"]) == sorted(digest.removeprefix("sha256:") for digest in own)
     assert pushed["sent_bytes"] < layers["migrated"]["bytes"] + 10_000 < 100_000
     weights = list(layers["weights"]["diff_ids"])

@@ -35,6 +35,7 @@ from portside.lock.models import (
     SdistSource,
     WeightFile,
 )
+from portside.lock.written import writer
 from portside.recipe import load_recipe
 from portside.store import Store
 from portside.store.layout import Blob
@@ -130,7 +131,7 @@ class TinyProject:
         self,
         name: str,
         *,
-        install: tuple[str, ...] = (),
+        install: tuple[str | dict[str, Any], ...] = (),
         files: Mapping[str, bytes] | None = None,
         sdists: Mapping[str, Mapping[str, bytes]] | None = None,
         repositories: Mapping[str, Mapping[str, bytes]] | None = None,
@@ -205,6 +206,7 @@ class TinyProject:
             size=blob.size,
         )
         lock = Lock(
+            written_by=writer(),
             recipe=name,
             epoch=EPOCH,
             requests=recipe.requests(),

@@ -17,6 +17,7 @@ from portside.layers.canonical import data_layer
 from portside.layers.writer import write_layer
 from portside.lock.models import DebianBase, Lock, LockedEnv, LockedWeights
 from portside.lock.models import WeightFile as LockedFile
+from portside.lock.written import writer
 from portside.plan.model import Plan
 from portside.plan.parts import plan
 from portside.recipe import load_recipe
@@ -102,6 +103,7 @@ class Small:
         return plan(
             recipe,
             Lock(
+                written_by=writer(),
                 recipe="small",
                 epoch=1700000000,
                 requests=recipe.requests(),

@@ -225,7 +225,7 @@ def test_a_layer_that_the_store_has_otherwise_is_refused(
     there.build()
     part = there.plan.layer("migrated").parts[0]
     there.store.keep("keys", part.key, part.record("0" * 64, 10))
-    assert "migrated/trees is sha256:" in refused(there, honest(here))
+    assert "migrated/files is sha256:" in refused(there, honest(here))
 
 
 @pytest.mark.parametrize(

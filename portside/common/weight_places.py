@@ -1,4 +1,4 @@
-"""Paths that belong to certain files alone: nothing else may be there, below them, or hide them on the way to them."""
+"""Where weight files lie in an image: nothing else may be there, below them, or hide them on the way to them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,21 +12,20 @@ KINDS = {"dir": "a folder", "symlink": "a symbolic link", "fifo": "a FIFO", "fil
 
 @dataclass(frozen=True)
 class Clash:
-    """path: what is in the way. what: what it is, as in `a file`, or None where it is a removal. file: the file that
-    it is in the way of. how: where it is, seen from that file."""
+    """Something in the way of a weight file. path: where. what: what it is, as in `a file`, or None where it is a
+    removal. where: how that lies to the weight file, in words."""
 
     path: str
     what: str | None
-    file: str
-    how: str
+    where: str
 
     def __str__(self) -> str:
         did = f"has {self.what} at /{self.path}" if self.what else f"removes /{self.path}"
-        return f"{did}, {self.how} /{self.file}"
+        return f"{did}, {self.where}"
 
 
-class Reserved:
-    """The places of some files. Paths are relative to the root, without a leading `/`."""
+class WeightPlaces:
+    """The places of some weight files. Paths are relative to the root, without a leading `/`."""
 
     def __init__(self, files: Iterable[str]) -> None:
         self._files = sorted(set(files), key=encode_path)
@@ -61,7 +60,7 @@ class Reserved:
         for path in self._files:
             for folder in _folders(path):
                 if folder in self._there:
-                    return Clash(path, KINDS["file"], folder, "below")
+                    return _below(path, KINDS["file"], folder)
         return None
 
     def within(self, folder: str) -> bool:
@@ -70,15 +69,19 @@ class Reserved:
 
     def _at(self, path: str, what: str | None) -> Clash | None:
         if path in self._there:
-            return Clash(path, what, path, "which is the place of")
+            return Clash(path, what, "where a weight file lies")
         if path in self._above:
-            return Clash(path, what, self._above[path], "on the way to")
+            return Clash(path, what, f"on the way to the weight file /{self._above[path]}")
         for folder in _folders(path):
             if folder in self._there:
-                return Clash(path, what, folder, "below")
+                return _below(path, what, folder)
             if folder not in self._above:
                 return None  # nothing further down can be one of the files
         return None
+
+
+def _below(path: str, what: str | None, file: str) -> Clash:
+    return Clash(path, what, f"below the weight file /{file}")
 
 
 def _folders(path: str) -> Iterable[str]:

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from portside.common.canonical import digest_of
 from portside.common.oci import chain_ids
-from portside.common.values import Sha256
+from portside.common.values import DiffID, Key
 from portside.errors import PortsideError, StoreError
 from portside.image.pointers import record_name
 from portside.inputs import git_mirror
 from portside.inputs.pointers import KIND as POINTERS
 from portside.lock.file import fits, read_lock
 from portside.lock.inputs import git_sources
+from portside.plan.model import key_of
 from portside.plan.parts import plan
 from portside.project import Machine, Project
 from portside.recipe import find_recipes
@@ -46,7 +46,7 @@ class _Needed:
     names of records of pointers of Git LFS."""
 
     hashes: set[str] = field(default_factory=set)
-    keys: set[Sha256] = field(default_factory=set)
+    keys: set[Key] = field(default_factory=set)
     chains: set[str] = field(default_factory=set)
     mirrors: set[str] = field(default_factory=set)
     recipes: set[str] = field(default_factory=set)
@@ -130,11 +130,11 @@ def _need(project: Project, name: str, store: Store, needed: _Needed) -> None:
     needed.hashes |= set(_hashes(dumped))
     needed.mirrors |= {git_mirror.mirror_name(source.url) for source in commits}
     last = store.record("built", recipe.name) or {}
-    needed.keys |= {part.key for part in parts} | {digest_of(manifest) for manifest in last.values()}
+    needed.keys |= {part.key for part in parts} | {key_of(manifest) for manifest in last.values()}
     diff_ids = []
     for part in parts:
         record = None if part.kind == "base" else store.record("keys", part.key)
-        diff_id: Sha256 | None = part.manifest.get("diff_id") if part.kind == "base" else record and record["diff_id"]
+        diff_id: DiffID | None = part.manifest.get("diff_id") if part.kind == "base" else record and record["diff_id"]
         if diff_id is None:
             break
         diff_ids.append(diff_id)
@@ -147,7 +147,7 @@ def _need_image(store: Store, ref: str, needed: _Needed) -> None:
     image = store.layout.image(ref)
     if image is not None:
         manifest = hashlib.sha256(image.manifest()).hexdigest()
-        diff_ids = [layer.digest for layer in image.layers]
+        diff_ids: list[DiffID] = [layer.digest for layer in image.layers]
         needed.hashes |= {image.image_id, manifest, *diff_ids}
         needed.chains |= set(chain_ids(diff_ids))
 

@@ -18,7 +18,7 @@ from portside.common.explain import explain
 from portside.common.fields import Name, Repository
 from portside.common.url import SecretUrl
 from portside.common.version import __version__
-from portside.common.yaml_file import Location, Place
+from portside.common.yaml_file import FileLine, Location
 from portside.errors import RecipeError
 
 if sys.version_info >= (3, 11):
@@ -149,7 +149,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         Config.model_validate({"home": platformdirs.user_data_dir("portside")} | values)
     except ValidationError as error:
-        lines = explain(error, Config, _places(path, text, values), Place(path, 1))
+        lines = explain(error, Config, _places(path, text, values), FileLine(path, 1))
         raise RecipeError("\n".join(lines), HELP) from None
     return values
 
@@ -168,16 +168,16 @@ def _check_version(path: Path, requires: object) -> None:
             )
 
 
-def _places(path: Path, text: str, values: Mapping[str, Any]) -> dict[Location, Place]:
+def _places(path: Path, text: str, values: Mapping[str, Any]) -> dict[Location, FileLine]:
     """Where the keys stand. TOML's parser does not tell; no key of ours has the name of another."""
 
     def line(key: str) -> int:
         pattern = re.compile(rf"^\s*(\[\s*{re.escape(key)}\s*\]|(\w+\.)?\"?{re.escape(key)}\"?\s*=)")
         return next((number for number, row in enumerate(text.splitlines(), 1) if pattern.match(row)), 1)
 
-    found: dict[Location, Place] = {}
+    found: dict[Location, FileLine] = {}
     for key, value in values.items():
-        found[(key,)] = Place(path, line(key))
+        found[(key,)] = FileLine(path, line(key))
         for inner in value if isinstance(value, dict) else ():
-            found[(key, inner)] = Place(path, line(inner))
+            found[(key, inner)] = FileLine(path, line(inner))
     return found

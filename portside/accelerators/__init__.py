@@ -4,13 +4,13 @@ In: the data of an accelerator and a look at this host.
 Out: the devices, mounts and rights that a container needs.
 """
 
+from portside.accelerators.accelerator import AcceleratorProfile
 from portside.accelerators.host import Host
 from portside.accelerators.load import accelerator_names, load_accelerator
-from portside.accelerators.models import Accelerator
 from portside.accelerators.probe import Card, control_nodes, driver_version, find_cards, version_fits
 
 __all__ = [
-    "Accelerator",
+    "AcceleratorProfile",
     "Card",
     "Host",
     "accelerator_names",

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from portside.accelerators.models import Accelerator
+from portside.accelerators.accelerator import AcceleratorProfile
 from portside.common.explain import explain
 from portside.common.named_files import NamedFiles
-from portside.common.yaml_file import Place, read_yaml
+from portside.common.yaml_file import FileLine, read_yaml
 from portside.config import overridden
 from portside.errors import RecipeError, did_you_mean
 
@@ -28,7 +28,7 @@ def _files(folder: Path) -> NamedFiles:
     return NamedFiles("accelerators", folder, overridden)
 
 
-def load_accelerator(name: str, folder: Path = FOLDER, root: Path | None = None) -> Accelerator:
+def load_accelerator(name: str, folder: Path = FOLDER, root: Path | None = None) -> AcceleratorProfile:
     """The accelerator of that name, of the project at `root` or of Portside.
 
     Raises RecipeError that names file, line and key.
@@ -42,9 +42,9 @@ def load_accelerator(name: str, folder: Path = FOLDER, root: Path | None = None)
     path = accelerator_path(name, folder, root)
     values, places = read_yaml(path)
     try:
-        accelerator = Accelerator.model_validate(values)
+        accelerator = AcceleratorProfile.model_validate(values)
     except ValidationError as error:
-        lines = explain(error, Accelerator, places, Place(path, 1))
+        lines = explain(error, AcceleratorProfile, places, FileLine(path, 1))
         raise RecipeError("\n".join(lines), "docs/accelerators.md describes every key.") from None
     if accelerator.name != name:
         raise RecipeError(f"{places['name',]}: the file of '{accelerator.name}' must be called {accelerator.name}.yaml")

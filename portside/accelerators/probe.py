@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from portside.accelerators.accelerator import INDEX, AcceleratorProfile
 from portside.accelerators.host import Host
-from portside.accelerators.models import INDEX, Accelerator
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Card:
     beside: tuple[str, ...]
 
 
-def find_cards(accelerator: Accelerator, host: Host) -> list[Card]:
+def find_cards(accelerator: AcceleratorProfile, host: Host) -> list[Card]:
     """The host's cards by number."""
     if accelerator.cards is None:
         return []
@@ -32,13 +32,13 @@ def find_cards(accelerator: Accelerator, host: Host) -> list[Card]:
     return sorted(found, key=lambda card: card.index)
 
 
-def control_nodes(accelerator: Accelerator, host: Host) -> tuple[list[str], list[str]]:
+def control_nodes(accelerator: AcceleratorProfile, host: Host) -> tuple[list[str], list[str]]:
     """(the control nodes that the host has, the required ones that it lacks)."""
     there = [node.path for node in accelerator.control if host.has_node(node.path)]
     return there, [node.path for node in accelerator.control if node.required and node.path not in there]
 
 
-def driver_version(accelerator: Accelerator, host: Host) -> str | None:
+def driver_version(accelerator: AcceleratorProfile, host: Host) -> str | None:
     """The version that the host's driver says it has, None where no driver is found."""
     driver = accelerator.driver
     if driver is None:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from portside.adopt.prove import Arrived, check_base, frame_of, locked_file, made_from, prove_all
-from portside.common.changes import changes
+from portside.common.differences import changes
 from portside.common.oci import diff_ids_of
-from portside.common.values import Sha256, Size
+from portside.common.values import DiffID, Key, Size
 from portside.errors import InputError
 from portside.image.config import make_image
 from portside.plan.model import LargeWeight, Part, Plan
@@ -16,7 +16,7 @@ from portside.store import Store
 from portside.store.layout import Blob
 
 
-def check_config(plan: Plan, layer: str, config: bytes) -> list[Sha256]:
+def check_config(plan: Plan, layer: str, config: bytes) -> list[DiffID]:
     """The diff IDs (hex, lowest first) of a finished image of `layer`, if it is the plan's image.
 
     All that a plan says about an image is in its config: keys, times, environment, command. So a config must be, byte
@@ -41,8 +41,8 @@ def check_config(plan: Plan, layer: str, config: bytes) -> list[Sha256]:
     return found
 
 
-def check_known(part: Part, digest: str, plan: Plan, store: Store) -> bool:
-    """Whether the store knows already that the part's key gives the blob of this digest (hex).
+def check_known(part: Part, digest: DiffID, plan: Plan, store: Store) -> bool:
+    """Whether the store knows already that the part's key gives the blob of this diff ID (hex).
 
     Raises InputError where it knows another one: what was made here is never replaced.
     """
@@ -65,9 +65,9 @@ def examine(
     parts: Sequence[Part],
     plan: Plan,
     store: Store,
-    blobs: Mapping[Sha256, Blob],
+    blobs: Mapping[Key, Blob],
     place: Callable[[Blob], Path] | None = None,
-) -> dict[Sha256, str]:
+) -> dict[Key, str]:
     """Prove all that can be proven of blobs that came from elsewhere; gives, by part key, why others cannot be.
 
     blobs: by part key, verified to be what their digests say. place: where a blob's bytes are; default: in the store.
@@ -90,8 +90,8 @@ def adopt(
     parts: Sequence[Part],
     plan: Plan,
     store: Store,
-    blobs: Mapping[Sha256, Blob],
-    unproven: Mapping[Sha256, str],
+    blobs: Mapping[Key, Blob],
+    unproven: Mapping[Key, str],
     source: str,
 ) -> None:
     """Let examined blobs of the store's layout be what the parts' keys gave.

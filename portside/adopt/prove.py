@@ -14,7 +14,7 @@ from portside.common.never import never
 from portside.common.parallel import run_all
 from portside.common.progress import step, transfer
 from portside.common.tree import Entry, FileRange, Tree
-from portside.common.values import Sha256
+from portside.common.values import DiffID, Key
 from portside.errors import InputError, PortsideError, fetch_once
 from portside.inputs.git_names import empty_folders, is_gits_own, tree_name
 from portside.inputs.kinds import SOURCES
@@ -22,7 +22,7 @@ from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
 from portside.layers.writer import read_layer, single_file_frame, write_layer
-from portside.lock.models import LockedSource, WeightFile
+from portside.lock.models import LockedSource, LockedWeightFile
 from portside.plan.model import (
     BaseLayer,
     Converted,
@@ -46,7 +46,7 @@ from portside.trees import parts as data
 JOBS = 4
 """Large files that are read at the same time."""
 
-Unproven = Mapping[Sha256, str]
+Unproven = Mapping[Key, str]
 """By part key: why nothing here proves a part's blob."""
 
 
@@ -60,14 +60,14 @@ class Arrived:
 
     plan: Plan
     store: Store
-    blobs: Mapping[Sha256, Blob]
+    blobs: Mapping[Key, Blob]
     place: Callable[[Blob], Path]
 
     def path(self, part: Part) -> Path:
         return self.place(self.blobs[part.key])
 
 
-def prove_all(parts: Sequence[Part], arrived: Arrived, unproven: Unproven) -> dict[Sha256, str]:
+def prove_all(parts: Sequence[Part], arrived: Arrived, unproven: Unproven) -> dict[Key, str]:
     """Prove several parts, those first that others are made from; gives what cannot be proven, with `unproven`.
 
     Gigabytes of weights come last: what is wrong elsewhere is known before they are read.
@@ -124,24 +124,24 @@ def prove(part: Part, arrived: Arrived, unproven: Unproven) -> str | None:
     return None
 
 
-def check_base(part: Part, diff_id: str) -> None:
+def check_base(part: Part, diff_id: DiffID) -> None:
     """Raises InputError for a base other than the locked one."""
     if part.kind == "base" and diff_id != part.manifest["diff_id"]:
         raise InputError(f"its base is sha256:{diff_id}, the lock says sha256:{part.manifest['diff_id']}")
 
 
-def locked_file(weight: LargeWeight, plan: Plan) -> WeightFile:
+def locked_file(weight: LargeWeight, plan: Plan) -> LockedWeightFile:
     """The weight file that has a blob of its own. Raises InputError where nobody knows its hash yet."""
     return _known(next(file for file in plan.lock.weights[weight.name].files if file.path == weight.file))
 
 
-def _known(file: WeightFile) -> WeightFile:
+def _known(file: LockedWeightFile) -> LockedWeightFile:
     if file.sha256 is None or file.size is None:
         raise InputError(f"the lock has no sha256 for {file.path} yet", fetch_once)
     return file
 
 
-def frame_of(part: Part, file: WeightFile) -> tuple[bytes, bytes]:
+def frame_of(part: Part, file: LockedWeightFile) -> tuple[bytes, bytes]:
     """What stands before and behind the bytes of a weight file in the blob that holds nothing else."""
     assert file.sha256 is not None and file.size is not None, file.path
     return single_file_frame(frame_layer(part, file.sha256, file.size))

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from portside.archive.hashing import Hasher, Watched
-from portside.archive.tar import Content, members
+from portside.archive.tar import TarContent, members
 from portside.common import oci
 from portside.common.canonical import CHUNK, sha256_hex
 from portside.common.compression import as_file, decompressed, detect
 from portside.common.progress import transfer
-from portside.common.values import ImageName, Sha256, Size, shown_value
+from portside.common.values import DiffID, ImageName, Sha256, Size, shown_value
 from portside.errors import InputError
 from portside.store import Store, files
 from portside.store.layout import Blob, Image
@@ -47,7 +47,7 @@ class ArchiveImage:
 
 
 @dataclass(frozen=True, slots=True)
-class Archive:
+class TakenArchive:
     """sha256: of the file's bytes, hex; None if nobody wanted to know."""
 
     images: tuple[ArchiveImage, ...]
@@ -60,7 +60,7 @@ Judge = Callable[[Sequence[ArchiveImage], Callable[[Blob], Path]], object]
 
 def read_archive(
     path: Path, store: Store, check: Callable[[Sha256], object] | None = None, judge: Judge | None = None
-) -> Archive:
+) -> TakenArchive:
     """Take all images of an archive into the store's layout; they get no names there.
 
     path: a tar, plain or compressed by gzip or zstd. check: called with the sha256 (hex) of the file's bytes, judge:
@@ -91,7 +91,7 @@ def read_archive(
         with _named(path):
             images = found.images()
         _keep(images, found, store, judge)
-    return Archive(tuple(images), hasher.hexdigest() if check else None)
+    return TakenArchive(tuple(images), hasher.hexdigest() if check else None)
 
 
 def is_layout(path: Path) -> bool:
@@ -99,10 +99,10 @@ def is_layout(path: Path) -> bool:
     return path.is_dir() and (path / "oci-layout").is_file()
 
 
-def read_layout(path: Path, store: Store, judge: Judge | None = None) -> Archive:
+def read_layout(path: Path, store: Store, judge: Judge | None = None) -> TakenArchive:
     """As `read_archive`, for a folder with an OCI layout; of its blobs only those that its images have are read.
 
-    Archive.sha256 is None: a folder has no bytes of its own.
+    TakenArchive.sha256 is None: a folder has no bytes of its own.
     """
     with store.workspace() as folder:
 
@@ -114,7 +114,7 @@ def read_layout(path: Path, store: Store, judge: Judge | None = None) -> Archive
             try:
                 with file.open("rb") as stream:
                     target = folder / name.replace("/", "-")
-                    return _write(Content(stream, file.stat().st_size, name), name, target)
+                    return _write(TarContent(stream, file.stat().st_size, name), name, target)
             except OSError as error:
                 raise InputError(f"{file} cannot be read: {error.strerror}", "Look at its rights: ls -l") from None
 
@@ -122,7 +122,7 @@ def read_layout(path: Path, store: Store, judge: Judge | None = None) -> Archive
         with _named(path):
             images = found.images()
         _keep(images, found, store, judge)
-    return Archive(tuple(images), None)
+    return TakenArchive(tuple(images), None)
 
 
 def _keep(images: Sequence[ArchiveImage], found: "_Members", store: Store, judge: Judge | None) -> None:
@@ -149,7 +149,7 @@ class _Taken:
 
     path: Path
     digest: Sha256
-    diff_id: Sha256
+    diff_id: DiffID
     size: Size
 
 
@@ -164,7 +164,7 @@ def _take(source: BinaryIO, folder: Path) -> dict[str, "_Taken | str"]:
     return taken
 
 
-def _write(content: Content, name: str, target: Path) -> _Taken:
+def _write(content: TarContent, name: str, target: Path) -> _Taken:
     """A file's plain bytes, on disk."""
     written = _SPACE_STEP
     with Hasher() as outer, Hasher() as inner, files.store_errors(target), target.open("wb") as out:
@@ -175,12 +175,12 @@ def _write(content: Content, name: str, target: Path) -> _Taken:
             inner.update(piece)
             out.write(piece)
             written += len(piece)
-        diff_id = inner.hexdigest()
+        diff_id = DiffID(inner.hexdigest())
         digest = outer.hexdigest() if outer.count else diff_id
         return _Taken(target, digest, diff_id, Size(inner.count))
 
 
-def _uncompressed(content: Content, name: str, outer: "Hasher") -> Iterator[bytes]:
+def _uncompressed(content: TarContent, name: str, outer: "Hasher") -> Iterator[bytes]:
     """A member's plain bytes. outer: gets the bytes as they are in the archive, where those are others."""
     head = b""
     while len(head) < 4 and (more := content.read(4 - len(head))):
@@ -225,7 +225,7 @@ class _Members:
 
     def __init__(self, take: Callable[[str], "_Taken | str | None"], archive: str) -> None:
         """take: gives the file or the link of a name, None where there is none."""
-        self.by_diff_id: dict[Sha256, _Taken] = {}
+        self.by_diff_id: dict[DiffID, _Taken] = {}
         self._found: dict[str, _Taken | str | None] = {}
         self._ask = take
         self._archive = archive

@@ -26,7 +26,7 @@ _HEADER = struct.Struct("100s 8s 8s 8s 12s 12s 8s c 100s 8s 32s 32s 8s 8s 155s 1
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class TarMember:
     """A file or a link. name: clean path below the archive's root. link: the name in the archive that it stands for."""
 
     name: str
@@ -35,7 +35,7 @@ class Member:
     link: str = ""
 
 
-class Content:
+class TarContent:
     """The bytes of the member that was read last; valid until the next one is."""
 
     def __init__(self, source: BinaryIO, size: int, name: str) -> None:
@@ -53,7 +53,7 @@ class Content:
         return data
 
 
-def members(source: BinaryIO) -> Iterator[tuple[Member, Content]]:
+def members(source: BinaryIO) -> Iterator[tuple[TarMember, TarContent]]:
     """The files and links of a tar, each with its content; folders are left out.
 
     Raises InputError for a damaged tar, names that are no paths below a root or come twice, devices and sparse files.
@@ -82,14 +82,14 @@ def members(source: BinaryIO) -> Iterator[tuple[Member, Content]]:
             size = 0
         elif kind in (b"\0", b"0", b"7"):
             _once(path, seen)
-            content = Content(source, size, path)
-            yield Member(path, "file", size), content
+            content = TarContent(source, size, path)
+            yield TarMember(path, "file", size), content
             while content.read():
                 pass
             _exactly(source, -size % BLOCK)
         elif kind in b"12":
             _once(path, seen)
-            yield Member(path, "link", link=_target(path, link, kind == b"2")), Content(source, 0, path)
+            yield TarMember(path, "link", link=_target(path, link, kind == b"2")), TarContent(source, 0, path)
         else:
             raise InputError(f"{path} in the archive is of type {kind!r}, which no image archive has")
 

@@ -13,7 +13,7 @@ from portside.build.temporary import Temporaries
 from portside.common.parallel import run_all, thread_pool
 from portside.common.progress import Advance, human_bytes, live, say, step, transfer
 from portside.common.tree import FileRange, Tree
-from portside.common.values import FileName, Sha256
+from portside.common.values import DiffID, FileName, Key
 from portside.engines import Builder, ImageToBuild
 from portside.errors import BuildError, DamagedError, EngineError, PortsideError, StepError, StoreError
 from portside.fetch.fetcher import JOBS, Fetcher
@@ -21,9 +21,9 @@ from portside.image.built import Built, keep_images, load_images, to_load
 from portside.image.config import parent_image
 from portside.inputs.spool import Spool
 from portside.layers.canonical import canonicalise
+from portside.layers.engine_layer import read
 from portside.layers.index import Index
 from portside.layers.layer import Layer
-from portside.layers.read import read
 from portside.layers.writer import write_layer
 from portside.plan.model import Install, LayerPlan, Part, Plan
 from portside.plan.places import check_layer, note_clear
@@ -100,7 +100,7 @@ def _build(
 
 def pull_layers(
     plan: Plan, layers: Sequence[LayerPlan], missing: Sequence[Part], store: Store, registries: Sequence[str]
-) -> dict[Sha256, str]:
+) -> dict[Key, str]:
     """Bring missing parts from the registries that have them; gives for each part key where it came from."""
     if not registries:
         return {}
@@ -119,7 +119,7 @@ def make_again(
     *,
     put_context: PutContext,
     names: Path,
-) -> dict[Sha256, Blob]:
+) -> dict[Key, Blob]:
     """Build these parts again, whatever the store and the engine have of them; gives the blobs by part key.
 
     Nothing gets a name that lasts. The parts below must be in the store or among `parts`. names: the store that notes
@@ -178,7 +178,7 @@ class _Build:
         put_context: PutContext | None = None,
         names: Path | None = None,
     ) -> None:
-        self.blobs: dict[Sha256, Blob] = {}
+        self.blobs: dict[Key, Blob] = {}
         self.taken: set[str] = set()
         self._jobs: dict[str, Future[None]] = {}
         self._temporary = Temporaries(engine, names or store.home)
@@ -342,7 +342,7 @@ class _Build:
         return image_index([self.blobs[part.key] for part in below], self._store, foreign=base)
 
 
-def _check_parent(diff_ids: Sequence[str], parent: Image, name: str) -> None:
+def _check_parent(diff_ids: Sequence[DiffID], parent: Image, name: str) -> None:
     """Raise BuildError unless what was built stands on exactly the image that it was to be built on."""
     expected = [blob.digest for blob in parent.layers]
     if list(diff_ids[: len(expected)]) != expected:

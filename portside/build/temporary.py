@@ -15,7 +15,7 @@ from typing import Any
 
 from portside.common.canonical import canonical_json
 from portside.common.progress import say
-from portside.common.values import ImageName
+from portside.common.values import ImageName, Key
 from portside.engines import Builder
 from portside.errors import EngineError
 from portside.store import files
@@ -55,12 +55,12 @@ class Temporaries:
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
-    def new(self, key: str) -> Names:
+    def new(self, key: Key) -> Names:
         """Names for building the part of this key."""
         return self._stack.enter_context(self._held(key))
 
     @contextmanager
-    def _held(self, key: str) -> Iterator[Names]:
+    def _held(self, key: Key) -> Iterator[Names]:
         token = secrets.token_hex(8)
         tag = f"{HOST}/build:{key[:12]}-{token}"
         note = {"engine": self._engine.identity(), "result": tag, "parent": f"{tag}-parent"}

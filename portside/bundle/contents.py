@@ -18,10 +18,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from portside.accelerators.load import accelerator_path
 from portside.common.tree import Tree, file_entry
-from portside.common.values import RecipeName, Sha256, Size, Word
+from portside.common.values import Key, RecipeName, Sha256, Size, Word
 from portside.errors import RecipeError
 from portside.lock.inputs import base_layers, git_sources, locked_files
-from portside.lock.models import GitSource
+from portside.lock.models import LockedGitSource
 from portside.migrate.rulesets import ruleset_path
 from portside.plan.model import Plan
 from portside.recipe import Recipe
@@ -52,11 +52,11 @@ class Contents(BaseModel):
     format: Literal["portside bundle 1"] = FORMAT
     portside: Annotated[str, AfterValidator(Word)] | None = None
     recipe: RecipeName
-    keys: dict[str, str]
+    keys: dict[str, Key]
     members: tuple[Member, ...]
 
 
-def pack_path(source: GitSource) -> str:
+def pack_path(source: LockedGitSource) -> str:
     return f"git/{source.commit}.pack"
 
 

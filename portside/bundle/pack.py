@@ -22,7 +22,7 @@ from portside.config import Config
 from portside.errors import InputError
 from portside.inputs import git
 from portside.inputs.git_mirror import Mirror
-from portside.lock.models import GitSource
+from portside.lock.models import LockedGitSource
 from portside.store import Store
 from portside.store.files import publish
 
@@ -31,7 +31,7 @@ _STORED = 0xFFFF
 """Bytes that one stored block holds at most."""
 
 
-def write_pack(source: GitSource, store: Store, out: BinaryIO | None) -> tuple[Sha256, Size]:
+def write_pack(source: LockedGitSource, store: Store, out: BinaryIO | None) -> tuple[Sha256, Size]:
     """Write the pack of a source that `store` has to `out`, or only compute it (None); gives (sha256 hex, bytes).
 
     Raises InputError where an object is missing.
@@ -65,7 +65,7 @@ def write_pack(source: GitSource, store: Store, out: BinaryIO | None) -> tuple[S
     return Sha256(writer.sha256.hexdigest()), Size(writer.size)
 
 
-def _objects(mirror: Mirror, source: GitSource) -> Sequence[str]:
+def _objects(mirror: Mirror, source: LockedGitSource) -> Sequence[str]:
     """The commit, its tree and all that is in it, apart from submodules; sorted, each once."""
     names: set[str] = {source.commit, source.tree}
     listing = mirror.git("ls-tree", "-r", "-t", "-z", "--full-tree", source.tree)
@@ -113,7 +113,7 @@ def _write_object(writer: _Writer, source: IO[bytes], kind: int, size: int) -> N
     writer.write(struct.pack(">I", check))
 
 
-def read_pack(source: GitSource, pack: FileRange, sha256: Sha256, store: Store, config: Config) -> None:
+def read_pack(source: LockedGitSource, pack: FileRange, sha256: Sha256, store: Store, config: Config) -> None:
     """Take a bundle's pack into the store; the source is there afterwards, exactly as the lock says.
 
     Raises InputError for a pack that is damaged, incomplete or of something else. Nothing refers to it then.

@@ -17,8 +17,8 @@ from portside.common.progress import Advance, live, say, transfer
 from portside.common.tree import Entry, FileRange, Tree
 from portside.config import FILE_NAME, Config, overridden
 from portside.errors import InputError, PortsideError, RecipeError
+from portside.layers.engine_layer import read
 from portside.layers.raw import TarLayer
-from portside.layers.read import read
 from portside.lock.file import check_request, read_lock
 from portside.lock.inputs import git_sources
 from portside.lock.written import same_images

@@ -2,6 +2,6 @@
 Out: what testinfra finds in a container of each layer.
 """
 
-from portside.check.run import check
+from portside.check.layer_checks import check
 
 __all__ = ["check"]

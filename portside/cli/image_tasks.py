@@ -93,7 +93,7 @@ def load(c: Context, archive: str, engine: str | None = None) -> None:
 
     Example: invoke load --archive minilm.tar.gz
     """
-    from portside.adopt.load import load_archive
+    from portside.adopt.archive_images import load_archive
     from portside.common.progress import live, say, transfer
     from portside.image.built import to_load
     from portside.prepare import locked_plan

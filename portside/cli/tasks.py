@@ -214,7 +214,7 @@ def check(c: Context, recipe: str, layer: str | None = None, engine: str | None 
 
     Example: invoke check --recipe minilm --layer env
     """
-    from portside.check.run import check as check_layers
+    from portside.check.layer_checks import check as check_layers
     from portside.common.progress import say
     from portside.image.pointers import what_is_left
     from portside.prepare import locked_plan

@@ -33,7 +33,7 @@ def check_compression(name: str) -> Compression:
     return cast(Compression, name)
 
 
-class Source(Protocol):
+class Readable(Protocol):
     """What can be read piece by piece."""
 
     def read(self, size: int = ..., /) -> bytes: ...
@@ -73,13 +73,13 @@ def detect(head: bytes) -> Compression:
     return "zstd" if head.startswith(ZSTD_MAGIC) else "none"
 
 
-def decompressed(source: Source, kind: Compression, name: str) -> Iterator[bytes]:
+def decompressed(source: Readable, kind: Compression, name: str) -> Iterator[bytes]:
     """The uncompressed bytes of `source` in pieces of at most CHUNK bytes.
 
     Raises InputError, which says `name`, for a damaged stream and for a bomb. A zstd stream that was cut just ends:
     whoever reads it knows the digest, or reads a tar, which has an end of its own.
     """
-    counted = _Counted(source)
+    counted = _CountedSource(source)
     out = 0
     for piece in inflated(counted, kind, name):
         out += len(piece)
@@ -90,9 +90,9 @@ def decompressed(source: Source, kind: Compression, name: str) -> Iterator[bytes
         yield piece
 
 
-def inflated(source: Source, kind: Compression, name: str) -> Iterator[bytes]:
+def inflated(source: Readable, kind: Compression, name: str) -> Iterator[bytes]:
     """As `decompressed`, from a source that is trusted to hold no bomb: a layer of zeros is none."""
-    readers: dict[Compression, Callable[[Source], Iterator[bytes]]]
+    readers: dict[Compression, Callable[[Readable], Iterator[bytes]]]
     readers = {"none": _plain, "gzip": _gunzip, "zstd": _unzstd}
     try:
         yield from readers[kind](source)
@@ -117,10 +117,10 @@ def compressed(source: BinaryIO, kind: Compression) -> Iterator[bytes]:
     yield encoder.flush()
 
 
-class _Counted:
+class _CountedSource:
     """Counts the compressed bytes that were taken."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Readable) -> None:
         self.count = 0
         self._source = source
 
@@ -130,12 +130,12 @@ class _Counted:
         return data
 
 
-def _plain(source: Source) -> Iterator[bytes]:
+def _plain(source: Readable) -> Iterator[bytes]:
     while chunk := source.read(CHUNK):
         yield chunk
 
 
-def _gunzip(source: Source) -> Iterator[bytes]:
+def _gunzip(source: Readable) -> Iterator[bytes]:
     """gzip members one after the other; zeros behind one are padding, as gzip itself takes them."""
     inflate: Any = None
     members = 0
@@ -156,7 +156,7 @@ def _gunzip(source: Source) -> Iterator[bytes]:
         raise EOFError("it ends too early")
 
 
-def _unzstd(source: Source) -> Iterator[bytes]:
+def _unzstd(source: Readable) -> Iterator[bytes]:
     import zstandard
 
     decoder = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, Tag, ValidationError
 
 from portside.common.url import without_secrets
-from portside.common.yaml_file import LONGEST, Location, Place, Written, found
+from portside.common.yaml_file import LONGEST, FileLine, Location, PlainScalar, found
 
 _KINDS = {
     "string_type": "text",
@@ -37,7 +37,7 @@ _OTHERS = {
 
 
 def explain(
-    error: ValidationError, model: type[BaseModel], places: Mapping[Location, Place], top: Place | None = None
+    error: ValidationError, model: type[BaseModel], places: Mapping[Location, FileLine], top: FileLine | None = None
 ) -> list[str]:
     """One line per mistake. places: where the file's keys and items stand; top: where it begins.
 
@@ -98,9 +98,9 @@ def _hint(kind: str, value: Any) -> str:
         return "; quote it: it is taken for something else than text"
     if kind.startswith("int_") and isinstance(value, str) and value.isdecimal():
         return "; without quotes"
-    if kind.startswith("int_") and isinstance(value, Written):
+    if kind.startswith("int_") and isinstance(value, PlainScalar):
         return value.hint
-    if kind.startswith("bool_") and isinstance(value, Written):
+    if kind.startswith("bool_") and isinstance(value, PlainScalar):
         meant = {"yes": "; write true", "on": "; write true", "no": "; write false", "off": "; write false"}
         return meant.get(value.text.lower(), "")
     if kind in ("tuple_type", "list_type") and isinstance(value, str):

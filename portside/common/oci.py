@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portside.common.canonical import canonical_json, sha256_hex
-from portside.common.values import Sha256, Size
+from portside.common.values import DiffID, Sha256, Size
 from portside.errors import InputError
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -22,7 +22,7 @@ def descriptor(media_type: str, digest: Sha256, size: int) -> dict[str, Any]:
     return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": size}
 
 
-def manifest(config: bytes, layers: Iterable[tuple[Sha256, int]]) -> bytes:
+def manifest(config: bytes, layers: Iterable[tuple[DiffID, int]]) -> bytes:
     """The manifest (image-spec, manifest.md) of uncompressed layers (diff ID, bytes), as canonical JSON."""
     return canonical_json(
         {
@@ -34,7 +34,7 @@ def manifest(config: bytes, layers: Iterable[tuple[Sha256, int]]) -> bytes:
     )
 
 
-def chain_ids(diff_ids: Sequence[Sha256]) -> list[Sha256]:
+def chain_ids(diff_ids: Sequence[DiffID]) -> list[Sha256]:
     """The chain ID (hex) of every prefix of a list of diff IDs (hex), bottom first.
 
     A chain ID names a layer together with all layers below it (image-spec, config.md, "Layer ChainID").
@@ -68,7 +68,7 @@ def read_manifest(value: Any) -> tuple[Descriptor, tuple[Descriptor, ...]]:
     return read_descriptor(value.get("config")), tuple(read_descriptor(row) for row in value["layers"])
 
 
-def diff_ids_of(config: bytes) -> list[Sha256]:
+def diff_ids_of(config: bytes) -> list[DiffID]:
     """The diff IDs (hex) in an image config, lowest first. Raises InputError for what is no config."""
     try:
         value = json.loads(config)
@@ -76,6 +76,6 @@ def diff_ids_of(config: bytes) -> list[Sha256]:
     except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError("it has no image config") from None
     try:
-        return [Sha256.of_digest(diff_id) for diff_id in found]
+        return [DiffID.of_digest(diff_id) for diff_id in found]
     except ValueError:
         raise InputError("its config names layers by something other than sha256") from None

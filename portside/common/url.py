@@ -55,14 +55,14 @@ class SecretUrl:
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class UserInfo:
     """A URL's userinfo, unescaped. password: None for a user (or token) alone."""
 
     user: str
     password: str | None
 
 
-def split_login(url: str) -> tuple[str, Login | None]:
+def split_login(url: str) -> tuple[str, UserInfo | None]:
     """A URL without its userinfo, and that; the user of an SSH URL stays in it. A path is given as it is."""
     match = _URL.fullmatch(url)
     if match is None:
@@ -72,7 +72,7 @@ def split_login(url: str) -> tuple[str, Login | None]:
     if userinfo is None or _is_plain_user(scheme, userinfo):
         return url, None
     user, colon, password = userinfo.partition(":")
-    return f"{scheme}://{rest}", Login(unquote(user), unquote(password) if colon else None)
+    return f"{scheme}://{rest}", UserInfo(unquote(user), unquote(password) if colon else None)
 
 
 def with_login(url: str, others: Iterable[str]) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _Text = TypeVar("_Text", bound="Text")
 _Size = TypeVar("_Size", bound="Size")
 _Value = TypeVar("_Value", bound="Text | Size")
+_Digest = TypeVar("_Digest", bound="Sha256")
 
 LARGEST = (1 << 63) - 1
 """Bytes that a file can have at most: off_t."""
@@ -77,18 +78,36 @@ class RecipeName(Word):
 
 
 class Sha256(Word):
-    """A sha256 in hex: the name of an input, a blob, a part (its key), an image."""
+    """A sha256 in hex: the name of an input, a blob, a manifest. What names something of ours has a type of its own."""
 
     __slots__ = ()
     PATTERN = r"^[0-9a-f]{64}$"
     EXPECTED = "a sha256: 64 hex digits in lower case"
 
     @classmethod
-    def of_digest(cls, value: object) -> "Sha256":
+    def of_digest(cls: type[_Digest], value: object) -> _Digest:
         """From `sha256:HEX`, as OCI writes it."""
         if not isinstance(value, str) or not value.startswith("sha256:"):
             raise ValueError("expected sha256: and 64 hex digits")
         return cls(value.removeprefix("sha256:"))
+
+
+class DiffID(Sha256):
+    """The sha256 of an uncompressed layer tar: the identity of a layer or part when it is built."""
+
+    __slots__ = ()
+
+
+class ImageID(Sha256):
+    """The sha256 of an image's config."""
+
+    __slots__ = ()
+
+
+class Key(Sha256):
+    """The sha256 of everything that goes into a layer or part: its identity before it is built."""
+
+    __slots__ = ()
 
 
 class ObjectName(Word):
@@ -99,6 +118,12 @@ class ObjectName(Word):
     EXPECTED = "the full name of a commit: 40 hex digits, no branch and no tag"
 
 
+class TreeName(ObjectName):
+    """git's name of a tree: the SHA-1 of all that is in it."""
+
+    __slots__ = ()
+
+
 class Tag(Text):
     """A tag of a registry (distribution-spec 1.1, "Pulling manifests", <reference>)."""
 
@@ -107,7 +132,7 @@ class Tag(Text):
     EXPECTED = "a tag: up to 128 letters, digits, '.', '_' and '-'"
 
 
-class Token(Text):
+class BearerToken(Text):
     """What a registry gives to somebody who has logged in; it goes into a header as it is."""
 
     __slots__ = ()

@@ -3,7 +3,7 @@
 The versions of YAML read some words without quotes differently: 22:22 and 1_000 are the numbers 1342 and 1000 to YAML
 1.1, and texts to YAML 1.2; 010 is 8 to the one and 10 to the other; `on` is true or a text. So only what all read alike
 and as it is written becomes a value: true and false, null, decimal whole numbers, and words that are text to all of
-them. Everything else is `Written`, which fits nowhere, so that an error shows it as it stands in the file.
+them. Everything else is `PlainScalar`, which fits nowhere, so that an error shows it as it stands in the file.
 """
 
 import datetime
@@ -23,7 +23,7 @@ Location = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FileLine:
     file: Path
     line: int
 
@@ -32,7 +32,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Written:
+class PlainScalar:
     """What stands in a file without quotes and is no plain text to some readers of YAML. kind: what it is to all of
     them, number or date; nothing where they disagree."""
 
@@ -74,7 +74,7 @@ def found(value: Any) -> str:
         return repr(value if len(value) <= LONGEST else value[: LONGEST - 1] + "…")
     if isinstance(value, datetime.date | datetime.time):
         return f"the date {value}"
-    if isinstance(value, Written):
+    if isinstance(value, PlainScalar):
         return str(value)
     if isinstance(value, Mapping):
         return "a mapping" if value else "an empty mapping"
@@ -98,7 +98,7 @@ _BREAKS = re.compile("[\x85\u2028\u2029]")
 """Line breaks to YAML 1.1, characters like others to 1.2."""
 
 
-def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Location, Place]]:
+def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Location, FileLine]]:
     """One YAML mapping and its places. Raises RecipeError that names file and line.
 
     Only plain data is made; a key that stands twice is an error, since one of the two would be lost.
@@ -111,7 +111,7 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Location, Place]]:
     return value, places
 
 
-def read_document(path: Path) -> tuple[Any, dict[Location, Place]]:
+def read_document(path: Path) -> tuple[Any, dict[Location, FileLine]]:
     """One YAML document, whatever it is, else as `read_yaml`; None for an empty file."""
     try:
         data = path.read_bytes()
@@ -133,7 +133,7 @@ def read_document(path: Path) -> tuple[Any, dict[Location, Place]]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
     try:
         node = loader.get_single_node()
-        places: dict[Location, Place] = {}
+        places: dict[Location, FileLine] = {}
         return (None if node is None else _Reader(path, loader, places).value(node, ())), places
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
@@ -153,14 +153,14 @@ def read_document(path: Path) -> tuple[Any, dict[Location, Place]]:
 
 
 class _Reader:
-    def __init__(self, path: Path, loader: Any, places: dict[Location, Place]) -> None:
+    def __init__(self, path: Path, loader: Any, places: dict[Location, FileLine]) -> None:
         self._path = path
         self._loader = loader
         self._places = places
         self._count = 0
 
     def value(self, node: yaml.Node, at: Location) -> Any:
-        place = Place(self._path, node.start_mark.line + 1)
+        place = FileLine(self._path, node.start_mark.line + 1)
         self._places.setdefault(at, place)
         self._count += 1
         if self._count > MAX_NODES:
@@ -179,7 +179,7 @@ class _Reader:
     def _mapping(self, node: yaml.MappingNode, at: Location) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            place = Place(self._path, key_node.start_mark.line + 1)
+            place = FileLine(self._path, key_node.start_mark.line + 1)
             if key_node.tag == f"{_TAGS}merge":
                 raise RecipeError(
                     f"{place}: `<<` does not merge here", "Write the keys out; a recipe may extend another: `extends`."
@@ -197,7 +197,7 @@ class _Reader:
             result[key] = self.value(value_node, here)
         return result
 
-    def _scalar(self, node: yaml.ScalarNode) -> str | int | bool | Written | None:
+    def _scalar(self, node: yaml.ScalarNode) -> str | int | bool | PlainScalar | None:
         text: str = node.value
         if node.style:  # quoted, or a block: None or empty for what is neither
             self._check_tag(node, "str")
@@ -217,7 +217,7 @@ class _Reader:
             return _FLAGS[text]
         if _WHOLE.fullmatch(text):
             return int(text)
-        return Written(text, "number" if _NUMBER.fullmatch(text) else "date" if kind == "timestamp" else "")
+        return PlainScalar(text, "number" if _NUMBER.fullmatch(text) else "date" if kind == "timestamp" else "")
 
     def _check_tag(self, node: yaml.Node, implied: str) -> None:
         """Raise RecipeError for a tag that says something else than what the value looks like."""

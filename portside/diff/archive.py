@@ -7,22 +7,24 @@ from pathlib import Path
 from portside.archive.read import ArchiveImage, read_archive
 from portside.common.canonical import CHUNK, copy_and_hash
 from portside.common.compression import as_file, decompressed, detect
-from portside.common.values import Sha256
+from portside.common.values import DiffID
 from portside.errors import InputError
 from portside.layers.read_tar import tar_members
 from portside.store import Store
 from portside.store.files import store_errors
 
 
-def uncompressed(path: Path, folder: Path) -> tuple[Path, Sha256]:
-    """The tar in `path`, unpacked to `folder` if it is compressed, and its sha256 (hex). Raises InputError."""
+def uncompressed(path: Path, folder: Path) -> tuple[Path, DiffID]:
+    """The tar in `path`, unpacked to `folder` if it is compressed, and its sha256 (hex), which is a layer's diff ID.
+
+    Raises InputError."""
     with io.BufferedReader(path.open("rb", buffering=0), CHUNK) as stream:
         kind = detect(stream.peek(4)[:4])
         if kind == "none":
-            return path, copy_and_hash(stream)[0]
+            return path, DiffID(copy_and_hash(stream)[0])
         target = folder / "plain.tar"
         with store_errors(target), target.open("wb") as out:
-            return target, copy_and_hash(as_file(decompressed(stream, kind, path.name)), out.write)[0]
+            return target, DiffID(copy_and_hash(as_file(decompressed(stream, kind, path.name)), out.write)[0])
 
 
 def read_image(path: Path, plain: Path, folder: Path) -> tuple[ArchiveImage, Store] | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from portside.diff.files import FileChange, Reader, compare
+from portside.diff.files import FileChange, LayerReader, compare
 from portside.diff.packages import packages
 from portside.diff.sides import Side
 
@@ -35,7 +35,7 @@ def diff(left: Side, right: Side, *, times: bool = False) -> ImageDiff:
 
     times: report files that differ in nothing but their mtime, too. Raises InputError for an unreadable layer.
     """
-    reader = Reader()
+    reader = LayerReader()
     a, b = reader.files(left), reader.files(right)
     files = tuple(compare(a, b, times=times))
     found = {"debian": {}, "python": {}} if not files else _package_changes(packages(a.entries), packages(b.entries))

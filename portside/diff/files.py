@@ -8,9 +8,9 @@ from typing import Literal
 from portside.common.tree import Entry, encode_path
 from portside.diff.sides import LayerFile, Side
 from portside.layers.contents import with_hashes
+from portside.layers.engine_layer import read
 from portside.layers.layer import merge
 from portside.layers.raw import RawLayer, TarLayer
-from portside.layers.read import read
 
 WHITEOUT = "whiteout"
 """The kind that a layer shows for a path it removes."""
@@ -19,7 +19,7 @@ _ATTRIBUTES = ("mode", "uid", "gid", "size", "sha256", "link", "xattrs")
 
 
 @dataclass(frozen=True)
-class Files:
+class FileSystem:
     """What a side holds. entries: by path, with contents; files may lack their sha256. whiteouts: a layer's."""
 
     entries: Mapping[str, Entry]
@@ -48,7 +48,7 @@ class FileChange:
     attributes: Mapping[str, tuple[str, str]]
 
 
-class Reader:
+class LayerReader:
     """Reads layers, each only once: a layer that both sides have gives both the same entries."""
 
     def __init__(self) -> None:
@@ -59,20 +59,20 @@ class Reader:
             self._layers[file.digest] = read(TarLayer(file.path))
         return self._layers[file.digest]
 
-    def files(self, side: Side) -> Files:
+    def files(self, side: Side) -> FileSystem:
         """Raises InputError for a layer that cannot be read."""
         if side.kind == "layer":
             raw = self.read(side.layers[0])
             removed = raw.whiteouts | {f"{path}/*" if path else "*" for path in raw.opaque}
-            return Files(raw.entries, frozenset(removed - raw.entries.keys()))
+            return FileSystem(raw.entries, frozenset(removed - raw.entries.keys()))
         state: Mapping[str, Entry] = {}
         for file in side.layers:
             raw = self.read(file)
             state = merge(state, raw.entries.values(), raw.whiteouts, raw.opaque)
-        return Files(state)
+        return FileSystem(state)
 
 
-def compare(left: Files, right: Files, *, times: bool = False) -> list[FileChange]:
+def compare(left: FileSystem, right: FileSystem, *, times: bool = False) -> list[FileChange]:
     """Every path that differs, in the order of the paths' bytes. times: a file's mtime counts too."""
     paths = left.entries.keys() | right.entries.keys() | left.whiteouts | right.whiteouts
     paths = {path for path in paths if _may_differ(path, left, right)}
@@ -93,7 +93,7 @@ def compare(left: Files, right: Files, *, times: bool = False) -> list[FileChang
     return found
 
 
-def _may_differ(path: str, left: Files, right: Files) -> bool:
+def _may_differ(path: str, left: FileSystem, right: FileSystem) -> bool:
     """Entries out of a layer that both sides have are the same objects; whatever their content, it is one."""
     one, other = left.entries.get(path), right.entries.get(path)
     if one is None and other is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from portside.common.oci import read_manifest
-from portside.common.values import Sha256
+from portside.common.values import DiffID, ImageID
 from portside.diff import archive
 from portside.errors import RecipeError
 from portside.recipe.models import LAYERS
@@ -24,7 +24,7 @@ _MANIFEST_SIZE = 1 << 20
 class LayerFile:
     """An uncompressed layer tar. digest: its diff ID (hex)."""
 
-    digest: Sha256
+    digest: DiffID
     path: Path
 
 
@@ -38,7 +38,7 @@ class Side:
 
     name: str
     kind: Literal["image", "layer"]
-    id: str
+    id: ImageID | DiffID
     config: dict[str, Any] | None
     layers: tuple[LayerFile, ...]
 
@@ -69,7 +69,7 @@ def open_side(operand: str, store: Store, stack: ExitStack) -> Side:
     )
 
 
-def _image(name: str, store: Store, image_id: Sha256, layers: Sequence[Sha256]) -> Side:
+def _image(name: str, store: Store, image_id: ImageID, layers: Sequence[DiffID]) -> Side:
     config = json.loads(store.layout.blob(image_id).read_bytes())
     files = tuple(LayerFile(digest, store.layout.blob(digest)) for digest in layers)
     if missing := [file.digest for file in files if not file.path.is_file()]:
@@ -98,19 +98,19 @@ def _by_digest(name: str, prefix: str, store: Store) -> Side:
             what or f"the store has no layer and no image whose digest begins with {prefix}",
             "Give more digits." if found else "`invoke inspect --recipe NAME` names diff IDs and image IDs.",
         )
-    digest = found[0]
-    if digest in images:
-        return _image(name, store, digest, images[digest])
-    return Side(name, "layer", digest, None, (LayerFile(digest, folder / digest),))
+    image_id, diff_id = ImageID(found[0]), DiffID(found[0])  # it is one of them
+    if image_id in images:
+        return _image(name, store, image_id, images[image_id])
+    return Side(name, "layer", diff_id, None, (LayerFile(diff_id, folder / diff_id),))
 
 
-def _manifests(store: Store) -> Iterator[tuple[Sha256, list[Sha256]]]:
+def _manifests(store: Store) -> Iterator[tuple[ImageID, list[DiffID]]]:
     """(image ID, diff IDs) of every image in the layout, those that no name points to any more included."""
     for path in (store.layout.path / "blobs" / "sha256").iterdir():
         if path.stat().st_size <= _MANIFEST_SIZE and _is_json(path):
             with suppress(ValueError, RecursionError):  # a config, or anything else
                 config, layers = read_manifest(json.loads(path.read_bytes()))
-                yield config.digest, [layer.digest for layer in layers]
+                yield ImageID(config.digest), [DiffID(layer.digest) for layer in layers]
 
 
 def _is_json(path: Path) -> bool:

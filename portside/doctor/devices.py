@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from portside.accelerators import (
-    Accelerator,
+    AcceleratorProfile,
     Host,
     accelerator_names,
     control_nodes,
@@ -19,7 +19,7 @@ from portside.runtime.devices import driver_range
 
 
 def examine_devices(
-    host: Host, recipe: Recipe | None, accelerator: Accelerator | None, root: Path | None = None
+    host: Host, recipe: Recipe | None, accelerator: AcceleratorProfile | None, root: Path | None = None
 ) -> Iterator[Finding]:
     """With a recipe: its accelerator. Without: every accelerator that this host has something of.
 
@@ -39,7 +39,9 @@ def examine_devices(
         yield Finding("ok", "devices", "no accelerator that Portside knows")
 
 
-def _examine(accelerator: Accelerator, host: Host, versions: str | None, recipe: Recipe | None) -> Iterator[Finding]:
+def _examine(
+    accelerator: AcceleratorProfile, host: Host, versions: str | None, recipe: Recipe | None
+) -> Iterator[Finding]:
     if accelerator.cards is None:
         yield Finding("ok", "devices", f"{accelerator.name} needs none")
         return
@@ -70,7 +72,7 @@ def _examine(accelerator: Accelerator, host: Host, versions: str | None, recipe:
             )
 
 
-def _cards(accelerator: Accelerator, host: Host, version: str | None) -> Finding:
+def _cards(accelerator: AcceleratorProfile, host: Host, version: str | None) -> Finding:
     cards = find_cards(accelerator, host)
     assert accelerator.cards is not None
     pattern = accelerator.cards.node.replace("{index}", "N")
@@ -92,7 +94,7 @@ def _cards(accelerator: Accelerator, host: Host, version: str | None) -> Finding
     )
 
 
-def _driver(accelerator: Accelerator, version: str | None, versions: str | None) -> Finding:
+def _driver(accelerator: AcceleratorProfile, version: str | None, versions: str | None) -> Finding:
     wanted = f", wanted {versions}" if versions else ""
     if version is None:
         return Finding("problem", "driver", f"no {accelerator.name} driver is loaded{wanted}", _install(accelerator))
@@ -107,7 +109,7 @@ def _driver(accelerator: Accelerator, version: str | None, versions: str | None)
     return Finding("ok", "driver", text)
 
 
-def _install(accelerator: Accelerator) -> str | None:
+def _install(accelerator: AcceleratorProfile) -> str | None:
     driver = accelerator.driver
     if driver is None:
         return None

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from portside.accelerators import Accelerator, Host
+from portside.accelerators import AcceleratorProfile, Host
 from portside.config import Config
 from portside.doctor.devices import examine_devices
 from portside.doctor.findings import Finding
-from portside.doctor.inputs import Inventory, examine_inputs, take_inventory
+from portside.doctor.lacking import Inventory, examine_inputs, take_inventory
 from portside.doctor.machine import examine_clock, examine_disks, examine_engine, examine_memory, examine_system
 from portside.doctor.registries import examine_registries
 from portside.engines import Choice
@@ -24,7 +24,7 @@ def examine(
     lock: Lock | None,
     choose_engine: Callable[[], Choice],
     *,
-    accelerator: Accelerator | None = None,
+    accelerator: AcceleratorProfile | None = None,
     root: Path | None = None,
 ) -> list[Finding]:
     """Look at everything; nothing is changed, and no finding stops the next one.

@@ -14,7 +14,7 @@ from typing import BinaryIO, Protocol
 from portside.common import oci
 from portside.common.canonical import sha256_hex
 from portside.common.progress import Advance
-from portside.common.values import Sha256
+from portside.common.values import DiffID, ImageID
 from portside.layers.raw import LayerSource
 
 ATTEMPTS = 3
@@ -33,7 +33,7 @@ class ImageLayer:
     path: the file that is this tar, where there is one: some engines read it themselves.
     """
 
-    diff_id: Sha256
+    diff_id: DiffID
     size: int
     open: Callable[[], BinaryIO] = field(compare=False, repr=False)
     path: Path | None = field(default=None, compare=False)
@@ -52,9 +52,9 @@ class ImageToLoad:
     shown: str | None = None
 
     @property
-    def image_id(self) -> str:
+    def image_id(self) -> ImageID:
         """The config's sha256, 64 hex digits."""
-        return sha256_hex(self.config)
+        return ImageID(sha256_hex(self.config))
 
     def title(self, digits: int = 64) -> str:
         """What a person is told of it as. digits: how many of its image ID, where it has no name."""
@@ -144,7 +144,7 @@ class Container:
 
     id: str
     running: bool
-    image: str | None
+    image: ImageID | None
     labels: Mapping[str, str]
 
 
@@ -162,7 +162,7 @@ class ImagePlace(Protocol):
     def name(self) -> str:
         """The engine's command, which is also what ENGINES calls it: `docker`."""
 
-    def image_id(self, ref: str) -> str | None:
+    def image_id(self, ref: str) -> ImageID | None:
         """The config digest (64 hex digits) of a local image, None if there is no such image."""
 
 
@@ -204,7 +204,7 @@ class Builder(ImagePlace, Protocol):
     def remove_interrupted(self, parent: str) -> None:
         """Remove what builds on this image left that were killed, but for names; nobody may build on it now."""
 
-    def diff_ids(self, ref: str, shown: str | None = None) -> list[Sha256]:
+    def diff_ids(self, ref: str, shown: str | None = None) -> list[DiffID]:
         """The diff IDs (64 hex digits) of a local image's layers, bottom first. shown: what errors call the image."""
 
     def new_layers(

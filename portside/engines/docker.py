@@ -25,7 +25,7 @@ from urllib.parse import quote
 
 from portside.common.canonical import CHUNK, sha256_hex
 from portside.common.oci import chain_ids
-from portside.common.values import Sha256
+from portside.common.values import DiffID, ImageID
 from portside.engines import archive, docker_cli, docker_layers, docker_run
 from portside.engines.base import ATTEMPTS, Container, ImageToBuild, ImageToLoad, Output, RunSpec, Transfer
 from portside.engines.docker_sdk import connect, explained
@@ -126,16 +126,16 @@ class DockerEngine:
         found = self._read(f"/images/{quote(name)}/json")
         return None if found is None else dict(found)
 
-    def image_id(self, ref: str) -> str | None:
+    def image_id(self, ref: str) -> ImageID | None:
         image = self._inspect(ref)
         return None if image is None else self._config_digest(image)
 
-    def _config_digest(self, image: dict[str, Any]) -> str | None:
+    def _config_digest(self, image: dict[str, Any]) -> ImageID | None:
         if noted := _annotated(image):
-            return noted
+            return docker_layers.image_id(noted)
         # Only graph drivers tell where they keep an image; this saves the round trip for all settings.
         if (image.get("GraphDriver") or {}).get("Data") or not self._containerd_store:
-            return str(image["Id"]).removeprefix("sha256:")
+            return docker_layers.image_id(image["Id"])
         with self._saved(image["Id"]) as stream:
             return docker_layers.saved_config_digest(stream, image["Id"])
 
@@ -208,7 +208,7 @@ class DockerEngine:
     def remove_interrupted(self, parent: str) -> None:
         pass  # BuildKit clears up by itself
 
-    def diff_ids(self, ref: str, shown: str | None = None) -> list[Sha256]:
+    def diff_ids(self, ref: str, shown: str | None = None) -> list[DiffID]:
         found = self._inspect(ref)
         if found is None:
             raise EngineError(f"Docker has no image {shown or ref}", "Build it again.")

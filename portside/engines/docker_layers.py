@@ -10,7 +10,7 @@ from typing import IO, Any, BinaryIO
 from portside.common.canonical import CHUNK, copy_and_hash
 from portside.common.compression import as_file, detect, inflated
 from portside.common.oci import chain_ids
-from portside.common.values import Sha256
+from portside.common.values import DiffID, ImageID, told
 from portside.errors import EngineError
 from portside.layers.raw import OverlayLayer, TarLayer
 
@@ -50,7 +50,7 @@ def overlay_folders(info: Mapping[str, Any], image: Mapping[str, Any], first: in
     return found
 
 
-def spool_saved(stream: Iterator[bytes], diff_ids: Sequence[str], first: int, spool: Path) -> list[TarLayer]:
+def spool_saved(stream: Iterator[bytes], diff_ids: Sequence[DiffID], first: int, spool: Path) -> list[TarLayer]:
     """Take the layers from number `first` on out of a `docker save` stream into files of the folder `spool`.
 
     A blob is a layer if its uncompressed bytes hash to a wanted diff ID: so the archive's style (docker-archive of
@@ -84,8 +84,8 @@ def saved_members(stream: Iterator[bytes]) -> Iterator[tuple[tarfile.TarInfo, IO
                 yield member, content
 
 
-def saved_config_digest(stream: Iterator[bytes], image_id: str) -> str | None:
-    """The config digest (hex) of an image whose ID (`sha256:…`) is that of its manifest or index, from `docker save`.
+def saved_config_digest(stream: Iterator[bytes], name: str) -> ImageID | None:
+    """The config digest (hex) of an image whose name (`sha256:…`) is that of its manifest or index, from `docker save`.
 
     Reads only as far as needed. None if the stream does not hold the image.
     """
@@ -97,25 +97,30 @@ def saved_config_digest(stream: Iterator[bytes], image_id: str) -> str | None:
             blobs[f"sha256:{member.name.rpartition('/')[2]}"] = json.loads(content.read())
         except ValueError:
             continue
-        if found := _config_digest(blobs, image_id):
+        if found := _config_digest(blobs, name):
             return found
     return None
 
 
-def _config_digest(blobs: Mapping[str, Any], digest: str) -> str | None:
+def _config_digest(blobs: Mapping[str, Any], digest: str) -> ImageID | None:
     blob = blobs.get(digest)
     if not isinstance(blob, dict):
         return None
     if "config" in blob and "layers" in blob:
-        return str(blob["config"]["digest"]).removeprefix("sha256:")
+        return image_id(blob["config"]["digest"])
     platforms = [part for part in blob.get("manifests", ()) if part.get("platform", {}).get("os") != "unknown"]
     return _config_digest(blobs, platforms[0]["digest"]) if platforms else None
 
 
-def layer_ids(image: Mapping[str, Any]) -> list[Sha256]:
+def image_id(said: object) -> ImageID:
+    """An image ID in an engine's words: HEX or `sha256:HEX`. Raises EngineError for something else."""
+    return told(ImageID, str(said).removeprefix("sha256:"), "the engine's image ID", EngineError)
+
+
+def layer_ids(image: Mapping[str, Any]) -> list[DiffID]:
     """The diff IDs (hex) of an inspected image, bottom first. Raises EngineError for other names of layers."""
     try:
-        return [Sha256.of_digest(layer) for layer in (image.get("RootFS") or {}).get("Layers") or []]
+        return [DiffID.of_digest(layer) for layer in (image.get("RootFS") or {}).get("Layers") or []]
     except ValueError:
         raise EngineError("the engine names layers by something other than sha256") from None
 

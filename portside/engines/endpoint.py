@@ -22,7 +22,7 @@ class NoDaemonError(EngineError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DaemonAnswer:
     """An HTTP status, the body, and the API version that the daemon speaks."""
 
     status: int
@@ -73,11 +73,11 @@ class Endpoint:
             pass
         return None
 
-    def get(self, path: str) -> Answer:
+    def get(self, path: str) -> DaemonAnswer:
         """GET a path of the API (`/v1.41/info`). Raises EngineError if the daemon does not answer."""
         return self._request(path, None)
 
-    def _request(self, path: str, timeout: float | None) -> Answer:
+    def _request(self, path: str, timeout: float | None) -> DaemonAnswer:
         import http.client
 
         connection = http.client.HTTPConnection("docker")
@@ -85,7 +85,7 @@ class Endpoint:
             connection.sock.settimeout(timeout)
             connection.request("GET", path, headers={"Connection": "close"})
             response = connection.getresponse()
-            return Answer(response.status, response.read(), response.getheader("Api-Version"))
+            return DaemonAnswer(response.status, response.read(), response.getheader("Api-Version"))
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -19,7 +19,7 @@ from typing import Any
 
 from portside.common import oci
 from portside.common.canonical import CHUNK, canonical_json, sha256_hex
-from portside.common.values import Sha256
+from portside.common.values import DiffID, ImageID
 from portside.engines import docker_layers, docker_run, podman_build, podman_layers
 from portside.engines.base import ATTEMPTS, Container, ImageToBuild, ImageToLoad, Output, RunSpec, Transfer
 from portside.engines.emulators import emulated
@@ -81,8 +81,9 @@ class PodmanEngine:
             raise failed(f"looking at the image {ref}", done.stderr)
         return None
 
-    def image_id(self, ref: str) -> str | None:
-        return self._inspect(ref, "{{.Id}}")
+    def image_id(self, ref: str) -> ImageID | None:
+        said = self._inspect(ref, "{{.Id}}")
+        return None if said is None else docker_layers.image_id(said)
 
     def _known_layers(self) -> list[list[str]]:
         """The diff IDs of every local image. An image that goes meanwhile makes it empty: then nothing is known."""
@@ -144,7 +145,7 @@ class PodmanEngine:
     def remove_interrupted(self, parent: str) -> None:
         podman_build.remove_interrupted(self._podman, parent)
 
-    def diff_ids(self, ref: str, shown: str | None = None) -> list[Sha256]:
+    def diff_ids(self, ref: str, shown: str | None = None) -> list[DiffID]:
         said = self._inspect(ref, '{"RootFS":{{json .RootFS}}}')
         if said is None:
             raise EngineError(f"Podman has no image {shown or ref}", "Build it again.")

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from portside.common.canonical import CHUNK
+from portside.common.values import DiffID
 from portside.engines.podman_cli import Podman, failed
 from portside.layers.raw import OverlayLayer
 
 
 def overlay_folders(
-    store: Mapping[str, Any], image: Mapping[str, Any], diff_ids: Sequence[str], first: int
+    store: Mapping[str, Any], image: Mapping[str, Any], diff_ids: Sequence[DiffID], first: int
 ) -> list[OverlayLayer] | None:
     """The overlay folders of an image's layers from number `first` on, or None where they cannot be trusted.
 

@@ -119,7 +119,7 @@ def _compared(file: ManualInput, others: Sequence[ManualInput]) -> ManualInput:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CandidateFile:
     """A file that may be meant. sha256, size: what it has to have to be more than a file of that name."""
 
     path: Path
@@ -137,26 +137,26 @@ class Candidate:
         return self.sha256 is None or (self.size in (None, _size(self.path)) and _hash(self.path) == self.sha256)
 
 
-def candidates(file: ManualInput, config: Config, pointer_of: PointerOf) -> list[Candidate]:
+def candidates(file: ManualInput, config: Config, pointer_of: PointerOf) -> list[CandidateFile]:
     """The files in the configured folders that may be this one, the likeliest first; no bytes are read."""
     pinned = file.sha256 is not None or (file.size is not None and not file.same_size)
-    found: list[Candidate] = []
+    found: list[CandidateFile] = []
     if file.kind == "weights" or file.alone or pinned:
-        found += [Candidate(folder / file.file) for folder in config.folders]
+        found += [CandidateFile(folder / file.file) for folder in config.folders]
     named = [folder / file.name for folder in config.folders if os.path.isfile(folder / file.name)]
     if file.kind == "weights" and named:
         if file.alone and (pinned or file.url is None):
-            found += [Candidate(path) for path in named]
+            found += [CandidateFile(path) for path in named]
         elif pinned:
             # A file of this name that differs is another entry's, and no wrong one.
-            found += [Candidate(path, file.sha256, file.size) for path in named]
+            found += [CandidateFile(path, file.sha256, file.size) for path in named]
         elif (pointer := pointer_of(file)) is not None and file.size in (None, pointer.size):
-            found += [Candidate(path, pointer.sha256, pointer.size) for path in named]
+            found += [CandidateFile(path, pointer.sha256, pointer.size) for path in named]
     found = [c for c in found if os.path.isfile(c.path) or (file.kind == "base" and is_layout(c.path))]
     return [c for c in found if c.size is None or c.size == _size(c.path)]
 
 
-def passed_over(file: ManualInput, config: Config, found: Sequence[Candidate]) -> list[str]:
+def passed_over(file: ManualInput, config: Config, found: Sequence[CandidateFile]) -> list[str]:
     """What a person is told of files that have the name of one that nobody pinned and found, a line for each."""
     if file.sha256 is not None or found:
         return []
@@ -192,7 +192,7 @@ class Seen:
     size: Size
 
 
-def look(file: ManualInput, found: Sequence[Candidate]) -> Seen | None:
+def look(file: ManualInput, found: Sequence[CandidateFile]) -> Seen | None:
     """The first candidate that is what is pinned of the file, None where there is none or a download is left to try.
 
     Raises InputError with what each of them has where none is right.

@@ -8,7 +8,7 @@ from portside.fetch.fetcher import Fetcher
 from portside.fetch.folders import ManualInput
 from portside.fetch.manual import manual_inputs
 from portside.inputs.python import newest_date
-from portside.lock.models import ArchiveBase, Lock, LockedWeights, ManualWheel, PackageSet
+from portside.lock.models import ArchiveBase, Lock, LockedManualWheel, LockedWeights, PackageSet
 from portside.plan.model import Plan
 from portside.store import Store
 
@@ -62,7 +62,7 @@ def _with_wheel(
     if python is None or all(wheel.file != file for wheel in python.manual):
         return packages
 
-    def pinned(wheel: ManualWheel) -> ManualWheel:
+    def pinned(wheel: LockedManualWheel) -> LockedManualWheel:
         return wheel.model_copy(update=known) if wheel.file == file else wheel
 
     date = newest_date(store.inputs.require(sha256, file).path, file)

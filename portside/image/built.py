@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from portside.common.progress import transfer
-from portside.common.values import ImageName, Sha256
+from portside.common.values import ImageName, Key
 from portside.engines import Builder, ImageLayer, ImageToLoad
 from portside.errors import BuildError
 from portside.image.config import image_name, make_image
@@ -36,8 +36,8 @@ def keep_images(
     store: Store,
     wanted: Sequence[LayerPlan],
     missing: Sequence[Part],
-    blobs: Mapping[Sha256, Blob],
-    pulled: Mapping[Sha256, str],
+    blobs: Mapping[Key, Blob],
+    pulled: Mapping[Key, str],
     taken: Collection[str] = (),
 ) -> list[Built]:
     """Give every layer's image its name in the store, and remember what was built for the next plan's reasons.
@@ -66,7 +66,7 @@ def keep_images(
 
 def stored_image(plan: Plan, store: Store, layer: str) -> Image:
     """A layer's image as the store has it now. Raises BuildError where a part is not built."""
-    blobs: dict[Sha256, Blob] = {}
+    blobs: dict[Key, Blob] = {}
     for part in plan.stack(layer):
         blob = blob_of(part, store)
         if blob is None:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from portside.common.canonical import canonical_json
-from portside.common.values import ImageName, Sha256
+from portside.common.values import ImageName, Key
 from portside.plan.environment import variables
 from portside.plan.model import Part, Plan
 from portside.store.layout import Blob, Image
@@ -55,12 +55,12 @@ def workdir(plan: Plan, layer: str) -> str:
     return "/" if layer == "env" else plan.recipe.model.run.workdir or plan.recipe.workspace
 
 
-def make_image(plan: Plan, layer: str, blobs: Mapping[Sha256, Blob]) -> Image:
+def make_image(plan: Plan, layer: str, blobs: Mapping[Key, Blob]) -> Image:
     """The image of `layer`: its own parts on top of everything below. blobs: by part key."""
     return _image(plan, layer, plan.stack(layer), blobs, environment(plan), workdir(plan, layer))
 
 
-def parent_image(plan: Plan, part: Part, blobs: Mapping[Sha256, Blob], token: str) -> Image:
+def parent_image(plan: Plan, part: Part, blobs: Mapping[Key, Blob], token: str) -> Image:
     """The image that a run part is executed on: every part below it.
 
     Its instructions start in the root, unless they have a WORKDIR of their own: an engine makes the folder that a RUN
@@ -78,7 +78,7 @@ def _image(
     plan: Plan,
     layer: str,
     parts: Sequence[Part],
-    blobs: Mapping[Sha256, Blob],
+    blobs: Mapping[Key, Blob],
     environment: Mapping[str, str],
     workdir: str,
     more_labels: Mapping[str, str] = MappingProxyType({}),

@@ -18,7 +18,7 @@ from portside.layers.layer import merge
 from portside.layers.writer import read_layer
 from portside.lock.inputs import git_sources
 from portside.net.suspect import POINTER_SIZES, read_pointer
-from portside.patches.models import Copy, Delete, Diff
+from portside.patches.steps import Copy, Delete, Diff
 from portside.patches.unified import parse_diff
 from portside.plan.model import Part, Plan
 from portside.plan.states import blob_of

@@ -4,13 +4,13 @@
 """
 
 from portside.common.tree import Content
-from portside.lock.models import LockedWeights, WeightFile
+from portside.lock.models import LockedWeightFile, LockedWeights
 from portside.store import Store
 
 resolve = None
 bring = None
 
 
-def content(weights: LockedWeights, file: WeightFile, store: Store) -> Content:
+def content(weights: LockedWeights, file: LockedWeightFile, store: Store) -> Content:
     assert file.sha256 is not None, file.path
     return store.inputs.require(file.sha256, file.path)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Literal
 
 from portside.common.tree import Entry, Tree, check_path, decode_path
 from portside.common.url import holds_secret, shown
-from portside.common.values import GitUrl, told
+from portside.common.values import GitUrl, TreeName, told
 from portside.config import Config
 from portside.errors import InputError, RecipeError, fetch_it
 from portside.inputs.git_mirror import Blobs, Mirror
 from portside.inputs.git_names import is_gits_own
 from portside.inputs.spool import Spool
-from portside.lock.models import GitSource
+from portside.lock.models import LockedGitSource
 
 if TYPE_CHECKING:
     from portside.store import Store
@@ -27,7 +27,7 @@ _OBJECT = re.compile(r"[0-9a-f]{40}")
 _ABBREVIATED = re.compile(r"[0-9a-f]{7,39}")
 
 
-def resolve(url: str, revision: str, config: Config, store: "Store") -> GitSource:
+def resolve(url: str, revision: str, config: Config, store: "Store") -> LockedGitSource:
     """Find out which commit and tree a revision is, and fetch it.
 
     revision: a tag, a branch, HEAD, or a commit (7 to 40 hex digits). A tag goes before a branch of its name.
@@ -51,11 +51,11 @@ def resolve(url: str, revision: str, config: Config, store: "Store") -> GitSourc
             )
         commit = mirror.name_of(f"{commit}^{{commit}}", revision)
         mirror.need(commit)
-        tree_name = mirror.name_of(f"{commit}^{{tree}}", revision)
-        return GitSource(url=url, commit=commit, tree=tree_name, epoch=_date(mirror, commit))
+        tree_name = mirror.tree_of(commit, revision)
+        return LockedGitSource(url=url, commit=commit, tree=tree_name, epoch=_date(mirror, commit))
 
 
-def fetch(source: GitSource, store: "Store", config: Config, offline: bool) -> None:
+def fetch(source: LockedGitSource, store: "Store", config: Config, offline: bool) -> None:
     """Bring the source's commit into the store; no network is used if it is there.
 
     Raises InputError if it cannot be had or is not what the lock says.
@@ -72,17 +72,17 @@ def fetch(source: GitSource, store: "Store", config: Config, offline: bool) -> N
     _check_tree(mirror, source)
 
 
-def is_here(source: GitSource, store: "Store") -> bool:
+def is_here(source: LockedGitSource, store: "Store") -> bool:
     """Whether the store has the source's commit with all its objects."""
     return Mirror(source.url, None, store).has(source.commit)
 
 
-def date(source: GitSource, store: "Store") -> int:
+def date(source: LockedGitSource, store: "Store") -> int:
     """The committer's time of a fetched commit, seconds since 1970 (UTC)."""
     return _date(Mirror(source.url, None, store), source.commit)
 
 
-def tree(source: GitSource, store: "Store", spool: Spool, submodules: Submodules = "refuse") -> Tree:
+def tree(source: LockedGitSource, store: "Store", spool: Spool, submodules: Submodules = "refuse") -> Tree:
     """The files of a fetched commit, modes 0644 and 0755, links as they are, every time the commit's.
 
     Every file's bytes are checked against git's name for them. A submodule becomes the empty folder that a plain
@@ -131,8 +131,8 @@ def _check_url(url: str) -> None:
         )
 
 
-def _check_tree(mirror: Mirror, source: GitSource) -> None:
-    found = mirror.name_of(f"{source.commit}^{{tree}}", source.commit)
+def _check_tree(mirror: Mirror, source: LockedGitSource) -> None:
+    found = mirror.tree_of(source.commit, source.commit)
     if found != source.tree:
         raise InputError(
             f"commit {source.commit} of {shown(source.url)} has the tree {found}, the lock says {source.tree}",
@@ -143,7 +143,7 @@ def _check_tree(mirror: Mirror, source: GitSource) -> None:
         )
 
 
-def _rows(mirror: Mirror, tree_name: str) -> Iterator[tuple[str, str, str]]:
+def _rows(mirror: Mirror, tree_name: TreeName) -> Iterator[tuple[str, str, str]]:
     """(mode, object name, path) of everything in a tree but its folders."""
     listing = mirror.git("ls-tree", "-r", "-z", "--full-tree", tree_name)
     for row in listing.split(b"\0")[:-1]:
@@ -152,7 +152,7 @@ def _rows(mirror: Mirror, tree_name: str) -> Iterator[tuple[str, str, str]]:
         yield mode, name, check_path(decode_path(path))
 
 
-def _submodules(mirror: Mirror, tree_name: str, rows: Sequence[tuple[str, str, str]]) -> frozenset[str]:
+def _submodules(mirror: Mirror, tree_name: TreeName, rows: Sequence[tuple[str, str, str]]) -> frozenset[str]:
     """The paths that .gitmodules names."""
     if not any(path == ".gitmodules" and mode.startswith("100") for mode, _, path in rows):
         return frozenset()

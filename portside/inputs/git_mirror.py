@@ -12,7 +12,7 @@ from portside.common import progress
 from portside.common.canonical import sha256_hex
 from portside.common.tree import FileRange, encode_path
 from portside.common.url import redact, secrets_of, shown
-from portside.common.values import FileName, Sha256
+from portside.common.values import FileName, ObjectName, Sha256, TreeName, told
 from portside.config import Config
 from portside.errors import InputError
 from portside.inputs.git_remote import REMOTE, remote_environment, with_settings
@@ -150,14 +150,18 @@ class Mirror:
         names = (f"refs/tags/{revision}^{{}}", f"refs/tags/{revision}", f"refs/heads/{revision}", revision)
         return next((refs[name] for name in names if name in refs), None)
 
-    def name_of(self, expression: str, revision: str) -> str:
+    def name_of(self, expression: str, revision: str) -> ObjectName:
         try:
-            return self.git("rev-parse", "--verify", "--quiet", "--end-of-options", expression).decode().strip()
+            name = self.git("rev-parse", "--verify", "--quiet", "--end-of-options", expression).decode().strip()
         except InputError:
             raise InputError(
                 f"{shown(self._url)}: {revision} is no commit that the store has",
                 lambda recipe: f"Bring it: invoke fetch --recipe {recipe}",
             ) from None
+        return told(ObjectName, name, f"{shown(self._url)}: the name of {revision}")
+
+    def tree_of(self, commit: str, revision: str) -> TreeName:
+        return TreeName(self.name_of(f"{commit}^{{tree}}", revision))
 
 
 class Blobs:

@@ -7,6 +7,7 @@ bytes are `MODE NAME\\0` and the 20 bytes of the name, for everything in its fol
 import hashlib
 
 from portside.common.tree import Entry, Tree, encode_path
+from portside.common.values import TreeName
 from portside.errors import InputError
 from portside.layers.contents import Reader
 
@@ -24,7 +25,7 @@ def is_gits_own(path: str) -> bool:
     return ".git" in path.lower().split("/")
 
 
-def tree_name(tree: Tree) -> str:
+def tree_name(tree: Tree) -> TreeName:
     """The name (40 hex digits) of the tree object that holds these files and links; reads every file once.
 
     A file may be executed (a mode with 0100) or not. Raises InputError for what no name can be computed of: the commit
@@ -44,7 +45,7 @@ def tree_name(tree: Tree) -> str:
     for folder in sorted(rows.keys() - {""}, key=lambda path: path.count("/"), reverse=True):
         above, _, name = folder.rpartition("/")
         rows[above].append((encode_path(name), _FOLDER, _tree_object(rows[folder])))
-    return _tree_object(rows[""]).hex()
+    return TreeName(_tree_object(rows[""]).hex())
 
 
 def _object(entry: Entry, reader: Reader) -> tuple[bytes, bytes]:

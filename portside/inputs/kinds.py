@@ -10,7 +10,7 @@ from portside.common.tree import Content, Tree
 from portside.inputs import archive_base, debian_base, file_weights, git_source, sdist_source, wheel_weights
 from portside.inputs.bringer import Bringer
 from portside.inputs.spool import Spool
-from portside.lock.models import Deb, LockedWeights, WeightFile
+from portside.lock.models import Deb, LockedWeightFile, LockedWeights
 from portside.store import Store
 
 # A module takes the models of its own kind alone, which the table's key vouches for.
@@ -60,7 +60,7 @@ class WeightsKind(Protocol):
     def bring(self) -> Callable[[LockedWeights, Bringer], None] | None: ...
 
     @property
-    def content(self) -> Callable[[LockedWeights, WeightFile, Store], Content]: ...
+    def content(self) -> Callable[[LockedWeights, LockedWeightFile, Store], Content]: ...
 
 
 BASES: Mapping[str, BaseKind] = {"debian": debian_base, "archive": archive_base}

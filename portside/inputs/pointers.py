@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from portside.common.tree import decode_path, encode_path
-from portside.common.values import FileName, Sha256, Size
+from portside.common.values import FileName, Sha256, Size, TreeName
 from portside.errors import InputError, StoreError
 from portside.inputs.git_mirror import Blobs, Mirror
 from portside.inputs.spool import Spool
-from portside.lock.models import GitSource
+from portside.lock.models import LockedGitSource
 from portside.net.suspect import POINTER_SIZES, Pointer, read_pointer
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class PointerFile:
     size: Size
 
 
-def source_pointers(source: GitSource, store: "Store") -> list[PointerFile] | None:
+def source_pointers(source: LockedGitSource, store: "Store") -> list[PointerFile] | None:
     """The pointers in a source's tree, by path; None where the store does not have the source.
 
     Its repository is read once: what was found is remembered by the name of the tree.
@@ -54,7 +54,7 @@ def pointer_file(path: str, pointer: Pointer) -> PointerFile:
     return PointerFile(encode_path(path).decode("utf-8", "backslashreplace"), pointer.sha256, pointer.size)
 
 
-def _read(source: GitSource, store: "Store") -> list[PointerFile] | None:
+def _read(source: LockedGitSource, store: "Store") -> list[PointerFile] | None:
     mirror = Mirror(source.url, None, store)
     try:
         if not mirror.has(source.commit):
@@ -72,7 +72,7 @@ def _read(source: GitSource, store: "Store") -> list[PointerFile] | None:
     return found
 
 
-def _small_files(mirror: Mirror, tree: str) -> Iterator[tuple[str, str]]:
+def _small_files(mirror: Mirror, tree: TreeName) -> Iterator[tuple[str, str]]:
     """(path, object name) of every file that is as small as a pointer."""
     for row in mirror.git("ls-tree", "-r", "-l", "-z", "--full-tree", tree).split(b"\0")[:-1]:
         facts, _, path = row.partition(b"\t")

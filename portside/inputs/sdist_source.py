@@ -5,25 +5,25 @@ from portside.inputs import python
 from portside.inputs.archives import sdist_tree
 from portside.inputs.bringer import Bringer, artefact_date
 from portside.inputs.spool import Spool
-from portside.lock.models import SdistSource
+from portside.lock.models import LockedSdist
 from portside.recipe import models as recipes
 from portside.store import Store
 
 
-def resolve(asked: recipes.SdistSource, bringer: Bringer) -> SdistSource:
+def resolve(asked: recipes.SdistSource, bringer: Bringer) -> LockedSdist:
     sdist = python.resolve_sdist(asked.sdist, bringer.config)
     bringer.artefact(sdist)
-    return SdistSource(epoch=artefact_date(sdist, bringer.store), sdist=sdist)
+    return LockedSdist(epoch=artefact_date(sdist, bringer.store), sdist=sdist)
 
 
-def bring(source: SdistSource, bringer: Bringer) -> None:
+def bring(source: LockedSdist, bringer: Bringer) -> None:
     bringer.artefact(source.sdist)
 
 
-def tree(source: SdistSource, store: Store, spool: Spool) -> Tree:
+def tree(source: LockedSdist, store: Store, spool: Spool) -> Tree:
     place = store.inputs.require(source.sdist.sha256, source.sdist.file)
     return sdist_tree(place.path, spool, source.sdist.file)
 
 
-def is_here(source: SdistSource, store: Store) -> bool:
+def is_here(source: LockedSdist, store: Store) -> bool:
     return store.inputs.verified(source.sdist.sha256) is not None

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from portside.archive.read import Archive, ArchiveImage, read_archive, read_layout
+from portside.archive.read import ArchiveImage, TakenArchive, read_archive, read_layout
 from portside.common.progress import say
 from portside.common.values import Sha256
 from portside.errors import InputError
@@ -84,7 +84,7 @@ def _same_layers(path: Path, base: ArchiveBase, images: Sequence[ArchiveImage], 
             raise InputError(f"{path} holds another image: its layers are not those of the lock", _other_file)
 
 
-def _only(path: Path, archive: Archive) -> ArchiveImage:
+def _only(path: Path, archive: TakenArchive) -> ArchiveImage:
     if len(archive.images) != 1:
         raise InputError(f"{path} holds {len(archive.images)} images, one is expected", "Save the one image alone.")
     return archive.images[0]

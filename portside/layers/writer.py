@@ -10,12 +10,12 @@ from typing import BinaryIO
 
 from portside.common.canonical import CHUNK
 from portside.common.tree import Entry, encode_path
-from portside.common.values import Sha256, Size
+from portside.common.values import DiffID, Size
 from portside.errors import InputError
 from portside.layers.contents import Reader
+from portside.layers.engine_layer import read
 from portside.layers.layer import Layer
 from portside.layers.raw import WHITEOUT, TarLayer
-from portside.layers.read import read
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
@@ -34,7 +34,7 @@ _TYPES = {"file": b"0", "hardlink": b"1", "symlink": b"2", "dir": b"5", "fifo": 
 class Written:
     """A layer tar: its diff ID (64 hex digits) and its bytes."""
 
-    diff_id: Sha256
+    diff_id: DiffID
     size: Size
 
 
@@ -122,7 +122,7 @@ class _Sink:
         self._flush()
         assert self._hashing is not None
         self._hashing.result()
-        return Written(Sha256(self._digest.hexdigest()), Size(self._size))
+        return Written(DiffID(self._digest.hexdigest()), Size(self._size))
 
 
 def _members(layer: Layer) -> Iterator[tuple[bytes, Entry | None]]:

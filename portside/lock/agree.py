@@ -17,16 +17,16 @@ from portside.lock.models import (
     Artefact,
     Deb,
     DebianBase,
-    GitSource,
     Lock,
     LockedBase,
+    LockedGitSource,
+    LockedManualWheel,
+    LockedSdist,
     LockedSource,
     LockedWeights,
     ManualFile,
-    ManualWheel,
     PackageSet,
     PythonSet,
-    SdistSource,
 )
 from portside.recipe import Recipe
 from portside.recipe import models as recipes
@@ -49,7 +49,7 @@ def contradicted(recipe: Recipe, lock: Lock) -> frozenset[str]:
     return frozenset(request for request, _ in _all(recipe, lock))
 
 
-def named_rightly(wheel: Artefact | ManualWheel) -> bool:
+def named_rightly(wheel: Artefact | LockedManualWheel) -> bool:
     """Whether a wheel's file name says the name and the version that the lock does."""
     parts = wheel.file.removesuffix(".whl").split("-")
     if len(parts) in (5, 6) and wheel.file.endswith(".whl") and _is(parts[0], parts[1], wheel.name, wheel.version):
@@ -230,7 +230,7 @@ def _python(
     yield from _manual(request, f"{key}.manual", asked, locked)
     if not asked.requirements:
         yield from _unasked(request, f"{key}.requirements", locked.wheels)
-    wheels: list[Artefact | ManualWheel] = [*locked.wheels, *locked.manual]
+    wheels: list[Artefact | LockedManualWheel] = [*locked.wheels, *locked.manual]
     for wheel in wheels:
         if not named_rightly(wheel):
             yield request, _misnamed(key, wheel)
@@ -308,12 +308,12 @@ def _source(request: str, asked: recipes.Source, locked: LockedSource) -> _Found
         yield from SOURCES[asked.kind](request, asked, locked)
 
 
-def _git(request: str, asked: recipes.GitSource, locked: GitSource) -> _Found:
+def _git(request: str, asked: recipes.GitSource, locked: LockedGitSource) -> _Found:
     yield from _same(request, f"{request}.git", asked.git, locked.url)
     yield from _same(request, f"{request}.commit", asked.commit, locked.commit)
 
 
-def _sdist(request: str, asked: recipes.SdistSource, locked: SdistSource) -> _Found:
+def _sdist(request: str, asked: recipes.SdistSource, locked: LockedSdist) -> _Found:
     yield from _exact(request, f"{request}.sdist", asked.sdist, locked.sdist)
     if not _is_sdist(locked.sdist):
         yield request, _misnamed(f"{request}.sdist", locked.sdist)
@@ -323,7 +323,7 @@ SOURCES: Mapping[str, Callable[[str, Any, Any], _Found]] = {"sdist": _sdist, "gi
 """As BASES, for sources; with the request."""
 
 
-def _misnamed(key: str, file: Artefact | ManualWheel) -> str:
+def _misnamed(key: str, file: Artefact | LockedManualWheel) -> str:
     return f"{key}: the lock calls {file.file} {file.name} {file.version}"
 
 

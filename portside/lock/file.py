@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from portside.common.changes import changes
+from portside.common.differences import changes
 from portside.common.explain import explain
 from portside.common.outputs import write_text
 from portside.common.version import __version__

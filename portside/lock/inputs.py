@@ -1,6 +1,6 @@
 """Every file that a lock names, wherever its bytes go."""
 
-from portside.lock.models import GitSource, Lock
+from portside.lock.models import Lock, LockedGitSource
 from portside.lock.record import LockedInput
 
 
@@ -35,7 +35,7 @@ def base_layers(lock: Lock) -> list[LockedInput]:
     return [found[diff_id] for diff_id in sorted(found)]
 
 
-def git_sources(lock: Lock) -> list[GitSource]:
+def git_sources(lock: Lock) -> list[LockedGitSource]:
     """The sources that come from git, each commit once, in the order of URL and commit."""
     found = {(s.url, s.commit): s for source in lock.sources.values() if (s := source.commit_of) is not None}
     return [found[key] for key in sorted(found)]

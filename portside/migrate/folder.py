@@ -6,10 +6,10 @@ from pathlib import Path
 from portside.common.outputs import output as new_file
 from portside.common.tree import Tree
 from portside.errors import RecipeError
+from portside.migrate.migration import Mode, migrate
 from portside.migrate.parallel import beside, without_collector
 from portside.migrate.report import Report, to_html, to_json, to_markdown
 from portside.migrate.rulesets.model import Ruleset
-from portside.migrate.run import Mode, migrate
 
 REPORTS = ("report.json", "report.md", "report.html")
 BESIDE = "migration-report"

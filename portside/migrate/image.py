@@ -7,11 +7,11 @@ import re
 
 from portside.common.tree import Entry, Tree
 from portside.errors import RecipeError
-from portside.migrate.compare import compare
+from portside.migrate.migration import Migrated, migrate
+from portside.migrate.other_converter import compare
 from portside.migrate.report.diff import rows, split_lines
-from portside.migrate.report.model import FileReport, Hit, Report, RuleInfo
+from portside.migrate.report.hits import FileReport, Hit, Report, RuleInfo
 from portside.migrate.rulesets.model import Converter, Ruleset
-from portside.migrate.run import Migration, migrate
 
 EDIT_RULE = "converter-edit"
 ADDED_RULE = "converter-added"
@@ -41,7 +41,7 @@ def converter_of(ruleset: Ruleset) -> Converter:
     return ruleset.converter
 
 
-def read_back(source: Tree, result: Tree, ruleset: Ruleset, *, strict: bool = False) -> Migration:
+def read_back(source: Tree, result: Tree, ruleset: Ruleset, *, strict: bool = False) -> Migrated:
     """The converter's result with its report: every edit, and every difference to what precise mode would give.
 
     source, result: the same paths, those below the migrated folders' names.
@@ -61,7 +61,7 @@ def read_back(source: Tree, result: Tree, ruleset: Ruleset, *, strict: bool = Fa
     report.comparison = compare(source, result, precise.tree, precise.report)
     explained = {item.rule for item in report.comparison}
     report.rules |= {name: info for name, info in precise.report.rules.items() if name in explained}
-    return Migration(result, report)
+    return Migrated(result, report)
 
 
 def _file(path: str, old: Entry | None, new: Entry | None, words: re.Pattern[str]) -> FileReport | None:

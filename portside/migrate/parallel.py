@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from portside.common.tree import Entry
-from portside.migrate.report.model import FileReport
+from portside.migrate.report.hits import FileReport
 
 Result = tuple[bytes, FileReport | None]
 Convert = Callable[[str, bytes], Result]

@@ -13,7 +13,7 @@ What it does, and what follows from that for bytes:
 import re
 from collections.abc import Sequence
 
-from portside.migrate.report.model import FileReport, Hit, RuleInfo
+from portside.migrate.report.hits import FileReport, Hit, RuleInfo
 
 IMPORT_RULE = "vendor-import"
 TEXT_RULE = "vendor-text"

@@ -9,15 +9,15 @@ from portside.common.canonical import digest_of, sha256_hex
 from portside.common.globs import closest_paths, glob_pattern
 from portside.common.tree import Tree
 from portside.errors import MigrationError, RecipeError
-from portside.patches import files as file_steps
+from portside.patches import file_steps
 from portside.patches.changes import Change, Where
-from portside.patches.document import Document, Place, readable
+from portside.patches.document import Document, TextEdit, readable
 from portside.patches.explain import Candidate, no_file, wrong_count
-from portside.patches.files import Outcome, recipe_file, recipe_file_mode
-from portside.patches.lines import Lines
-from portside.patches.models import CommentOut, Copy, Define, Delete, Diff, Replace, SetLine, Step, TextStep
+from portside.patches.file_steps import Outcome, recipe_file, recipe_file_mode
+from portside.patches.lines import MovedLines
 from portside.patches.python import compile_problem
-from portside.patches.text import explain, find_places
+from portside.patches.steps import CommentOut, Copy, Define, Delete, Diff, Replace, SetLine, Step, TextStep
+from portside.patches.text_steps import explain, find_places
 from portside.patches.unified import parse_diff
 from portside.patches.workspace import FileEdit, Workspace
 
@@ -34,7 +34,7 @@ class Patched:
 
     tree: Tree
     changes: tuple[Change, ...]
-    lines: Lines
+    lines: MovedLines
 
 
 def apply(tree: Tree, steps: Sequence[Step], files: Tree, places: Sequence[str] = ()) -> Patched:
@@ -46,7 +46,7 @@ def apply(tree: Tree, steps: Sequence[Step], files: Tree, places: Sequence[str] 
     """
     workspace = Workspace(tree)
     changes: list[Change] = []
-    lines = Lines()
+    lines = MovedLines()
     for number, (step, place) in enumerate(zip(steps, places or [""] * len(steps), strict=True), 1):
         where = Where(number, step.title, place)
         edits, made = _KINDS[step.kind](step, workspace, files, where)
@@ -111,7 +111,7 @@ def _used(steps: Sequence[Step], files: Tree) -> dict[str, list[Any]]:
 
 def _text(step: TextStep, workspace: Workspace, files: Tree, where: Where) -> Outcome:
     selected = _select(step, workspace, where)
-    found: list[tuple[Document, list[Place]]] = []
+    found: list[tuple[Document, list[TextEdit]]] = []
     for path in selected:
         document = Document.read(path, workspace.read(path))
         if places := find_places(step, document):
@@ -150,7 +150,7 @@ def _wrong_count(
     step: TextStep,
     workspace: Workspace,
     selected: list[str],
-    found: list[tuple[Document, list[Place]]],
+    found: list[tuple[Document, list[TextEdit]]],
     where: Where,
 ) -> MigrationError:
     candidates = []

@@ -20,7 +20,7 @@ _STATELESS = ("big5", "cp", "euc_", "gb", "iso8859", "koi8", "shift_jis")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TextEdit:
     """A range of a document's text and what it becomes."""
 
     start: int
@@ -66,18 +66,18 @@ class Document:
         """The number (from 1) of the line that a position of `text` is in."""
         return max(1, bisect.bisect_right(self.starts, position))
 
-    def line_range(self, first: int, last: int, text: str) -> Place:
+    def line_range(self, first: int, last: int, text: str) -> TextEdit:
         """The lines `first` to `last` (from 1, inclusive), without the last one's end, become `text`."""
-        return Place(self.starts[first - 1], self.starts[last - 1] + len(self.lines[last - 1]), text)
+        return TextEdit(self.starts[first - 1], self.starts[last - 1] + len(self.lines[last - 1]), text)
 
-    def span(self, place: Place) -> Span:
+    def span(self, place: TextEdit) -> Span:
         """The lines that a place replaces; not the line that only starts where the place ends, if it stays."""
         starts = [position == 0 or self.text[position - 1] == "\n" for position in (place.start, place.end)]
         whole = starts[1] and (place.text.endswith("\n") or (not place.text and starts[0]))
         old, new = self.text.count("\n", place.start, place.end), place.text.count("\n")
         return Span(self.line_of(place.start), old + (not whole), new + (not whole))
 
-    def whole_lines(self, place: Place) -> tuple[str, str]:
+    def whole_lines(self, place: TextEdit) -> tuple[str, str]:
         """The lines that a place touches, before and after this place alone has changed."""
         start = self.text.rfind("\n", 0, place.start) + 1
         ended = place.end > place.start and self.text[place.end - 1] == "\n"
@@ -86,7 +86,7 @@ class Document:
         after = self.text[start : place.start] + place.text + self.text[place.end : end]
         return readable(self.text[start:end].removesuffix("\n")), readable(after.removesuffix("\n"))
 
-    def change(self, places: Sequence[Place]) -> bytes:
+    def change(self, places: Sequence[TextEdit]) -> bytes:
         """The file's bytes after the change of `places` (in order, not overlapping).
 
         A line end in a place's new text is the one that stood there (the first for the first, and so on);

@@ -24,7 +24,7 @@ class _Moves:
 
 
 @dataclass(slots=True)
-class Lines:
+class MovedLines:
     """The line numbers that steps have moved; to be told of each step in turn."""
 
     _steps: list[_Moves] = field(default_factory=list)

@@ -9,7 +9,7 @@ from textwrap import dedent
 from typing import TypeVar
 
 from portside.patches.comments import comment_lines
-from portside.patches.document import Document, Place
+from portside.patches.document import Document, TextEdit
 
 T = TypeVar("T")
 Import = ast.Import | ast.ImportFrom
@@ -53,7 +53,7 @@ def check_definition(statement: str, code: str) -> None:
     raise ValueError(f"`as` does not define {name}")
 
 
-def find_imports(document: Document, statement: str, definition: str) -> list[Place]:
+def find_imports(document: Document, statement: str, definition: str) -> list[TextEdit]:
     """The statements that import the name, each becoming a comment, the import of its other names, and `definition`.
 
     Left out, because they cannot be replaced line by line: statements that share a line with another one.

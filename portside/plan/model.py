@@ -8,12 +8,13 @@ Whoever has to tell the types apart matches all of them and ends with `never`, s
 when a type comes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 from portside.common.canonical import digest_of
-from portside.common.values import Sha256, Size
+from portside.common.values import DiffID, Key, Size
 from portside.common.weight_places import WeightPlaces
 from portside.lock.models import Lock
 from portside.recipe import Recipe
@@ -179,6 +180,11 @@ PartType = (
 the layer has."""
 
 
+def key_of(manifest: Mapping[str, Any]) -> Key:
+    """The key of the part with this manifest."""
+    return Key(digest_of(manifest))
+
+
 @dataclass(frozen=True)
 class Part:
     """One layer blob to be.
@@ -206,18 +212,18 @@ class Part:
         return self.of.shown
 
     @cached_property
-    def key(self) -> Sha256:
-        return digest_of(self.manifest)
+    def key(self) -> Key:
+        return key_of(self.manifest)
 
-    def record(self, diff_id: Sha256, size: Size) -> KeyRecord:
+    def record(self, diff_id: DiffID, size: Size) -> KeyRecord:
         """What a store notes under the key: the blob, and the details for the reasons of later plans."""
         record: KeyRecord = {"diff_id": diff_id, "size": size}
         return {**record, "details": self.details} if self.details else record
 
     @property
-    def after(self) -> Sha256 | None:
+    def after(self) -> Key | None:
         """The key of the run part whose result a data part is made from, if there is one."""
-        made_from: Sha256 | None = self.manifest.get("converted")
+        made_from: Key | None = self.manifest.get("converted")
         return made_from
 
 
@@ -229,8 +235,8 @@ class LayerPlan:
     parts: tuple[Part, ...]
 
     @cached_property
-    def key(self) -> Sha256:
-        return digest_of({"layer": self.name, "parts": [part.key for part in self.parts]})
+    def key(self) -> Key:
+        return Key(digest_of({"layer": self.name, "parts": [part.key for part in self.parts]}))
 
 
 @dataclass(frozen=True)

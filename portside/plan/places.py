@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from portside.common.never import never
 from portside.common.tree import Entry
-from portside.common.values import FileName, Sha256
+from portside.common.values import FileName, Key
 from portside.common.weight_places import Clash
 from portside.errors import BuildError, PortsideError, RecipeError
+from portside.layers.engine_layer import read
 from portside.layers.layer import Layer
 from portside.layers.raw import TarLayer
-from portside.layers.read import read
 from portside.plan.model import (
     BaseLayer,
     Converted,
@@ -53,7 +53,7 @@ def note_clear(plan: Plan, part: Part, blob: Blob, store: Store) -> None:
         store.keep("clear", _name(plan, part), {"diff_id": blob.digest})
 
 
-def check_parts(plan: Plan, parts: Sequence[Part], blobs: Mapping[Sha256, Blob], store: Store) -> None:
+def check_parts(plan: Plan, parts: Sequence[Part], blobs: Mapping[Key, Blob], store: Store) -> None:
     """`check_layer` for blobs that the store has: a part may be older than the weights, or come from elsewhere.
 
     blobs: by part key. What was looked at once is not read again. Raises as `check_layer` does.

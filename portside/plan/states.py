@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from portside.common.canonical import digest_of
-from portside.common.changes import changes
+from portside.common.differences import changes
 from portside.common.never import never
 from portside.common.tree import Entry, Tree
-from portside.common.values import Sha256, Size
+from portside.common.values import DiffID, Sha256, Size
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
 from portside.lock.models import Lock
@@ -25,6 +24,7 @@ from portside.plan.model import (
     SmallWeights,
     Source,
     Trees,
+    key_of,
 )
 from portside.store import Store
 from portside.store.layout import Blob
@@ -72,7 +72,7 @@ def states(plan: Plan, store: Store) -> list[PartState]:
 def blob_of(part: Part, store: Store) -> Blob | None:
     """The part's blob, if the store has it, as large as it was when it was made."""
     record = None if part.kind == "base" else store.record("keys", part.key)
-    diff_id: Sha256 | None = part.manifest["diff_id"] if part.kind == "base" else record and record["diff_id"]
+    diff_id: DiffID | None = part.manifest["diff_id"] if part.kind == "base" else record and record["diff_id"]
     if diff_id is None or not store.layout.has(diff_id, record.get("size") if record else None):
         return None
     return Blob(diff_id, Size(store.layout.blob(diff_id).stat().st_size))
@@ -94,7 +94,7 @@ def _state(part: Part, store: Store, before: dict[str, Any] | None) -> PartState
     if before is None:
         return PartState(part, None, ("not built yet",))
     now = part.manifest
-    record = store.record("keys", digest_of(before))
+    record = store.record("keys", key_of(before))
     details = record.get("details", {}) if record else {}
     for name in sorted(details.keys() & part.details.keys()):
         if details[name] != part.details[name]:

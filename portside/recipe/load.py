@@ -14,7 +14,7 @@ from portside.common.globs import closest_paths, matches
 from portside.common.tree import Tree, file_entry
 from portside.common.values import RecipeName
 from portside.common.weight_places import WeightPlaces
-from portside.common.yaml_file import Location, Place, found, read_yaml
+from portside.common.yaml_file import FileLine, Location, found, read_yaml
 from portside.errors import RecipeError, did_you_mean
 from portside.recipe.models import WHEEL_ARCHITECTURES, File, FileWeights, InstallStep, MigratedFile, RecipeModel
 from portside.recipe.stages import Stage, make_stages
@@ -160,7 +160,7 @@ def load_recipe(root: Path, name: str) -> Recipe:
         model = RecipeModel.model_validate(values)
     except ValidationError as error:
         raise RecipeError(
-            "\n".join(explain(error, RecipeModel, places, Place(path, 1))), "docs/recipe.md describes every key."
+            "\n".join(explain(error, RecipeModel, places, FileLine(path, 1))), "docs/recipe.md describes every key."
         ) from None
     folders = tuple(root / "recipes" / link.name for link in reversed(chain))
     # What stands on another base shares no layer with it: such a recipe is the lowest that counts.
@@ -186,7 +186,7 @@ class _Link:
 
     name: str
     values: dict[str, Any]
-    places: dict[Location, Place]
+    places: dict[Location, FileLine]
     own_base: bool
 
 
@@ -240,10 +240,10 @@ def _known(root: Path, wanted: str) -> str:
 def _merge(
     old: dict[str, Any],
     new: dict[str, Any],
-    new_places: dict[Location, Place],
+    new_places: dict[Location, FileLine],
     at: Location,
     out: dict[str, Any],
-    places: dict[Location, Place],
+    places: dict[Location, FileLine],
 ) -> None:
     out.update(old)
     for key, value in new.items():
@@ -272,7 +272,7 @@ def _shifted(location: Location, by: int) -> Location:
     return (location[0] + by, *location[1:]) if location and isinstance(location[0], int) else location
 
 
-def _check_names(recipe: Recipe, places: dict[Location, Place]) -> None:
+def _check_names(recipe: Recipe, places: dict[Location, FileLine]) -> None:
     """The accelerator and the ruleset are among those that the project and Portside have, each in one of them."""
     from portside.accelerators.load import accelerator_names, accelerator_path
 
@@ -290,7 +290,7 @@ def _check_names(recipe: Recipe, places: dict[Location, Place]) -> None:
 
 
 def _check_name(
-    name: str, known: Sequence[str], what: str, key: Location, recipe: Recipe, places: dict[Location, Place]
+    name: str, known: Sequence[str], what: str, key: Location, recipe: Recipe, places: dict[Location, FileLine]
 ) -> None:
     if name in known:
         return
@@ -300,7 +300,7 @@ def _check_name(
     )
 
 
-def _check_files(recipe: Recipe, places: dict[Location, Place]) -> None:
+def _check_files(recipe: Recipe, places: dict[Location, FileLine]) -> None:
     """The files that the recipe names are there, and no two go to one place."""
     model = recipe.model
     named: list[tuple[Location, File]] = [(("env", "files", n), file) for n, file in enumerate(model.env.files)]
@@ -323,7 +323,7 @@ def _check_files(recipe: Recipe, places: dict[Location, Place]) -> None:
         targets.add(file.to)
 
 
-def _check_install_files(recipe: Recipe, places: dict[Location, Place]) -> None:
+def _check_install_files(recipe: Recipe, places: dict[Location, FileLine]) -> None:
     """Each glob of an install step matches one of the recipe's files."""
     there = [file.to for file in recipe.model.files]
     for number, step in enumerate(recipe.model.install):
@@ -341,7 +341,7 @@ def _check_install_files(recipe: Recipe, places: dict[Location, Place]) -> None:
             )
 
 
-def _check_patch_files(recipe: Recipe, places: dict[Location, Place]) -> None:
+def _check_patch_files(recipe: Recipe, places: dict[Location, FileLine]) -> None:
     """Raise RecipeError that lists every file of the recipe's folder that a patch step needs and that is not there."""
     if not recipe.model.patches:
         return
@@ -361,7 +361,7 @@ def _check_patch_files(recipe: Recipe, places: dict[Location, Place]) -> None:
         raise RecipeError("\n".join(missing), f"Put it into {folders}, or correct the recipe.")
 
 
-def _check_weights(recipe: Recipe, places: dict[Location, Place]) -> None:
+def _check_weights(recipe: Recipe, places: dict[Location, FileLine]) -> None:
     """Raise RecipeError where one weight file lies below another, or something else is named for a weight file's place;
     what a wheel brings is known when it is locked."""
     files: list[tuple[Location, str]] = []
@@ -381,12 +381,12 @@ def _check_weights(recipe: Recipe, places: dict[Location, Place]) -> None:
             raise _in_the_way(recipe, places, location, str(clash))
 
 
-def _in_the_way(recipe: Recipe, places: dict[Location, Place], location: Location, problem: str) -> RecipeError:
+def _in_the_way(recipe: Recipe, places: dict[Location, FileLine], location: Location, problem: str) -> RecipeError:
     place = next((places[at] for at in ((*location, "to"), location) if at in places), recipe.path)
     return RecipeError(f"{place}: {'.'.join(map(str, location))}: {problem}", "Give it another path.")
 
 
-def _check_migration(recipe: Recipe, places: dict[Location, Place]) -> None:
+def _check_migration(recipe: Recipe, places: dict[Location, FileLine]) -> None:
     """Raise RecipeError where the ruleset cannot do what the recipe's mode needs of it."""
     migration = recipe.model.migration
     if migration is None or migration.mode == "precise":

@@ -33,7 +33,7 @@ from portside.common.fields import (
 )
 from portside.common.globs import matches
 from portside.common.values import FileName, ObjectName, RecipeName, Sha256
-from portside.patches.models import Globs, Step
+from portside.patches.steps import Globs, Step
 
 LAYERS = ("env", "sources", "migrated", "weights")
 

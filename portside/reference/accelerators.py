@@ -5,8 +5,8 @@ Run as `python -m portside.reference.accelerators` to write it; a test fails whe
 
 from pathlib import Path
 
+from portside.accelerators.accelerator import UNLIMITED, AcceleratorProfile
 from portside.accelerators.load import accelerator_names, load_accelerator
-from portside.accelerators.models import UNLIMITED, Accelerator
 from portside.common.outputs import write_text
 from portside.common.progress import human_bytes
 from portside.reference.recipe import model_sections
@@ -45,10 +45,10 @@ def document_text() -> str:
     """The whole file."""
     known = [load_accelerator(name) for name in accelerator_names()]
     sections = [_section(accelerator) for accelerator in known]
-    return "\n".join([HEAD, *sections, *model_sections(Accelerator.model_json_schema(), "Keys of a file")])
+    return "\n".join([HEAD, *sections, *model_sections(AcceleratorProfile.model_json_schema(), "Keys of a file")])
 
 
-def _section(accelerator: Accelerator) -> str:
+def _section(accelerator: AcceleratorProfile) -> str:
     lines = [f"## {accelerator.name}", "", f"{accelerator.description[0].upper()}{accelerator.description[1:]}.", ""]
     rows = _rows(accelerator)
     if rows:
@@ -56,7 +56,7 @@ def _section(accelerator: Accelerator) -> str:
     return "\n".join(lines)
 
 
-def _rows(accelerator: Accelerator) -> list[tuple[str, str]]:
+def _rows(accelerator: AcceleratorProfile) -> list[tuple[str, str]]:
     cards, visible, driver = accelerator.cards, accelerator.visible, accelerator.driver
     if cards is None:
         return []

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from portside.common.url import shown
-from portside.common.values import Token
+from portside.common.values import BearerToken
 from portside.errors import RegistryError
 from portside.registry.credentials import Login, login_for
 from portside.registry.reference import Repository, is_loopback
@@ -69,7 +69,7 @@ class Authorizer:
             return f"Bearer {self._token(values)}"
         return None
 
-    def _token(self, values: dict[str, str]) -> Token:
+    def _token(self, values: dict[str, str]) -> BearerToken:
         import httpx
 
         realm, login = values["realm"], self._login
@@ -99,7 +99,7 @@ class Authorizer:
             )
         try:
             answer = json.loads(response.body)
-            return Token(answer.get("token") or answer["access_token"])
+            return BearerToken(answer.get("token") or answer["access_token"])
         except (ValueError, KeyError, AttributeError, RecursionError):
             raise RegistryError(f"{host} answered without a token for {self._repository}") from None
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from portside.common.compression import Compression
-from portside.common.values import Sha256, Size
+from portside.common.values import DiffID, Sha256, Size
 
 
 @dataclass(frozen=True, slots=True)
-class Blob:
+class RegistryBlob:
     """A layer blob as a registry has it. digest, travels: sha256 hex and bytes of what travels.
 
     diff_id, size: sha256 hex and bytes of the uncompressed layer, as its manifest says.
@@ -16,5 +16,5 @@ class Blob:
     digest: Sha256
     travels: Size
     compression: Compression
-    diff_id: Sha256
+    diff_id: DiffID
     size: Size

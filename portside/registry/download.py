@@ -10,12 +10,12 @@ from portside.common.canonical import CHUNK
 from portside.common.compression import Compression, decompressed
 from portside.common.progress import Advance
 from portside.errors import InputError, RegistryError
-from portside.registry.blob import Blob
+from portside.registry.blob import RegistryBlob
 from portside.registry.client import Client, PassingError
 from portside.store import Store, files
 
 
-def download(client: Client, store: Store, blob: Blob, advance: Advance) -> None:
+def download(client: Client, store: Store, blob: RegistryBlob, advance: Advance) -> None:
     """Take a layer blob into the store's layout under its diff ID; what arrives is verified before it is used.
 
     Raises RegistryError for a blob that is not what its name says, or whose content is another layer.
@@ -29,7 +29,7 @@ def download(client: Client, store: Store, blob: Blob, advance: Advance) -> None
         _unpack(stream, client, store, blob, blob.compression)
 
 
-def _unpack(stream: BinaryIO, client: Client, store: Store, blob: Blob, kind: Compression) -> None:
+def _unpack(stream: BinaryIO, client: Client, store: Store, blob: RegistryBlob, kind: Compression) -> None:
     files.need_space(store.home, blob.size)
     name = f"{client.repository}: blob sha256:{blob.digest}"
     digest, size = hashlib.sha256(), 0
@@ -53,7 +53,7 @@ def _unpack(stream: BinaryIO, client: Client, store: Store, blob: Blob, kind: Co
 
 @contextmanager
 def _arrived(
-    client: Client, store: Store, blob: Blob, advance: Advance
+    client: Client, store: Store, blob: RegistryBlob, advance: Advance
 ) -> Iterator[tuple[BinaryIO, Callable[[], None]]]:
     """The blob's verified bytes as they travel, and what publishes them as the layer that they are."""
     partial = store.home / "partial" / f"blob-{blob.digest}"
@@ -83,7 +83,7 @@ def _arrived(
 class _Receiving:
     """offset: bytes that are here; digest: their sha256 hex."""
 
-    def __init__(self, client: Client, blob: Blob, stream: BinaryIO, advance: Advance) -> None:
+    def __init__(self, client: Client, blob: RegistryBlob, stream: BinaryIO, advance: Advance) -> None:
         self.offset = 0
         self._hash = hashlib.sha256()
         self._client = client

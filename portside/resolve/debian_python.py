@@ -8,7 +8,7 @@ from portside.common.parallel import run_all
 from portside.errors import RecipeError
 from portside.fetch.fetcher import JOBS, Fetcher
 from portside.inputs.debian.distributions import distributions, pip_leaves_them
-from portside.lock.models import Deb, LockedBase, ManualWheel
+from portside.lock.models import Deb, LockedBase, LockedManualWheel
 from portside.store import Store
 
 
@@ -39,7 +39,7 @@ class DebianPython:
         except (InvalidSpecifier, InvalidVersion):
             return False
 
-    def check_manual(self, wheels: Sequence[ManualWheel]) -> None:
+    def check_manual(self, wheels: Sequence[LockedManualWheel]) -> None:
         """Raise RecipeError for a wheel that a person brings and that pip would not install, or fail to."""
         for wheel in wheels:
             if wheel.name in self.packages and (not self.replaceable or self.has(wheel.name, wheel.version)):

@@ -26,13 +26,13 @@ from portside.lock.models import (
     Lock,
     LockedBase,
     LockedEnv,
+    LockedManualWheel,
     LockedSource,
+    LockedWeightFile,
     LockedWeights,
     ManualFile,
-    ManualWheel,
     PackageSet,
     PythonSet,
-    WeightFile,
 )
 from portside.lock.written import same_layers, writer
 from portside.recipe import Recipe
@@ -253,7 +253,7 @@ class _Resolver:
             self.notes.append(str(note))
         return found.model_copy(update={"given": dict(sorted((wanted.given | there).items()))})
 
-    def _manual_wheel(self, wanted: recipes.ManualWheel, stage: str) -> ManualWheel:
+    def _manual_wheel(self, wanted: recipes.ManualWheel, stage: str) -> LockedManualWheel:
         from packaging.utils import parse_wheel_filename
 
         name, version, _, _ = parse_wheel_filename(wanted.file)
@@ -262,7 +262,7 @@ class _Resolver:
         if sha256 is not None:
             with suppress(MissingInputError):
                 self.fetcher.manual(replace(self.wanted["wheel", wanted.file], sha256=sha256, size=size), {})
-        return ManualWheel(name=name, version=str(version), file=wanted.file, sha256=sha256, size=size)
+        return LockedManualWheel(name=name, version=str(version), file=wanted.file, sha256=sha256, size=size)
 
     def _weights(self, name: str, wanted: recipes.Weights, sources: Mapping[str, LockedSource]) -> LockedWeights:
         if (resolve := WEIGHTS[wanted.kind].resolve) is not None:
@@ -273,7 +273,7 @@ class _Resolver:
             place = f"{name}/{file.path}"
             before = None if name in self.update else self._seen_before("weights", place, f"weights.{name}", file)
             sha256, size = before or self._pinned_or_seen("weights", place, sources)
-            files.append(WeightFile(path=file.path, size=size, sha256=sha256))
+            files.append(LockedWeightFile(path=file.path, size=size, sha256=sha256))
         return LockedWeights(epoch=0, files=tuple(files))
 
     def _data(self, name: str, wanted: recipes.Data) -> ManualFile:

@@ -4,8 +4,16 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from portside.accelerators import Accelerator, Card, Host, control_nodes, driver_version, find_cards, version_fits
-from portside.accelerators.models import INDEX
+from portside.accelerators import (
+    AcceleratorProfile,
+    Card,
+    Host,
+    control_nodes,
+    driver_version,
+    find_cards,
+    version_fits,
+)
+from portside.accelerators.accelerator import INDEX
 from portside.engines import Mount
 from portside.errors import EngineError, RecipeError
 from portside.recipe import Recipe
@@ -38,7 +46,7 @@ def parse_devices(text: str) -> Sequence[int] | str:
 
 
 def choose_cards(
-    accelerator: Accelerator,
+    accelerator: AcceleratorProfile,
     host: Host,
     asked: Sequence[int] | str | None,
     needed: int | None,
@@ -103,7 +111,7 @@ def _numbers(cards: Sequence[Card]) -> str:
     return ", ".join(str(card.index) for card in cards) if cards else "none"
 
 
-def pass_cards(accelerator: Accelerator, cards: Sequence[Card], host: Host, lacking: Lacking = refuse) -> Passed:
+def pass_cards(accelerator: AcceleratorProfile, cards: Sequence[Card], host: Host, lacking: Lacking = refuse) -> Passed:
     """Everything that comes with these cards. lacking: called with EngineError where a control node is missing."""
     if not cards:
         return Passed()
@@ -127,13 +135,13 @@ def pass_cards(accelerator: Accelerator, cards: Sequence[Card], host: Host, lack
     return Passed(tuple(nodes), tuple(sorted(env.items())), tuple(files))
 
 
-def driver_range(recipe: Recipe, accelerator: Accelerator) -> str | None:
+def driver_range(recipe: Recipe, accelerator: AcceleratorProfile) -> str | None:
     """The range of the host's driver that counts for a recipe: its own, else the accelerator's."""
     own = recipe.model.accelerator.driver
     return own or (accelerator.driver.versions if accelerator.driver else None)
 
 
-def warn_of_driver(recipe: Recipe, accelerator: Accelerator, host: Host, warn: Callable[[str], None]) -> None:
+def warn_of_driver(recipe: Recipe, accelerator: AcceleratorProfile, host: Host, warn: Callable[[str], None]) -> None:
     """Say it if the host's driver is known not to fit."""
     versions = driver_range(recipe, accelerator)
     version = driver_version(accelerator, host)

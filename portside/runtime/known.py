@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from portside.common.progress import live, say, transfer
+from portside.common.values import ImageID
 from portside.engines import Engine
 from portside.errors import EngineError, PortsideError
 from portside.image.built import names_of, stored_image, to_load
@@ -23,7 +24,7 @@ class Known:
 
     recipe: str
     layer: str
-    image_id: str | None
+    image_id: ImageID | None
     note: str | None
     image: Image | None = None
 
@@ -35,7 +36,7 @@ class Known:
             with live():
                 engine.load(to_load(self.image, store, tags), transfer)
 
-    def compare(self, name: str, found: str) -> None:
+    def compare(self, name: str, found: ImageID) -> None:
         """found: the ID (hex) of the engine's image called `name`. Raises EngineError where it is another image."""
         if self.image_id is not None and found != self.image_id:
             raise EngineError(

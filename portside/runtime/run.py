@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from portside.common.progress import say
+from portside.common.values import ImageID
 from portside.engines import Container, Runner, RunSpec, command_line
 from portside.errors import EngineError
 from portside.runtime.known import Known
@@ -63,7 +64,7 @@ def _start(engine: Runner, spec: RunSpec) -> int:
     return engine.run(spec, _write)
 
 
-def _enter(engine: Runner, spec: RunSpec, existing: Container, image: str) -> int:
+def _enter(engine: Runner, spec: RunSpec, existing: Container, image: ImageID) -> int:
     remedy = "--recreate removes it and starts a new one; what was changed in it is lost."
     if spec.detach or KEPT not in existing.labels:
         state = "is running" if existing.running else "exists already"

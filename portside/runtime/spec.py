@@ -4,7 +4,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Sequence
 
-from portside.accelerators import Accelerator, Host, load_accelerator
+from portside.accelerators import AcceleratorProfile, Host, load_accelerator
 from portside.common.canonical import digest_of
 from portside.common.progress import say
 from portside.engines import Mount, RunSpec
@@ -35,7 +35,7 @@ def container_spec(
     *,
     weights: Sequence[Mount] = (),
     data: Sequence[Mount] = (),
-    accelerator: Accelerator | None = None,
+    accelerator: AcceleratorProfile | None = None,
     lacking: Lacking = refuse,
     warn: Callable[[str], None] = say,
 ) -> RunSpec:

@@ -8,24 +8,24 @@ from portside.adopt.adopt import adopt, examine
 from portside.adopt.prove import by_word, check_base, made_from
 from portside.common.parallel import Job, run_all
 from portside.common.progress import say
-from portside.common.values import Sha256
+from portside.common.values import Key
 from portside.errors import InputError, RegistryError
 from portside.plan.model import LayerPlan, Part, Plan
 from portside.plan.states import blob_of
-from portside.registry.blob import Blob
+from portside.registry.blob import RegistryBlob
 from portside.registry.client import Client
 from portside.registry.reference import parse_repository
 from portside.share.manifests import layer_tag, read_layer_manifest
 from portside.share.pull import JOBS, bring
 from portside.store import Store
-from portside.store.layout import Blob as StoredBlob
+from portside.store.layout import Blob
 
 CONNECT_SECONDS = 4.0
 """A registry is only asked on the way to building; one that is away must not hold that up."""
 
 
 @dataclass(frozen=True)
-class Offer:
+class LayerOffer:
     """Whether a layer can be pulled. source: the repository that has it, or None. blobs: by part key.
 
     refused: why the other registries that were asked cannot give it, one line each.
@@ -33,7 +33,7 @@ class Offer:
 
     layer: LayerPlan
     source: str | None
-    blobs: Mapping[Sha256, Blob]
+    blobs: Mapping[Key, RegistryBlob]
     refused: tuple[str, ...]
 
 
@@ -53,7 +53,7 @@ class Registries:
         for client in self._clients.values():
             client.__exit__()
 
-    def offer(self, layer: LayerPlan) -> Offer:
+    def offer(self, layer: LayerPlan) -> LayerOffer:
         """Ask for a layer; nothing but manifests travels."""
         refused: list[str] = []
         for repository in self._repositories:
@@ -79,16 +79,16 @@ class Registries:
             except (RegistryError, InputError) as error:
                 refused.append(f"{name}:{layer_tag(layer)}: {error.problem}")
                 continue
-            return Offer(layer, name, blobs, tuple(refused))
-        return Offer(layer, None, {}, tuple(refused))
+            return LayerOffer(layer, name, blobs, tuple(refused))
+        return LayerOffer(layer, None, {}, tuple(refused))
 
-    def pull(self, plan: Plan, layers: Sequence[LayerPlan], missing: Sequence[Part], store: Store) -> dict[Sha256, str]:
+    def pull(self, plan: Plan, layers: Sequence[LayerPlan], missing: Sequence[Part], store: Store) -> dict[Key, str]:
         """Pull what is offered of the missing parts; gives for each part key where it came from.
 
         What cannot be pulled is told and left to be built.
         """
-        pulled: dict[Sha256, str] = {}
-        unproven: dict[Sha256, str] = {}
+        pulled: dict[Key, str] = {}
+        unproven: dict[Key, str] = {}
         jobs: list[Job] = []
         later: list[Job] = []
         for layer in layers:
@@ -113,11 +113,11 @@ class Registries:
     def _bring(
         self,
         part: Part,
-        offer: Offer,
+        offer: LayerOffer,
         plan: Plan,
         store: Store,
-        pulled: dict[Sha256, str],
-        unproven: dict[Sha256, str],
+        pulled: dict[Key, str],
+        unproven: dict[Key, str],
     ) -> None:
         assert offer.source is not None
         name = f"{part.layer}/{part.name}"
@@ -127,7 +127,7 @@ class Registries:
         try:
             blob = offer.blobs[part.key]
             bring(part, blob, plan, store, self._clients[offer.source], [])
-            stored = {part.key: StoredBlob(blob.diff_id, blob.size)}
+            stored = {part.key: Blob(blob.diff_id, blob.size)}
             found = examine([part], plan, store, stored)
             adopt([part], plan, store, stored, found, offer.source)
         except (RegistryError, InputError) as error:

@@ -6,15 +6,15 @@ artefact, no image: its config is the empty one. Its annotations, and those of i
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from portside.common.canonical import canonical_json, sha256_hex
 from portside.common.compression import Compression
 from portside.common.oci import CONFIG, LAYER, MANIFEST, descriptor
-from portside.common.values import Sha256, Size, Tag, shown_value
+from portside.common.values import DiffID, ImageID, Key, Sha256, Size, Tag, shown_value
 from portside.errors import RegistryError
 from portside.plan.model import LayerPlan
-from portside.registry.blob import Blob
+from portside.registry.blob import RegistryBlob
 
 ARTIFACT = "application/vnd.portside.layer.v1"
 
@@ -38,12 +38,14 @@ _SUFFIXES: dict[Compression, str] = {"none": "", "gzip": "+gzip", "zstd": "+zstd
 
 _KINDS: dict[str, Compression] = {LAYER + suffix: kind for kind, suffix in _SUFFIXES.items()}
 
+_Hex = TypeVar("_Hex", bound=Sha256)
+
 
 def layer_tag(layer: LayerPlan) -> Tag:
     return Tag(f"{layer.name}-{layer.key[:12]}")
 
 
-def layer_manifest(layer: LayerPlan, blobs: Mapping[Sha256, Blob]) -> bytes:
+def layer_manifest(layer: LayerPlan, blobs: Mapping[Key, RegistryBlob]) -> bytes:
     """The manifest of a layer's own blobs. blobs: by part key."""
     rows = []
     for part in layer.parts:
@@ -62,7 +64,7 @@ def layer_manifest(layer: LayerPlan, blobs: Mapping[Sha256, Blob]) -> bytes:
     )
 
 
-def image_manifest(config: bytes, blobs: Sequence[Blob]) -> bytes:
+def image_manifest(config: bytes, blobs: Sequence[RegistryBlob]) -> bytes:
     """The manifest of a whole image, its layers lowest first."""
     return canonical_json(
         {
@@ -74,7 +76,7 @@ def image_manifest(config: bytes, blobs: Sequence[Blob]) -> bytes:
     )
 
 
-def read_layer_manifest(data: bytes, layer: LayerPlan) -> dict[Sha256, Blob]:
+def read_layer_manifest(data: bytes, layer: LayerPlan) -> dict[Key, RegistryBlob]:
     """The blobs of a layer by part key. Raises RegistryError, with the reason, for a manifest of another layer."""
     manifest = _load(data)
     told = manifest.get("annotations")
@@ -91,16 +93,16 @@ def read_layer_manifest(data: bytes, layer: LayerPlan) -> dict[Sha256, Blob]:
     return dict(zip(wanted, map(_blob, rows), strict=True))
 
 
-def read_image_manifest(data: bytes) -> tuple[Sha256, Size, list[Blob]]:
+def read_image_manifest(data: bytes) -> tuple[ImageID, Size, list[RegistryBlob]]:
     """A config's digest (hex) and size, and the layers lowest first. Raises RegistryError."""
     manifest = _load(data)
     config = manifest.get("config")
     if not isinstance(config, dict) or config.get("mediaType") != CONFIG:
         raise RegistryError("it is no image that Portside pushed")
-    return _hex(config.get("digest")), _size(config.get("size")), [_blob(row) for row in _rows(manifest)]
+    return _hex(ImageID, config.get("digest")), _size(config.get("size")), [_blob(row) for row in _rows(manifest)]
 
 
-def _row(blob: Blob) -> dict[str, Any]:
+def _row(blob: RegistryBlob) -> dict[str, Any]:
     row = descriptor(LAYER + _SUFFIXES[blob.compression], blob.digest, blob.travels)
     return row | {"annotations": {DIFF_ID: f"sha256:{blob.diff_id}", SIZE: str(blob.size)}}
 
@@ -124,17 +126,17 @@ def _rows(manifest: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def _blob(row: dict[str, Any]) -> Blob:
+def _blob(row: dict[str, Any]) -> RegistryBlob:
     kind = _KINDS.get(str(row.get("mediaType")))
     if kind is None:
         raise RegistryError(f"it has a layer of the type {row.get('mediaType')!r}")
     annotations = row["annotations"]
     told = str(annotations.get(SIZE, ""))
-    blob = Blob(
-        digest=_hex(row.get("digest")),
+    blob = RegistryBlob(
+        digest=_hex(Sha256, row.get("digest")),
         travels=_size(row.get("size")),
         compression=kind,
-        diff_id=_hex(annotations.get(DIFF_ID)),
+        diff_id=_hex(DiffID, annotations.get(DIFF_ID)),
         size=_size(int(told) if re.fullmatch(r"[0-9]{1,18}", told) else None),
     )
     if kind == "none" and (blob.digest, blob.travels) != (blob.diff_id, blob.size):
@@ -142,9 +144,9 @@ def _blob(row: dict[str, Any]) -> Blob:
     return blob
 
 
-def _hex(digest: Any) -> Sha256:
+def _hex(kind: type[_Hex], digest: Any) -> _Hex:
     try:
-        return Sha256.of_digest(digest)
+        return kind.of_digest(digest)
     except ValueError:
         raise RegistryError(f"{shown_value(digest)} is no sha256 digest") from None
 

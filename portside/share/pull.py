@@ -9,18 +9,17 @@ from portside.adopt.adopt import adopt, check_config, check_known, examine
 from portside.adopt.prove import by_word
 from portside.common.parallel import run_all
 from portside.common.progress import say, transfer
-from portside.common.values import Sha256
+from portside.common.values import Key
 from portside.errors import InputError, RegistryError
 from portside.image.built import Built, keep_images
 from portside.plan.model import Part, Plan
-from portside.registry.blob import Blob
+from portside.registry.blob import RegistryBlob
 from portside.registry.client import Client
 from portside.registry.download import download
 from portside.registry.reference import Reference
 from portside.share.manifests import read_image_manifest
 from portside.store import Store
-from portside.store.layout import Blob as StoredBlob
-from portside.store.layout import Image
+from portside.store.layout import Blob, Image
 
 JOBS = 4
 """Blobs at the same time."""
@@ -37,7 +36,7 @@ class Pulled:
     built: list[Built]
     received: tuple[str, ...]
     received_bytes: int
-    unproven: Mapping[Sha256, str]
+    unproven: Mapping[Key, str]
 
     @property
     def image(self) -> Image:
@@ -71,7 +70,7 @@ def pull(plan: Plan, store: Store, reference: Reference) -> Pulled:
                 check_known(part, blob.diff_id, plan, store)
         run_all([partial(_receive, *pair, store, client, received) for pair in zip(parts, blobs, strict=True)], JOBS)
         with _refusing(reference):
-            stored = {part.key: StoredBlob(blob.diff_id, blob.size) for part, blob in zip(parts, blobs, strict=True)}
+            stored = {part.key: Blob(blob.diff_id, blob.size) for part, blob in zip(parts, blobs, strict=True)}
             unproven = examine(parts, plan, store, stored)
     adopt(parts, plan, store, stored, unproven, str(reference))
     if lines := by_word(parts, unproven, str(reference)):
@@ -81,13 +80,13 @@ def pull(plan: Plan, store: Store, reference: Reference) -> Pulled:
     return Pulled(str(reference), built, tuple(sorted(received)), client.received, unproven)
 
 
-def bring(part: Part, blob: Blob, plan: Plan, store: Store, client: Client, received: list[str]) -> None:
+def bring(part: Part, blob: RegistryBlob, plan: Plan, store: Store, client: Client, received: list[str]) -> None:
     """One part's blob, if the store lacks it; nothing travels that the store knows better."""
     check_known(part, blob.diff_id, plan, store)
     _receive(part, blob, store, client, received)
 
 
-def _receive(part: Part, blob: Blob, store: Store, client: Client, received: list[str]) -> None:
+def _receive(part: Part, blob: RegistryBlob, store: Store, client: Client, received: list[str]) -> None:
     if not store.layout.has(blob.diff_id, blob.size):
         with transfer(f"{part.layer}/{part.name}", blob.travels) as advance:
             download(client, store, blob, advance)

@@ -11,11 +11,11 @@ from portside.common.compression import Compression, compressed
 from portside.common.parallel import run_all
 from portside.common.progress import transfer
 from portside.common.tree import FileRange
-from portside.common.values import FileName, Sha256, Size, Tag
+from portside.common.values import FileName, Key, Sha256, Size, Tag
 from portside.errors import RegistryError
 from portside.image.built import stored_image
 from portside.plan.model import LayerPlan, Part, Plan
-from portside.registry.blob import Blob
+from portside.registry.blob import RegistryBlob
 from portside.registry.client import Client
 from portside.registry.reference import Reference, Repository
 from portside.registry.upload import Outgoing, upload
@@ -96,9 +96,9 @@ class _Pushing:
                 return f"sha256:{sha256_hex(manifest)}"
         raise RegistryError(f"{self._client.repository} loses blobs that it said it has")
 
-    def _known(self) -> dict[Sha256, Blob]:
+    def _known(self) -> dict[Key, RegistryBlob]:
         """How the registry has the layers that it has, by part key."""
-        known: dict[Sha256, Blob] = {}
+        known: dict[Key, RegistryBlob] = {}
         for layer in self._layers:
             data = self._client.manifest(layer_tag(layer))
             if data is None:
@@ -112,7 +112,7 @@ class _Pushing:
             known |= found
         return known
 
-    def _compare(self, part: Part, there: Blob) -> None:
+    def _compare(self, part: Part, there: RegistryBlob) -> None:
         here = self._local[part.key]
         if there.diff_id != here.digest:
             raise RegistryError(
@@ -124,8 +124,8 @@ class _Pushing:
                 ),
             )
 
-    def _upload(self, layers: Sequence[LayerPlan]) -> dict[Sha256, Blob]:
-        blobs: dict[Sha256, Blob] = {}
+    def _upload(self, layers: Sequence[LayerPlan]) -> dict[Key, RegistryBlob]:
+        blobs: dict[Key, RegistryBlob] = {}
         jobs = [partial(self._part, part, blobs) for layer in layers for part in layer.parts]
         jobs.append(partial(self._small, self._image.config))
         if layers:
@@ -133,7 +133,9 @@ class _Pushing:
         run_all(jobs, JOBS)
         return blobs
 
-    def _tag(self, tag: Tag, manifest: bytes, blobs: Mapping[Sha256, Blob], known: Mapping[Sha256, Blob]) -> bool:
+    def _tag(
+        self, tag: Tag, manifest: bytes, blobs: Mapping[Key, RegistryBlob], known: Mapping[Key, RegistryBlob]
+    ) -> bool:
         """The layers' tags first: an image that has its tag is complete. False where the registry lacks a blob."""
         for layer in self._layers:
             new = layer.parts[0].key not in known
@@ -141,12 +143,12 @@ class _Pushing:
                 return False
         return self._client.put_manifest(tag, manifest)
 
-    def _part(self, part: Part, blobs: dict[Sha256, Blob]) -> None:
+    def _part(self, part: Part, blobs: dict[Key, RegistryBlob]) -> None:
         here = self._local[part.key]
         kind: Compression = "none" if part.layer == "weights" else self._compression
         path = self._store.layout.blob(here.digest)
         if kind == "none":
-            blobs[part.key] = Blob(here.digest, here.size, kind, here.digest, here.size)
+            blobs[part.key] = RegistryBlob(here.digest, here.size, kind, here.digest, here.size)
             self._send(f"{part.layer}/{part.name}", Outgoing(here.digest, FileRange(path, 0, here.size)))
             return
         name = FileName(f"{here.digest}-{kind}")
@@ -156,7 +158,7 @@ class _Pushing:
                 packed = {"digest": outgoing.digest, "size": Size(outgoing.size)}
                 self._store.keep("packed", name, packed)
                 self._send(f"{part.layer}/{part.name}", outgoing)
-        blobs[part.key] = Blob(packed["digest"], packed["size"], kind, here.digest, here.size)
+        blobs[part.key] = RegistryBlob(packed["digest"], packed["size"], kind, here.digest, here.size)
 
     def _send(self, name: str, outgoing: Outgoing) -> None:
         with transfer(name, outgoing.size) as advance:

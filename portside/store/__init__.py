@@ -11,7 +11,7 @@ from typing import Any, Literal, overload
 
 from portside.common.canonical import digest_of
 from portside.common.outputs import write_text
-from portside.common.values import FileName, RecipeName, Sha256
+from portside.common.values import FileName, Key, RecipeName
 from portside.errors import StoreError
 from portside.store import files
 from portside.store.inputs import Inputs
@@ -51,7 +51,7 @@ class Store:
         return files.lock(self.home, name, waiting)
 
     @overload
-    def record(self, kind: Literal["keys"], name: Sha256) -> KeyRecord | None: ...
+    def record(self, kind: Literal["keys"], name: Key) -> KeyRecord | None: ...
 
     @overload
     def record(self, kind: Literal["packed"], name: FileName) -> PackedRecord | None: ...
@@ -73,7 +73,7 @@ class Store:
         return files.read_json(self.home / kind / f"{name}.json", READERS[kind])
 
     @overload
-    def keep(self, kind: Literal["keys"], name: Sha256, value: KeyRecord) -> None: ...
+    def keep(self, kind: Literal["keys"], name: Key, value: KeyRecord) -> None: ...
 
     @overload
     def keep(self, kind: Literal["packed"], name: FileName, value: PackedRecord) -> None: ...

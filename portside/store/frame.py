@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from portside.common.canonical import CHUNK
-from portside.common.values import Sha256, Size
+from portside.common.values import DiffID, Key, Sha256, Size
 from portside.errors import InputError
 from portside.layers.layer import Layer
 from portside.layers.writer import single_file_frame
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def receive(store: "Store", key: Sha256, layer: Layer) -> Iterator["FrameSink"]:
+def receive(store: "Store", key: Key, layer: Layer) -> Iterator["FrameSink"]:
     """Take in the one file of `layer` (its last entry) and publish the layer's blob under `key`.
 
     The partial blob of an interrupted transfer is continued. Wrong bytes are kept aside in `inputs/quarantine/`, and
@@ -48,7 +48,7 @@ def receive(store: "Store", key: Sha256, layer: Layer) -> Iterator["FrameSink"]:
             )
         sink.end(suffix)
         stream.flush()
-        diff_id = Sha256(sink.blob.hexdigest())
+        diff_id = DiffID(sink.blob.hexdigest())
         files.publish(partial, store.layout.blob(diff_id))
         size = Size(len(prefix) + file.size + len(suffix))
         store.keep("keys", key, {"diff_id": diff_id, "size": size})

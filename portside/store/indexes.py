@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from portside.common.oci import chain_ids
 from portside.layers.canonical import base_index
+from portside.layers.engine_layer import read
 from portside.layers.index import Index
 from portside.layers.raw import TarLayer
-from portside.layers.read import read
 from portside.layers.writer import read_layer
 from portside.store import files
 from portside.store.layout import Blob

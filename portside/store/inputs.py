@@ -10,7 +10,7 @@ from typing import BinaryIO
 from portside.common.canonical import CHUNK, copy_and_hash, sha256_hex
 from portside.common.progress import say
 from portside.common.tree import FileRange, encode_path
-from portside.common.values import Sha256, Size
+from portside.common.values import DiffID, Sha256, Size
 from portside.errors import InputError, fetch_it
 from portside.store import files
 from portside.store.records import place_record
@@ -76,8 +76,8 @@ class Inputs:
             )
         return found
 
-    def note_in_blob(self, sha256: Sha256, blob: Sha256, offset: Size, size: Size) -> None:
-        """Record that an input's bytes stand inside a blob of the layout (hex digest, offset, bytes)."""
+    def note_in_blob(self, sha256: Sha256, blob: DiffID, offset: Size, size: Size) -> None:
+        """Record that an input's bytes stand inside a blob of the layout (diff ID, offset, bytes)."""
         files.write_json(self._home, self._folder / f"{sha256}.json", {"blob": blob, "offset": offset, "size": size})
 
     @contextmanager

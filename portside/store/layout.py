@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, NoReturn, cast
 
 from portside.common import oci
 from portside.common.canonical import CHUNK, sha256_hex
-from portside.common.values import FileName, ImageName, Sha256, Size
+from portside.common.values import DiffID, FileName, ImageID, ImageName, Sha256, Size
 from portside.errors import DamagedError
 from portside.store import files
 from portside.store.checked import Checked
@@ -24,9 +24,9 @@ def _again(recipe: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A layer blob: its sha256 (hex; an uncompressed layer's diff ID) and size in bytes."""
+    """A layer blob, uncompressed: its diff ID (hex) and size in bytes."""
 
-    digest: Sha256
+    digest: DiffID
     size: Size
 
 
@@ -38,8 +38,8 @@ class Image:
     layers: tuple[Blob, ...]
 
     @property
-    def image_id(self) -> Sha256:
-        return sha256_hex(self.config)
+    def image_id(self) -> ImageID:
+        return ImageID(sha256_hex(self.config))
 
     def manifest(self) -> bytes:
         """The OCI manifest, canonical JSON."""
@@ -148,7 +148,7 @@ class Layout:
                     data = self.blob(config.digest).read_bytes()
                 except FileNotFoundError:
                     return None
-                return Image(data, tuple(Blob(layer.digest, layer.size) for layer in layers))
+                return Image(data, tuple(Blob(DiffID(layer.digest), layer.size) for layer in layers))
         return None
 
     def _write_index(self, manifests: Sequence[dict[str, Any]]) -> None:

@@ -3,16 +3,16 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypedDict
 
-from portside.common.values import Sha256, Size
+from portside.common.values import DiffID, Sha256, Size
 
 Kind = Literal["keys", "packed", "built", "checkouts", "pointers", "clear"]
 
 
-class _Blob(TypedDict):
-    diff_id: Sha256
+class _BlobRecord(TypedDict):
+    diff_id: DiffID
 
 
-class KeyRecord(_Blob, total=False):
+class KeyRecord(_BlobRecord, total=False):
     """What a key gave: the blob, and what hashes in the manifest stand for. taken_from: the place whose word it is that
     the key gave this blob, where nothing here has proven it."""
 
@@ -37,7 +37,7 @@ class CheckoutRecord(TypedDict):
 class PlaceRecord(TypedDict):
     """Where in a blob of the layout an input's bytes stand."""
 
-    blob: Sha256
+    blob: DiffID
     offset: Size
     size: Size
 
@@ -45,7 +45,7 @@ class PlaceRecord(TypedDict):
 class ClearRecord(TypedDict):
     """A part's blob that has nothing where a recipe's weights lie."""
 
-    diff_id: Sha256
+    diff_id: DiffID
 
 
 PointerRecord = list[tuple[str, Sha256, Size]]
@@ -57,7 +57,7 @@ BuiltRecord = dict[str, dict[str, Any]]
 
 def key_record(value: Any) -> KeyRecord:
     """Here and below: raises ValueError, KeyError or TypeError for a value of another form."""
-    record: KeyRecord = {"diff_id": Sha256(value["diff_id"])}
+    record: KeyRecord = {"diff_id": DiffID(value["diff_id"])}
     if "size" in value:
         record["size"] = Size(value["size"])
     if "details" in value:
@@ -78,11 +78,11 @@ def checkout_record(value: Any) -> CheckoutRecord:
 
 
 def clear_record(value: Any) -> ClearRecord:
-    return {"diff_id": Sha256(value["diff_id"])}
+    return {"diff_id": DiffID(value["diff_id"])}
 
 
 def place_record(value: Any) -> PlaceRecord:
-    return {"blob": Sha256(value["blob"]), "offset": Size(value["offset"]), "size": Size(value["size"])}
+    return {"blob": DiffID(value["blob"]), "offset": Size(value["offset"]), "size": Size(value["size"])}
 
 
 def built_record(value: Any) -> BuiltRecord:

@@ -10,10 +10,10 @@ from portside.layers.layer import Layer
 from portside.recipe import Recipe
 
 if TYPE_CHECKING:
+    from portside.migrate.migration import Migrated
     from portside.migrate.report import Report
     from portside.migrate.rulesets import Ruleset
-    from portside.migrate.run import Migration
-    from portside.recipe.models import Migration as Wanted
+    from portside.recipe.models import Migration
 
 REPORT = "migration"
 """The folder of the workspace that holds report.json, report.md and report.html."""
@@ -30,8 +30,8 @@ def migrated_tree(recipe: Recipe, sources: Mapping[str, Tree], converted: Tree |
     migration = recipe.model.migration
     if migration is None:
         return Tree()
+    from portside.migrate.migration import migrate
     from portside.migrate.report import PatchHit, to_html, to_json, to_markdown
-    from portside.migrate.run import migrate
     from portside.patches.apply import apply
 
     ruleset = recipe.ruleset
@@ -61,9 +61,9 @@ def migrated_tree(recipe: Recipe, sources: Mapping[str, Tree], converted: Tree |
     return patched.tree
 
 
-def _migrate(together: Tree, ruleset: "Ruleset", migration: "Wanted", converted: Tree | None) -> "Migration":
+def _migrate(together: Tree, ruleset: "Ruleset", migration: "Migration", converted: Tree | None) -> "Migrated":
     from portside.migrate.image import read_back
-    from portside.migrate.run import migrate
+    from portside.migrate.migration import migrate
 
     if migration.mode != "image":
         return migrate(together, ruleset, migration.mode, strict=migration.strict)
@@ -73,7 +73,7 @@ def _migrate(together: Tree, ruleset: "Ruleset", migration: "Wanted", converted:
     return read_back(together, result, ruleset, strict=migration.strict)
 
 
-def _stop_at(report: "Report", migration: "Wanted") -> None:
+def _stop_at(report: "Report", migration: "Migration") -> None:
     """Raise MigrationError for what the accelerator does not support, unless the recipe accepts it with a reason."""
     if not (open_hits := report.unaccepted(migration.accept)):
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from portside.common.never import never
 from portside.common.tree import Entry, Tree, file_entry
-from portside.common.values import Sha256
+from portside.common.values import Key
 from portside.errors import LockError, fetch_once
 from portside.inputs.kinds import SOURCES, WEIGHTS
 from portside.inputs.spool import Spool
@@ -89,7 +89,7 @@ def run_context(plan: Plan, part: Part, store: Store) -> dict[str, Tree]:
             never(other)
 
 
-def part_layer(plan: Plan, part: Part, store: Store, spool: Spool, blobs: Mapping[Sha256, Blob]) -> Layer:
+def part_layer(plan: Plan, part: Part, store: Store, spool: Spool, blobs: Mapping[Key, Blob]) -> Layer:
     """The layer of one part that we write. What has no time of its own, as files that we write, gets the part's epoch.
 
     blobs: of other parts, by key; what is made from a run part's result needs that one's. Raises RecipeError where
@@ -101,7 +101,7 @@ def part_layer(plan: Plan, part: Part, store: Store, spool: Spool, blobs: Mappin
     return layer
 
 
-def _part_layer(plan: Plan, part: Part, store: Store, spool: Spool, blobs: Mapping[Sha256, Blob]) -> Layer:
+def _part_layer(plan: Plan, part: Part, store: Store, spool: Spool, blobs: Mapping[Key, Blob]) -> Layer:
     workspace = plan.recipe.workspace.lstrip("/")
     match part.of:
         case Files(recipe):

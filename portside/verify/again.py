@@ -11,6 +11,7 @@ from typing import Any
 
 from portside.build.builder import make_again
 from portside.common.progress import live, step
+from portside.common.values import DiffID, Key
 from portside.errors import PortsideError
 from portside.fetch.fetcher import Fetcher
 from portside.inputs.debian.base_layer import make_base
@@ -37,12 +38,12 @@ def main(job_file: Path) -> None:
     Path(job["result"]).write_text(json.dumps(result), encoding="utf-8")
 
 
-def _build(job: dict[str, Any]) -> dict[str, str]:
+def _build(job: dict[str, Any]) -> dict[Key, DiffID]:
     project = Project(Path(job["root"]))
     store = Store(Path(job["home"]))
     plan = locked_plan(project, project.recipe(job["recipe"]))
     bases = [part for part in plan.build_order() if part.kind == "base"]
-    found: dict[str, str] = {part.key: _base(part, plan, store) for part in bases}
+    found: dict[Key, DiffID] = {part.key: _base(part, plan, store) for part in bases}
     if any(found[part.key] != job["expected"][part.key] for part in bases):
         return found  # nothing can be built on a base that is another
     # No folder of this machine is looked into: only what the first build had, by its hash.
@@ -63,7 +64,7 @@ def _build(job: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def _base(part: Part, plan: Plan, store: Store) -> str:
+def _base(part: Part, plan: Plan, store: Store) -> DiffID:
     """The diff ID of the base made again, or of the one that was taken over where it cannot be made again."""
     taken, base = blob_of(part, store), plan.lock.base.distribution
     if taken is not None:
@@ -72,7 +73,7 @@ def _base(part: Part, plan: Plan, store: Store) -> str:
     return make_base(base.suite, base.architecture, base.epoch, base.debs, store).digest
 
 
-def _weights(part: Part, plan: Plan, store: Store, expected: dict[str, str]) -> str:
+def _weights(part: Part, plan: Plan, store: Store, expected: dict[str, str]) -> DiffID:
     """The part's diff ID; its blob is written only where it is not the expected one: weights are large."""
     with step(f"{part.layer}/{part.name}"), store.workspace() as folder, Spool(folder) as spool:
         layer = part_layer(plan, part, store, spool, {})

@@ -5,20 +5,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from portside.common.canonical import copy_and_hash
-from portside.diff.files import FileChange, Files, compare
+from portside.diff.files import FileChange, FileSystem, compare
 from portside.diff.text import text_diff
 from portside.errors import InputError
+from portside.layers.engine_layer import read
 from portside.layers.raw import TarLayer
-from portside.layers.read import read
 from portside.verify.cause import Cause, Window
 from portside.verify.causes import causes, writing_step
 from portside.verify.texts import text_causes
-from portside.verify.verdict import Finding
+from portside.verify.verdict import Evidence
 
 _TEXT_LINES = 200
 
 
-def differences(first: Path, second: Path, instructions: str, window: Window) -> list[Finding]:
+def differences(first: Path, second: Path, instructions: str, window: Window) -> list[Evidence]:
     """The findings for two layer tars of other diff IDs; at least one. instructions: of the part, empty if none.
 
     Raises InputError for a tar that is no layer.
@@ -30,23 +30,23 @@ def differences(first: Path, second: Path, instructions: str, window: Window) ->
         why = [renamed[change.path]] if change.path in renamed else causes(change, instructions, window)
         # Now: the second build's files are gone when somebody reads the verdict.
         text = tuple(text_diff(change.left, change.right, _TEXT_LINES))
-        found.append(Finding(change.path, change, tuple(why), writing_step(change.path, instructions), text))
+        found.append(Evidence(change.path, change, tuple(why), writing_step(change.path, instructions), text))
     return found or [_same_files(first)]
 
 
-def _files(path: Path) -> Files:
+def _files(path: Path) -> FileSystem:
     raw = read(TarLayer(path))
-    return Files(raw.entries, frozenset(raw.whiteouts))
+    return FileSystem(raw.entries, frozenset(raw.whiteouts))
 
 
-def _same_files(first: Path) -> Finding:
+def _same_files(first: Path) -> Evidence:
     """The diff IDs differ and the files do not: the kept blob is not what its name says."""
     with first.open("rb") as stream:
         digest, _ = copy_and_hash(stream)
     if digest == first.name:
         raise InputError(f"{first} holds the same files as its second build in another tar: please report this")
     evidence = f"the store's blob {first.name[:12]} is damaged: its sha256 is {digest[:12]}; remove it and build again"
-    return Finding(str(first), None, (Cause("unknown", evidence),), None)
+    return Evidence(str(first), None, (Cause("unknown", evidence),), None)
 
 
 def _renamed(changes: Sequence[FileChange], window: Window) -> dict[str, Cause]:

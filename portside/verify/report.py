@@ -5,7 +5,7 @@ from typing import Any
 from portside.diff.report import attributes_line, change_as_json
 from portside.diff.text import printable
 from portside.verify.cause import ADVICE
-from portside.verify.verdict import Finding, PartVerdict, Verdict
+from portside.verify.verdict import Evidence, PartVerdict, Verdict
 
 
 def as_json(verdict: Verdict) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def _part(part: PartVerdict) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Evidence) -> dict[str, Any]:
     return {
         "path": finding.path,
         "difference": None if finding.change is None else change_as_json(finding.change),
@@ -74,7 +74,7 @@ def as_lines(verdict: Verdict, limit: int) -> list[str]:
     return [*lines, conclusion(verdict)]
 
 
-def _finding_lines(finding: Finding) -> list[str]:
+def _finding_lines(finding: Evidence) -> list[str]:
     change = finding.change
     if change is None:
         what = "the same in both builds"

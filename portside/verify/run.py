@@ -17,7 +17,7 @@ from portside.build.builder import build
 from portside.common.outputs import output
 from portside.common.parallel import run_all
 from portside.common.progress import live, say, step
-from portside.common.values import Sha256, Size
+from portside.common.values import DiffID, ImageID, Key, Size
 from portside.errors import KINDS, BuildError, InputError
 from portside.fetch.fetcher import JOBS, Fetcher, fetch
 from portside.image.config import make_image
@@ -33,7 +33,7 @@ from portside.verify.compare import differences
 from portside.verify.conditions import NOT_VARIED, other_conditions
 from portside.verify.scratch import scratch_store
 from portside.verify.traces import traces
-from portside.verify.verdict import Finding, PartVerdict, Verdict
+from portside.verify.verdict import Evidence, PartVerdict, Verdict
 
 STOP_SECONDS = 30
 """How long an interrupted second build has to remove what it left in the engine."""
@@ -60,7 +60,7 @@ def verify(
     if any(blob_of(part, store) is None for part in plan.stack()):
         say(f"{recipe} is not built yet: this is the first of two builds")
         build(plan, store, fetcher, running)
-    first: dict[Sha256, Blob] = {part.key: _blob(part, store) for part in plan.stack()}
+    first: dict[Key, Blob] = {part.key: _blob(part, store) for part in plan.stack()}
     with step("Reading what the store has"):
         for blob in first.values():
             store.layout.check(blob)  # nothing could be compared with wrong bytes
@@ -107,7 +107,7 @@ def _blob(part: Part, store: Store) -> Blob:
     return blob
 
 
-def _run(job: Mapping[str, Any], folder: Path, environment: dict[str, str]) -> dict[Sha256, Sha256]:
+def _run(job: Mapping[str, Any], folder: Path, environment: dict[str, str]) -> dict[Key, DiffID]:
     """The second build in a process of its own; gives diff IDs by part key. Raises the errors that it met."""
     job_file = folder / "job.json"
     job_file.write_text(json.dumps(job), encoding="utf-8")
@@ -130,13 +130,13 @@ def _run(job: Mapping[str, Any], folder: Path, environment: dict[str, str]) -> d
     if "error" in result:
         code, problem, solution = result["error"]
         raise KINDS.get(code, BuildError)(f"the second build failed: {problem}", solution)
-    return {Sha256(key): Sha256(diff_id) for key, diff_id in result["diff_ids"].items()}
+    return {Key(key): DiffID(diff_id) for key, diff_id in result["diff_ids"].items()}
 
 
 def _compare(
     plan: Plan,
-    first: Mapping[Sha256, Blob],
-    second: Mapping[Sha256, Sha256],
+    first: Mapping[Key, Blob],
+    second: Mapping[Key, DiffID],
     store: Store,
     scratch: Store,
     builds: Window,
@@ -147,7 +147,7 @@ def _compare(
     for part in plan.stack():
         old, new = first[part.key].digest, second.get(part.key)
         instructions = str(part.manifest.get("instructions", ""))
-        found: list[Finding] = []
+        found: list[Evidence] = []
         note = None
         if part.kind == "base" and not base_made:
             note = "taken as it is: the store does not have the .debs that it is made of"
@@ -166,7 +166,7 @@ def _compare(
     return tuple(verdicts)
 
 
-def _second_image(plan: Plan, second: Mapping[Sha256, Sha256], first: Mapping[Sha256, Blob]) -> str | None:
+def _second_image(plan: Plan, second: Mapping[Key, DiffID], first: Mapping[Key, Blob]) -> ImageID | None:
     """The image ID of the second build. A config names diff IDs, no sizes."""
     if len(second) < len(first):
         return None

@@ -5,14 +5,14 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from portside.common.values import Sha256, Size
+from portside.common.values import DiffID, Sha256, Size
 from portside.inputs.git_mirror import Mirror
 from portside.lock.inputs import base_files, git_sources, locked_files
 from portside.lock.models import Lock
 from portside.store import Store
 
 
-def scratch_store(lock: Lock, store: Store, home: Path, bases: Iterable[Sha256]) -> tuple[Store, bool]:
+def scratch_store(lock: Lock, store: Store, home: Path, bases: Iterable[DiffID]) -> tuple[Store, bool]:
     """A store at `home` with the lock's inputs, which `store` must have; says whether the base can be made again.
 
     bases: the diff IDs of the base's layers. Taken over where `store` lacks .debs that they are made of.
@@ -41,7 +41,7 @@ def _share(sha256: Sha256, name: str, store: Store, scratch: Store) -> None:
         _link(place.path, scratch.inputs.path(sha256))
         return
     # A large weight file, whose bytes stand in a blob.
-    blob = Sha256(place.path.name)
+    blob = DiffID(place.path.name)
     _link(place.path, scratch.layout.blob(blob))
     scratch.inputs.note_in_blob(sha256, blob, Size(place.offset), Size(place.size))
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from portside.common.tree import Entry
+from portside.layers.engine_layer import read
 from portside.layers.raw import TarLayer
-from portside.layers.read import read
 from portside.verify.cause import Cause, Window
 from portside.verify.causes import writing_step
-from portside.verify.verdict import Finding
+from portside.verify.verdict import Evidence
 
 HOST_NAME = b"buildkitsandbox"
 """The host name in every RUN of BuildKit; other engines have others."""
@@ -20,7 +20,7 @@ LIMIT = 32 << 20
 """Bytes: larger files are searched in their beginning only."""
 
 
-def traces(blob: Path, instructions: str, builds: Window, epoch: int) -> Iterator[Finding]:
+def traces(blob: Path, instructions: str, builds: Window, epoch: int) -> Iterator[Evidence]:
     """Files of a run layer that hold the day of the build or the name of its host.
 
     builds: when the second build ran. epoch: the newest date of all inputs; a day that they know is no trace.
@@ -37,7 +37,7 @@ def traces(blob: Path, instructions: str, builds: Window, epoch: int) -> Iterato
             data = stream.read(min(LIMIT, entry.size))
         cause = _cause(data, days, builds)
         if cause is not None and delivered.get(path) != hashlib.md5(data, usedforsecurity=False).hexdigest():
-            yield Finding(path, None, (cause,), writing_step(path, instructions))
+            yield Evidence(path, None, (cause,), writing_step(path, instructions))
 
 
 def _cause(data: bytes, days: Mapping[bytes, str], builds: Window) -> Cause | None:

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from portside.common.values import Sha256
+from portside.common.values import DiffID, ImageID
 from portside.diff.files import FileChange
 from portside.verify.cause import Cause
 
 
 @dataclass(frozen=True)
-class Finding:
+class Evidence:
     """One path that speaks against reproducibility. change: how the two builds differ there, None where they agree and
     only what is in the file tells. step: the RUN line that writes it, where one names it. text: a unified diff of small
     texts."""
@@ -30,8 +30,8 @@ class PartVerdict:
     layer: str
     name: str
     kind: str
-    diff_ids: tuple[Sha256, Sha256 | None]
-    findings: tuple[Finding, ...] = ()
+    diff_ids: tuple[DiffID, DiffID | None]
+    findings: tuple[Evidence, ...] = ()
     note: str | None = None
 
     @property
@@ -45,7 +45,7 @@ class Verdict:
 
     recipe: str
     parts: tuple[PartVerdict, ...]
-    image_ids: tuple[str, str | None]
+    image_ids: tuple[ImageID, ImageID | None]
     varied: tuple[str, ...]
     not_varied: str
 

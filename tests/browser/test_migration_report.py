@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from portside.common.tree import Tree, file_entry
-from portside.migrate.compare import compare
+from portside.migrate.migration import migrate
+from portside.migrate.other_converter import compare
 from portside.migrate.report import PatchHit, to_html
 from portside.migrate.rulesets import load
-from portside.migrate.run import migrate
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",

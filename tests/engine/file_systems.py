@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from portside.diff.files import FileChange, Files, compare
+from portside.diff.files import FileChange, FileSystem, compare
 from portside.engines import ImageToBuild, open_engine
 from portside.layers.canonical import canonicalise
+from portside.layers.engine_layer import read
 from portside.layers.index import Index
 from portside.layers.raw import LayerSource, TarLayer
-from portside.layers.read import read
 from portside.layers.writer import read_layer
 from portside.plan.model import STACKED
 from portside.store import Store
@@ -48,4 +48,4 @@ def of_plain_build(context: Path, tag: str) -> Index:
 
 
 def differences(left: Index, right: Index) -> list[FileChange]:
-    return compare(Files(left.entries), Files(right.entries))
+    return compare(FileSystem(left.entries), FileSystem(right.entries))

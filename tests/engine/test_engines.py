@@ -16,8 +16,8 @@ from portside.common.canonical import canonical_json
 from portside.common.oci import chain_ids
 from portside.engines import ImageLayer, ImageToBuild, ImageToLoad, Mount, RunSpec, docker_layers, podman_layers
 from portside.errors import BuildError, EngineError
+from portside.layers.engine_layer import read
 from portside.layers.raw import LayerSource, RawLayer
-from portside.layers.read import read
 
 RUN_EVERYTHING = r"""
 mkdir -p new/deep && echo one > new/deep/file && ln new/deep/file new/hard && ln -s deep/file new/soft

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from tiny_project import remove, tiny_project
 
+from portside.layers.engine_layer import read
 from portside.layers.raw import TarLayer
-from portside.layers.read import read
 
 LINES = {
     "[ -e code.py ] && echo '[\"x\"]' > a": b'["x"]\n',

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from tiny_images import Counted, Sandbox, image, layer, programs
 
-from portside.accelerators import Accelerator, Host, find_cards, load_accelerator
+from portside.accelerators import AcceleratorProfile, Host, find_cards, load_accelerator
 from portside.engines import RunSpec
 from portside.errors import EngineError
 from portside.recipe import Recipe
@@ -69,7 +69,7 @@ def cards() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def stand_in(cards: str, tmp_path_factory: pytest.TempPathFactory) -> Accelerator:
+def stand_in(cards: str, tmp_path_factory: pytest.TempPathFactory) -> AcceleratorProfile:
     """An accelerator whose cards are numbered nodes of this machine, and whose control node is /dev/full."""
     folder = tmp_path_factory.mktemp("accelerators")
     (folder / "stand-in.yaml").write_text(
@@ -85,7 +85,7 @@ def stand_in(cards: str, tmp_path_factory: pytest.TempPathFactory) -> Accelerato
 
 
 @pytest.fixture
-def make(recipe: Recipe, stand_in: Accelerator, sandbox: Sandbox) -> Iterator[Any]:
+def make(recipe: Recipe, stand_in: AcceleratorProfile, sandbox: Sandbox) -> Iterator[Any]:
     def spec(command: str | None = None, **options: Any) -> RunSpec:
         host = options.pop("host", Host(user="tester"))
         mounts = options.pop("weights", ())
@@ -110,7 +110,7 @@ def test_output_and_exit_code(sandbox: Sandbox, make: Any, capfd: pytest.Capture
 
 
 def test_exactly_the_devices_asked_for(
-    sandbox: Sandbox, make: Any, stand_in: Accelerator, capfd: pytest.CaptureFixture[str]
+    sandbox: Sandbox, make: Any, stand_in: AcceleratorProfile, capfd: pytest.CaptureFixture[str]
 ) -> None:
     first, second, *_ = find_cards(stand_in, Host())
     look = f"for n in {first.node} {second.node} /dev/full; do [ -c $n ] && echo $n; done; echo $STAND_IN_DEVICES"

@@ -30,10 +30,10 @@ from portside.lock.models import (
     DebianBase,
     Lock,
     LockedEnv,
+    LockedSdist,
     LockedSource,
+    LockedWeightFile,
     LockedWeights,
-    SdistSource,
-    WeightFile,
 )
 from portside.lock.written import writer
 from portside.recipe import load_recipe
@@ -164,7 +164,7 @@ class TinyProject:
         locked: dict[str, LockedWeights] = {}
         if weights:
             recipe["weights"] = {"w": {"files": [{"path": path, "origin": "a test"} for path in weights]}}
-            kept = [WeightFile(path=p, size=len(d), sha256=self.put(p, d)) for p, d in sorted(weights.items())]
+            kept = [LockedWeightFile(path=p, size=len(d), sha256=self.put(p, d)) for p, d in sorted(weights.items())]
             locked["w"] = LockedWeights(epoch=EPOCH, files=tuple(kept))
         folder = self.machine.checkout / "recipes"
         for path, data in (files or {}).items():
@@ -188,10 +188,10 @@ class TinyProject:
         layers = ("env", "sources", "migrated", "weights", "latest")
         return [f"portside/{name}:{layer}" for name in self.names for layer in layers]
 
-    def _sdist(self, name: str, files: Mapping[str, bytes]) -> SdistSource:
+    def _sdist(self, name: str, files: Mapping[str, bytes]) -> LockedSdist:
         data, file = sdist(name, "1.0", files), f"{name}-1.0.tar.gz"
         artefact = Artefact(name=name, version="1.0", file=file, size=len(data), sha256=self.put(file, data))
-        return SdistSource(epoch=EPOCH, sdist=artefact)
+        return LockedSdist(epoch=EPOCH, sdist=artefact)
 
     def _lock(self, name: str, sources: Mapping[str, LockedSource], weights: Mapping[str, LockedWeights]) -> None:
         recipe = load_recipe(self.machine.checkout, name)

@@ -58,7 +58,7 @@ def _recipe_row(project: Project, name: str) -> dict[str, Any]:
 
 def _lacking(recipe: Recipe, lock: Lock, project: Project) -> tuple[int, int, list[str]]:
     """Inputs that the store lacks: number and bytes of those to fetch, names of those that a person brings."""
-    from portside.doctor.inputs import take_inventory
+    from portside.doctor.lacking import take_inventory
     from portside.fetch.manual import manual_inputs, missing
 
     files = missing(manual_inputs(recipe, lock), lock, project.store, project.config)

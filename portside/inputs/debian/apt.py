@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from portside.common.url import Login, SecretUrl, redact, secrets_of, split_login
+from portside.common.url import SecretUrl, UserInfo, redact, secrets_of, split_login
 from portside.errors import InputError
 from portside.inputs.debian import mirrors
 from portside.inputs.debian.control import Stanza, stanzas, write_stanza
@@ -198,7 +198,7 @@ class PrivateApt:
         return "\n".join(dict.fromkeys(lines)) or stderr.strip()
 
 
-def _netrc(mirror: SecretUrl, uri: str, login: Login) -> str:
+def _netrc(mirror: SecretUrl, uri: str, login: UserInfo) -> str:
     """A line of apt_auth.conf(5), which knows no way to write a blank in a password."""
     password = login.password or ""
     if not login.user or not password or re.search(r"\s", login.user + password):

@@ -7,9 +7,9 @@ from portside.common.values import FileName
 from portside.errors import BuildError
 from portside.inputs.debian.base import make_base as make_root_fs
 from portside.layers.canonical import canonicalise
+from portside.layers.engine_layer import read
 from portside.layers.index import Index
 from portside.layers.raw import TarLayer
-from portside.layers.read import read
 from portside.layers.writer import write_layer
 from portside.lock.models import Deb, DebianBase
 from portside.store import Store

@@ -24,7 +24,7 @@ _REMEDY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class AptSource:
     """A repository in the machine's apt sources.
 
     suites: as written. signed_by: paths, fingerprints or a whole key, as written; "" without any.
@@ -101,7 +101,7 @@ def apt_paths(*settings: str) -> Iterator[tuple[str, str]]:
         yield settings[int(number)].rpartition("/")[0], path
 
 
-def parse_one_line(text: str) -> Iterator[Source]:
+def parse_one_line(text: str) -> Iterator[AptSource]:
     """The repositories of a one-line style file (sources.list(5))."""
     comments: list[str] = []
     for line in text.splitlines():
@@ -111,11 +111,11 @@ def parse_one_line(text: str) -> Iterator[Source]:
         elif match := re.match(r"deb\s+(?:\[([^]]*)]\s+)?(\S+)\s+(\S+)", line):
             options, uri, suite = match.groups()
             key = re.search(r"signed-by\s*=\s*(\S+)", options or "", re.IGNORECASE)
-            yield Source((uri,), (suite,), key[1].replace(",", " ") if key else "", tuple(comments))
+            yield AptSource((uri,), (suite,), key[1].replace(",", " ") if key else "", tuple(comments))
             comments = []
 
 
-def parse_deb822(text: str) -> Iterator[Source]:
+def parse_deb822(text: str) -> Iterator[AptSource]:
     """The repositories of a deb822 style file (sources.list(5))."""
     for part in re.split(r"\n[ \t]*\n", text):
         comments = tuple(line.lstrip("# ") for line in part.splitlines() if line.startswith("#"))
@@ -123,10 +123,10 @@ def parse_deb822(text: str) -> Iterator[Source]:
             fields = {name.lower(): value for name, value in stanza.items()}
             if "deb" in fields.get("types", "").split() and fields.get("enabled", "yes").lower() != "no":
                 uris, suites = fields.get("uris", "").split(), fields.get("suites", "").split()
-                yield Source(tuple(uris), tuple(suites), fields.get("signed-by", ""), comments)
+                yield AptSource(tuple(uris), tuple(suites), fields.get("signed-by", ""), comments)
 
 
-def find_snapshot(sources: Iterable[Source], suite: str) -> str | None:
+def find_snapshot(sources: Iterable[AptSource], suite: str) -> str | None:
     """The root of a snapshot service that apt sources use or name in a comment, without a slash at the end.
 
     One that is named for `suite`, else one of Debian's main archive, whose last folder is by convention called debian.
@@ -183,8 +183,8 @@ def _apt_snapshot_root(suite: str) -> str | None:
     return find_snapshot(_machine_sources(), suite)
 
 
-def _machine_sources() -> list[Source]:
-    found: list[Source] = []
+def _machine_sources() -> list[AptSource]:
+    found: list[AptSource] = []
     for _, place in apt_paths("Dir::Etc::sourcelist/f", "Dir::Etc::sourceparts/d"):
         path = Path(place)
         files = sorted(path.iterdir()) if path.is_dir() else [path]

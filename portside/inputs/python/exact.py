@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from portside.common.values import Size, Word, told
 from portside.config import Config
 from portside.errors import InputError, RecipeError
+from portside.inputs.python.file_names import SDIST_SUFFIXES, sdist_version, wheel_version
 from portside.inputs.python.index import Offer, offers
-from portside.inputs.python.names import SDIST_SUFFIXES, sdist_version, wheel_version
 from portside.lock.models import Artefact
 from portside.net.transfer import bring
 

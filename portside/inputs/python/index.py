@@ -16,7 +16,7 @@ from portside.common.url import SecretUrl, may_lead, redact, secrets_of, shown, 
 from portside.common.values import FileName, Place, Sha256, Size, told
 from portside.config import Config
 from portside.errors import InputError
-from portside.inputs.python.names import name_of
+from portside.inputs.python.file_names import name_of
 from portside.net.client import NO_URL, RedirectError, get
 from portside.net.pip_settings import PipSettings, read_pip_settings
 from portside.net.transfer import path_of

@@ -18,8 +18,8 @@ from portside.config import Config
 from portside.errors import InputError, PortsideError
 from portside.inputs import archives
 from portside.inputs.python.exact import parse_requirement
+from portside.inputs.python.file_names import sdist_version, wheel_version
 from portside.inputs.python.index import Offer, offers
-from portside.inputs.python.names import sdist_version, wheel_version
 from portside.inputs.python.resolve import KEY, OnlySourceError, Uv, stand_in
 from portside.inputs.python.tags import best_wheel, tag_ranks
 from portside.lock.models import Artefact

@@ -5,7 +5,7 @@ from portside.migrate.precise.leftovers import KEPT
 from portside.migrate.precise.placing import RULE as IMPORT_RULE
 from portside.migrate.precise.python import SYNTAX_RULE, UNREADABLE_RULE, migrate_python
 from portside.migrate.precise.text import concerns, migrate_text, python_extras
-from portside.migrate.report.model import FileReport, RuleInfo
+from portside.migrate.report.hits import FileReport, RuleInfo
 
 __all__ = ["Rules", "compile_rules", "convert", "rule_info", "wants"]
 

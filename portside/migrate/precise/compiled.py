@@ -7,7 +7,7 @@ from fnmatch import translate
 from typing import Literal
 
 from portside.migrate.precise.source import find_all
-from portside.migrate.report.model import HitClass, RuleInfo
+from portside.migrate.report.hits import HitClass, RuleInfo
 from portside.migrate.rulesets.model import (
     ApiRule,
     EnvironmentRule,
@@ -35,7 +35,7 @@ _NOTHING = re.compile(rb"(?!)")
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class NewName:
     """What a rule makes of a name: its new form (the same, where the rule does not rewrite).
     device: the new form needs the ruleset's module."""
 
@@ -61,21 +61,21 @@ class Rules:
 
     module: str | None
     namespace: str | None
-    apis: dict[str, Target] = field(default_factory=dict)
-    others: dict[str, Target] = field(default_factory=dict)
-    methods: dict[str, Target] = field(default_factory=dict)
-    attributes: dict[str, Target] = field(default_factory=dict)
+    apis: dict[str, NewName] = field(default_factory=dict)
+    others: dict[str, NewName] = field(default_factory=dict)
+    methods: dict[str, NewName] = field(default_factory=dict)
+    attributes: dict[str, NewName] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
-    devices: dict[str, Target] = field(default_factory=dict)
-    backends: dict[str, Target] = field(default_factory=dict)
+    devices: dict[str, NewName] = field(default_factory=dict)
+    backends: dict[str, NewName] = field(default_factory=dict)
     drop_index: bool = False
-    strings: dict[str, Target] = field(default_factory=dict)
-    keywords: dict[tuple[str, str], Target] = field(default_factory=dict)
-    modules: dict[str, Target] = field(default_factory=dict)
-    variables: dict[str, Target] = field(default_factory=dict)
-    variable_files: list[tuple[re.Pattern[str], dict[str, Target]]] = field(default_factory=list)
-    files: list[tuple[re.Pattern[str], Target]] = field(default_factory=list)
-    requirements: list[tuple[re.Pattern[str], re.Pattern[bytes], Target]] = field(default_factory=list)
+    strings: dict[str, NewName] = field(default_factory=dict)
+    keywords: dict[tuple[str, str], NewName] = field(default_factory=dict)
+    modules: dict[str, NewName] = field(default_factory=dict)
+    variables: dict[str, NewName] = field(default_factory=dict)
+    variable_files: list[tuple[re.Pattern[str], dict[str, NewName]]] = field(default_factory=list)
+    files: list[tuple[re.Pattern[str], NewName]] = field(default_factory=list)
+    requirements: list[tuple[re.Pattern[str], re.Pattern[bytes], NewName]] = field(default_factory=list)
     index: str = ""
     dynamic: str = ""
     words: tuple[bytes, ...] = ()
@@ -101,9 +101,9 @@ def compile_rules(ruleset: Ruleset) -> Rules:
 def _add(rules: Rules, rule: Rule) -> None:
     if isinstance(rule, ApiRule):
         cls = CLASS_OF[rule.action]
-        rules.apis.update({name: Target(rule.id, cls, to, rule.imports) for name, to in rule.table().items()})
+        rules.apis.update({name: NewName(rule.id, cls, to, rule.imports) for name, to in rule.table().items()})
         if rule.others and rule.source is not None:
-            rules.others[rule.source] = Target(rule.id, cls, rule.to or rule.source)
+            rules.others[rule.source] = NewName(rule.id, cls, rule.to or rule.source)
     elif isinstance(rule, MemberRule):
         table = rules.methods if rule.kind == "method" else rules.attributes
         table.update(_rewritten(rule.id, rule.map))
@@ -119,18 +119,18 @@ def _add(rules: Rules, rule: Rule) -> None:
             rules.keywords.update({(function, name): target for function in rule.callables})
     elif isinstance(rule, EnvironmentRule):
         variables = _rewritten(rule.id, rule.map)
-        variables.update({name: Target(rule.id, CLASS_OF[rule.action], name) for name in rule.names})
+        variables.update({name: NewName(rule.id, CLASS_OF[rule.action], name) for name in rule.names})
         rules.variables.update(variables)
         if rule.files:
             rules.variable_files.append((globs(rule.files), variables))
     elif isinstance(rule, ModuleRule):
-        rules.modules.update({name: Target(rule.id, CLASS_OF[rule.action], name) for name in rule.names})
+        rules.modules.update({name: NewName(rule.id, CLASS_OF[rule.action], name) for name in rule.names})
     elif isinstance(rule, FileRule):
-        rules.files.append((globs(rule.files), Target(rule.id, CLASS_OF[rule.action], "")))
+        rules.files.append((globs(rule.files), NewName(rule.id, CLASS_OF[rule.action], "")))
     elif isinstance(rule, RequirementRule):
         names = "|".join(re.escape(name) for name in rule.names)
         line = re.compile(rb"(?m)(?<![\w.-])(?:%s)[ \t]*(?:[<>=!~]=?=?)[ \t]*[\w.*]+" % names.encode())
-        rules.requirements.append((globs(rule.files), line, Target(rule.id, CLASS_OF[rule.action], "")))
+        rules.requirements.append((globs(rule.files), line, NewName(rule.id, CLASS_OF[rule.action], "")))
     elif isinstance(rule, PlaceRule):
         _set_place(rules, rule)
 
@@ -140,8 +140,8 @@ def _set_place(rules: Rules, rule: PlaceRule) -> None:
     setattr(rules, kind, rule.id)
 
 
-def _rewritten(rule: str, pairs: dict[str, str]) -> dict[str, Target]:
-    return {name: Target(rule, "rewritten", to) for name, to in pairs.items()}
+def _rewritten(rule: str, pairs: dict[str, str]) -> dict[str, NewName]:
+    return {name: NewName(rule, "rewritten", to) for name, to in pairs.items()}
 
 
 def globs(patterns: tuple[str, ...]) -> re.Pattern[str]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from portside.migrate.precise.source import Edit
-from portside.migrate.report.model import HitClass
+from portside.migrate.report.hits import HitClass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from portside.migrate.precise.compiled import Rules, Target
+from portside.migrate.precise.compiled import NewName, Rules
 from portside.migrate.precise.found import Found, rename
 from portside.migrate.precise.names import Alias, Function, look_up
 from portside.migrate.precise.source import Edit, Lines, find_all
@@ -178,7 +178,7 @@ def _name(alias: ast.alias, module: str, reported: bool, lines: Lines, rules: Ru
     return f"{new}.*" if alias.name == "*" else new
 
 
-def _from_found(alias: ast.alias, module: str, new: str, rule: Target, possible: bool, lines: Lines) -> Found:
+def _from_found(alias: ast.alias, module: str, new: str, rule: NewName, possible: bool, lines: Lines) -> Found:
     start = lines.offset(alias.lineno, alias.col_offset)
     end = start + len(alias.name)
     name = module if alias.name == "*" else f"{module}.{alias.name}"

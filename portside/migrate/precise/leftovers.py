@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from portside.migrate.precise.compiled import Rules
 from portside.migrate.precise.found import Found
 from portside.migrate.precise.lexer import Token
-from portside.migrate.report.model import RuleInfo
+from portside.migrate.report.hits import RuleInfo
 
 KEPT = {
     "comment": RuleInfo("comment kept", "a comment has no effect"),

@@ -4,7 +4,7 @@ import ast
 import re
 from dataclasses import replace
 
-from portside.migrate.precise.compiled import Target
+from portside.migrate.precise.compiled import NewName
 from portside.migrate.precise.contexts import Use, last_name, use_of
 from portside.migrate.precise.found import Found
 from portside.migrate.precise.lexer import Token
@@ -89,7 +89,7 @@ def _whole(walk: Walk, node: ast.Constant, token: Token, value: str, use: Use) -
 
 
 def _device(
-    walk: Walk, node: ast.Constant, token: Token, target: Target, name: str, index: str | None, use: Use
+    walk: Walk, node: ast.Constant, token: Token, target: NewName, name: str, index: str | None, use: Use
 ) -> bool:
     if use in ("key", "path", "flag", "message"):
         return False
@@ -115,7 +115,7 @@ def _device(
     return _formatted(walk, node, token, target, shown)
 
 
-def _with_index(walk: Walk, node: ast.Constant, token: Token, target: Target, shown: str) -> bool:
+def _with_index(walk: Walk, node: ast.Constant, token: Token, target: NewName, shown: str) -> bool:
     """`torch.device("cuda", 1)`: the number beside the device goes with it."""
     above = [parent for parent in walk.parents[-2:] if not isinstance(parent, ast.keyword)]
     call = above[-1] if above else None
@@ -131,7 +131,7 @@ def _with_index(walk: Walk, node: ast.Constant, token: Token, target: Target, sh
     return True
 
 
-def _formatted(walk: Walk, node: ast.Constant, token: Token, target: Target, shown: str) -> bool:
+def _formatted(walk: Walk, node: ast.Constant, token: Token, target: NewName, shown: str) -> bool:
     """`"cuda:%d" % i`, `"cuda:" + str(i)`, `"cuda:{}".format(i)`: the whole expression becomes the device."""
     above = walk.parents[::-1]
     whole: ast.expr | None = None
@@ -159,7 +159,7 @@ def _formatted(walk: Walk, node: ast.Constant, token: Token, target: Target, sho
     return True
 
 
-def _backend(walk: Walk, token: Token, target: Target, value: str, use: Use) -> bool:
+def _backend(walk: Walk, token: Token, target: NewName, value: str, use: Use) -> bool:
     if use in ("key", "path", "flag", "message"):
         return False
     if use in ("unknown", "attribute", "device", "question", "table"):

@@ -4,7 +4,7 @@ import ast
 import re
 from dataclasses import dataclass
 
-from portside.migrate.precise.compiled import Rules, Target
+from portside.migrate.precise.compiled import NewName, Rules
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -31,7 +31,7 @@ class Chain:
     holder: ast.expr | None = None
 
 
-def look_up(rules: Rules, dotted: str) -> tuple[Target, str] | None:
+def look_up(rules: Rules, dotted: str) -> tuple[NewName, str] | None:
     """The rule for a name and the name's part that the rule names: the longest one wins."""
     name = dotted
     while name:
@@ -43,7 +43,7 @@ def look_up(rules: Rules, dotted: str) -> tuple[Target, str] | None:
     return _other(rules, dotted, "")
 
 
-def _other(rules: Rules, dotted: str, known: str) -> tuple[Target, str] | None:
+def _other(rules: Rules, dotted: str, known: str) -> tuple[NewName, str] | None:
     """The rule for names that no rule knows, where `known` is no more than the module itself."""
     for module, target in rules.others.items():
         if dotted.startswith(module + ".") and len(known) <= len(module):

@@ -17,7 +17,7 @@ from portside.migrate.precise.placing import place
 from portside.migrate.precise.regions import reduced
 from portside.migrate.precise.source import Decoded, Edit, Lines, Unreadable, apply, decode
 from portside.migrate.precise.visitor import Visitor
-from portside.migrate.report.model import FileReport, Hit
+from portside.migrate.report.hits import FileReport, Hit
 
 GRAMMAR = (3, 10)
 """Newer syntax counts as not compiling, so that every Python that runs Portside gives the same result."""

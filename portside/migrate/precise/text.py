@@ -4,10 +4,10 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from portside.migrate.precise.compiled import Rules, Target
+from portside.migrate.precise.compiled import NewName, Rules
 from portside.migrate.precise.found import Found
 from portside.migrate.precise.source import Edit, Lines, apply
-from portside.migrate.report.model import FileReport, Hit
+from portside.migrate.report.hits import FileReport, Hit
 
 _COMMENT = re.compile(rb"(?:^|(?<=[\s;]))#[^\r\n]*", re.MULTILINE)
 _WITH_COMMENTS = re.compile(
@@ -60,7 +60,7 @@ def _found(path: str, data: bytes, rules: Rules) -> Iterator[Found]:
         if pattern.match(path):
             yield Found(0, 0, target.cls, target.rule, path)
     yield from _requirements(path, data, rules)
-    variables: dict[str, Target] = {}
+    variables: dict[str, NewName] = {}
     for pattern, table in rules.variable_files:
         if pattern.match(path):
             variables.update(table)
@@ -78,7 +78,7 @@ def _requirements(path: str, data: bytes, rules: Rules) -> Iterator[Found]:
                 yield Found(match.start(), match.end(), target.cls, target.rule, match[0].decode("ascii", "replace"))
 
 
-def _variables(path: str, data: bytes, variables: dict[str, Target], names: list[str]) -> Iterator[Found]:
+def _variables(path: str, data: bytes, variables: dict[str, NewName], names: list[str]) -> Iterator[Found]:
     pattern = re.compile(rb"(?<![A-Za-z0-9_])(?:%s)(?![A-Za-z0-9_])" % "|".join(names).encode())
     commented = [match.span() for match in _COMMENT.finditer(data)] if _WITH_COMMENTS.fullmatch(path) else []
     allowed = _notebook_code(data) if path.endswith(".ipynb") else None

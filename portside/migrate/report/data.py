@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from portside.common.canonical import canonical_json
-from portside.migrate.report.model import SCHEMA_VERSION, Hit, Report
+from portside.migrate.report.hits import SCHEMA_VERSION, Hit, Report
 
 
 def to_data(report: Report) -> dict[str, Any]:

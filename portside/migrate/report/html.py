@@ -8,8 +8,8 @@ from typing import Literal
 
 from portside.common.tree import Tree
 from portside.migrate.report.diff import Row, rows, split_lines
+from portside.migrate.report.hits import CLASSES, FileReport, Hit, Report, RuleInfo
 from portside.migrate.report.markdown import AS_IT_WAS, GONE, HEADINGS, compared
-from portside.migrate.report.model import CLASSES, FileReport, Hit, Report, RuleInfo
 
 _HERE = Path(__file__).parent
 _CONTEXT = 3

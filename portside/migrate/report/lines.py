@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from portside.migrate.report.model import Report
+from portside.migrate.report.hits import Report
 
 
 def to_lines(report: Report, output: Path) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from portside.migrate.report.model import CLASSES, Hit, Report
+from portside.migrate.report.hits import CLASSES, Hit, Report
 
 HEADINGS = {
     "rewritten": "Rewritten",

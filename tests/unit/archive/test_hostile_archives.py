@@ -11,9 +11,9 @@ from archives import CONFIG, LAYERS, docker_files, oci_files, sha, write_tar
 from hostile import Canary, dump, mutations
 from hypothesis import given, settings
 
-from portside.adopt.load import load_archive
+from portside.adopt.archive_images import load_archive
 from portside.archive.read import read_archive
-from portside.common.values import ImageName, Sha256
+from portside.common.values import DiffID, ImageName
 from portside.errors import InputError, PortsideError, RecipeError
 from portside.inputs.vendor_image import read_vendor_image
 from portside.lock.models import ArchiveBase
@@ -51,7 +51,7 @@ def take(path: Path, store: Store) -> None:
     for ref in store.layout.refs():
         image = store.layout.image(ref)
         assert image is not None and type(ImageName(ref)) is ImageName
-        assert all(type(blob.digest) is Sha256 for blob in image.layers)
+        assert all(type(blob.digest) is DiffID for blob in image.layers)
     for blob in (store.home / "oci" / "blobs" / "sha256").glob("*"):
         assert blob.name == sha(blob.read_bytes())
     assert set(os.listdir(store.home)) <= {"oci", "work", "partial", "locks"}

@@ -13,7 +13,7 @@ from portside.errors import InputError
 from portside.inputs import git
 from portside.inputs.git_mirror import Mirror
 from portside.inputs.spool import Spool
-from portside.lock.models import GitSource
+from portside.lock.models import LockedGitSource
 from portside.store import Store
 
 SIZES = (0, 1, 15, 16, 2047, 2048, 65535, 65536, 200_000)
@@ -47,18 +47,18 @@ def upstream(tmp_path: Path) -> Path:
     return folder
 
 
-def locked(folder: Path, store: Store, revision: str = "HEAD") -> GitSource:
+def locked(folder: Path, store: Store, revision: str = "HEAD") -> LockedGitSource:
     return git.resolve(f"file://{folder}", run(folder, "rev-parse", revision), Config(home=store.home), store)
 
 
-def packed(source: GitSource, store: Store, path: Path) -> tuple[FileRange, str]:
+def packed(source: LockedGitSource, store: Store, path: Path) -> tuple[FileRange, str]:
     with path.open("wb") as out:
         sha256, size = write_pack(source, store, out)
     assert path.stat().st_size == size
     return FileRange(path, 0, size), sha256
 
 
-def digest(source: GitSource, store: Store) -> str:
+def digest(source: LockedGitSource, store: Store) -> str:
     with store.workspace() as folder, Spool(folder) as spool:
         return git.tree(source, store, spool).digest()
 

@@ -9,13 +9,13 @@ from portside.lock.models import (
     ArchiveLayer,
     Deb,
     DebianBase,
-    GitSource,
     Lock,
     LockedBase,
     LockedEnv,
+    LockedGitSource,
+    LockedWeightFile,
     LockedWeights,
     PackageSet,
-    WeightFile,
 )
 
 DEB = Deb(name="d", version="1", architecture="amd64", path="pool/d.deb", size=3, sha256="d" * 64)
@@ -27,8 +27,8 @@ VENDOR = ArchiveBase(
 
 
 def lock(base: LockedBase = VENDOR, *, sha256: str | None = "e" * 64) -> Lock:
-    source = GitSource(epoch=0, url="https://example.org/r.git", commit="1" * 40, tree="2" * 40)
-    files = (WeightFile(path="a", size=5, sha256=sha256), WeightFile(path="same", size=5, sha256=sha256))
+    source = LockedGitSource(epoch=0, url="https://example.org/r.git", commit="1" * 40, tree="2" * 40)
+    files = (LockedWeightFile(path="a", size=5, sha256=sha256), LockedWeightFile(path="same", size=5, sha256=sha256))
     return Lock(
         recipe="r",
         epoch=0,

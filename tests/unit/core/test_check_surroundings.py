@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from portside.check import run as check
+from portside.check import layer_checks
 
 
 @pytest.mark.parametrize(
@@ -19,14 +19,14 @@ def test_a_check_that_fails_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "test_env.py").write_text("def test_it(): assert not 'naïve'\n", encoding="utf-8")
     (tmp_path / "test_image.py").write_text("def test_it(): pass\n")
     recipe = SimpleNamespace(path=tmp_path / "recipes" / "r.yaml", model=SimpleNamespace(checks_of=lambda layer: []))
-    monkeypatch.setattr(check, "TESTS", tmp_path)
-    monkeypatch.setattr(check, "_container", lambda *arguments: nullcontext("nobody"))
-    monkeypatch.setattr(check, "expectations", lambda *arguments: {})
+    monkeypatch.setattr(layer_checks, "TESTS", tmp_path)
+    monkeypatch.setattr(layer_checks, "_container", lambda *arguments: nullcontext("nobody"))
+    monkeypatch.setattr(layer_checks, "expectations", lambda *arguments: {})
     monkeypatch.setenv(name, value)
 
     plan: Any = SimpleNamespace(recipe=recipe)
     store: Any = SimpleNamespace(workspace=contextmanager(lambda: iter([tmp_path])))
     engine: Any = SimpleNamespace(name="docker")
-    code, output = check._check_layer(plan, store, engine, "env")
+    code, output = layer_checks._check_layer(plan, store, engine, "env")
     assert code == 1, output
     assert "assert not 'naïve'" in output and "1 failed, 1 passed" in output

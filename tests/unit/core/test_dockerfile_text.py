@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from portside.build.render import dockerfile
 from portside.errors import BuildError, RecipeError
 from portside.image.config import command, environment, labels, workdir
-from portside.lock.models import ArchiveBase, ArchiveLayer, Artefact, Lock, LockedEnv, SdistSource
+from portside.lock.models import ArchiveBase, ArchiveLayer, Artefact, Lock, LockedEnv, LockedSdist
 from portside.plan.model import Plan
 from portside.plan.parts import plan
 from portside.recipe import Recipe, load_recipe
@@ -84,7 +84,7 @@ def plan_of(recipe: Recipe, vendor: dict[str, str] | None = None) -> Plan:
     base = ArchiveBase(
         file="v.tar", architecture="amd64", env=vendor or {}, layers=(ArchiveLayer(diff_id=SHA, size=1),), epoch=1
     )
-    sdist = SdistSource(epoch=1, sdist=Artefact(name="x", version="1", file="x-1.tar.gz", size=1, sha256=SHA))
+    sdist = LockedSdist(epoch=1, sdist=Artefact(name="x", version="1", file="x-1.tar.gz", size=1, sha256=SHA))
     lock = Lock(recipe="r", epoch=1, requests={}, base=base, env=LockedEnv(), sources={"x": sdist}, weights={}, data={})
     return plan(recipe, lock)
 

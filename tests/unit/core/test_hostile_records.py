@@ -38,7 +38,7 @@ def shortened(value: Any) -> Any:
 def check_lock(lock: Lock, home: Path) -> None:
     """Whatever becomes a path has a type that leads nowhere else."""
     for file in [*locked_files(lock), *base_layers(lock)] if not lock.unpinned() else base_layers(lock):
-        assert type(file.sha256) is Sha256 and type(file.size) is Size
+        assert isinstance(file.sha256, Sha256) and type(file.size) is Size
         assert (home / file.sha256).parent == home
     for source in git_sources(lock):
         assert not source.url.startswith("-") and "ext::" not in source.url

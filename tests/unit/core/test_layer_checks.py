@@ -17,21 +17,20 @@ from typing import Any
 
 import pytest
 
-from portside.check import run
-from portside.check import run as check
+from portside.check import layer_checks
 from portside.common.tree import Entry, Tree, file_entry
 from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
 from portside.layers.writer import write_layer
-from portside.lock.models import Artefact, DebianBase, Lock, LockedEnv, SdistSource
+from portside.lock.models import Artefact, DebianBase, Lock, LockedEnv, LockedSdist
 from portside.plan.model import Part, Plan
 from portside.plan.parts import plan
 from portside.recipe import load_recipe
 from portside.store import Store
 from portside.trees.parts import part_layer
 
-LAYERS = Path(run.__file__).with_name("layers")
+LAYERS = Path(layer_checks.__file__).with_name("layers")
 SOURCE = {
     "m.py": b"import torch\nx = torch.ones(1).cuda()\n\x0cy = 'CUDA'\n",
     "old.py": b"print 'cuda'\n",
@@ -72,7 +71,7 @@ class Project:
         base = DebianBase(
             suite="bookworm", architecture="amd64", snapshot="1", epoch=1, debs=(), diff_id="0" * 64, size=0
         )
-        sources = {"a": SdistSource(epoch=1, sdist=self._sdist())}
+        sources = {"a": LockedSdist(epoch=1, sdist=self._sdist())}
         requests = recipe.requests()
         return plan(
             recipe,
@@ -102,7 +101,7 @@ class Project:
                     self._keep(part, part_layer(made, part, self.store, spool, {}))
             elif installed is not None:
                 self._keep(part, installed)
-        return check._migrated(made, self.store) | {"workspace": str(self.workspace), "given": {}}
+        return layer_checks._migrated(made, self.store) | {"workspace": str(self.workspace), "given": {}}
 
     def _keep(self, part: Part, layer: Layer) -> None:
         with self.store.layout.new_blob() as new:
@@ -254,7 +253,7 @@ def test_what_install_brought_lacks_what_it_needs(tmp_path: Path, checks: Module
 )
 def test_which_packages_a_layer_brings(paths: tuple[str, ...], whiteouts: tuple[str, ...], names: set[str]) -> None:
     layer = Layer(tuple(Entry(path, "file", 0o644) for path in paths), whiteouts)
-    assert check.distributions(layer) == names
+    assert layer_checks.distributions(layer) == names
 
 
 @pytest.mark.parametrize(

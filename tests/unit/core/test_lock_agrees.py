@@ -1,99 +1,19 @@
 """A lock has what its recipe pins: every kind of pin, edited in the lock under the same requests, is told."""
 
 import copy
-import json
-import random
 import re
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from agreeing_locks import OWN, A, B, C, committed, deb, own_lock, wheel
 
 from portside.errors import LockError
 from portside.lock.agree import contradictions
-from portside.lock.file import check_lock, read_lock
+from portside.lock.file import check_lock
 from portside.lock.models import Lock
-from portside.recipe import Recipe, find_recipes, load_recipe
-
-ROOT = Path(__file__).parents[3]
-A, B, C = "a" * 64, "b" * 64, "c" * 64
-
-OWN = f"""\
-description: everything that a recipe can pin
-base: {{debian: {{suite: bookworm, architecture: arm64, include: [curl=7.88.1-10, git]}}}}
-accelerator: {{name: cpu}}
-env:
-  debian: [python3, wget=1.21.3-1]
-  python:
-    version: "3.11"
-    platform: aarch64-manylinux_2_28
-    given: {{Big.Thing: vendor-1, six: "1.16.0"}}
-    requirements:
-      - numpy>=1.24,<2
-      - Tiny_Thing==1.0
-      - tomli; python_version < "3.11"
-      - x86only; platform_machine == "x86_64"
-      - big-thing>=99
-      - six>=1.5
-      - brought
-    manual: [{{file: brought-2.0-py3-none-any.whl, origin: x, sha256: {A}, size: 5}}]
-sources: {{s: {{sdist: Some.Thing==1.0}}}}
-weights: {{w: {{files: [{{path: a/w.bin, origin: x, sha256: {A}, size: 4}}, {{path: b.bin, origin: x}}]}}}}
-data: {{d: {{file: d.tar, origin: x, to: d, sha256: {A}, size: 6}}}}
-"""
-
-
-def deb(name: str, version: str, architecture: str = "arm64") -> dict[str, Any]:
-    path = f"pool/{name}.deb"
-    return {"name": name, "version": version, "architecture": architecture, "path": path, "size": 1, "sha256": B}
-
-
-def wheel(name: str, version: str, file: str) -> dict[str, Any]:
-    return {"name": name, "version": version, "file": file, "size": 1, "sha256": B}
-
-
-def own_lock(recipe: Recipe) -> dict[str, Any]:
-    python = {
-        "version": "3.11",
-        "platform": "aarch64-manylinux_2_28",
-        "wheels": [
-            wheel("numpy", "1.26.4", "numpy-1.26.4-cp311-cp311-manylinux_2_17_aarch64.whl"),
-            wheel("tiny-thing", "1.0", "Tiny_Thing-1.0-py3-none-any.whl"),
-        ],
-        "given": {"Big.Thing": "vendor-1", "six": "1.16.0"},
-        "manual": [
-            {"name": "brought", "version": "2.0", "file": "brought-2.0-py3-none-any.whl", "size": 5, "sha256": A}
-        ],
-    }
-    debs = [deb("python3", "3.11.2-1+b1"), deb("wget", "1.21.3-1")]
-    base = {"kind": "debian", "suite": "bookworm", "architecture": "arm64", "snapshot": "20240101T000000Z", "epoch": 1}
-    return {
-        "format": 2,
-        "recipe": recipe.name,
-        "epoch": 1,
-        "requests": recipe.requests(),
-        "base": base | {"debs": [deb("curl", "7.88.1-10"), deb("git", "1", "all")], "diff_id": C, "size": 1},
-        "env": {"sets": [{"recipe": recipe.name, "epoch": 1, "debs": debs, "python": python}]},
-        "sources": {"s": {"kind": "sdist", "epoch": 1, "sdist": wheel("some-thing", "1.0", "Some.Thing-1.0.tar.gz")}},
-        "weights": {
-            "w": {
-                "epoch": 0,
-                "files": [{"path": "a/w.bin", "size": 4, "sha256": A}, {"path": "b.bin", "size": 1, "sha256": B}],
-            }
-        },
-        "data": {"d": {"file": "d.tar", "size": 6, "sha256": A}},
-    }
-
-
-@cache
-def committed(name: str) -> tuple[Recipe, dict[str, Any]]:
-    recipe = load_recipe(ROOT, name)
-    value: dict[str, Any] = json.loads(recipe.lock_path.read_text())
-    return recipe, value
+from portside.recipe import Recipe, load_recipe
 
 
 @pytest.fixture
@@ -464,65 +384,3 @@ def test_a_set_that_would_be_empty_may_be_missing(tmp_path: Path) -> None:
     lock = {"recipe": "own", "epoch": 1, "requests": recipe.requests(), "base": base | {"diff_id": C, "size": 1}}
     whole = Lock.model_validate(lock | {"env": {"sets": []}, "sources": {}, "weights": {}})
     assert contradictions(recipe, whole) == []
-
-
-OPEN = re.compile(
-    r"epoch|.*\.epoch|base\.(snapshot|diff_id|size|sha256|reference|debs\.\d+\.(version|path|size|sha256|name))"
-    r"|env\.sets\.\d+\.debs\.\d+\.(version|path|size|sha256|name)"
-    r"|env\.sets\.\d+\.python\.(wheels|manual)\.\d+\.(size|sha256)"
-    r"|sources\.[^.]+\.(tree|sdist\.(size|sha256))"
-    r"|weights\.all-MiniLM-L6-v2\.(wheel|files\.\d+)\.(size|sha256)"
-    r"|data\.AdvertiseGen\.(size|sha256)"
-)
-"""What the committed recipes do not pin."""
-
-
-def leaves(value: Any, at: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    if isinstance(value, dict | list):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        return [leaf for key, inner in items for leaf in leaves(inner, (*at, key))]
-    return [at]
-
-
-def other(value: Any, chance: random.Random) -> Any:
-    """A value of the same kind that is another one."""
-    if value is None:
-        return chance.choice([1, A, "x"])
-    if isinstance(value, int):
-        return value + chance.choice([1, 10, 1000])
-    place = chance.randrange(len(value))
-    letters = [c for c in "0123456789abcdef" if c != value[place]]
-    return value[:place] + chance.choice(letters) + value[place + 1 :]
-
-
-@pytest.mark.parametrize("name", find_recipes(ROOT))
-def test_the_committed_locks_agree(name: str) -> None:
-    recipe, lock = committed(name)
-    assert contradictions(recipe, Lock.model_validate(lock)) == []
-
-
-@given(st.sampled_from(find_recipes(ROOT)), st.randoms(use_true_random=False))
-def test_an_edited_lock_is_refused_unless_the_recipe_leaves_it_open(
-    tmp_path_factory: pytest.TempPathFactory, name: str, chance: random.Random
-) -> None:
-    recipe, lock = committed(name)
-    lock = copy.deepcopy(lock)
-    body = {key: value for key, value in lock.items() if key not in ("requests", "format")}
-    leaf = chance.choice([leaf for leaf in leaves(body) if not OPEN.fullmatch(".".join(map(str, leaf)))])
-    inner: Any = lock
-    for key in leaf[:-1]:
-        inner = inner[key]
-    before = inner[leaf[-1]]
-    inner[leaf[-1]] = other(before, chance)
-    path = tmp_path_factory.getbasetemp() / f"{name}.lock"
-    path.write_text(json.dumps(lock))
-    if leaf[-1] == "file" and "wheels" in leaf and same_package(before, inner["file"]):
-        return  # another build of the same version
-    with pytest.raises(LockError):
-        edited = read_lock(path)
-        assert edited is not None
-        check_lock(recipe, edited)
-
-
-def same_package(before: str, after: str) -> bool:
-    return before.split("-")[:2] == after.split("-")[:2]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from portside.common.changes import changes
+from portside.common.differences import changes
 from portside.errors import LockError
 from portside.lock.file import check_lock, dump_lock, read_lock
 from portside.lock.models import Lock, LockedEnv

@@ -25,10 +25,10 @@ from portside.lock.models import (
     DebianBase,
     Lock,
     LockedEnv,
+    LockedSdist,
+    LockedWeightFile,
     LockedWeights,
     PackageSet,
-    SdistSource,
-    WeightFile,
 )
 from portside.plan.model import (
     BaseLayer,
@@ -114,7 +114,7 @@ class Whole:
         self._put(sdist)
         artefact = Artefact(name="lib", version="1.0", file="lib-1.0.tar.gz", size=len(sdist), sha256=sha256_hex(sdist))
         files = tuple(
-            WeightFile(path=path, size=len(BYTES[path]), sha256=self._put(BYTES[path]))
+            LockedWeightFile(path=path, size=len(BYTES[path]), sha256=self._put(BYTES[path]))
             for path in ("a/small.txt", "a/big.bin")
         )
         recipe = load_recipe(root, "upper")
@@ -135,7 +135,7 @@ class Whole:
                     size=77,
                 ),
                 env=LockedEnv(sets=sets),
-                sources={"lib": SdistSource(epoch=5, sdist=artefact)},
+                sources={"lib": LockedSdist(epoch=5, sdist=artefact)},
                 weights={"model": LockedWeights(epoch=5, files=files)},
             ),
         )

@@ -4,8 +4,8 @@ import pytest
 from pydantic import BaseModel
 
 from portside.common.url import (
-    Login,
     SecretUrl,
+    UserInfo,
     holds_secret,
     may_lead,
     redact,
@@ -85,9 +85,9 @@ def test_a_place_is_shown_without_its_query() -> None:
 
 
 def test_a_login_is_taken_out_and_unescaped() -> None:
-    assert split_login("https://an%40na:p%3Aw@h:1/x?y") == ("https://h:1/x?y", Login("an@na", "p:w"))
-    assert split_login("https://tok%2Fen@h/x") == ("https://h/x", Login("tok/en", None))
-    assert split_login("https://a@b:c@h/x") == ("https://h/x", Login("a@b", "c"))
+    assert split_login("https://an%40na:p%3Aw@h:1/x?y") == ("https://h:1/x?y", UserInfo("an@na", "p:w"))
+    assert split_login("https://tok%2Fen@h/x") == ("https://h/x", UserInfo("tok/en", None))
+    assert split_login("https://a@b:c@h/x") == ("https://h/x", UserInfo("a@b", "c"))
     assert split_login("ssh://git@h/x") == ("ssh://git@h/x", None)
 
 

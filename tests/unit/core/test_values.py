@@ -12,9 +12,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from portside.common.values import (
     LARGEST,
+    DiffID,
     FileName,
     GitUrl,
+    ImageID,
     ImageName,
+    Key,
     ObjectName,
     Place,
     RecipeName,
@@ -22,6 +25,7 @@ from portside.common.values import (
     Size,
     Tag,
     Text,
+    TreeName,
     Word,
     told,
 )
@@ -34,6 +38,9 @@ HEX = "0123456789abcdef" * 4
     ("kind", "good"),
     [
         (Sha256, HEX),
+        (DiffID, HEX),
+        (ImageID, HEX),
+        (Key, HEX),
         (FileName, "pk-1!1.0+local-1-py3-none-any.whl"),
         (FileName, "libc6_2.36-9%2bdeb12u4_amd64.deb"),
         (FileName, "a~b:c"),
@@ -41,6 +48,7 @@ HEX = "0123456789abcdef" * 4
         (Word, "1:2.36-9+deb12u4"),
         (RecipeName, "chatglm-ptuning-2"),
         (ObjectName, "0" * 40),
+        (TreeName, "0" * 40),
         (Tag, "_1.0-x"),
         (ImageName, "registry.example:5000/a/b:c@d"),
         (Place, "https://index.example/a b/ü?x=1"),
@@ -120,6 +128,7 @@ def _is(kind: type[Text] | type[Size], value: object) -> bool:
 
 def test_digests() -> None:
     assert Sha256.of_digest(f"sha256:{HEX}") == HEX
+    assert type(DiffID.of_digest(f"sha256:{HEX}")) is DiffID
     for bad in (HEX, f"sha512:{HEX}", f"sha256:{HEX[1:]}", f"sha256:../{HEX[3:]}", None, 5):
         with pytest.raises(ValueError, match="expected"):
             Sha256.of_digest(bad)

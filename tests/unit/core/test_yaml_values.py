@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from portside.accelerators.load import load_accelerator
-from portside.common.yaml_file import Written, read_yaml
+from portside.common.yaml_file import PlainScalar, read_yaml
 from portside.errors import RecipeError
 from portside.migrate.rulesets import load as load_ruleset
 
@@ -49,12 +49,12 @@ def value_of(folder: Path, text: str) -> Any:
         ("1_a", "1_a"),
         ("2024-05", "2024-05"),
         ("yes and no", "yes and no"),
-        ("3.10", Written("3.10", "number")),
-        ("010", Written("010", "number")),
-        ("1e3", Written("1e3", "number")),
-        ("22:22", Written("22:22")),
-        ("on", Written("on")),
-        ("2024-05-01", Written("2024-05-01", "date")),
+        ("3.10", PlainScalar("3.10", "number")),
+        ("010", PlainScalar("010", "number")),
+        ("1e3", PlainScalar("1e3", "number")),
+        ("22:22", PlainScalar("22:22")),
+        ("on", PlainScalar("on")),
+        ("2024-05-01", PlainScalar("2024-05-01", "date")),
     ],
 )
 def test_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loader: str, text: str, value: Any) -> None:
@@ -82,7 +82,7 @@ def test_what_is_written_is_what_is_read(tmp_path_factory: pytest.TempPathFactor
         assert text in ("true", "false", "~")
     elif isinstance(found, dict):
         assert ":" in text
-    elif isinstance(found, Written):
+    elif isinstance(found, PlainScalar):
         assert found.text == text
     else:
         assert str(found) == text

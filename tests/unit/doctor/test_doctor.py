@@ -17,7 +17,7 @@ from portside.config import Config
 from portside.doctor import Finding, examine, exit_code, to_json, to_lines
 from portside.engines import Choice, Engine
 from portside.errors import EngineError
-from portside.lock.models import Deb, DebianBase, Lock, LockedEnv, LockedWeights, WeightFile
+from portside.lock.models import Deb, DebianBase, Lock, LockedEnv, LockedWeightFile, LockedWeights
 from portside.recipe import Recipe
 from portside.store import Store
 
@@ -96,8 +96,8 @@ def glm_lock(*, shard_size: int = 1_700_000_000, shard: str | None = SHARD, ice:
         size=1,
     )
     files = (
-        WeightFile(path="pytorch_model-00001-of-00008.bin", size=shard_size, sha256=shard),
-        WeightFile(path="ice_text.model", size=len(ice), sha256=hashlib.sha256(ice).hexdigest()),
+        LockedWeightFile(path="pytorch_model-00001-of-00008.bin", size=shard_size, sha256=shard),
+        LockedWeightFile(path="ice_text.model", size=len(ice), sha256=hashlib.sha256(ice).hexdigest()),
     )
     return Lock(
         recipe="glm",

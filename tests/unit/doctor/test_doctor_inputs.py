@@ -6,7 +6,7 @@ from runtime_recipes import make_recipe
 from test_doctor import glm, glm_lock
 
 from portside.config import Config
-from portside.doctor.inputs import examine_inputs, take_inventory
+from portside.doctor.lacking import examine_inputs, take_inventory
 from portside.lock.file import read_lock
 from portside.lock.models import Lock
 from portside.recipe import Recipe, load_recipe

@@ -114,8 +114,11 @@ def test_a_layer_that_is_not_there_or_is_another(tmp_path: Path) -> None:
         docker_layers.spool_saved(_pieces(archive, 1000), ["a" * 64], 0, tmp_path)
 
 
+C0 = "c0" * 32
+
+
 def test_the_config_digest_of_a_manifest_and_of_an_index() -> None:
-    manifest = json.dumps({"config": {"digest": "sha256:c0"}, "layers": []}).encode()
+    manifest = json.dumps({"config": {"digest": f"sha256:{C0}"}, "layers": []}).encode()
     entries = [
         {"digest": "sha256:attested", "platform": {"os": "unknown"}},
         {"digest": "sha256:11", "platform": {"os": "linux"}},
@@ -124,9 +127,15 @@ def test_the_config_digest_of_a_manifest_and_of_an_index() -> None:
     for names in (["22", "11"], ["11", "22"]):
         blobs = {"11": manifest, "22": index}
         archive = _archive({f"blobs/sha256/{name}": blobs[name] for name in names})
-        assert docker_layers.saved_config_digest(_pieces(archive, 700), "sha256:11") == "c0"
-        assert docker_layers.saved_config_digest(_pieces(archive, 700), "sha256:22") == "c0"
+        assert docker_layers.saved_config_digest(_pieces(archive, 700), "sha256:11") == C0
+        assert docker_layers.saved_config_digest(_pieces(archive, 700), "sha256:22") == C0
         assert docker_layers.saved_config_digest(_pieces(archive, 700), "sha256:33") is None
+
+
+def test_an_image_id_that_is_none() -> None:
+    assert docker_layers.image_id(f"sha256:{C0}") == docker_layers.image_id(C0) == C0
+    with pytest.raises(EngineError, match=r"the engine's image ID: expected a sha256.*'sha512:c0'"):
+        docker_layers.image_id("sha512:c0")
 
 
 class _Overlay:

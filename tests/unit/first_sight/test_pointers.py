@@ -127,7 +127,7 @@ def test_check_names_them_though_all_is_as_locked(
     here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     build(here, recipe(here, tmp_path), Layer(()))
-    monkeypatch.setattr("portside.check.run.check", lambda *arguments: None)
+    monkeypatch.setattr("portside.check.layer_checks.check", lambda *arguments: None)
     monkeypatch.setattr("portside.project.Project.engine", lambda *arguments: None)
     capsys.readouterr()
     here.task("check")

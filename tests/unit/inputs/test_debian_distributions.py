@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from test_python_wheels import wheel
+from tiny_wheels import wheel
 
 from portside.common.canonical import sha256_hex
 from portside.config import Config
@@ -16,7 +16,7 @@ from portside.errors import InputError, RecipeError
 from portside.inputs import python
 from portside.inputs.debian.distributions import distributions, pip_leaves_them
 from portside.lock import file as lock_file
-from portside.lock.models import Deb, DebianBase, ManualWheel, PythonSet
+from portside.lock.models import Deb, DebianBase, LockedManualWheel, PythonSet
 from portside.project import Project
 from portside.resolve import resolver as resolve
 from portside.resolve.chain import lock_recipe
@@ -209,7 +209,7 @@ def test_a_wheel_of_debians_own_version_would_not_be_installed(lock: Any, there:
 
 @pytest.mark.parametrize(("there", "replaceable", "fine"), [("1", True, True), ("2", True, False), ("1", False, False)])
 def test_a_wheel_that_a_person_brings(there: str, replaceable: bool, fine: bool) -> None:
-    wheels = [ManualWheel(file="x-2-py3-none-any.whl", name="x", version="2")]
+    wheels = [LockedManualWheel(file="x-2-py3-none-any.whl", name="x", version="2")]
     DebianPython({"y": there}, replaceable).check_manual(wheels)
     if fine:
         DebianPython({"x": there}, replaceable).check_manual(wheels)

@@ -13,7 +13,7 @@ from portside.config import Config, Mirrors
 from portside.errors import InputError, RecipeError
 from portside.inputs import git
 from portside.inputs.spool import Spool
-from portside.lock.models import GitSource
+from portside.lock.models import LockedGitSource
 from portside.store import Store
 
 DATE = 1_600_000_000
@@ -101,7 +101,9 @@ def test_the_tree_is_what_the_objects_say(upstream: Upstream, store: Store, conf
         upstream("update-index", "--add", "--cacheinfo", f"100644,{blob},{name}")
     commit = upstream.commit()
     source = git.resolve(upstream.url, "main", config, store)
-    assert source == GitSource(url=upstream.url, commit=commit, tree=upstream("rev-parse", "HEAD^{tree}"), epoch=DATE)
+    assert source == LockedGitSource(
+        url=upstream.url, commit=commit, tree=upstream("rev-parse", "HEAD^{tree}"), epoch=DATE
+    )
     tree = git.tree(source, store, spool)
     assert {e.path: e.read() for e in tree.files()} == {
         **plain,
@@ -183,7 +185,7 @@ def test_what_the_store_has_needs_no_upstream(upstream: Upstream, store: Store, 
 
 def test_offline_without_the_commit(upstream: Upstream, store: Store, config: Config) -> None:
     commit = upstream.commit(a=b"1")
-    source = GitSource(url=upstream.url, commit=commit, tree="0" * 40, epoch=0)
+    source = LockedGitSource(url=upstream.url, commit=commit, tree="0" * 40, epoch=0)
     with pytest.raises(InputError, match="not in the store") as caught:
         git.fetch(source, store, config, offline=True)
     assert "invoke fetch" in str(caught.value.solution)
@@ -212,7 +214,7 @@ def test_a_commit_that_no_branch_has_any_more(upstream: Upstream, store: Store, 
     upstream("reflog", "expire", "--expire=now", "--all")
     upstream("gc", "-q", "--prune=now")
     with pytest.raises(InputError, match=f"has no commit {lost}") as caught:
-        git.fetch(GitSource(url=upstream.url, commit=lost, tree=tree, epoch=0), store, config, offline=False)
+        git.fetch(LockedGitSource(url=upstream.url, commit=lost, tree=tree, epoch=0), store, config, offline=False)
     assert "mirror" in str(caught.value.solution)
 
 

@@ -9,31 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_python_wheels import artefact, wheel
+from tiny_wheels import PLATFORM, artefact, wheel
 
 from portside.config import Config, Mirrors
 from portside.inputs import python
 from portside.lock.models import Artefact
 from portside.store import Store
 
-PLATFORM = "x86_64-manylinux_2_28"
 ROOT = Path(__file__).parents[3]
 OLD_TAG = "cp27-cp27m-manylinux1_x86_64"
 
-
-@pytest.fixture(autouse=True)
-def only_these_links(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "links"))
-    (tmp_path / "links").mkdir()
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
-    return Config(home=tmp_path / "home")
+pytestmark = pytest.mark.usefixtures("only_these_links")
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from portside.common.tree import Bytes, Entry, Tree
 from portside.layers.canonical import data_layer
+from portside.layers.engine_layer import read
 from portside.layers.index import Index
 from portside.layers.layer import Layer
 from portside.layers.raw import RawLayer, TarLayer
-from portside.layers.read import read
 from portside.layers.writer import write_layer
 
 EPOCH = 1_700_000_000

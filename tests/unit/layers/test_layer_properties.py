@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from layer_tools import EPOCH, change, tar_of, trees
 
 from portside.common.tree import Tree
-from portside.diff.files import FileChange, Files, compare
+from portside.diff.files import FileChange, FileSystem, compare
 from portside.layers.canonical import base_index, canonicalise, data_layer
 from portside.layers.index import Index
 from portside.layers.raw import RawLayer
@@ -25,7 +25,7 @@ def index(tree: Tree) -> Index:
 
 
 def differences(left: Index, right: Index) -> list[FileChange]:
-    return compare(Files(left.entries), Files(right.entries))
+    return compare(FileSystem(left.entries), FileSystem(right.entries))
 
 
 def unlinked(found: Index) -> Index:

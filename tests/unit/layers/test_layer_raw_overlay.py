@@ -13,9 +13,9 @@ from layer_tools import CAPABILITY, EPOCH, XATTR, file, folder, hardlink, index_
 from portside.common.tree import Entry
 from portside.errors import InputError
 from portside.layers.canonical import canonicalise
+from portside.layers.engine_layer import read
 from portside.layers.index import Index
 from portside.layers.raw import OverlayLayer, RawLayer
-from portside.layers.read import read
 
 
 @pytest.fixture

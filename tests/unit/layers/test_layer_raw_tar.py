@@ -13,9 +13,9 @@ from layer_tools import EPOCH, change, file, folder, hardlink, raw, symlink, tar
 from portside.common.tree import Entry, Tree
 from portside.errors import InputError
 from portside.layers.canonical import canonicalise, data_layer
+from portside.layers.engine_layer import read
 from portside.layers.index import Index
 from portside.layers.raw import TarLayer
-from portside.layers.read import read
 
 
 def info(name: str, kind: bytes = tarfile.REGTYPE, **fields: object) -> tarfile.TarInfo:

@@ -14,7 +14,7 @@ from portside.common.tree import Entry, Tree, file_entry
 from portside.migrate import run_converter
 from portside.migrate.image import read_back
 from portside.migrate.report import to_html, to_json, to_markdown
-from portside.migrate.report.model import FileReport
+from portside.migrate.report.hits import FileReport
 from portside.migrate.rulesets import load
 from portside.migrate.run_converter import in_order
 from portside.trees.migrated import over
@@ -211,14 +211,14 @@ def trees(draw: st.DrawFn) -> Tree:
 
 @given(trees(), trees())
 def test_what_lies_over_a_tree_makes_it_the_other(whole: Tree, below: Tree) -> None:
-    from portside.diff.files import Files, compare
+    from portside.diff.files import FileSystem, compare
     from portside.layers.canonical import data_layer
     from portside.layers.index import Index
 
     made = over(whole, below)
     layer = replace(data_layer(made.tree, 5), whiteouts=made.removed)
     found = Index.of([data_layer(below, 5), layer])
-    assert compare(Files(found.entries), Files(Index.of([data_layer(whole, 5)]).entries)) == []
+    assert compare(FileSystem(found.entries), FileSystem(Index.of([data_layer(whole, 5)]).entries)) == []
     kept = {entry.path for entry in whole if entry.kind != "dir"} & {entry.path for entry in below}
     same = {path for path in kept if replace(whole[path], mtime=0) == replace(below[path], mtime=0)}
     assert not same & {entry.path for entry in made.tree}, "what is the same lies there already"

@@ -6,20 +6,20 @@ from collections.abc import Callable
 import pytest
 
 from portside.common.tree import Tree, file_entry
+from portside.migrate.migration import Migrated, migrate
 from portside.migrate.precise import contexts
 from portside.migrate.rulesets import load
-from portside.migrate.run import Migration, migrate
 
 
-def migrated(text: str, ruleset: str = "mlu", name: str = "m.py") -> Migration:
+def migrated(text: str, ruleset: str = "mlu", name: str = "m.py") -> Migrated:
     return migrate(Tree([file_entry(name, text.encode())]), load(ruleset), "precise")
 
 
-def text_of(migration: Migration, name: str = "m.py") -> str:
+def text_of(migration: Migrated, name: str = "m.py") -> str:
     return migration.tree[name].read().decode()
 
 
-def classes(migration: Migration, name: str) -> list[str]:
+def classes(migration: Migrated, name: str) -> list[str]:
     return [f"{hit.cls} {hit.rule}" for _, hit in migration.report.hits() if hit.name == name]
 
 
@@ -223,7 +223,7 @@ def test_functions_inside_f_strings_are_told_apart() -> None:
     assert found.count("torch.mlu.current_device()") == found.count("torch.cuda.current_device()") == 40
 
 
-def deeper(calls: int, function: Callable[[], Migration]) -> Migration:
+def deeper(calls: int, function: Callable[[], Migrated]) -> Migrated:
     return deeper(calls - 1, function) if calls else function()
 
 

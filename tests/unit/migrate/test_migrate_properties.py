@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portside.common.tree import Tree, file_entry
+from portside.migrate.migration import migrate
 from portside.migrate.precise import compile_rules, convert, python
 from portside.migrate.precise.python import compiles
 from portside.migrate.precise.regions import reduced
 from portside.migrate.rulesets import load, names
-from portside.migrate.run import migrate
 
 RULES = {name: compile_rules(load(name)) for name in names()}
 MLU = RULES["mlu"]

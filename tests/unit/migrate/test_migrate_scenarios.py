@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from portside.common.tree import Tree
+from portside.migrate.migration import Migrated, migrate
 from portside.migrate.precise.python import compiles
 from portside.migrate.rulesets import Ruleset, load
-from portside.migrate.run import Migration, migrate
 
 SCENARIOS = sorted(path for path in (Path(__file__).parent / "scenarios").iterdir())
 
@@ -27,7 +27,7 @@ def contents(tree: Tree) -> dict[str, bytes]:
     return {entry.path: entry.read() for entry in tree.files()}
 
 
-def lines(migration: Migration) -> list[str]:
+def lines(migration: Migrated) -> list[str]:
     out = [f"{path}:{hit.line}:{hit.column} {hit.cls} {hit.rule} {hit.name}" for path, hit in migration.report.hits()]
     left = [file for file in migration.report.files.values() if file.state == "left"]
     return out + [f"{file.path} left: {file.reason}" for file in left]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from portside.common.tree import Entry, Tree, file_entry
 from portside.errors import RecipeError
+from portside.migrate.migration import migrate
 from portside.migrate.rulesets import load
-from portside.migrate.run import migrate
 
 MLU = load("mlu")
 STRICT = [("CUDA", "MLU"), ("gpu", "mlu"), ("GPU", "MLU")]

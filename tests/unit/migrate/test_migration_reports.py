@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portside.common.tree import Tree, file_entry
-from portside.migrate.compare import compare
+from portside.migrate.migration import migrate
+from portside.migrate.other_converter import compare
 from portside.migrate.report import PatchHit, Report, to_data, to_html, to_json, to_lines, to_markdown
 from portside.migrate.report.diff import rows, split_lines
 from portside.migrate.rulesets import load
-from portside.migrate.run import migrate
 
 SOURCE = Tree(
     [

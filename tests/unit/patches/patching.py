@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from portside.common.tree import Tree, file_entry
 from portside.patches.apply import Patched, apply
-from portside.patches.models import Step
+from portside.patches.steps import Step
 
 STEPS: TypeAdapter[tuple[Step, ...]] = TypeAdapter(tuple[Step, ...])
 

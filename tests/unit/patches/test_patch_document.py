@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portside.patches.document import Document, Place, readable
+from portside.patches.document import Document, TextEdit, readable
 
 ANY_BYTES = st.one_of(
     st.binary(max_size=60),
@@ -24,7 +24,7 @@ def test_bytes_before_and_after_a_place_stay(data: bytes, draw: st.DataObject) -
     document = Document.read("a.txt", data)
     start = draw.draw(st.integers(0, len(document.text)))
     end = draw.draw(st.integers(start, len(document.text)))
-    new = document.change([Place(start, end, "NEW")])
+    new = document.change([TextEdit(start, end, "NEW")])
     before, _, after = new.partition(b"NEW")
     assert data.startswith(before) and data.endswith(after)
     assert len(before) + len(after) <= len(data)
@@ -56,7 +56,7 @@ def test_a_declared_encoding_is_read_and_written() -> None:
     data = "# -*- coding: gbk -*-\nname = '数据'  # 表\n".encode("gbk")
     document = Document.read("a.py", data)
     start = document.text.index("数据")
-    assert document.change([Place(start, start + 2, "模型")]) == data.replace(
+    assert document.change([TextEdit(start, start + 2, "模型")]) == data.replace(
         "数据".encode("gbk"), "模型".encode("gbk")
     )
 
@@ -67,7 +67,7 @@ def test_encodings_that_cannot_be_spliced_are_read_as_bytes(cookie: str) -> None
     document = Document.read("a.py", data)
     assert document.encoding == "utf-8"
     start = document.text.index("x")
-    assert document.change([Place(start, start + 1, "y")]) == data.replace(b"x =", b"y =")
+    assert document.change([TextEdit(start, start + 1, "y")]) == data.replace(b"x =", b"y =")
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:

@@ -8,7 +8,7 @@ from patching import STEPS, steps
 from pydantic import ValidationError
 
 from portside.patches.apply import used_files
-from portside.patches.models import KINDS, CommentOut, Copy, Define, Delete, Diff, Replace, SetLine
+from portside.patches.steps import KINDS, CommentOut, Copy, Define, Delete, Diff, Replace, SetLine
 
 EVERY_KIND = """
 - name: torch.concat does not exist in torch 1.9

@@ -15,8 +15,7 @@ from portside.fetch.fetcher import Fetcher
 from portside.image.built import Built
 from portside.layers.canonical import data_layer
 from portside.layers.writer import write_layer
-from portside.lock.models import DebianBase, Lock, LockedEnv, LockedWeights
-from portside.lock.models import WeightFile as LockedFile
+from portside.lock.models import DebianBase, Lock, LockedEnv, LockedWeightFile, LockedWeights
 from portside.lock.written import writer
 from portside.plan.model import Plan
 from portside.plan.parts import plan
@@ -99,7 +98,9 @@ class Small:
 
     def plan(self, base: str, size: int) -> Plan:
         recipe = load_recipe(self.root, "small")
-        files = tuple(LockedFile(path=name, size=len(data), sha256=sha(data)) for name, data in self.weights.items())
+        files = tuple(
+            LockedWeightFile(path=name, size=len(data), sha256=sha(data)) for name, data in self.weights.items()
+        )
         return plan(
             recipe,
             Lock(

@@ -14,7 +14,7 @@ from portside.clean import find_garbage, remove
 from portside.errors import StoreError
 from portside.inputs import git_mirror
 from portside.lock.file import dump_lock
-from portside.lock.models import GitSource
+from portside.lock.models import LockedGitSource
 from portside.project import Project
 from portside.recipe import load_recipe
 from portside.store.layout import Image
@@ -130,7 +130,7 @@ def test_inputs_records_sources_and_indexes(built: Machine) -> None:
 def test_a_mirror_is_kept_however_mirrors_are_named(built: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(git_mirror, "mirror_name", lambda url: sha(b"another scheme " + url.encode()))
     url = "https://example.org/code.git"
-    source = GitSource(epoch=0, url=url, commit="1" * 40, tree="2" * 40)
+    source = LockedGitSource(epoch=0, url=url, commit="1" * 40, tree="2" * 40)
     path = load_recipe(built.small.root, "small").lock_path
     path.write_text(dump_lock(built.plan.lock.model_copy(update={"sources": {"code": source}})))
     for name in (url, "https://example.org/other.git"):

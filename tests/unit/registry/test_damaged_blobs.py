@@ -10,7 +10,7 @@ from small_project import Machine, NoEngine
 from portside.bundle import bundle
 from portside.cli.report.plan import plan_report
 from portside.config import Config
-from portside.doctor.inputs import take_inventory
+from portside.doctor.lacking import take_inventory
 from portside.errors import DamagedError, PortsideError
 from portside.fetch.fetcher import Fetcher
 from portside.fetch.manual import ManualInput, missing

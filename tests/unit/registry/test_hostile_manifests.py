@@ -9,10 +9,10 @@ from hypothesis import given
 from small_project import Machine, Small
 
 from portside.common.canonical import sha256_hex
-from portside.common.values import Sha256, Size
+from portside.common.values import DiffID, ImageID, Sha256, Size
 from portside.errors import RegistryError
 from portside.registry.answer import Answer
-from portside.registry.blob import Blob
+from portside.registry.blob import RegistryBlob
 from portside.registry.client import _errors
 from portside.registry.upload import _received
 from portside.share.manifests import image_manifest, layer_manifest, read_image_manifest, read_layer_manifest
@@ -23,11 +23,11 @@ def canary(tmp_path: Any) -> Canary:
     return Canary(tmp_path / "outside")
 
 
-BLOB = Blob(Sha256("a" * 64), Size(5), "gzip", Sha256("b" * 64), Size(10))
+BLOB = RegistryBlob(Sha256("a" * 64), Size(5), "gzip", Sha256("b" * 64), Size(10))
 
 
-def check(blob: Blob) -> None:
-    assert type(blob.digest) is type(blob.diff_id) is Sha256
+def check(blob: RegistryBlob) -> None:
+    assert type(blob.digest) is Sha256 and type(blob.diff_id) is DiffID
     assert type(blob.size) is type(blob.travels) is Size
 
 
@@ -38,7 +38,7 @@ def test_any_manifest_of_an_image(canary: Canary) -> None:
             digest, size, blobs = read_image_manifest(dump(value))
         except RegistryError:
             return
-        assert type(digest) is Sha256 and type(size) is Size
+        assert type(digest) is ImageID and type(size) is Size
         for blob in blobs:
             check(blob)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from small_project import Machine, Small
 
-from portside.adopt.load import Loaded, load_archive
+from portside.adopt.archive_images import Loaded, load_archive
 from portside.archive.write import write_archive
 from portside.errors import InputError, RecipeError
 from portside.plan.model import Plan

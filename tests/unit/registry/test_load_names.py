@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from small_project import Machine, Small, sha
 
-from portside.adopt.load import Loaded, load_archive
+from portside.adopt.archive_images import Loaded, load_archive
 from portside.adopt.names import recipe_meant, usable
 from portside.common.tree import Entry, Tree, encode_path, file_entry
 from portside.errors import InputError, LockError, RecipeError

@@ -10,7 +10,7 @@ from registry_server import RegistryServer
 from small_project import Machine, Small, sha
 
 from portside.errors import InputError, RegistryError
-from portside.registry.blob import Blob
+from portside.registry.blob import RegistryBlob
 from portside.registry.reference import Reference, parse_reference, parse_repository
 from portside.share.manifests import image_manifest, layer_tag
 from portside.share.pull import pull
@@ -195,7 +195,7 @@ def test_a_pull_makes_blobs_whole_that_were_cut_off(
 def test_a_layer_with_fewer_bytes_than_its_manifest_says_is_refused(
     machine: Callable[..., Machine], registry: RegistryServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def lying(config: bytes, blobs: Sequence[Blob]) -> bytes:
+    def lying(config: bytes, blobs: Sequence[RegistryBlob]) -> bytes:
         return image_manifest(config, [replace(b, size=b.size + 512 * (b.compression != "none")) for b in blobs])
 
     here, there = machine("here"), machine("there", has_base=False)

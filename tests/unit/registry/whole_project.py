@@ -24,10 +24,10 @@ from portside.lock.models import (
     DebianBase,
     Lock,
     LockedEnv,
+    LockedSdist,
     LockedSource,
+    LockedWeightFile,
     LockedWeights,
-    SdistSource,
-    WeightFile,
 )
 from portside.plan.model import Converted, LargeWeight, Part, Plan
 from portside.plan.parts import plan
@@ -136,11 +136,11 @@ class Whole:
             size=len(self.sdist),
             sha256=sha256_hex(self.sdist),
         )
-        return self.plan_with({"code": code, "lib": SdistSource(epoch=RELEASED, sdist=artefact)})
+        return self.plan_with({"code": code, "lib": LockedSdist(epoch=RELEASED, sdist=artefact)})
 
     def plan_with(self, sources: dict[str, LockedSource]) -> Plan:
         recipe = load_recipe(self.root, "whole")
-        files = tuple(WeightFile(path=n, size=len(d), sha256=sha256_hex(d)) for n, d in self.weights.items())
+        files = tuple(LockedWeightFile(path=n, size=len(d), sha256=sha256_hex(d)) for n, d in self.weights.items())
         self.base = data_layer(Tree([file_entry("bin/tool", b"\x7fELF")]), 1_400_000_000)
         base = write_layer(self.base, None)
         return plan(

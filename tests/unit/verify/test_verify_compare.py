@@ -12,7 +12,7 @@ from portside.verify.cause import Window
 from portside.verify.compare import differences
 from portside.verify.report import as_json, as_lines
 from portside.verify.traces import traces
-from portside.verify.verdict import Finding, PartVerdict, Verdict
+from portside.verify.verdict import Evidence, PartVerdict, Verdict
 
 EPOCH = 1_600_000_000
 NOON = 1_763_899_200  # 2025-11-23 12:00:00 UTC
@@ -129,5 +129,5 @@ def test_reports_of_a_verdict(tmp_path: Path) -> None:
 
 
 def test_a_trace_alone_makes_a_part_not_reproducible() -> None:
-    trace = Finding("x", None, (), None)
+    trace = Evidence("x", None, (), None)
     assert not PartVerdict("env", "packages", "run", ("a" * 64, "a" * 64), (trace,)).reproducible

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from portside.common.tree import Tree, file_entry
-from portside.lock.models import DebianBase, Lock, LockedEnv, LockedWeights, WeightFile
+from portside.lock.models import DebianBase, Lock, LockedEnv, LockedWeightFile, LockedWeights
 from portside.store import Store
 from portside.verify.conditions import INPUT_TIME, other_conditions, put_reversed
 from portside.verify.scratch import scratch_store
@@ -58,7 +58,7 @@ def test_a_scratch_store_has_the_inputs_and_nothing_else(tmp_path: Path) -> None
     locked = DebianBase(
         suite="s", architecture="amd64", snapshot="20200101T000000Z", epoch=0, debs=(), diff_id=base, size=8
     )
-    weights = LockedWeights(epoch=0, files=(WeightFile(path="w", size=len(data), sha256=digest),))
+    weights = LockedWeights(epoch=0, files=(LockedWeightFile(path="w", size=len(data), sha256=digest),))
     lock = Lock(recipe="r", epoch=0, requests={}, base=locked, env=LockedEnv(), sources={}, weights={"w": weights})
     scratch, can_make = scratch_store(lock, store, tmp_path / "scratch", [base])
     assert not can_make

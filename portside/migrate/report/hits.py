@@ -73,7 +73,7 @@ class Difference:
 @dataclass(slots=True)
 class Report:
     """mode: precise, vendor or image. ruleset, suffix, digest: of the ruleset. files: those with hits, by path.
-    total_files, python_files: of the whole tree. comparison: see portside.migrate.compare."""
+    total_files, python_files: of the whole tree. comparison: see portside.migrate.other_converter."""
 
     mode: str
     strict: bool

@@ -58,11 +58,11 @@ Text = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Glob = Annotated[str, Field(pattern=r"^/[^\x00-\x1f]+$")]
 
 
-class Model(BaseModel):
+class AcceleratorModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
-class Cards(Model):
+class Cards(AcceleratorModel):
     """The nodes that exist once for every card."""
 
     node: IndexedNode = Field(
@@ -71,14 +71,14 @@ class Cards(Model):
     beside: tuple[IndexedNode, ...] = Field((), description="further nodes of a card, passed where the host has them")
 
 
-class ControlNode(Model):
+class ControlNode(AcceleratorModel):
     """A node that every container with a card gets."""
 
     path: DeviceNode = Field(examples=["/dev/cambricon_ctl"])
     required: bool = Field(True, strict=True, description="without it no container with a card is started")
 
 
-class Visible(Model):
+class Visible(AcceleratorModel):
     """The variable by which programs choose among the cards they could use."""
 
     variable: Variable = Field(examples=["MLU_VISIBLE_DEVICES"])
@@ -88,14 +88,14 @@ class Visible(Model):
     )
 
 
-class HostFile(Model):
+class HostFile(AcceleratorModel):
     """A tool or library of the host, mounted read-only where the host has it."""
 
     paths: tuple[Absolute, ...] = Field(min_length=1, description="the first that exists is mounted")
     target: Absolute | None = Field(None, description="where in the container; default: the first path")
 
 
-class Driver(Model):
+class Driver(AcceleratorModel):
     """How to find out which driver the host has."""
 
     file: Glob = Field(description="glob of the files that tell; the first by name is read")
@@ -108,7 +108,7 @@ class Driver(Model):
     install: Text = Field(description="for people: how to get the driver; shown by `invoke doctor`")
 
 
-class Accelerator(Model):
+class AcceleratorProfile(AcceleratorModel):
     """What `run-container` passes to a container and what `doctor` looks at."""
 
     name: Name
@@ -125,7 +125,7 @@ class Accelerator(Model):
     driver: Driver | None = None
 
     @model_validator(mode="after")
-    def _cards_decide(self) -> "Accelerator":
+    def _cards_decide(self) -> "AcceleratorProfile":
         if self.cards is None and (self.control or self.visible or self.driver):
             raise ValueError("control, visible and driver belong to cards, and there are none")
         return self

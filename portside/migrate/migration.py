@@ -10,21 +10,21 @@ from portside.errors import RecipeError
 from portside.migrate import precise, vendor
 from portside.migrate.links import resolve
 from portside.migrate.parallel import Convert, convert_all
-from portside.migrate.report.model import Report
+from portside.migrate.report.hits import Report
 from portside.migrate.rulesets.model import Ruleset
 
 Mode = Literal["precise", "vendor"]
 
 
 @dataclass(frozen=True, slots=True)
-class Migration:
+class Migrated:
     """tree: the same paths as the source; an entry whose bytes did not change is the very same object."""
 
     tree: Tree
     report: Report
 
 
-def migrate(tree: Tree, ruleset: Ruleset, mode: Mode, *, strict: bool = False, jobs: int | None = None) -> Migration:
+def migrate(tree: Tree, ruleset: Ruleset, mode: Mode, *, strict: bool = False, jobs: int | None = None) -> Migrated:
     """Migrate a tree. strict: the vendor's `-s`, for vendor mode. jobs: processes to use; None: as many as are
     worth it. The result does not depend on them.
 
@@ -46,7 +46,7 @@ def migrate(tree: Tree, ruleset: Ruleset, mode: Mode, *, strict: bool = False, j
     _materialise_links(tree, out, convert)
     used = {hit.rule for _, hit in report.hits()}
     report.rules = {name: info for name, info in sorted(report.rules.items()) if name in used}
-    return Migration(out, report)
+    return Migrated(out, report)
 
 
 def _vendor(ruleset: Ruleset, strict: bool, report: Report) -> tuple[Convert, Callable[[str], bool]]:

@@ -7,7 +7,7 @@ from portside.patches.changes import Change, Where
 from portside.patches.document import readable
 from portside.patches.explain import Candidate, no_file, wrong_count
 from portside.patches.hunks import NoPlace, apply_hunks, split_lines
-from portside.patches.models import Copy, Delete, Diff
+from portside.patches.steps import Copy, Delete, Diff
 from portside.patches.unified import FileDiff, parse_diff
 from portside.patches.workspace import FileEdit, Workspace
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 from portside.patches.comments import comment_lines, comment_marker
-from portside.patches.document import Document, Place, readable
+from portside.patches.document import Document, TextEdit, readable
 from portside.patches.explain import Candidate, closest_lines
-from portside.patches.models import CommentOut, Define, Replace, SetLine, Step
 from portside.patches.python import explain_imports, find_imports
+from portside.patches.steps import CommentOut, Define, Replace, SetLine, Step
 
 
-def find_places(step: Step, document: Document) -> list[Place]:
+def find_places(step: Step, document: Document) -> list[TextEdit]:
     """The places of a text step in one document, in order. A place that already is as the step wants it is none."""
     places = _FINDERS[step.kind](step, document)
     return [place for place in places if document.text[place.start : place.end] != place.text]
@@ -22,11 +22,11 @@ def explain(step: Step, documents: list[Document]) -> list[Candidate]:
     return _EXPLAINERS[step.kind](step, documents)
 
 
-def _replace(step: Replace, document: Document) -> list[Place]:
+def _replace(step: Replace, document: Document) -> list[TextEdit]:
     if step.regex:
-        return [Place(m.start(), m.end(), m.expand(step.new)) for m in step.pattern().finditer(document.text)]
+        return [TextEdit(m.start(), m.end(), m.expand(step.new)) for m in step.pattern().finditer(document.text)]
     found = re.finditer(re.escape(step.replace), document.text)
-    return [Place(match.start(), match.end(), step.new) for match in found]
+    return [TextEdit(match.start(), match.end(), step.new) for match in found]
 
 
 def _near_replace(step: Replace, documents: list[Document]) -> list[Candidate]:
@@ -54,7 +54,7 @@ def _blocks(step: CommentOut, document: Document) -> list[tuple[int, int]]:
     return out
 
 
-def _comment_out(step: CommentOut, document: Document) -> list[Place]:
+def _comment_out(step: CommentOut, document: Document) -> list[TextEdit]:
     blocks = _blocks(step, document)
     marker = step.block.marker or comment_marker(document.path, document.text)
     if not blocks or marker is None:
@@ -86,7 +86,7 @@ def _near_comment_out(step: CommentOut, documents: list[Document]) -> list[Candi
     return out or [near for text in filter(None, (first, last)) for near in closest_lines(documents, text)]
 
 
-def _define(step: Define, document: Document) -> list[Place]:
+def _define(step: Define, document: Document) -> list[TextEdit]:
     return find_imports(document, step.define, step.definition)
 
 
@@ -100,7 +100,7 @@ def _near_define(step: Define, documents: list[Document]) -> list[Candidate]:
     return out or [near for near in closest_lines(documents, step.define) if (near.path, near.line) not in places]
 
 
-def _set_line(step: SetLine, document: Document) -> list[Place]:
+def _set_line(step: SetLine, document: Document) -> list[TextEdit]:
     pattern = re.compile(step.before if step.regex else re.escape(step.before))
     numbers = range(1, len(document.lines) + 1) if step.at is None else range(step.at, step.at + 1)
     out = []
@@ -126,7 +126,7 @@ def _near_set_line(step: SetLine, documents: list[Document]) -> list[Candidate]:
     return out or closest_lines(documents, step.before)
 
 
-_FINDERS: dict[str, Callable[[Any, Document], list[Place]]] = {
+_FINDERS: dict[str, Callable[[Any, Document], list[TextEdit]]] = {
     Replace.kind: _replace,
     CommentOut.kind: _comment_out,
     Define.kind: _define,

@@ -2,7 +2,7 @@
 
 from portside.common.tree import Entry, Tree
 from portside.migrate.report.diff import rows
-from portside.migrate.report.model import Difference, FileReport, Hit, HitClass, Report, RuleInfo
+from portside.migrate.report.hits import Difference, FileReport, Hit, HitClass, Report, RuleInfo
 
 NO_IMPORT = "no-import-needed"
 UNACCOUNTED = "unaccounted"

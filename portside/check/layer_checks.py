@@ -23,7 +23,7 @@ from portside.inputs.spool import Spool
 from portside.layers.index import Index
 from portside.layers.layer import Layer
 from portside.layers.writer import read_layer
-from portside.patches.models import Copy
+from portside.patches.steps import Copy
 from portside.plan.model import Install, Plan
 from portside.plan.states import blob_of
 from portside.recipe.models import LAYERS

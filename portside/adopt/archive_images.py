@@ -10,7 +10,7 @@ from portside.adopt.names import recipe_meant, usable
 from portside.adopt.prove import by_word
 from portside.archive.read import ArchiveImage, read_archive
 from portside.common.progress import say
-from portside.common.values import ImageName, RecipeName, Sha256
+from portside.common.values import ImageName, Key, RecipeName
 from portside.errors import InputError, PortsideError
 from portside.image.built import Built, keep_images, names_of
 from portside.plan.model import Plan
@@ -40,8 +40,8 @@ class _Ours:
     image: Image
     plan: Plan
     layer: str
-    blobs: Mapping[Sha256, Blob]
-    unproven: Mapping[Sha256, str]
+    blobs: Mapping[Key, Blob]
+    unproven: Mapping[Key, str]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class _Judgement:
         self._plan_of = plan_of
         self._recipes = recipes
         self._place = place
-        self._given: dict[Sha256, Blob] = {}
+        self._given: dict[Key, Blob] = {}
 
     def of(self, found: ArchiveImage) -> "_Ours | _Foreign":
         meant = {name: recipe for name in found.names if (recipe := recipe_meant(name)) and self._is_known(recipe)}

@@ -72,7 +72,7 @@ def test_what_a_step_names_lies_below(tmp_path: Path, globs: Any, below: set[str
     assert [part.name for part in parts] == names
     assert set(parts[0].manifest["files"]) == below
     assert parts[0].key in parts[1].manifest["on"].values()
-    assert parts[1].manifest["instructions"].endswith("RUN true\nRUN sh x")
+    assert parts[1].manifest["instructions"].rstrip().endswith("RUN true\nRUN sh x")
 
 
 def test_an_edit_runs_install_only_where_a_step_needs_the_file(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ class WeightPlaces:
         self._there = frozenset(self._files)
         self._above: dict[str, str] = {}
         for file in self._files:
-            for folder in _folders(file):
+            for folder in folders_above(file):
                 self._above.setdefault(folder, file)
 
     def __bool__(self) -> bool:
@@ -58,7 +58,7 @@ class WeightPlaces:
     def nested(self) -> Clash | None:
         """The first of the files that lies below another of them, None where none does."""
         for path in self._files:
-            for folder in _folders(path):
+            for folder in folders_above(path):
                 if folder in self._there:
                     return _below(path, KINDS["file"], folder)
         return None
@@ -72,7 +72,7 @@ class WeightPlaces:
             return Clash(path, what, "where a weight file lies")
         if path in self._above:
             return Clash(path, what, f"on the way to the weight file /{self._above[path]}")
-        for folder in _folders(path):
+        for folder in folders_above(path):
             if folder in self._there:
                 return _below(path, what, folder)
             if folder not in self._above:
@@ -84,7 +84,7 @@ def _below(path: str, what: str | None, file: str) -> Clash:
     return Clash(path, what, f"below the weight file /{file}")
 
 
-def _folders(path: str) -> Iterable[str]:
+def folders_above(path: str) -> Iterable[str]:
     """The folders above a path, the topmost first."""
     end = path.find("/")
     while end >= 0:

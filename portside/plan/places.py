@@ -77,7 +77,7 @@ def _check(plan: Plan, part: Part, entries: Iterable[Entry], whiteouts: Iterable
     if (clash := plan.weight_places.clash(kinds.items(), whiteouts)) is not None:
         raise _error(plan, part, clash)
     files = _files_over(plan, part)
-    for folder, file in sorted((folder, file) for file in files for folder in folders_above(file)):
+    for folder, file in sorted((above, below) for below in files for above in folders_above(below)):
         if kinds.get(folder, "dir") != "dir":
             raise _hidden(plan, part, folder, kinds[folder], f"on the way to the recipe's file /{file}")
     for file in sorted(files):

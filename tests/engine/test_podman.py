@@ -59,7 +59,7 @@ def other(project: TinyProject, name: str, podman_storage: Path) -> Machine:
 
 @pytest.fixture(scope="module")
 def built(other: Machine, name: str) -> Any:
-    return other.json("build", "--recipe", name)
+    return other.json("build", "--recipe", name, "--load-all")
 
 
 def podman(*arguments: str) -> str:

@@ -134,7 +134,7 @@ def test_save_and_load(project: TinyProject, tmp_path: Path, ending: str) -> Non
 
 def test_what_docker_saves_loads(project: TinyProject, tmp_path: Path) -> None:
     name = project.full("port")
-    project.machine.run("build", "--recipe", name)
+    project.machine.run("build", "--recipe", name, "--load-all")
     docker("tag", f"portside/{name}:migrated", f"portside/{name}-copy:v1")
     docker("save", "--output", str(tmp_path / "saved.tar"), f"portside/{name}-copy:v1", f"portside/{name}:env")
     docker("image", "rm", f"portside/{name}-copy:v1")
@@ -149,7 +149,7 @@ def test_what_docker_saves_loads(project: TinyProject, tmp_path: Path) -> None:
 def test_a_foreign_image_does_not_run_as_the_recipes(project: TinyProject, tmp_path: Path) -> None:
     """Under the recipe's name it is not loaded; who gives it that name in the engine gets it refused, until a build."""
     name, machine = project.full("port"), project.machine
-    machine.run("build", "--recipe", name)
+    machine.run("build", "--recipe", name, "--load-all")
     ref, other = f"portside/{name}:weights", f"portside/{name}:env"
     before = docker("image", "inspect", ref, "--format", "{{.Id}}")
     docker("tag", other, ref)

@@ -62,7 +62,7 @@ def main() -> None:
     docker = str(find_cli(find_endpoint(os.environ), os.environ).path)
     project = Project(ROOT)
     base = project.lock(project.recipe(arguments.recipe)).base
-    if base.kind != "debian":
+    if not base.made_here:
         sys.exit(f"{arguments.recipe} has a vendor's image for a base; a recipe on Debian is wanted, such as minilm")
     tag = f"portside-bench/{arguments.recipe}:plain"
     with tempfile.TemporaryDirectory() as folder:
@@ -70,7 +70,7 @@ def main() -> None:
         invoke(home, "fetch", "--recipe", arguments.recipe)
         ours, theirs = [], []
         for number in range(arguments.rounds):
-            forget(arguments.recipe, home, base.diff_id)
+            forget(arguments.recipe, home, base.layers[0].diff_id)
             ours.append(invoke(home, "build", "--recipe", arguments.recipe, "--offline", "--no-cache"))
             context = Path(folder) / f"context{number}"
             invoke(home, "render", "--recipe", arguments.recipe, "--output", str(context))

@@ -16,7 +16,6 @@ from portside.common.progress import step, transfer
 from portside.common.tree import Entry, FileRange, Tree
 from portside.common.values import DiffID, Key
 from portside.errors import InputError, PortsideError, fetch_once
-from portside.inputs.git_names import empty_folders, is_gits_own, tree_name
 from portside.inputs.kinds import SOURCES
 from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
@@ -180,19 +179,16 @@ def _small_files(part: Part, name: str, paths: Collection[str], arrived: Arrived
 
 
 def _source(part: Part, name: str, arrived: Arrived) -> str | None:
-    """By the source itself where the store has it, else a git source by the name that git gives the files."""
+    """By the source itself where the store has it, else by what its kind can tell of the files alone."""
     source = arrived.plan.lock.sources[name]
     if SOURCES[source.kind].is_here(source, arrived.store):
         _make_again(part, arrived)
         return None
     tree = source_in(part, source, arrived)
-    if source.kind == "sdist":
-        return f"{source.sdist.file}, which it is unpacked from, is not here"
-    if empty := empty_folders(tree):
-        return f"the commit is not here, and the files do not say which submodule {empty[0]} stands for"
-    if (found := tree_name(tree)) != source.tree:
-        raise _wrong(part, arrived, f"holds the git tree {found}, the lock says {source.tree}")
-    return None
+    try:
+        return SOURCES[source.kind].proof(source, tree)
+    except InputError as error:
+        raise _wrong(part, arrived, error.problem) from None
 
 
 def source_in(part: Part, source: LockedSource, arrived: Arrived) -> Tree:
@@ -203,8 +199,6 @@ def source_in(part: Part, source: LockedSource, arrived: Arrived) -> Tree:
     at = part.manifest["at"]
     tree = Tree()
     for entry in Tree(_read(part, arrived).entries).below(at):
-        if source.kind == "git" and is_gits_own(entry.path):
-            raise _wrong(part, arrived, f"holds a path that git itself refuses: {entry.path!r}")
         if entry.kind == "file":
             kept = replace(entry, mode=0o755 if entry.mode & 0o100 else 0o644, uid=0, gid=0, xattrs=())
         elif entry.kind in ("dir", "symlink"):
@@ -212,14 +206,13 @@ def source_in(part: Part, source: LockedSource, arrived: Arrived) -> Tree:
             kept = replace(kept, link=entry.link)
         else:
             raise _wrong(part, arrived, f"holds {entry.path}, a {entry.kind}, which no source has")
-        # All of a commit has its time, which is the source's epoch.
-        tree.put(replace(kept, mtime=part.epoch) if source.kind == "git" else kept)
+        tree.put(kept)
+    try:
+        tree = SOURCES[source.kind].in_layer(source, tree)
+    except InputError as error:
+        raise _wrong(part, arrived, error.problem) from None
     _compare(part, data_layer(tree.at(at), part.epoch), arrived)
-    if source.kind == "git":
-        # git knows no folders but the empty ones of submodules: a folder goes where a patch takes its last file away.
-        empty = empty_folders(tree)
-        return Tree(entry for entry in tree if entry.kind != "dir" or entry.path in empty)
-    return tree
+    return SOURCES[source.kind].out_of_layer(tree)
 
 
 def _make_again(part: Part, arrived: Arrived) -> None:
@@ -271,7 +264,7 @@ def _read(part: Part, arrived: Arrived) -> Layer:
     try:
         return read_layer(arrived.path(part))
     except (InputError, ValueError) as error:
-        problem = str(error).partition("\n")[0].replace(str(arrived.path(part)), "it")
+        problem = error.reason if isinstance(error, InputError) else str(error)
         raise _wrong(part, arrived, f"is no layer as Portside writes it: {problem}") from None
 
 

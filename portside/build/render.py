@@ -12,10 +12,12 @@ from portside.common.tree import Tree
 from portside.common.values import Sha256
 from portside.errors import BuildError, RecipeError
 from portside.image.config import command, labels, workdir
+from portside.inputs.kinds import BASES
 from portside.inputs.spool import Spool
 from portside.layers.layer import Layer
 from portside.layers.writer import read_layer
-from portside.lock.models import LockedWeights, PackageSet
+from portside.lock.models import LockedWeights
+from portside.lock.packages import PackageSet
 from portside.plan.environment import variables
 from portside.plan.instructions import MAX_LINE, converter_context, readable, template
 from portside.plan.model import Plan, Trees, converted_part
@@ -43,6 +45,7 @@ def dockerfile(plan: Plan, gone: Sequence[str] = (), *, link: bool = False) -> s
         template().module.whole(
             recipe=recipe,
             lock=lock,
+            base=plain(lock.base, recipe.name) if (plain := BASES[lock.base.kind].plain) is not None else None,
             stages=list(_stages(plan)),
             converted=_converted(plan, gone),
             has={"migrated": any(isinstance(p.of, Trees) for p in migrated)},
@@ -107,7 +110,7 @@ def _present_packages(packages: PackageSet, store: Store) -> PackageSet:
 
 
 def _present_weights(weights: LockedWeights, store: Store) -> LockedWeights:
-    if weights.wheel is not None:
+    if weights.packed:
         return weights
     return weights.model_copy(update={"files": tuple(file for file in weights.files if _has(store, file.sha256))})
 
@@ -147,8 +150,9 @@ def render(plan: Plan, store: Store, output: Path, *, link: bool = False) -> Non
     converted = check_converted(plan, store)
     recipe, lock = plan.recipe, plan.lock
     output.mkdir(parents=True, exist_ok=True)
-    if (base := lock.base.distribution) is not None:
-        with store.layout.blob(base.diff_id).open("rb") as stream, new_file(output / "base.tar", None) as out:
+    if BASES[lock.base.kind].plain is None:
+        [layer] = lock.base.layers
+        with store.layout.blob(layer.diff_id).open("rb") as stream, new_file(output / "base.tar", None) as out:
             shutil.copyfileobj(stream, out)
     with store.workspace() as folder, Spool(folder) as spool:
         contexts: dict[str, Tree] = {

@@ -1,12 +1,13 @@
 """What pydantic finds wrong with a file that a person wrote, as `FILE:LINE: KEY: what was expected, what was found`."""
 
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag, ValidationError
 
+from portside.common.kinds import Kinds, OneKey
 from portside.common.url import without_secrets
 from portside.common.yaml_file import LONGEST, FileLine, Location, PlainScalar, found
 
@@ -144,6 +145,9 @@ def _options(annotation: Any) -> Iterator[tuple[str | None, Any]]:
     """The kinds that a type allows, with their tags."""
     if get_origin(annotation) is Annotated:
         inner, *notes = get_args(annotation)
+        if (table := _table(notes)) is not None:
+            yield from table.options()
+            return
         own = next((note.tag for note in notes if isinstance(note, Tag)), None)
         yield from ((own or tag, option) for tag, option in _options(inner))
     elif get_origin(annotation) in (Union, types.UnionType):
@@ -154,10 +158,15 @@ def _options(annotation: Any) -> Iterator[tuple[str | None, Any]]:
         yield (kind.default if kind is not None and isinstance(kind.default, str) else None), annotation
 
 
+def _table(notes: Iterable[Any]) -> Kinds | OneKey | None:
+    return next((note for note in notes if isinstance(note, Kinds | OneKey)), None)
+
+
 def _inside(kind: Any, part: str | int) -> Any:
     """The type of what a kind has under a key or index; None if nothing can be there."""
     if field := _keys(kind).get(str(part)):
-        return field.annotation
+        table = _table(field.metadata)
+        return field.annotation if table is None else Annotated[field.annotation, table]
     arguments = get_args(kind)
     if get_origin(kind) is dict:
         return arguments[1]

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from portside.common.called import called
+
 Status = Literal["ok", "warning", "problem"]
 
 
@@ -44,5 +46,13 @@ def to_lines(findings: Sequence[Finding]) -> list[str]:
 
 def to_json(findings: Sequence[Finding]) -> dict[str, Any]:
     """`{"healthy": bool, "findings": [{"status", "subject", "text", "remedy"}]}`."""
-    rows = [{"status": f.status, "subject": f.subject, "text": f.text, "remedy": f.remedy} for f in findings]
+    rows = [
+        {
+            "status": f.status,
+            "subject": f.subject,
+            "text": called(f.text),
+            "remedy": None if f.remedy is None else called(f.remedy),
+        }
+        for f in findings
+    ]
     return {"healthy": exit_code(findings) == 0, "findings": rows}

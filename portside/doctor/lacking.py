@@ -1,6 +1,6 @@
 """Locked inputs that the store does not have: how many can be fetched, which a person has to bring."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -56,11 +56,11 @@ class Inventory:
 def take_inventory(recipe: Recipe, lock: Lock, config: Config) -> Inventory:
     """Look for every locked file; nothing is made or changed in the store."""
     inputs = Inputs(config.home)
-    brought = _Brought(recipe)
+    brought = {file.place: file for file in asked(recipe)}
     layout = Layout(config.home)
     has_base = bool(lock.base.layers) and all(layout.has(layer.diff_id, layer.size) for layer in lock.base.layers)
     named = [
-        WantedFile(file, None if file.place is None else brought.get_or_guess(*file.place))
+        WantedFile(file, _sought(file, brought))
         for file in lock.inputs()
         if file.is_file and file.kind != "data" and not (file.at == "base" and has_base)
     ]
@@ -69,16 +69,13 @@ def take_inventory(recipe: Recipe, lock: Lock, config: Config) -> Inventory:
     return Inventory(tuple(named), missing, sum(file.size or 0 for file in weights))
 
 
-class _Brought(dict[tuple[str, str], ManualInput]):
-    """What the recipe looks for in folders, by kind and place; the lock may be of another version of it."""
-
-    def __init__(self, recipe: Recipe) -> None:
-        super().__init__(((file.kind, file.file), file) for file in asked(recipe))
-
-    def get_or_guess(self, kind: str, place: str) -> ManualInput | None:
-        if kind == "weights":
-            return self.get((kind, place))
-        return self.get((kind, place)) or ManualInput(place, None, None, None, kind="wheel")
+def _sought(file: LockedInput, asked: Mapping[tuple[str, str], ManualInput]) -> ManualInput | None:
+    """How a locked file is looked for in folders, if it is; the lock may be of another version of the recipe."""
+    if file.place is None:
+        return None
+    if (found := asked.get(file.place)) is not None:
+        return replace(found, input=file)
+    return None if file.place[0] == "weights" else ManualInput(file)
 
 
 def examine_inputs(inventory: Inventory, recipe: Recipe, lock: Lock, config: Config) -> Iterator[Finding]:
@@ -114,8 +111,7 @@ def _describe(file: WantedFile) -> str:
 def _is_here(file: WantedFile, config: Config, pointer_of: PointerOf) -> bool:
     """Whether a folder has it, as far as its size tells."""
     assert file.brought is not None
-    locked = replace(file.brought, sha256=file.sha256, size=file.size)
-    return any(candidate.may_be(locked) for candidate in candidates(locked, config, pointer_of))
+    return any(candidate.may_be(file.brought) for candidate in candidates(file.brought, config, pointer_of))
 
 
 def _where(file: WantedFile, recipe: Recipe, config: Config) -> str:

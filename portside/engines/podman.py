@@ -128,9 +128,8 @@ class PodmanEngine:
                 self._podman.result("untag", image.image_id, full_name(layout.name))
             if done.returncode:
                 _look_for_damage(image)
-                error = failed(f"loading {title}", done.stderr)
-                error.remedy = "Look at the free space where Podman keeps its data, and in /var/tmp."
-                raise error
+                remedy = "Look at the free space where Podman keeps its data, and in /var/tmp."
+                raise failed(f"loading {title}", done.stderr, remedy)
             if self.image_id(image.image_id) is None:
                 raise EngineError(f"Podman loaded {title} as {done.stdout.decode().strip()}, not as {image.image_id}")
             advance(total)

@@ -115,11 +115,11 @@ def find_podman(environment: Mapping[str, str]) -> Podman:
     return Podman(said.removeprefix("podman version "), kept)
 
 
-def failed(doing: str, stderr: bytes) -> EngineError:
+def failed(doing: str, stderr: bytes, remedy: str | None = None) -> EngineError:
     """The error for a podman command that failed, with what it said and without its warnings."""
     lines = stderr.decode("utf-8", "replace").strip().splitlines()
     errors = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
-    return EngineError(f"Podman failed while {doing}: {'; '.join(errors or lines) or 'it does not say why'}")
+    return EngineError(f"Podman failed while {doing}: {'; '.join(errors or lines) or 'it does not say why'}", remedy)
 
 
 def runtime_options() -> list[str]:

@@ -18,17 +18,14 @@ from portside.fetch.manual import manual_inputs, missing, missing_text, remedy, 
 from portside.inputs import git, python
 from portside.inputs.debian.mirrors import deb_locations
 from portside.inputs.kinds import BASES, SOURCES, WEIGHTS
-from portside.inputs.vendor_image import read_vendor_image
 from portside.lock.models import (
-    ArchiveBase,
-    Artefact,
-    Deb,
     DebianBase,
     Lock,
+    LockedBase,
     LockedSource,
-    PackageSet,
 )
-from portside.net import suspect, transfer
+from portside.lock.packages import Artefact, Deb, PackageSet
+from portside.net import transfer
 from portside.net.suspect import Pointer
 from portside.plan.model import (
     BaseLayer,
@@ -106,42 +103,38 @@ class Fetcher:
         """Several .debs at a time."""
         run_all([partial(self.deb, deb, base) for deb in debs], JOBS)
 
-    def archive(self, base: ArchiveBase, file: ManualInput) -> ArchiveBase:
-        """The layers of a vendor's image, out of the first file in the folders that is the right one; gives what it is.
+    def archive(self, base: LockedBase, file: ManualInput) -> LockedBase:
+        """The layers of a base that a person brings, out of the first file in the folders that is the right one; gives
+        the base as the lock should have it.
 
         Raises MissingInputError where no folder has such a file, InputError where none of them is right.
         """
-        with self.store.lock(FileName(f"archive-{sha256_hex(base.file.encode())}")):
+        with self.store.lock(FileName(f"archive-{sha256_hex(file.file.encode())}")):
             if base.layers and all(self.store.layout.has(layer.diff_id, layer.size) for layer in base.layers):
                 return base
             errors: list[InputError] = []
+            read = BASES[base.kind].read
+            assert read is not None, f"nobody brings {base.kind}"
             for candidate in candidates(file, self.config, lambda _: None):
                 try:
-                    found = self._read_archive(candidate.path, base, file.pinned)
+                    found: LockedBase = read(candidate.path, base, self.store, file.pinned)
                 except InputError as error:
                     errors.append(error)
                     continue
-                if base.sha256 is None and found.sha256 is not None:
-                    say_first_seen(base.file, str(candidate.path), found.sha256, found.size)
-                elif not base.layers and found.sha256 is None:
-                    say(f"{base.file}: first seen at {candidate.path}, locked by its {len(found.layers)} layers")
+                [old], [new] = base.inputs("base"), found.inputs("base")
+                if old.sha256 is None and new.sha256 is not None:
+                    say_first_seen(file.file, str(candidate.path), new.sha256, new.size)
+                elif not base.layers and new.sha256 is None:
+                    say(f"{file.file}: first seen at {candidate.path}, locked by its {len(found.layers)} layers")
                 return found
             if len(errors) == 1:
                 raise errors[0]
             if errors:
                 problems = [f"  {error.problem}" for error in errors]
-                raise InputError("\n".join([f"no folder has the right {base.file}:", *problems]), errors[0].remedy)
+                raise InputError("\n".join([f"no folder has the right {file.file}:", *problems]), errors[0].remedy)
             raise MissingInputError(
-                f"{base.file} is in none of the configured folders", f"Put it at {where(file, self.config)}."
+                f"{file.file} is in none of the configured folders", f"Put it at {where(file, self.config)}."
             )
-
-    def _read_archive(self, path: Path, base: ArchiveBase, pinned: bool) -> ArchiveBase:
-        try:
-            if path.is_file() and base.sha256 is None and (reason := suspect.of_file(path, base.file, base.size)):
-                raise InputError(f"{path} is {reason}", suspect.REMEDY)
-        except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}", "Look at its rights: ls -l") from None
-        return read_vendor_image(path, base, self.store, pinned)
 
     def _packages(self, packages: PackageSet, part: Part, plan: Plan) -> list[Job]:
         base = plan.lock.base.distribution
@@ -155,7 +148,7 @@ class Fetcher:
 
         def bring(file: ManualInput) -> None:
             with self._missing(plan):
-                if file.kind == "base" and isinstance(plan.lock.base, ArchiveBase):
+                if file.kind == "base":
                     self.archive(plan.lock.base, file)
                 elif not file.known:
                     raise MissingInputError(f"nobody knows the sha256 of {file.file} yet")

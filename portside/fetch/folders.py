@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from portside.archive.read import is_layout
 from portside.common.canonical import copy_and_hash
@@ -18,6 +17,7 @@ from portside.common.never import never
 from portside.common.values import Sha256, Size
 from portside.config import Config
 from portside.errors import InputError
+from portside.lock.record import Kind, LockedInput
 from portside.net import suspect
 from portside.net.suspect import Pointer
 from portside.plan.model import (
@@ -35,29 +35,47 @@ from portside.plan.model import (
     Trees,
 )
 from portside.recipe import Recipe
-from portside.recipe.models import FileWeights
+from portside.recipe.models import Brought
 
 
 @dataclass(frozen=True)
 class ManualInput:
-    """A file that is looked for in folders.
+    """How an input is looked for in folders. input: as its lock knows it, or as far as its recipe does.
 
-    file: where it lies there, `SET/PATH` for weights. size: bytes. origin: for people. url: where it is downloaded.
-    kind: what it is for. data: the name of a data set. alone: nothing else in the recipe lies there or has its bare
-    name. same_size: something else of the name may have as many bytes. pinned: the recipe itself says its size or its
-    sha256.
+    origin: for people. url: where it is downloaded. alone: nothing else in the recipe lies there or has its bare name.
+    same_size: something else of the name may have as many bytes. pinned: the recipe itself says its size or its sha256.
     """
 
-    file: str
-    size: Size | None
-    sha256: Sha256 | None
-    origin: str | None
+    input: LockedInput
+    origin: str | None = None
     url: str | None = None
-    kind: Literal["base", "wheel", "weights", "data"] = "data"
-    data: str = ""
     alone: bool = True
     same_size: bool = False
     pinned: bool = False
+
+    @property
+    def place(self) -> tuple[str, str]:
+        assert self.input.place is not None, self.input
+        return self.input.place
+
+    @property
+    def kind(self) -> str:
+        """What it is for: `base`, `wheel`, `weights` or `data`."""
+        return self.place[0]
+
+    @property
+    def file(self) -> str:
+        """Where it lies in a folder: SET/PATH for weights."""
+        return self.input.name if self.kind == "weights" else self.input.file
+
+    @property
+    def size(self) -> Size | None:
+        """Bytes."""
+        return self.input.size
+
+    @property
+    def sha256(self) -> Sha256 | None:
+        return self.input.sha256
 
     @property
     def name(self) -> str:
@@ -91,24 +109,28 @@ PointerOf = Callable[[ManualInput], Pointer | None]
 
 def asked(recipe: Recipe) -> list[ManualInput]:
     """Everything of a recipe that is looked for in folders, with what the recipe itself pins; data sets come last."""
-    found: list[ManualInput] = []
-    if (archive := recipe.model.base.archive) is not None:
-        pinned = (archive.size, archive.sha256) != (None, None)
-        found.append(
-            ManualInput(archive.file, archive.size, archive.sha256, archive.origin, kind="base", pinned=pinned)
-        )
+    found = [_asked("base", "archive", "base", file) for file in recipe.model.base.chosen.brought("base")]
     for stage in recipe.stages:
-        for asked in stage.python.manual if stage.python else ():
-            wheel = ManualInput(asked.file, asked.size, asked.sha256, asked.origin, kind="wheel")
-            if wheel not in found:  # two recipes of a chain may name it
-                found.append(wheel)
+        for named in stage.python.manual if stage.python else ():
+            for file in named.brought(named.file):
+                wheel = _asked("env", "wheel", "wheel", file)
+                if wheel not in found:  # two recipes of a chain may name it
+                    found.append(wheel)
     for name, weights in sorted(recipe.model.weights.items()):
-        for file in weights.files if isinstance(weights, FileWeights) else ():
-            at = f"{name}/{file.path}"
-            found.append(ManualInput(at, file.size, file.sha256, file.origin, file.url, "weights"))
+        found += [_asked(f"weights.{name}", "weights", "weights", file) for file in weights.brought(name)]
     for name, data in sorted(recipe.model.data.items()):
-        found.append(ManualInput(data.file, data.size, data.sha256, data.origin, data.url, data=name))
+        found += [_asked(f"data.{name}", "data", "data", file, name) for file in data.brought(name)]
     return [_compared(file, [*found[:number], *found[number + 1 :]]) for number, file in enumerate(found)]
+
+
+def _asked(at: str, kind: Kind, place: str, file: Brought, name: str = "") -> ManualInput:
+    """As far as the recipe knows it. place: the kind by which it is looked for. name: of a data set."""
+    called, known = name or file.file, None not in (file.sha256, file.size)
+    pinned = (file.sha256, file.size) != (None, None)
+    version = file.sha256 or "unknown"
+    own = file.file.partition("/")[2] if kind == "weights" else file.file
+    sought = LockedInput(at, kind, called, version, own, file.size, file.sha256, None, (place, called), known)
+    return ManualInput(sought, file.origin, file.url, pinned=pinned)
 
 
 def _compared(file: ManualInput, others: Sequence[ManualInput]) -> ManualInput:

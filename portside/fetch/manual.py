@@ -5,12 +5,12 @@ from dataclasses import replace
 from functools import partial
 
 from portside.common.progress import human_bytes
-from portside.common.values import Sha256, Size
 from portside.config import Config
 from portside.errors import InputError, MissingInputError
 from portside.fetch.folders import ManualInput, PointerOf, asked, candidates
 from portside.inputs.pointers import source_pointers
 from portside.lock.models import Lock, LockedSource
+from portside.lock.record import LockedInput
 from portside.net.suspect import Pointer
 from portside.plan.model import Part
 from portside.recipe import Recipe
@@ -21,22 +21,18 @@ def manual_inputs(recipe: Recipe, lock: Lock, last: str = "weights") -> list[Man
     """Everything of a recipe's image that is looked for in folders, up to the layer `last`, as it is locked."""
     locked = locked_files(lock)
     found = [file for file in asked(recipe) if file.kind != "data" and (last == "weights" or file.kind != "weights")]
-    return [_as_locked(file, *locked[file.kind, file.file]) for file in found]
+    return [replace(file, input=locked[file.place]) for file in found]
 
 
 def data_inputs(recipe: Recipe, lock: Lock, names: Iterable[str]) -> list[ManualInput]:
-    """The data sets of these names, as they are locked."""
-    files = {file.data: file for file in asked(recipe) if file.kind == "data"}
-    return [_as_locked(files[name], lock.data[name].sha256, lock.data[name].size) for name in names]
+    """The data sets of these names that are looked for in folders, as they are locked."""
+    locked, wanted = locked_files(lock), {("data", name) for name in names}
+    return [replace(file, input=locked[file.place]) for file in asked(recipe) if file.place in wanted]
 
 
-def _as_locked(file: ManualInput, sha256: Sha256 | None, size: Size | None) -> ManualInput:
-    return replace(file, sha256=sha256, size=size)
-
-
-def locked_files(lock: Lock) -> dict[tuple[str, str], tuple[Sha256 | None, Size | None]]:
-    """sha256 and size of all that is looked for in folders, by kind and place there, of data sets by kind and name."""
-    return {item.place: (item.sha256, item.size) for item in lock.inputs() if item.place is not None}
+def locked_files(lock: Lock) -> dict[tuple[str, str], LockedInput]:
+    """All that is looked for in folders, by kind and place there, data sets by kind and name."""
+    return {item.place: item for item in lock.inputs() if item.place is not None}
 
 
 def stored_pointer(sources: Mapping[str, LockedSource], store: Store, file: ManualInput) -> Pointer | None:

@@ -8,7 +8,8 @@ from portside.fetch.fetcher import Fetcher
 from portside.fetch.folders import ManualInput
 from portside.fetch.manual import manual_inputs
 from portside.inputs.python import newest_date
-from portside.lock.models import ArchiveBase, Lock, LockedManualWheel, LockedWeights, PackageSet
+from portside.lock.models import Lock, LockedWeights
+from portside.lock.packages import LockedManualWheel, PackageSet
 from portside.plan.model import Plan
 from portside.store import Store
 
@@ -36,7 +37,7 @@ def pin(plan: Plan, fetcher: Fetcher, store: Store, keep: Keep, last: str = "wei
 def _with(lock: Lock, file: ManualInput, fetcher: Fetcher, store: Store) -> Lock:
     """The lock with what it lacked of one file."""
     base, env, weights = lock.base, lock.env, lock.weights
-    if isinstance(base, ArchiveBase) and file.kind == "base":
+    if file.kind == "base":
         if base.layers:
             return lock
         base = fetcher.archive(base, file)

@@ -1,12 +1,28 @@
 """What the functions of a kind need of who brings files into the store."""
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol
 
+from portside.common.values import Sha256, Size
 from portside.config import Config
 from portside.inputs.archives import newest_date
-from portside.lock.models import Artefact, Deb, DebianBase
+from portside.lock.models import DebianBase
+from portside.lock.packages import Artefact, Deb
+from portside.recipe import models as recipes
 from portside.store import Store
+
+Look = Callable[[str, recipes.Model], tuple[Sha256 | None, Size | None]]
+"""Looks for a file that people put into folders; gives its sha256 and its size in bytes, as far as they are known: as
+the recipe pins them, as a lock has them, or as it lies there. Called with its path below the folder of its weights
+(nothing for a data set), and what the recipe says of it."""
+
+
+class PlainBase(NamedTuple):
+    """How an engine gets a base that Portside does not write for it. lines: what a person does before, for a
+    Dockerfile's comment. name: what the engine calls it then; None where loading it tells."""
+
+    lines: tuple[str, ...]
+    name: str | None
 
 
 class Bringer(Protocol):

@@ -6,8 +6,12 @@ from typing import Literal
 from portside.inputs.bringer import Bringer, debs_date
 from portside.inputs.debian.base_layer import bring_base, make_base
 from portside.inputs.debian.resolve import resolve_base
-from portside.lock.models import Deb, DebianBase
+from portside.lock.models import DebianBase
+from portside.lock.packages import Deb
 from portside.recipe.models import Debian
+
+read = None
+plain = None
 
 
 def resolve(

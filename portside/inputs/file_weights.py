@@ -1,14 +1,23 @@
-"""Weights that come file by file, from URLs or from folders: store to contents.
+"""Weights that come file by file, from URLs or from folders: recipe to lock, store to contents.
 
 `resolve` and `fetch` look for them as for all that lies in folders.
 """
 
 from portside.common.tree import Content
+from portside.inputs.bringer import Bringer, Look
 from portside.lock.models import LockedWeightFile, LockedWeights
+from portside.recipe import models as recipes
 from portside.store import Store
 
-resolve = None
 bring = None
+
+
+def resolve(asked: recipes.FileWeights, bringer: Bringer, look: Look) -> LockedWeights:
+    files = []
+    for file in asked.files:
+        sha256, size = look(file.path, file)
+        files.append(LockedWeightFile(path=file.path, size=size, sha256=sha256))
+    return LockedWeights(epoch=0, files=tuple(files))
 
 
 def content(weights: LockedWeights, file: LockedWeightFile, store: Store) -> Content:

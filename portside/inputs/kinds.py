@@ -1,26 +1,39 @@
-"""What every kind of base, source and weights can do: a module for each, by the name that recipe and lock give it.
+"""What every kind of base, source, weights and data set can do: a module for each, by the name of its kind.
 
-A new kind is a model in recipe/models.py, one in lock/models.py, its module here, and what lock/agree.py compares.
+A new kind is a model of what a recipe asks for, one of what a lock says, its module here, and its line in a table.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from portside.common.tree import Content, Tree
-from portside.inputs import archive_base, debian_base, file_weights, git_source, sdist_source, wheel_weights
-from portside.inputs.bringer import Bringer
+from portside.inputs import archive_base, debian_base, file_data, file_weights, git_source, sdist_source, wheel_weights
+from portside.inputs.bringer import Bringer, Look, PlainBase
 from portside.inputs.spool import Spool
-from portside.lock.models import Deb, LockedWeightFile, LockedWeights
+from portside.lock.models import LockedWeightFile, LockedWeights
+from portside.lock.packages import Deb
 from portside.store import Store
 
 # A module takes the models of its own kind alone, which the table's key vouches for.
 
 
 class BaseKind(Protocol):
-    """bring: the locked base's layers into the store; None where a person brings it as a file."""
+    """bring: the locked base's layers into the store; None where a person brings it, as a file or a folder.
+
+    read: the layers out of what a person brought into the store; gives the base as the lock should have it; None where
+    `bring` is there. plain: how an engine has it that builds a Dockerfile by itself; None where its layers are written
+    beside the Dockerfile.
+    """
 
     @property
     def bring(self) -> Callable[[Any, Bringer], None] | None: ...
+
+    @property
+    def read(self) -> "ReadBase | None": ...
+
+    @property
+    def plain(self) -> Callable[[Any, str], PlainBase] | None: ...
 
     @property
     def resolve(self) -> "ResolveBase": ...
@@ -33,9 +46,19 @@ class ResolveBase(Protocol):
         """The locked base. keep: .debs of the lock before. update: names of what is resolved anew."""
 
 
+class ReadBase(Protocol):
+    def __call__(self, path: Path, base: Any, store: Store, pinned: bool) -> Any:
+        """pinned: whether the recipe says which file it is. Raises InputError for what is not the locked base."""
+
+
 class SourceKind(Protocol):
     """resolve: recipe to lock. bring: the locked source into the store. tree: its files, relative to it. is_here:
-    whether the store has it whole."""
+    whether the store has it whole.
+
+    For a layer that somebody else made: in_layer: files as the layer of such a source has them; raises InputError for
+    what no such source has. out_of_layer: the other way round. proof: None where files show that they are the locked
+    source, else why they cannot; raises InputError where they are another.
+    """
 
     @property
     def resolve(self) -> Callable[[Any, Bringer], Any]: ...
@@ -49,20 +72,43 @@ class SourceKind(Protocol):
     @property
     def is_here(self) -> Callable[[Any, Store], bool]: ...
 
+    @property
+    def in_layer(self) -> Callable[[Any, Tree], Tree]: ...
+
+    @property
+    def out_of_layer(self) -> Callable[[Tree], Tree]: ...
+
+    @property
+    def proof(self) -> Callable[[Any, Tree], str | None]: ...
+
 
 class WeightsKind(Protocol):
-    """resolve, bring: as of sources; None where each file is looked for in folders. content: a file's bytes."""
+    """resolve, bring: as of sources; bring is None where files are looked for in folders. content: a file's bytes."""
 
     @property
-    def resolve(self) -> Callable[[Any, Bringer], LockedWeights] | None: ...
+    def resolve(self) -> Callable[[Any, Bringer, Look], LockedWeights]: ...
 
     @property
-    def bring(self) -> Callable[[LockedWeights, Bringer], None] | None: ...
+    def bring(self) -> Callable[[Any, Bringer], None] | None: ...
 
     @property
-    def content(self) -> Callable[[LockedWeights, LockedWeightFile, Store], Content]: ...
+    def content(self) -> Callable[[Any, LockedWeightFile, Store], Content]: ...
+
+
+class DataKind(Protocol):
+    """resolve, bring, tree: as of sources; bring is None where its file is looked for in folders."""
+
+    @property
+    def resolve(self) -> Callable[[Any, Bringer, Look], Any]: ...
+
+    @property
+    def bring(self) -> Callable[[Any, Bringer], None] | None: ...
+
+    @property
+    def tree(self) -> Callable[[Any, Store, Spool], Tree]: ...
 
 
 BASES: Mapping[str, BaseKind] = {"debian": debian_base, "archive": archive_base}
 SOURCES: Mapping[str, SourceKind] = {"sdist": sdist_source, "git": git_source}
 WEIGHTS: Mapping[str, WeightsKind] = {"wheel": wheel_weights, "files": file_weights}
+DATA: Mapping[str, DataKind] = {"file": file_data}

@@ -27,3 +27,15 @@ def tree(source: LockedSdist, store: Store, spool: Spool) -> Tree:
 
 def is_here(source: LockedSdist, store: Store) -> bool:
     return store.inputs.verified(source.sdist.sha256) is not None
+
+
+def in_layer(source: LockedSdist, tree: Tree) -> Tree:
+    return tree
+
+
+def out_of_layer(tree: Tree) -> Tree:
+    return tree
+
+
+def proof(source: LockedSdist, tree: Tree) -> str:
+    return f"{source.sdist.file}, which it is unpacked from, is not here"

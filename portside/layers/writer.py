@@ -86,7 +86,7 @@ def read_layer(path: Path) -> Layer:
 
     layer = layer_of(read(TarLayer(path)))
     if layer_size(layer) != path.stat().st_size:
-        raise InputError(f"{path} is not a canonical layer", "Build it again.")
+        raise InputError.about(path, "it is not a canonical layer", "Build it again.")
     return layer
 
 

@@ -7,7 +7,8 @@ from typing import TypeVar
 from portside.errors import LockError
 from portside.lock.changes import lock_changes
 from portside.lock.file import fits, read_lock
-from portside.lock.models import Lock, LockedEnv
+from portside.lock.models import Lock
+from portside.lock.packages import LockedEnv
 from portside.lock.record import Group
 from portside.recipe import Recipe, load_recipe
 
@@ -69,7 +70,8 @@ def _with(lock: Lock, other: Lock, choose: Callable[[Group, Group], Group]) -> L
     parts = {"base": base, "env": LockedEnv(sets=sets), "sources": sources, "weights": weights, "data": data}
     if all(getattr(lock, name) == value for name, value in parts.items()):
         return lock
-    groups = [base.epoch, *(part.epoch for part in (*sets, *sources.values(), *weights.values()))]
+    groups = [base.epoch, *(s.epoch for s in sets), *(s.epoch for s in sources.values())]
+    groups += [w.epoch for w in weights.values()]
     return lock.model_copy(update={**parts, "epoch": max(groups)})
 
 

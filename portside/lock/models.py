@@ -4,71 +4,33 @@ A lock holds identity, never location: no host of a package index or of a mirror
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from portside.common import values
-from portside.common.tree import check_path
+from portside.common.globs import matches
+from portside.common.kinds import Kinds
 from portside.common.values import DiffID, FileName, GitUrl, ObjectName, RecipeName, Sha256, Size, TreeName
-from portside.errors import InputError
+from portside.lock import comparison
+from portside.lock.comparison import Found
+from portside.lock.packages import (
+    LINE,
+    REFERENCE,
+    VARIABLE,
+    Artefact,
+    BroughtFile,
+    Deb,
+    Epoch,
+    LockedEnv,
+    LockModel,
+    RelativePath,
+    Word,
+)
 from portside.lock.record import Kind, LockedInput
+from portside.recipe import models as recipes
 
 FORMAT: Literal[2] = 2
 """Version of the lock's form; a lock of another version is refused with the command that makes a new one."""
-
-Epoch = Annotated[int, Field(ge=0, le=0o77777777777, strict=True)]
-"""Seconds since 1970 (UTC): the newest date among a group of inputs. Each group has its own, so that an update in one
-layer does not touch the times, and so the diff IDs, of another. A tar header holds none above the limit (2242)."""
-
-Word = Annotated[str, AfterValidator(values.Word)]
-"""Names, versions and the like: a lock may come from somebody else, and these end up in paths and in command lines."""
-
-REFERENCE = r"^[a-z0-9][A-Za-z0-9._:/@-]*$"
-"""The name of an image in an engine."""
-VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
-LINE = r"^[^\x00-\x1f\x7f]*$"
-
-
-def _clean(path: str) -> str:
-    try:
-        return check_path(path)
-    except InputError:
-        raise ValueError("expected a clean relative path") from None
-
-
-RelativePath = Annotated[str, AfterValidator(_clean)]
-
-
-class LockModel(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-
-class Deb(LockModel):
-    """A binary package. path: below a mirror's root (pool/main/…), as the suite's Packages file says."""
-
-    name: Word
-    version: Word
-    architecture: Word
-    path: RelativePath
-    size: Size
-    sha256: Sha256
-
-    def input(self, at: str) -> LockedInput:
-        return LockedInput(at, "deb", self.name, self.version, self.path.rpartition("/")[2], self.size, self.sha256)
-
-
-class Artefact(LockModel):
-    """A wheel or an sdist; name is normalised (PEP 503), version is PEP 440."""
-
-    name: Word
-    version: Word
-    file: FileName
-    size: Size
-    sha256: Sha256
-
-    def input(self, at: str, kind: Kind) -> LockedInput:
-        return LockedInput(at, kind, self.name, self.version, self.file, self.size, self.sha256)
 
 
 class ArchiveLayer(LockModel):
@@ -78,6 +40,80 @@ class ArchiveLayer(LockModel):
     size: Size
 
 
+BASES, SOURCES, WEIGHTS, DATA = Kinds(), Kinds(), Kinds(), Kinds()
+"""What can be locked, by kind: each model below is in one of these, and nothing else names them all."""
+
+
+class Locked(Protocol):
+    """What a lock has for one request of a recipe."""
+
+    @property
+    def kind(self) -> str: ...
+
+    def inputs(self, at: str) -> Iterator[LockedInput]:
+        """Everything in it. at: the request."""
+
+    def otherwise(self, request: str, asked: Any) -> Found:
+        """What it has otherwise than the recipe says it. asked: of its kind."""
+
+
+class LockedBase(Locked, Protocol):
+    @property
+    def architecture(self) -> str: ...
+
+    @property
+    def epoch(self) -> int: ...
+
+    @property
+    def layers(self) -> tuple[ArchiveLayer, ...]:
+        """Empty as long as nobody knows them."""
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Environment variables that it sets."""
+
+    @property
+    def debs(self) -> tuple[Deb, ...]:
+        """The packages in it that we locked."""
+
+    @property
+    def distribution(self) -> "DebianBase | None":
+        """The base itself, where packages can be added to it; None for a base whose packages nobody knows."""
+
+    @property
+    def made_here(self) -> bool:
+        """Whether Portside writes its layers, so that another layer format gives others."""
+
+    def parts(self) -> list[tuple[int | None, dict[str, Any]]]:
+        """The parts that it gives an image: the number of its layer, from 1, None for the whole; what its key is of."""
+
+    def bytes_for(self, diff_id: DiffID | None) -> int:
+        """About how many bytes the layer takes in the store, together with what it is made from."""
+
+
+class LockedSource(Locked, Protocol):
+    @property
+    def epoch(self) -> int: ...
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What keys know of its content."""
+
+    @property
+    def commit_of(self) -> "LockedGitSource | None":
+        """The source itself, where it is a commit of a repository."""
+
+
+class LockedData(Locked, Protocol):
+    @property
+    def identity(self) -> str:
+        """What the folder of its files is called in the store: another for other bytes."""
+
+    def seen(self, sha256: Sha256, size: Size) -> "LockedData":
+        """The same with what nobody knew before its file was there. size: bytes."""
+
+
+@BASES.add
 class DebianBase(LockModel):
     """A minimal Debian made from .debs.
 
@@ -100,26 +136,33 @@ class DebianBase(LockModel):
 
     @property
     def env(self) -> dict[str, str]:
-        """Environment variables that it sets."""
         return {}
 
     @property
     def distribution(self) -> "DebianBase | None":
-        """The base itself, where packages can be added to it; None for a base whose packages nobody knows."""
         return self
 
+    @property
+    def made_here(self) -> bool:
+        return True
+
     def parts(self) -> list[tuple[int | None, dict[str, Any]]]:
-        """The parts that it gives an image: the number of its layer, from 1, None for the whole; what its key is of."""
         return [(None, {"diff_id": self.diff_id})]
 
     def bytes_for(self, diff_id: DiffID | None) -> int:
-        """About how many bytes the layer takes in the store, together with what it is made from."""
         return self.size + sum(deb.size for deb in self.debs)
 
     def inputs(self, at: str) -> Iterator[LockedInput]:
         return (deb.input(at) for deb in self.debs)
 
+    def otherwise(self, request: str, asked: recipes.Debian) -> Found:
+        yield from comparison.same(request, "base.debian.suite", asked.suite, self.suite)
+        yield from comparison.same(request, "base.debian.architecture", asked.architecture, self.architecture)
+        yield from comparison.debian_packages(request, "base.debian.include", asked.include, self.debs, self.debs)
+        yield from comparison.architectures(request, self.debs, self.architecture)
 
+
+@BASES.add
 class ArchiveBase(LockModel):
     """An image that a vendor hands out as an archive, or as a folder with an OCI layout; a person brings it.
 
@@ -135,7 +178,7 @@ class ArchiveBase(LockModel):
     sha256: Sha256 | None = None
     reference: Annotated[str, Field(pattern=REFERENCE)] | None = None
     epoch: Epoch = 0
-    env: dict[Annotated[str, Field(pattern=VARIABLE)], Annotated[str, Field(pattern=LINE)]] = {}
+    env: dict[Annotated[str, Field(pattern=VARIABLE)], Annotated[str, Field(pattern=LINE)]] = Field({})
     layers: tuple[ArchiveLayer, ...] = ()
 
     @property
@@ -147,6 +190,10 @@ class ArchiveBase(LockModel):
     def distribution(self) -> DebianBase | None:
         """None: nobody knows which packages a vendor's image has."""
         return None
+
+    @property
+    def made_here(self) -> bool:
+        return False
 
     def parts(self) -> list[tuple[int | None, dict[str, Any]]]:
         """As of other bases; one that nobody knows yet stands for the whole."""
@@ -163,105 +210,34 @@ class ArchiveBase(LockModel):
         place = ("base", self.file)
         yield LockedInput(at, "archive", self.file, version, self.file, self.size, self.sha256, None, place, pinned)
 
+    def otherwise(self, request: str, asked: recipes.Archive) -> Found:
+        yield from comparison.file(request, "base.archive", asked, self)
+        yield from comparison.same(request, "base.archive.architecture", asked.architecture, self.architecture)
 
-LockedBase = Annotated[DebianBase | ArchiveBase, Field(discriminator="kind")]
 
+@DATA.add
+class ManualFile(BroughtFile):
+    """A data set in one file, which a person or a download brings."""
 
-class ManualFile(LockModel):
-    """A file that a person brings. Unknown size and sha256 are filled in when it is first seen."""
-
-    file: FileName
-    size: Size | None = None
-    sha256: Sha256 | None = None
-
-    @property
-    def pinned(self) -> bool:
-        return None not in (self.sha256, self.size)
+    kind: ClassVar[str] = "file"
 
     def inputs(self, at: str) -> Iterator[LockedInput]:
         name, version = at.partition(".")[2], self.sha256 or "unknown"
         place = ("data", name)
         yield LockedInput(at, "data", name, version, self.file, self.size, self.sha256, None, place, self.pinned)
 
-
-class LockedManualWheel(ManualFile):
-    name: Word
-    version: Word
-
-    def inputs(self, at: str) -> Iterator[LockedInput]:
-        named, place = (self.name, self.version, self.file), ("wheel", self.file)
-        yield LockedInput(at, "wheel", *named, self.size, self.sha256, None, place, self.pinned)
-
-
-class PythonSet(LockModel):
-    """Wheels for one interpreter. version: '3.11'; platform: as uv names it, e.g. x86_64-manylinux_2_28.
-
-    given: versions of what the base has already, by name. manual: wheels that a person brings.
-    """
-
-    version: Word
-    platform: Word
-    wheels: tuple[Artefact, ...]
-    given: dict[Word, Word] = {}
-    manual: tuple[LockedManualWheel, ...] = ()
-
-    def all_wheels(self) -> tuple[Artefact, ...]:
-        """The wheels to install; manual ones only once their bytes are known."""
-        known = (
-            Artefact(name=w.name, version=w.version, file=w.file, size=w.size, sha256=w.sha256)
-            for w in self.manual
-            if w.sha256 is not None and w.size is not None
-        )
-        return (*self.wheels, *known)
-
-
-class PackageSet(LockModel):
-    """What one recipe adds to the env layer. epoch: of these packages alone."""
-
-    recipe: RecipeName
-    epoch: Epoch
-    debs: tuple[Deb, ...] = ()
-    python: PythonSet | None = None
-
-    def inputs(self, at: str) -> Iterator[LockedInput]:
-        yield from (deb.input(at) for deb in self.debs)
-        if self.python is not None:
-            yield from (wheel.input(at, "wheel") for wheel in self.python.wheels)
-            for brought in self.python.manual:
-                yield from brought.inputs(at)
-
-
-class LockedEnv(LockModel):
-    """One set per recipe: those of the recipes that this one extends, lowest first, then its own.
-
-    A set is the same, to the byte, in the locks of all recipes that have it, and so is the layer made of it.
-    """
-
-    sets: tuple[PackageSet, ...] = ()
-
-    def of(self, recipe: str) -> PackageSet | None:
-        """The set of one recipe of the chain."""
-        return next((s for s in self.sets if s.recipe == recipe), None)
+    def otherwise(self, request: str, asked: recipes.Data) -> Found:
+        return comparison.file(request, request, asked, self)
 
     @property
-    def epoch(self) -> int:
-        return max((s.epoch for s in self.sets), default=0)
+    def identity(self) -> str:
+        return self.sha256 or f"unknown-{self.file}"
 
-    @property
-    def debs(self) -> tuple[Deb, ...]:
-        return tuple(deb for s in self.sets for deb in s.debs)
-
-    @property
-    def python(self) -> PythonSet | None:
-        """The Python packages of all sets together."""
-        sets = [s.python for s in self.sets if s.python is not None]
-        if not sets:
-            return None
-        given = {name: version for s in sets for name, version in s.given.items()}
-        wheels = tuple(wheel for s in sets for wheel in s.all_wheels())
-        return PythonSet(version=sets[-1].version, platform=sets[-1].platform, wheels=wheels, given=given)
+    def seen(self, sha256: Sha256, size: Size) -> "ManualFile":
+        return self.model_copy(update={"sha256": sha256, "size": size})
 
 
+@SOURCES.add
 class LockedSdist(LockModel):
     kind: Literal["sdist"] = "sdist"
     epoch: Epoch
@@ -269,19 +245,23 @@ class LockedSdist(LockModel):
 
     @property
     def identity(self) -> dict[str, str]:
-        """What keys know of its content."""
         return {"sdist": self.sdist.file, "sha256": self.sdist.sha256}
 
     @property
     def commit_of(self) -> "LockedGitSource | None":
-        """The source itself, where it is a commit of a repository."""
         return None
 
     def inputs(self, at: str) -> Iterator[LockedInput]:
         file = self.sdist
-        yield LockedInput(at, "sdist", at.partition(".")[2], file.file, file.file, file.size, file.sha256)
+        yield LockedInput(at, "source", at.partition(".")[2], file.file, file.file, file.size, file.sha256)
+
+    def otherwise(self, request: str, asked: recipes.SdistSource) -> Found:
+        yield from comparison.exact(request, f"{request}.sdist", asked.sdist, self.sdist)
+        if not comparison.is_sdist(self.sdist):
+            yield request, comparison.misnamed(f"{request}.sdist", self.sdist)
 
 
+@SOURCES.add
 class LockedGitSource(LockModel):
     """commit and tree: full object names (40 hex digits)."""
 
@@ -293,19 +273,18 @@ class LockedGitSource(LockModel):
 
     @property
     def identity(self) -> dict[str, str]:
-        """What keys know of its content."""
         return {"commit": self.commit, "tree": self.tree}
 
     @property
     def commit_of(self) -> "LockedGitSource | None":
-        """The source itself, where it is a commit of a repository."""
         return self
 
     def inputs(self, at: str) -> Iterator[LockedInput]:
-        yield LockedInput(at, "git", at.partition(".")[2], self.commit, "", None, None, self.tree)
+        yield LockedInput(at, "source", at.partition(".")[2], self.commit, "", None, None, self.tree)
 
-
-LockedSource = Annotated[LockedSdist | LockedGitSource, Field(discriminator="kind")]
+    def otherwise(self, request: str, asked: recipes.GitSource) -> Found:
+        yield from comparison.same(request, f"{request}.git", asked.git, self.url)
+        yield from comparison.same(request, f"{request}.commit", asked.commit, self.commit)
 
 
 class LockedWeightFile(LockModel):
@@ -317,26 +296,63 @@ class LockedWeightFile(LockModel):
     member: str | None = None
 
 
+@WEIGHTS.add
 class LockedWeights(LockModel):
-    """wheel: the wheel that carries the files; None where each file comes by itself."""
+    """Weight files that come one by one; other kinds of weights are models of this one."""
 
+    kind: ClassVar[str] = "files"
+    packed: ClassVar[bool] = False
+    """Whether another input brings the files, and none is one by itself."""
     epoch: Epoch
     wheel: Artefact | None = None
     files: tuple[LockedWeightFile, ...]
 
-    @property
-    def kind(self) -> Literal["wheel", "files"]:
-        return "files" if self.wheel is None else "wheel"
-
     def inputs(self, at: str) -> Iterator[LockedInput]:
-        """The wheel, if there is one, and every file, in it or by itself."""
-        if self.wheel is not None:
-            yield self.wheel.input(at, "carrier")
-        kind: Kind = "member" if self.wheel is not None else "weights"
+        """Every file, in what brings it or by itself."""
+        kind: Kind = "member" if self.packed else "weights"
         for file in self.files:
             name, version = f"{at.partition('.')[2]}/{file.path}", file.sha256 or "unknown"
             place, pinned = ("weights", name), None not in (file.sha256, file.size)
             yield LockedInput(at, kind, name, version, file.path, file.size, file.sha256, None, place, pinned)
+
+    def otherwise(self, request: str, asked: recipes.FileWeights) -> Found:
+        paths = [file.path for file in self.files]
+        yield from comparison.twice(request, paths)
+        wanted = {file.path: file for file in asked.files}
+        yield from ((request, line) for _, line in comparison.names(request, wanted, paths))
+        for file in self.files:
+            if (pin := wanted.get(file.path)) is not None:
+                yield from comparison.pinned(request, f"{request}.{file.path}", pin, file.sha256, file.size)
+            yield from comparison.same(request, f"{request}.{file.path}.member", None, file.member)
+
+
+@WEIGHTS.add
+class LockedWheelWeights(LockedWeights):
+    """wheel: the wheel that carries the files."""
+
+    kind: ClassVar[str] = "wheel"
+    packed: ClassVar[bool] = True
+    wheel: Artefact
+
+    def inputs(self, at: str) -> Iterator[LockedInput]:
+        yield self.wheel.input(at, "carrier")
+        yield from super().inputs(at)
+
+    def otherwise(self, request: str, asked: recipes.WheelWeights) -> Found:  # type: ignore[override]
+        yield from comparison.twice(request, [file.path for file in self.files])
+        yield from comparison.exact(request, f"{request}.wheel", asked.wheel, self.wheel)
+        if not comparison.named_rightly(self.wheel):
+            yield request, comparison.misnamed(f"{request}.wheel", self.wheel)
+        members = [file.member or "" for file in self.files]
+        for glob in asked.files:
+            if not any(matches([glob], member) for member in members):
+                yield request, f"{request}.files: {glob}: the lock has no such file"
+        for file in self.files:
+            if file.member is None or not matches(asked.files, file.member):
+                found = comparison.shown(file.member or file.path)
+                yield request, f"{request}.files: the recipe does not ask for {found}"
+            elif file.member.rpartition("/")[2] != file.path:
+                yield request, f"{request}.files: the lock calls {comparison.shown(file.member)} {file.path}"
 
 
 class Writer(LockModel):
@@ -358,11 +374,11 @@ class Lock(LockModel):
     recipe: RecipeName
     epoch: Epoch
     requests: dict[str, Any]
-    base: LockedBase
+    base: Annotated[LockedBase, BASES]
     env: LockedEnv
-    sources: dict[Word, LockedSource]
-    weights: dict[Word, LockedWeights]
-    data: dict[Word, ManualFile] = {}
+    sources: dict[Word, Annotated[LockedSource, SOURCES]]
+    weights: dict[Word, Annotated[LockedWeights, WEIGHTS]]
+    data: dict[Word, Annotated[LockedData, DATA]] = Field({})
 
     def inputs(self) -> Iterator[LockedInput]:
         """Everything that the lock names, in the order of the layers, sets as they are, the rest by name."""

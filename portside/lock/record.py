@@ -7,11 +7,11 @@ from typing import Literal, Protocol
 from portside.common.values import Sha256, Size, TreeName
 from portside.errors import LockError, fetch_once
 
-Kind = Literal["archive", "layer", "deb", "wheel", "sdist", "git", "carrier", "member", "weights", "data"]
+Kind = Literal["archive", "layer", "deb", "wheel", "source", "carrier", "member", "weights", "data"]
 """archive: the file that a base comes as. layer: one of a base's. carrier: a wheel that weight files come in.
 member: one of those. weights: a weight file that comes by itself. data: a data set."""
 
-_WORDS = {"archive": "base", "sdist": "source", "git": "source", "member": "weights"}
+_WORDS = {"archive": "base", "member": "weights"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class LockedInput:
     @property
     def is_file(self) -> bool:
         """Whether it is brought as a file of its own."""
-        return self.kind not in ("git", "member", "layer")
+        return bool(self.file) and self.kind not in ("member", "layer")
 
     def pin(self) -> tuple[Sha256, Size]:
         """Its sha256 (hex) and its size in bytes. Raises LockError where nobody knows them yet."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from portside.common.tree import Tree, file_entry
 from portside.errors import RecipeError
-from portside.lock.models import PackageSet
+from portside.lock.packages import PackageSet
 from portside.recipe import Recipe
 
 TEMPLATE = Path(__file__).with_name("Dockerfile.j2")

@@ -4,7 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from portside.layers import FORMAT, RUN_FORMAT, volatile
-from portside.lock.models import Lock, LockedBase, LockedSource, PackageSet, is_large
+from portside.lock.models import (
+    Lock,
+    LockedBase,
+    LockedSource,
+    is_large,
+)
+from portside.lock.packages import PackageSet
 from portside.plan.environment import variables
 from portside.plan.instructions import (
     convert_instructions,
@@ -196,6 +202,6 @@ def _weights_parts(lock: Lock, workspace: str) -> list[Part]:
         for file in weights.files:
             if is_large(file.size):
                 manifest = {"format": FORMAT, "at": f"{at}/{file.path}", "sha256": file.sha256, "epoch": weights.epoch}
-                of = LargeWeight(name, file.path, packed=weights.wheel is not None)
+                of = LargeWeight(name, file.path, packed=weights.packed)
                 parts.append(Part(of, weights.epoch, manifest))
     return parts

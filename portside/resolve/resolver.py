@@ -17,20 +17,21 @@ from portside.fetch.manual import locked_files
 from portside.inputs import python
 from portside.inputs.bringer import artefact_date, debs_date
 from portside.inputs.debian.resolve import resolve_packages
-from portside.inputs.kinds import BASES, SOURCES, WEIGHTS
-from portside.lock.agree import contradicted, named_rightly
+from portside.inputs.kinds import BASES, DATA, SOURCES, WEIGHTS
+from portside.lock.agree import contradicted
+from portside.lock.comparison import named_rightly
 from portside.lock.lower import complete
 from portside.lock.models import (
-    ArchiveBase,
-    Deb,
     Lock,
     LockedBase,
+    LockedData,
+    LockedSource,
+    LockedWeights,
+)
+from portside.lock.packages import (
+    Deb,
     LockedEnv,
     LockedManualWheel,
-    LockedSource,
-    LockedWeightFile,
-    LockedWeights,
-    ManualFile,
     PackageSet,
     PythonSet,
 )
@@ -119,7 +120,7 @@ class _Resolver:
         self.notes = notes
         self.fetcher = Fetcher(store, config)
         self.asked = recipe.requests()
-        self.wanted: dict[tuple[str, str], ManualInput] = {(f.kind, f.data or f.file): f for f in asked(recipe)}
+        self.wanted: dict[tuple[str, str], ManualInput] = {file.place: file for file in asked(recipe)}
         # What somebody edited into a lock, against its recipe, does not stay.
         self.wrong_below = contradicted(recipe, below) if below is not None else frozenset[str]()
         self.wrong_old = contradicted(recipe, old) if old is not None else frozenset[str]()
@@ -137,10 +138,10 @@ class _Resolver:
         for name, wanted in sorted(model.weights.items()):
             kept = self._kept(f"weights.{name}", name)
             weights[name] = kept.weights[name] if kept else self._weights(name, wanted, sources)
-        data: dict[str, ManualFile] = {}
-        for name, file in sorted(model.data.items()):
+        data: dict[str, LockedData] = {}
+        for name, data_set in sorted(model.data.items()):
             kept = self._kept(f"data.{name}", name)
-            data[name] = kept.data[name] if kept else self._data(name, file)
+            data[name] = kept.data[name] if kept else self._data(name, data_set)
         groups = [base.epoch, env.epoch, *(s.epoch for s in sources.values()), *(w.epoch for w in weights.values())]
         return Lock(
             written_by=writer(),
@@ -164,8 +165,8 @@ class _Resolver:
 
     def _can_stay(self, request: str, lock: Lock, wrong: Collection[str]) -> bool:
         """Whether a lock asks for the same, and has it."""
-        if request == "base" and lock.base.kind == "debian" and not same_layers(lock):
-            return False  # the same .debs make another layer here
+        if request == "base" and lock.base.made_here and not same_layers(lock):
+            return False  # the same inputs make another layer here
         return lock.requests.get(request) == self.asked[request] and request not in wrong
 
     def _seen_before(self, kind: str, place: str, request: str, row: recipes.Model) -> tuple[Sha256, Size] | None:
@@ -174,9 +175,10 @@ class _Resolver:
             return None
         asked: Any = self.old.requests.get(request) or {}
         rows = (asked.get("python") or {}).get("manual", ()) if kind == "wheel" else asked.get("files", ())
-        sha256, size = locked_files(self.old).get((kind, place), (None, None))
-        if sha256 is None or size is None or row.model_dump(mode="json") not in rows:
+        before = locked_files(self.old).get((kind, place))
+        if before is None or not before.pinned or row.model_dump(mode="json") not in rows:
             return None
+        sha256, size = before.pin()
         return (sha256, size) if _agree(self.wanted[kind, place], sha256, size) else None
 
     def _env(self, base: LockedBase) -> LockedEnv:
@@ -261,24 +263,23 @@ class _Resolver:
         sha256, size = before or self._pinned_or_seen("wheel", wanted.file, {})
         if sha256 is not None:
             with suppress(MissingInputError):
-                self.fetcher.manual(replace(self.wanted["wheel", wanted.file], sha256=sha256, size=size), {})
+                file = self.wanted["wheel", wanted.file]
+                self.fetcher.manual(replace(file, input=replace(file.input, sha256=sha256, size=size)), {})
         return LockedManualWheel(name=name, version=str(version), file=wanted.file, sha256=sha256, size=size)
 
-    def _weights(self, name: str, wanted: recipes.Weights, sources: Mapping[str, LockedSource]) -> LockedWeights:
-        if (resolve := WEIGHTS[wanted.kind].resolve) is not None:
-            return resolve(wanted, self.fetcher)
-        assert isinstance(wanted, recipes.FileWeights), name
-        files = []
-        for file in wanted.files:
-            place = f"{name}/{file.path}"
-            before = None if name in self.update else self._seen_before("weights", place, f"weights.{name}", file)
-            sha256, size = before or self._pinned_or_seen("weights", place, sources)
-            files.append(LockedWeightFile(path=file.path, size=size, sha256=sha256))
-        return LockedWeights(epoch=0, files=tuple(files))
+    def _weights(self, name: str, wanted: recipes.Asked, sources: Mapping[str, LockedSource]) -> LockedWeights:
+        def look(path: str, row: recipes.Model) -> tuple[Sha256 | None, Size | None]:
+            place = f"{name}/{path}"
+            before = None if name in self.update else self._seen_before("weights", place, f"weights.{name}", row)
+            return before or self._pinned_or_seen("weights", place, sources)
 
-    def _data(self, name: str, wanted: recipes.Data) -> ManualFile:
-        sha256, size = self._pinned_or_seen("data", name, {})
-        return ManualFile(file=wanted.file, sha256=sha256, size=size)
+        return WEIGHTS[wanted.kind].resolve(wanted, self.fetcher, look)
+
+    def _data(self, name: str, wanted: recipes.AskedData) -> LockedData:
+        found: LockedData = DATA[wanted.kind].resolve(
+            wanted, self.fetcher, lambda path, row: self._pinned_or_seen("data", name, {})
+        )
+        return found
 
     def _pinned_or_seen(
         self, kind: str, name: str, sources: Mapping[str, LockedSource]
@@ -299,12 +300,12 @@ class _Resolver:
         return seen.sha256, seen.size
 
     def _base(self) -> LockedBase:
-        kind, asked = self.recipe.model.base.chosen
+        asked = self.recipe.model.base.chosen
         old = None if "base" in self.wrong_old or "base" in self.update or self.update == "all" else self.old
-        base: LockedBase = BASES[kind].resolve(asked, old.base.debs if old else (), self.update, self.fetcher)
-        if isinstance(base, ArchiveBase):
+        base: LockedBase = BASES[asked.kind].resolve(asked, old.base.debs if old else (), self.update, self.fetcher)
+        for file in asked.brought("base"):
             with suppress(MissingInputError):
-                return self.fetcher.archive(base, self.wanted["base", base.file])
+                return self.fetcher.archive(base, self.wanted["base", file.file])
         return base
 
 

@@ -11,10 +11,10 @@ from portside.engines import Mount
 from portside.errors import MissingInputError, RecipeError
 from portside.fetch.fetcher import Fetcher
 from portside.fetch.manual import data_inputs, missing, missing_text, remedy
-from portside.inputs import archives
+from portside.inputs.kinds import DATA
 from portside.inputs.spool import Spool
 from portside.lock.file import write_lock
-from portside.lock.models import Lock, ManualFile
+from portside.lock.models import Lock, LockedData
 from portside.project import Project
 from portside.recipe import Recipe
 from portside.store import Store, files
@@ -58,12 +58,16 @@ def pin_data(
     if any(file.url is None for file in lacking):
         raise MissingInputError(missing_text(recipe, lacking), remedy(recipe, config, AGAIN))
     fetcher = Fetcher(store, config)
+    for name in names:
+        if (bring := DATA[lock.data[name].kind].bring) is not None:
+            with live():
+                bring(lock.data[name], fetcher)
     for file in wanted:
         with live():
             sha256, size = fetcher.manual(file, lock.sources)
         if not file.known:
-            known = lock.data[file.data].model_copy(update={"sha256": sha256, "size": size})
-            lock = lock.model_copy(update={"data": lock.data | {file.data: known}})
+            name = file.input.name
+            lock = lock.model_copy(update={"data": lock.data | {name: lock.data[name].seen(sha256, size)}})
             keep(lock)
     return lock
 
@@ -78,21 +82,18 @@ def data_mounts(recipe: Recipe, lock: Lock, names: Sequence[str], store: Store) 
 
 
 def unpack_data(lock: Lock, names: Sequence[str], store: Store) -> None:
-    """Unpack data sets that are in the store, each without the one folder that holds all its files."""
+    """Put the files of data sets that are in the store to where containers see them."""
     for name in names:
         locked = lock.data[name]
-        assert locked.sha256 is not None, name
         folder = _folder(locked, store)
         with store.lock(FileName(f"data-{folder.name}")):
             if folder.is_dir():
                 continue
-            place = store.inputs.require(locked.sha256, locked.file)
-            with step(f"Unpacking {locked.file}"), store.workspace() as work, Spool(work) as spool:
-                tree = archives.sdist_tree(place.path, spool, locked.file)
-                tree.write_to(work / "tree")
+            with step(f"Unpacking the data set {name}"), store.workspace() as work, Spool(work) as spool:
+                DATA[locked.kind].tree(locked, store, spool).write_to(work / "tree")
                 files.make_folder(folder.parent)
                 (work / "tree").rename(folder)
 
 
-def _folder(locked: ManualFile, store: Store) -> Path:
-    return store.home / "data" / (locked.sha256 or f"unknown-{locked.file}")
+def _folder(locked: LockedData, store: Store) -> Path:
+    return store.home / "data" / locked.identity

@@ -13,7 +13,8 @@ from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
 from portside.layers.writer import read_layer
-from portside.lock.models import Lock, LockedSource, LockedWeights, PackageSet
+from portside.lock.models import Lock, LockedSource, LockedWeights
+from portside.lock.packages import PackageSet
 from portside.plan.instructions import converter_context
 from portside.plan.model import (
     BaseLayer,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from portside.common.called import called
 from portside.diff.report import attributes_line, change_as_json
 from portside.diff.text import printable
 from portside.verify.cause import ADVICE
@@ -16,7 +17,7 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
         "reproducible": verdict.reproducible,
         "image_ids": [_digest(image_id) for image_id in verdict.image_ids],
         "parts": [_part(part) for part in verdict.parts],
-        "advice": {kind: ADVICE[kind] for kind in ADVICE if kind in kinds},
+        "advice": {kind: called(ADVICE[kind]) for kind in ADVICE if kind in kinds},
         "varied": list(verdict.varied),
         "not_varied": verdict.not_varied,
     }

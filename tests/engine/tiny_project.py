@@ -26,15 +26,14 @@ from portside.layers.canonical import data_layer
 from portside.layers.writer import write_layer
 from portside.lock.file import dump_lock
 from portside.lock.models import (
-    Artefact,
     DebianBase,
     Lock,
-    LockedEnv,
     LockedSdist,
     LockedSource,
     LockedWeightFile,
     LockedWeights,
 )
+from portside.lock.packages import Artefact, LockedEnv
 from portside.lock.written import writer
 from portside.recipe import load_recipe
 from portside.store import Store

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from portside.common.called import called
 from portside.common.progress import human_bytes
 from portside.errors import PortsideError
 from portside.lock.file import check_lock, differences, read_lock
@@ -52,7 +53,7 @@ def _recipe_row(project: Project, name: str) -> dict[str, Any]:
         if lock is not None and row["to_build"]:
             row["to_fetch"], row["fetch_bytes"], row["to_bring"] = _lacking(recipe, lock, project)
     except PortsideError as error:
-        row["error"] = error.problem
+        row["error"] = called(error.problem)
     return row
 
 

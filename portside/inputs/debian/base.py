@@ -29,7 +29,7 @@ from portside.inputs.debian.control import (
     stanzas,
     write_stanza,
 )
-from portside.lock.models import Deb
+from portside.lock.packages import Deb
 
 Log = Callable[[str], None]
 """Called with one line for a person."""

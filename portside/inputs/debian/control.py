@@ -8,7 +8,7 @@ from pathlib import Path
 
 from portside.common.tree import check_path
 from portside.errors import InputError, RecipeError
-from portside.lock.models import Deb
+from portside.lock.packages import Deb
 
 Stanza = dict[str, str]
 """Fields in their order; a value keeps its continuation lines with their leading space."""

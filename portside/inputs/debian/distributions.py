@@ -10,7 +10,7 @@ from pathlib import Path
 
 from portside.errors import InputError
 from portside.inputs.debian.control import control_of
-from portside.lock.models import Deb
+from portside.lock.packages import Deb
 
 _METADATA = re.compile(
     r"(\./)?usr/lib/python3(\.[0-9]+)?/dist-packages/[^/]+(\.dist-info/METADATA|\.egg-info(/PKG-INFO)?)"

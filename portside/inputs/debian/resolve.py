@@ -27,7 +27,7 @@ from portside.inputs.debian.control import (
     own_fields,
 )
 from portside.inputs.debian.mirrors import mirrors
-from portside.lock.models import Deb
+from portside.lock.packages import Deb
 from portside.store import Store
 from portside.store.files import no_space
 

@@ -8,7 +8,7 @@ from portside.config import Config
 from portside.errors import InputError, RecipeError
 from portside.inputs.python.file_names import SDIST_SUFFIXES, sdist_version, wheel_version
 from portside.inputs.python.index import Offer, offers
-from portside.lock.models import Artefact
+from portside.lock.packages import Artefact
 from portside.net.transfer import bring
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from portside.inputs.python.file_names import sdist_version, wheel_version
 from portside.inputs.python.index import Offer, offers
 from portside.inputs.python.resolve import KEY, OnlySourceError, Uv, stand_in
 from portside.inputs.python.tags import best_wheel, tag_ranks
-from portside.lock.models import Artefact
+from portside.lock.packages import Artefact
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

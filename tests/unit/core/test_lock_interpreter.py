@@ -3,7 +3,7 @@
 import pytest
 
 from portside.errors import RecipeError
-from portside.lock.models import Deb
+from portside.lock.packages import Deb
 from portside.resolve.resolver import check_interpreter
 
 

@@ -14,7 +14,8 @@ from portside.errors import InputError, LockError
 from portside.lock.agree import contradictions
 from portside.lock.file import read_lock
 from portside.lock.lower import behind, known
-from portside.lock.models import Artefact, Deb, DebianBase, Lock, LockedEnv
+from portside.lock.models import DebianBase, Lock
+from portside.lock.packages import Artefact, Deb, LockedEnv
 from portside.prepare import locked_plan
 from portside.project import Project
 from portside.resolve.chain import lock_recipe

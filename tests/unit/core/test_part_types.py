@@ -20,16 +20,19 @@ from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.writer import write_layer
 from portside.lock.models import (
-    Artefact,
-    Deb,
     DebianBase,
     Lock,
-    LockedEnv,
     LockedSdist,
     LockedWeightFile,
     LockedWeights,
+)
+from portside.lock.packages import (
+    Artefact,
+    Deb,
+    LockedEnv,
     PackageSet,
 )
+from portside.lock.record import Kind, LockedInput
 from portside.plan.model import (
     BaseLayer,
     Converted,
@@ -205,15 +208,18 @@ def test_who_needs_what_a_person_brings(whole: Whole) -> None:
     def needs(file: ManualInput) -> list[str]:
         return [f"{part.layer}/{part.name}" for part in whole.plan.build_order() if file.is_for(part)]
 
-    def file(name: str) -> ManualInput:
-        return ManualInput(name, None, None, None, kind="weights")
+    def sought(kind: Kind, place: str, name: str) -> ManualInput:
+        return ManualInput(LockedInput("", kind, name, "unknown", name, None, None, None, (place, name), False))
 
-    assert needs(ManualInput("base.tar", None, None, None, kind="base")) == ["env/base"]
-    assert needs(ManualInput("x.whl", None, None, None, kind="wheel")) == ["env/packages", "env/packages-upper"]
+    def file(name: str) -> ManualInput:
+        return sought("weights", "weights", name)
+
+    assert needs(sought("archive", "base", "base.tar")) == ["env/base"]
+    assert needs(sought("wheel", "wheel", "x.whl")) == ["env/packages", "env/packages-upper"]
     assert needs(file("model/a/small.txt")) == ["weights/model"]
     assert needs(file("model/a/big.bin")) == ["weights/model/a/big.bin"]
     assert needs(file("model/other.bin")) == needs(file("a/small.txt")) == []
-    assert needs(ManualInput("model", None, None, None, kind="data", data="model")) == []
+    assert needs(sought("data", "data", "model")) == []
 
 
 def test_what_takes_space(whole: Whole) -> None:

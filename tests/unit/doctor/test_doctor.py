@@ -17,7 +17,13 @@ from portside.config import Config
 from portside.doctor import Finding, examine, exit_code, to_json, to_lines
 from portside.engines import Choice, Engine
 from portside.errors import EngineError
-from portside.lock.models import Deb, DebianBase, Lock, LockedEnv, LockedWeightFile, LockedWeights
+from portside.lock.models import (
+    DebianBase,
+    Lock,
+    LockedWeightFile,
+    LockedWeights,
+)
+from portside.lock.packages import Deb, LockedEnv
 from portside.recipe import Recipe
 from portside.store import Store
 

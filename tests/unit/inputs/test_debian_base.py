@@ -11,7 +11,7 @@ import pytest
 from portside.common.canonical import sha256_hex
 from portside.errors import BuildError, RecipeError
 from portside.inputs.debian import base
-from portside.lock.models import Deb
+from portside.lock.packages import Deb
 
 FAKE = """\
 #!/bin/sh

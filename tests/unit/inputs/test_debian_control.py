@@ -15,7 +15,7 @@ from portside.inputs.debian.control import (
     stanzas,
     write_stanza,
 )
-from portside.lock.models import Deb
+from portside.lock.packages import Deb
 
 FIELDS = {
     "Package": "a-b",

@@ -7,7 +7,8 @@ from portside.common.url import SecretUrl
 from portside.config import Config, Mirrors
 from portside.errors import InputError
 from portside.inputs.debian import mirrors
-from portside.lock.models import Deb, DebianBase
+from portside.lock.models import DebianBase
+from portside.lock.packages import Deb
 
 URIS = """\
 'http://one.invalid/debian/dists/tiny/InRelease' one.invalid_debian_dists_tiny_InRelease 0

@@ -13,7 +13,7 @@ from portside.errors import InputError, LockError, RecipeError, StoreError
 from portside.inputs.debian import apt, mirrors
 from portside.inputs.debian.keyrings import fingerprints
 from portside.inputs.debian.resolve import Update, resolve_base, resolve_packages
-from portside.lock.models import Deb
+from portside.lock.packages import Deb
 from portside.store import Store
 
 ARCHIVE = Path(__file__).parent / "debian_archive"

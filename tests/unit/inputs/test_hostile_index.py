@@ -22,7 +22,7 @@ from portside.inputs import python
 from portside.inputs.python.index import offers
 from portside.inputs.python.resolve import _choose
 from portside.inputs.python.tags import tag_ranks
-from portside.lock.models import Artefact
+from portside.lock.packages import Artefact
 from portside.store import Store
 
 DATA = b"the bytes of a source distribution"

@@ -19,7 +19,7 @@ from portside.errors import InputError, RecipeError
 from portside.inputs import git, python
 from portside.inputs.debian import apt, mirrors
 from portside.inputs.debian.resolve import resolve_base
-from portside.lock.models import Artefact
+from portside.lock.packages import Artefact
 from portside.store import Store
 
 ARCHIVE = Path(__file__).parent / "debian_archive"

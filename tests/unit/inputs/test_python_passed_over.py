@@ -13,7 +13,7 @@ from tiny_wheels import PLATFORM, artefact, wheel
 
 from portside.config import Config, Mirrors
 from portside.inputs import python
-from portside.lock.models import Artefact
+from portside.lock.packages import Artefact
 from portside.store import Store
 
 ROOT = Path(__file__).parents[3]

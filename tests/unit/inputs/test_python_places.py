@@ -11,7 +11,7 @@ from portside.common.url import SecretUrl
 from portside.config import Config, Mirrors
 from portside.errors import InputError, RecipeError
 from portside.inputs import python
-from portside.lock.models import Artefact
+from portside.lock.packages import Artefact
 from portside.net import pip_settings
 from portside.net.pip_settings import PipSettings, read_pip_settings
 

@@ -13,7 +13,7 @@ from portside.config import Config, Mirrors
 from portside.errors import InputError, PortsideError, RecipeError
 from portside.inputs import python
 from portside.inputs.python.tags import best_wheel, tag_ranks
-from portside.lock.models import Artefact
+from portside.lock.packages import Artefact
 from portside.store import Store
 
 pytestmark = pytest.mark.usefixtures("only_these_links")

@@ -13,7 +13,7 @@ from portside.config import Config
 from portside.errors import InputError
 from portside.inputs import python
 from portside.inputs.python.resolve import check_places
-from portside.lock.models import Artefact
+from portside.lock.packages import Artefact
 from portside.net import transfer
 from portside.store import Store
 

@@ -214,9 +214,9 @@ def test_a_layout_among_the_folders(tmp_path: Path, capsys: pytest.CaptureFixtur
     (tmp_path / "downloads" / "other").mkdir()
     store = Store(tmp_path / "home")
     fetcher = Fetcher(store, Config(home=store.home, folders=(tmp_path / "downloads",)), offline=True)
-    found = fetcher.archive(BASE, ManualInput("vendor.tar.gz", None, None, None, kind="base"))
+    found = fetcher.archive(BASE, ManualInput(*BASE.inputs("base")))
     assert len(found.layers) == 2
     assert "locked by its 2 layers" in capsys.readouterr().err
     with pytest.raises(MissingInputError):
         other = BASE.model_copy(update={"file": "other"})
-        fetcher.archive(other, ManualInput("other", None, None, None, kind="base"))
+        fetcher.archive(other, ManualInput(*other.inputs("base")))

@@ -4,7 +4,7 @@ import hashlib
 import zipfile
 from pathlib import Path
 
-from portside.lock.models import Artefact
+from portside.lock.packages import Artefact
 
 PLATFORM = "x86_64-manylinux_2_28"
 

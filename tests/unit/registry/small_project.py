@@ -15,7 +15,13 @@ from portside.fetch.fetcher import Fetcher
 from portside.image.built import Built
 from portside.layers.canonical import data_layer
 from portside.layers.writer import write_layer
-from portside.lock.models import DebianBase, Lock, LockedEnv, LockedWeightFile, LockedWeights
+from portside.lock.models import (
+    DebianBase,
+    Lock,
+    LockedWeightFile,
+    LockedWeights,
+)
+from portside.lock.packages import LockedEnv
 from portside.lock.written import writer
 from portside.plan.model import Plan
 from portside.plan.parts import plan

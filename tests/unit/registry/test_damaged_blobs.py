@@ -15,7 +15,8 @@ from portside.errors import DamagedError, PortsideError
 from portside.fetch.fetcher import Fetcher
 from portside.fetch.manual import ManualInput, missing
 from portside.lock.file import dump_lock
-from portside.lock.models import ArchiveBase, ArchiveLayer, Deb
+from portside.lock.models import ArchiveBase, ArchiveLayer
+from portside.lock.packages import Deb
 
 
 class Reading(NoEngine):
@@ -104,7 +105,8 @@ def test_a_cut_off_layer_of_a_vendor_is_a_file_to_bring(machine: Callable[..., M
     base = ArchiveBase(file="vendor.tar", architecture="amd64", epoch=0, size=9, sha256="a" * 64, layers=(layer,))
     lock = plan.lock.model_copy(update={"base": base})
     config = Config(home=here.home)
-    brought = ManualInput(base.file, base.size, base.sha256, None, kind="base")
+    [locked] = base.inputs("base")
+    brought = ManualInput(locked)
 
     def missing_files() -> list[str]:
         names = [file.file for file in missing([brought], lock, here.store, config)]

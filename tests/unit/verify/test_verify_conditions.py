@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from portside.common.tree import Tree, file_entry
-from portside.lock.models import DebianBase, Lock, LockedEnv, LockedWeightFile, LockedWeights
+from portside.lock.models import (
+    DebianBase,
+    Lock,
+    LockedWeightFile,
+    LockedWeights,
+)
+from portside.lock.packages import LockedEnv
 from portside.store import Store
 from portside.verify.conditions import INPUT_TIME, other_conditions, put_reversed
 from portside.verify.scratch import scratch_store

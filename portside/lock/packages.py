@@ -1,0 +1,155 @@
+"""What a lock says of packages, and the values that all models of a lock are made of."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from portside.common import values
+from portside.common.tree import check_path
+from portside.common.values import FileName, RecipeName, Sha256, Size
+from portside.errors import InputError
+from portside.lock.record import Kind, LockedInput
+
+Epoch = Annotated[int, Field(ge=0, le=0o77777777777, strict=True)]
+"""Seconds since 1970 (UTC): the newest date among a group of inputs. Each group has its own, so that an update in one
+layer does not touch the times, and so the diff IDs, of another. A tar header holds none above the limit (2242)."""
+
+Word = Annotated[str, AfterValidator(values.Word)]
+"""Names, versions and the like: a lock may come from somebody else, and these end up in paths and in command lines."""
+
+REFERENCE = r"^[a-z0-9][A-Za-z0-9._:/@-]*$"
+"""The name of an image in an engine."""
+VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+LINE = r"^[^\x00-\x1f\x7f]*$"
+
+
+def _clean(path: str) -> str:
+    try:
+        return check_path(path)
+    except InputError:
+        raise ValueError("expected a clean relative path") from None
+
+
+RelativePath = Annotated[str, AfterValidator(_clean)]
+
+
+class LockModel(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+class Deb(LockModel):
+    """A binary package. path: below a mirror's root (pool/main/…), as the suite's Packages file says."""
+
+    name: Word
+    version: Word
+    architecture: Word
+    path: RelativePath
+    size: Size
+    sha256: Sha256
+
+    def input(self, at: str) -> LockedInput:
+        return LockedInput(at, "deb", self.name, self.version, self.path.rpartition("/")[2], self.size, self.sha256)
+
+
+class Artefact(LockModel):
+    """A wheel or an sdist; name is normalised (PEP 503), version is PEP 440."""
+
+    name: Word
+    version: Word
+    file: FileName
+    size: Size
+    sha256: Sha256
+
+    def input(self, at: str, kind: Kind) -> LockedInput:
+        return LockedInput(at, kind, self.name, self.version, self.file, self.size, self.sha256)
+
+
+class BroughtFile(LockModel):
+    """A file that a person may bring. Unknown size and sha256 are filled in when it is first seen."""
+
+    file: FileName
+    size: Size | None = None
+    sha256: Sha256 | None = None
+
+    @property
+    def pinned(self) -> bool:
+        return None not in (self.sha256, self.size)
+
+
+class LockedManualWheel(BroughtFile):
+    name: Word
+    version: Word
+
+    def inputs(self, at: str) -> Iterator[LockedInput]:
+        named, place = (self.name, self.version, self.file), ("wheel", self.file)
+        yield LockedInput(at, "wheel", *named, self.size, self.sha256, None, place, self.pinned)
+
+
+class PythonSet(LockModel):
+    """Wheels for one interpreter. version: '3.11'; platform: as uv names it, e.g. x86_64-manylinux_2_28.
+
+    given: versions of what the base has already, by name. manual: wheels that a person brings.
+    """
+
+    version: Word
+    platform: Word
+    wheels: tuple[Artefact, ...]
+    given: dict[Word, Word] = {}
+    manual: tuple[LockedManualWheel, ...] = ()
+
+    def all_wheels(self) -> tuple[Artefact, ...]:
+        """The wheels to install; manual ones only once their bytes are known."""
+        known = (
+            Artefact(name=w.name, version=w.version, file=w.file, size=w.size, sha256=w.sha256)
+            for w in self.manual
+            if w.sha256 is not None and w.size is not None
+        )
+        return (*self.wheels, *known)
+
+
+class PackageSet(LockModel):
+    """What one recipe adds to the env layer. epoch: of these packages alone."""
+
+    recipe: RecipeName
+    epoch: Epoch
+    debs: tuple[Deb, ...] = ()
+    python: PythonSet | None = None
+
+    def inputs(self, at: str) -> Iterator[LockedInput]:
+        yield from (deb.input(at) for deb in self.debs)
+        if self.python is not None:
+            yield from (wheel.input(at, "wheel") for wheel in self.python.wheels)
+            for brought in self.python.manual:
+                yield from brought.inputs(at)
+
+
+class LockedEnv(LockModel):
+    """One set per recipe: those of the recipes that this one extends, lowest first, then its own.
+
+    A set is the same, to the byte, in the locks of all recipes that have it, and so is the layer made of it.
+    """
+
+    sets: tuple[PackageSet, ...] = ()
+
+    def of(self, recipe: str) -> PackageSet | None:
+        """The set of one recipe of the chain."""
+        return next((s for s in self.sets if s.recipe == recipe), None)
+
+    @property
+    def epoch(self) -> int:
+        return max((s.epoch for s in self.sets), default=0)
+
+    @property
+    def debs(self) -> tuple[Deb, ...]:
+        return tuple(deb for s in self.sets for deb in s.debs)
+
+    @property
+    def python(self) -> PythonSet | None:
+        """The Python packages of all sets together."""
+        sets = [s.python for s in self.sets if s.python is not None]
+        if not sets:
+            return None
+        given = {name: version for s in sets for name, version in s.given.items()}
+        wheels = tuple(wheel for s in sets for wheel in s.all_wheels())
+        return PythonSet(version=sets[-1].version, platform=sets[-1].platform, wheels=wheels, given=given)

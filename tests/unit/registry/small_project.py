@@ -154,11 +154,11 @@ class Machine:
     def plan(self) -> Plan:
         return self.small.plan(self.base.digest, self.base.size)
 
-    def build(self, *registries: str, folders: bool = True, no_cache: bool = False) -> list[Built]:
+    def build(self, *registries: str, folders: bool = True, **more: Any) -> list[Built]:
         config = Config(home=self.home, folders=(self.small.downloads,) if folders else ())
         fetcher = Fetcher(self.store, config, offline=True)
         engine: Any = self.engine
-        return build(self.plan, self.store, fetcher, engine, registries=registries, no_cache=no_cache)
+        return build(self.plan, self.store, fetcher, engine, registries=registries, **more)
 
     def image_id(self) -> str:
         image = self.store.layout.image("small:weights")

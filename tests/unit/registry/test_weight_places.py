@@ -215,6 +215,10 @@ def test_only_the_finished_image_is_loaded(machine: Callable[..., Machine]) -> N
     layers = here.engine.layers["portside/small:weights"]
     code = here.build()[-2].image.layers[-1].digest
     assert layers.index(code) == len(layers) - 1
+    here.build(load_all=True)
+    names = ("env", "latest", "migrated", "sources", "weights")
+    assert sorted(here.engine.loaded) == [f"portside/small:{name}" for name in names]
+    assert len(here.engine.layers["portside/small:migrated"]) == len(layers) - 3
 
 
 IN_THE_WAY = {

@@ -8,10 +8,10 @@ from portside.layers import FORMAT as LAYER_FORMAT
 from portside.lock.models import Lock, Writer
 
 IMAGE_FORMAT = 2
-"""The number of everything beside the canonical layer format that makes an image ID of a recipe and its lock: the order
-of the blobs, what goes into each part and into its key (plan/), and the image's config with its labels and its history
-(image/config.py). A change that gives any recipe another key or image ID from the same lock raises it, unless it
-changes the layer format."""
+"""The number of everything that makes an image ID of a recipe and its lock, beside the canonical layer format of bases
+and data layers: that of run layers, the order of the blobs, what goes into each part and into its key (plan/), and the
+image's config with its labels and its history (image/config.py). A change that gives any recipe another key or image ID
+from the same lock raises it, unless it changes the layer format."""
 
 _UNNOTED = ("canonical layer 1", 1)
 """The formats of all versions that did not note any."""

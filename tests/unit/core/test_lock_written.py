@@ -1,7 +1,9 @@
 """Years later: a lock says which Portside wrote it, and one that would give another image ID says so."""
 
 import json
+import os
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,38 @@ def noted(project: Project, name: str = "chatglm", **note: object) -> Path:
     return path
 
 
+SMALL = """\
+description: small
+base: {archive: {file: base.tar, origin: x, sha256: %s, size: 5}}
+accelerator: {name: cpu}
+env: {python: {version: '3.11', requirements: [inner>=1]}}
+"""
+
+
+def wheel(folder: Path, version: str) -> None:
+    with zipfile.ZipFile(folder / f"inner-{version}-py3-none-any.whl", "w") as out:
+        info = f"inner-{version}.dist-info"
+        out.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: inner\nVersion: {version}\n")
+        out.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        out.writestr(f"{info}/RECORD", "")
+
+
+@pytest.fixture
+def small(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """`small` is locked from a local folder, which has a newer package since then."""
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    links = tmp_path / "links"
+    links.mkdir()
+    for name, value in {"CONFIG_FILE": os.devnull, "NO_INDEX": "1", "FIND_LINKS": str(links)}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    (tmp_path / "recipes" / "small.yaml").write_text(SMALL % ("a" * 64))
+    wheel(links, "1.0")
+    lock_recipe(project, project.recipe("small"))
+    wheel(links, "2.0")
+    return project
+
+
 OTHERS: list[dict[str, object]] = [{"layer_format": "canonical layer 9"}, {"image_format": 9}]
 
 
@@ -55,10 +89,10 @@ def test_what_is_written_is_noted_and_enters_no_key(project: Project) -> None:
     assert [part.key for part in plan(recipe, after).stack()] == [part.key for part in plan(recipe, before).stack()]
 
 
-def test_a_lock_that_is_else_the_same_is_not_written(project: Project) -> None:
-    for path in (project.recipe("chatglm").lock_path, noted(project)):
+def test_a_lock_that_is_else_the_same_is_not_written(small: Project) -> None:
+    for path in (small.recipe("small").lock_path, noted(small, "small")):
         before = path.read_bytes()
-        old, new = lock_recipe(project, project.recipe("chatglm"))
+        old, new = lock_recipe(small, small.recipe("small"))
         assert old == new
         assert path.read_bytes() == before
 
@@ -99,12 +133,14 @@ def test_a_state_of_the_same_version_is_not_taken_for_this_one(project: Project)
 
 
 @pytest.mark.parametrize("note", OTHERS)
-def test_lock_takes_the_new_image_with_the_same_inputs(project: Project, note: dict[str, object]) -> None:
-    noted(project, **note)
-    old, new = lock_recipe(project, project.recipe("chatglm"))
+def test_lock_takes_the_new_image_with_the_same_inputs(small: Project, note: dict[str, object]) -> None:
+    noted(small, "small", **note)
+    old, new = lock_recipe(small, small.recipe("small"))
     assert old is not None
-    assert new == lock_of(project) == old.model_copy(update={"written_by": writer()})
-    locked_plan(project, project.recipe("chatglm"))
+    assert new == lock_of(small, "small") == old.model_copy(update={"written_by": writer()})
+    assert new.env.python is not None
+    assert [wheel.version for wheel in new.env.python.wheels] == ["1.0"]
+    locked_plan(small, small.recipe("small"))
 
 
 @pytest.mark.parametrize(

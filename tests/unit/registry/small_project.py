@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -183,9 +184,14 @@ def sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+@cache
+def random_bytes(seed: str, size: int) -> bytes:
+    return Random(seed).randbytes(size)
+
+
 def small_project(root: Path, monkeypatch: pytest.MonkeyPatch, sizes: dict[str, int] | None = None) -> Small:
     import portside.lock.models
 
     monkeypatch.setattr(portside.lock.models, "LARGE", LARGE)
     sizes = sizes or {"big.bin": 5 << 20, "other.bin": 2 << 20, "vocab.txt": 5000}
-    return Small(root, {name: Random(name).randbytes(size) for name, size in sizes.items()})
+    return Small(root, {name: random_bytes(name, size) for name, size in sizes.items()})

@@ -27,7 +27,7 @@ from portside.trees import parts as data
 from portside.trees.migrated import migrated_tree
 
 LINK_NOTE = (
-    "COPY --link needs BuildKit with Dockerfile 1.4, which Docker brings since 23. Docker 20.10 stops at it with "
+    "The --link of COPY needs BuildKit with Dockerfile 1.4, which Docker brings since 23. Docker 20.10 stops with "
     "`Unknown flag: link`, and so does Podman 4.3: for them render without --link."
 )
 

@@ -3,22 +3,23 @@
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from portside.build.needed_files import say_needed_files
+from portside.build.space import engine_needs
 from portside.build.temporary import Temporaries
 from portside.common.parallel import run_all, thread_pool
-from portside.common.progress import Advance, human_bytes, live, say, step, transfer
+from portside.common.progress import live, say, step, transfer
 from portside.common.tree import FileRange, Tree
 from portside.common.values import DiffID, FileName, Key
 from portside.engines import Builder, ImageToBuild
 from portside.errors import BuildError, DamagedError, EngineError, PortsideError, StepError, StoreError
 from portside.fetch.fetcher import JOBS, Fetcher
 from portside.image.built import Built, keep_images, load_images, to_load
-from portside.image.config import parent_image
+from portside.image.config import image_name, make_image, parent_image
 from portside.inputs.spool import Spool
 from portside.layers.canonical import canonicalise
 from portside.layers.engine_layer import read
@@ -86,7 +87,7 @@ def _build(
     builder = _Build(plan, store, engine, no_cache)
     wanted = plan.up_to(last)
     missing = [part for part in plan.build_order(last) if not builder.has(part)]
-    _need_space(plan, missing, store, engine)
+    _need_space(plan, missing, builder.blobs, store, engine, last)
     with live(), builder:
         pulled = {} if no_cache or not missing else pull_layers(plan, wanted, missing, store, registries)
         unmade = [part for part in missing if part.key not in pulled or not builder.has(part)]
@@ -135,19 +136,19 @@ def make_again(
     return builder.blobs
 
 
-def _need_space(plan: Plan, missing: Sequence[Part], store: Store, engine: Builder) -> None:
-    """Raise StoreError or EngineError before any work where the disks surely cannot take what is to be built."""
-    if not missing:
+def _need_space(
+    plan: Plan, missing: Sequence[Part], there: Mapping[Key, Blob], store: Store, engine: Builder, last: str
+) -> None:
+    """Raise StoreError or EngineError before any work where the disks surely cannot take what is to be built.
+
+    there: the blobs of all other parts, by their keys.
+    """
+    if missing:
+        # One blob may stand for several parts: a vendor's image repeats an empty layer.
+        files.need_space(store.home, sum({part.key: expected_bytes(part, plan.lock) for part in missing}.values()))
+    elif engine.image_id(image_name(plan.recipe.name, last)) == make_image(plan, last, there).image_id:
         return
-    # One blob may stand for several parts: a vendor's image repeats an empty layer.
-    needed = sum({part.key: expected_bytes(part, plan.lock) for part in missing}.values())
-    files.need_space(store.home, needed)
-    free = engine.free_bytes()
-    if free is not None and free < needed:
-        raise EngineError(
-            f"{human_bytes(needed)} are needed where the engine keeps its images, {human_bytes(free)} are free",
-            f"Remove images that nobody needs: {engine.name} image prune",
-        )
+    engine_needs(plan, store, engine, last=last, missing=missing).check(engine.name)
 
 
 def _need_architecture(plan: Plan, missing: Sequence[Part], engine: Builder) -> None:
@@ -300,7 +301,8 @@ class _Build:
             for below, tree in data.run_context(self._plan, part, self._store).items():
                 self._put_context(tree, context / below)
             dockerfile = folder / "Dockerfile"
-            dockerfile.write_text(f"FROM {names.parent}\n{part.manifest['instructions']}", encoding="utf-8")
+            text = f"FROM {names.parent}\n{part.manifest['instructions']}"
+            dockerfile.write_text(text, encoding="utf-8")
             lines: list[str] = []
 
             def log(line: str) -> None:
@@ -310,16 +312,14 @@ class _Build:
                 for error in self._failures():
                     raise error
 
-            def loading(_: str, total: int | None) -> AbstractContextManager[Advance]:
-                return transfer(f"loading what {name} is built on", total)
-
             architecture = self._plan.lock.base.architecture
             try:
-                engine.load(to_load(parent, self._store, [names.parent], f"{name}-parent"), loading)
-                held = (names.holder,)
-                engine.build(
-                    ImageToBuild(context, dockerfile, names.result, self._no_cache, architecture, held, name), log
+                engine.load(to_load(parent, self._store, [names.parent], f"what {name} is built on"), transfer)
+                image = ImageToBuild(
+                    context, dockerfile, names.result, self._no_cache, architecture, (names.holder,), name
                 )
+                with self._temporary.building(names, f"{self._plan.recipe.name}/{name}", context, text):
+                    engine.build(image, log)
                 _check_parent(engine.diff_ids(names.result, name), parent, name)
                 with engine.new_layers(names.result, len(parent.layers), name) as sources:
                     layer = canonicalise([read(source) for source in sources], self._index(part), part.epoch)

@@ -13,9 +13,11 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from portside.common.process import this_process
 from portside.common.progress import live, say
 from portside.common.tree import Entry
 from portside.engines import Engine, Runner, RunSpec
+from portside.engines.base import PROCESS_LABEL
 from portside.errors import CheckError, EngineError
 from portside.image.built import load_image, stored_image
 from portside.image.config import command, environment, image_name, labels, workdir
@@ -114,7 +116,8 @@ def _surroundings(environment: Mapping[str, str]) -> dict[str, str]:
 @contextmanager
 def _container(plan: Plan, engine: Runner, name: str) -> Iterator[str]:
     image = image_name(plan.recipe.name, name)
-    container = engine.start(RunSpec(image, ("sleep", "infinity"), entrypoint=(), detach=True))
+    mine = {PROCESS_LABEL: this_process()}
+    container = engine.start(RunSpec(image, ("sleep", "infinity"), entrypoint=(), detach=True, labels=mine))
     try:
         yield container
     finally:

@@ -93,13 +93,17 @@ def fetch(c: Context, recipe: str) -> None:
     say(f"All inputs of {recipe} are in the store at {p.config.home}")
 
 
-@portside_task(help={"recipe": RECIPE, "no-pull": NO_PULL, "json": JSON})
-def plan(c: Context, recipe: str, no_pull: bool = False, json: bool = False) -> None:
+@portside_task(help={"recipe": RECIPE, "no-pull": NO_PULL, "engine": ENGINE, "json": JSON})
+def plan(c: Context, recipe: str, no_pull: bool = False, engine: str | None = None, json: bool = False) -> None:
     """Each layer: its key, whether it is cached, can be pulled or has to be built, and why.
+
+    The last line says what the engine lacks and what is free there, if one answers.
 
     Example: invoke plan --recipe minilm
     """
+    from portside.build.space import engine_needs
     from portside.cli.report.plan import plan_lines, plan_report
+    from portside.errors import EngineError
     from portside.image.pointers import what_is_left
     from portside.prepare import locked_plan, say_behind
 
@@ -108,10 +112,21 @@ def plan(c: Context, recipe: str, no_pull: bool = False, json: bool = False) -> 
     made = locked_plan(p, loaded)
     say_behind(made)
     report = plan_report(made, p.store, [] if no_pull else p.registries(loaded))
+    report["engine"] = None
+    lines = plan_lines(report)
+    try:
+        running = p.engine(engine)
+        needs = engine_needs(made, p.store, running)
+    except EngineError:
+        if engine:  # asked for; else a plan needs none
+            raise
+    else:
+        report["engine"] = {"name": running.name, **needs.report()}
+        lines.append(needs.line(running.name))
     if json:
         show(report)
     else:
-        print("\n".join([*plan_lines(report), *what_is_left(made, p.store)]))
+        print("\n".join([*lines, *what_is_left(made, p.store)]))
 
 
 @portside_task(

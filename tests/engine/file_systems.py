@@ -1,6 +1,7 @@
 """The files of whole images: of those that Portside built, and of plain builds of what it rendered."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,9 @@ def of_build(home: Path, report: Any, foreign: int = 0) -> Index:
 
 
 def of_layers(sources: Iterable[LayerSource]) -> Index:
-    return Index.of([canonicalise([read(source) for source in sources], Index.empty(), 0)])
+    """Layers of a vendor may be among them, whose whiteouts are not held to what engines write for steps."""
+    layers = [replace(read(source), misnamed=set()) for source in sources]
+    return Index.of([canonicalise(layers, Index.empty(), 0)])
 
 
 def of_plain_build(context: Path, tag: str) -> Index:

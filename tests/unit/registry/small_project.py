@@ -51,6 +51,10 @@ weights:
 class NoEngine:
     """An engine that only takes images; a recipe without run parts needs no more."""
 
+    cache: Any = None
+    name = "docker"
+    free: int | None = None
+
     def __init__(self) -> None:
         self.loaded: dict[str, str] = {}
         self.layers: dict[str, list[str]] = {}
@@ -72,7 +76,14 @@ class NoEngine:
         self.layers |= {tag: [layer.diff_id for layer in image.layers] for tag in image.tags}
 
     def free_bytes(self) -> int | None:
-        return None
+        return self.free
+
+    def room(self, size: int) -> int:
+        return 2 * size
+
+    def lacks(self, diff_ids: list[str | None]) -> list[bool]:
+        known = {digest for layers in self.layers.values() for digest in layers}
+        return [digest not in known for digest in diff_ids]
 
     def describe(self) -> str:
         return "nothing"
@@ -165,6 +176,11 @@ class Machine:
         image = self.store.layout.image("small:weights")
         assert image is not None
         return image.image_id
+
+    def diff_ids(self) -> list[str]:
+        image = self.store.layout.image("small:weights")
+        assert image is not None
+        return [layer.digest for layer in image.layers]
 
     def blobs(self) -> set[str]:
         folder = self.home / "oci" / "blobs" / "sha256"

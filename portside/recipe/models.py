@@ -344,7 +344,7 @@ class RecipeModel(Model):
     )
     base: Base
     accelerator: Accelerator
-    env: Env = Env()
+    env: Env = Field(default_factory=Env)
     sources: dict[Name, AnySource] = Field({}, description="upstream code, at /workspace/RECIPE/NAME in the image")
     migration: Migration | None = Field(None, description="without it the sources stay as they are")
     patches: tuple[Step, ...] = Field((), description="ordered steps on the migrated trees; see patches.md")
@@ -357,7 +357,7 @@ class RecipeModel(Model):
     )
     weights: dict[Name, AnyWeights] = Field({}, description="at /workspace/RECIPE/weights/NAME in the image")
     data: dict[Name, Data] = Field({}, description="data sets of run targets, no part of the image")
-    run: Run = Run()
+    run: Run = Field(default_factory=Run)
     registry: Repository | None = Field(
         None,
         description="where `push` and `pull` find a tag, and where `build` looks for layers after the registries of "

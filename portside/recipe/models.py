@@ -404,7 +404,7 @@ class RecipeModel(Model):
     )
     base: Annotated[Base, OneKey(BASES, Base)]
     accelerator: Accelerator
-    env: Env = Env()
+    env: Env = Field(default_factory=Env)
     sources: dict[Name, Annotated[Asked, SOURCES]] = Field(
         {}, description="upstream code, at /workspace/RECIPE/NAME in the image"
     )
@@ -427,7 +427,7 @@ class RecipeModel(Model):
     data: dict[Name, Annotated[AskedData, DATA]] = Field(
         {}, description="data sets of run targets, no part of the image"
     )
-    run: Run = Run()
+    run: Run = Field(default_factory=Run)
     registry: Repository | None = Field(
         None,
         description="where `push` and `pull` find a tag, and where `build` looks for layers after the registries of "

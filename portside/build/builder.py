@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from portside.build.needed_files import say_needed_files
 from portside.build.space import engine_needs
 from portside.build.temporary import Temporaries
 from portside.common.parallel import run_all, thread_pool
@@ -15,7 +16,7 @@ from portside.common.progress import live, say, step, transfer
 from portside.common.tree import FileRange, Tree
 from portside.common.values import DiffID, FileName, Key
 from portside.engines import Builder, ImageToBuild
-from portside.errors import BuildError, DamagedError, EngineError, PortsideError, StoreError
+from portside.errors import BuildError, DamagedError, EngineError, PortsideError, StepError, StoreError
 from portside.fetch.fetcher import JOBS, Fetcher
 from portside.image.built import Built, keep_images, load_images, to_load
 from portside.image.config import image_name, make_image, parent_image
@@ -25,7 +26,8 @@ from portside.layers.engine_layer import read
 from portside.layers.index import Index
 from portside.layers.layer import Layer
 from portside.layers.writer import write_layer
-from portside.plan.model import LayerPlan, Part, Plan
+from portside.plan.model import Install, LayerPlan, Part, Plan
+from portside.plan.places import check_layer, note_clear
 from portside.plan.states import blob_of, expected_bytes
 from portside.store import Store, files
 from portside.store.indexes import image_index
@@ -49,10 +51,12 @@ def build(
     no_cache: bool = False,
     registries: Sequence[str] = (),
     load: bool = True,
+    load_all: bool = False,
 ) -> list[Built]:
-    """Build what is missing up to the layer `last`, keep the images in the store and load them into the engine.
+    """Build what is missing up to the layer `last`, keep the images in the store and load that of `last` into the
+    engine.
 
-    load: False leaves them in the store.
+    load: False leaves all of them in the store. load_all: load the images of the layers below it too.
     no_cache: build every part again, whatever the store or a registry has, and read the whole base.
     registries: repositories that are asked for a layer before it is built; what they give is verified.
     What a part needs is fetched first. Raises the first error of any part; finished parts stay in the store.
@@ -61,7 +65,7 @@ def build(
     seen: set[str] = set()
     while True:
         try:
-            return _build(plan, store, fetcher, engine, last, no_cache, registries, load)
+            return _build(plan, store, fetcher, engine, last, no_cache, registries, load, load_all)
         except DamagedError as error:
             # Each time one blob less is in the store; a blob that was made a moment ago and is damaged ends it.
             if error.digest in seen:
@@ -80,6 +84,7 @@ def _build(
     no_cache: bool,
     registries: Sequence[str],
     load: bool,
+    load_all: bool,
 ) -> list[Built]:
     builder = _Build(plan, store, engine, no_cache)
     wanted = plan.up_to(last)
@@ -93,7 +98,7 @@ def _build(
         builder.make(unmade, fetcher)
         built = keep_images(plan, store, wanted, missing, builder.blobs, pulled, builder.taken)
         if load:
-            load_images(plan, built, store, engine)
+            load_images(plan, built if load_all else built[-1:], store, engine)
     return built
 
 
@@ -287,6 +292,7 @@ class _Build:
             new.commit(written.diff_id)
         self._store.keep("keys", part.key, part.record(written.diff_id, written.size))
         self.blobs[part.key] = Blob(written.diff_id, written.size)
+        note_clear(self._plan, part, self.blobs[part.key], self._store)
 
     def _run(self, part: Part) -> None:
         with self._alone(part) as is_missing:
@@ -329,6 +335,7 @@ class _Build:
                 _check_parent(engine.diff_ids(names.result, name), parent, name)
                 with engine.new_layers(names.result, len(parent.layers), name) as sources:
                     layer = canonicalise([read(source) for source in sources], self._index(part), part.epoch)
+                    check_layer(self._plan, part, layer)
                     self._keep(part, layer)
             except PortsideError as error:
                 if isinstance(error, DamagedError) or error in self._failures():
@@ -337,6 +344,8 @@ class _Build:
                 with suppress(StoreError):  # what failed is the step
                     kept = self._store.keep_log(log_name, "\n".join(lines) + "\n")
                     say(f"The whole output of the failed step is in {kept}")
+                if isinstance(error, StepError) and isinstance(part.of, Install):
+                    say_needed_files(self._plan.recipe, error)
                 raise
 
     def _index(self, part: Part) -> Index:

@@ -79,7 +79,7 @@ def pull(c: Context, recipe: str, tag: str | None = None, engine: str | None = N
     running = p.engine(engine)
     with live():
         done = pull_image(plan, p.store, reference)
-        load_images(plan, done.built, p.store, running)
+        load_images(plan, done.built[-1:], p.store, running)
     say(f"{recipe} is sha256:{done.image.image_id}; {human_bytes(done.received_bytes)} pulled from {done.reference}")
     if json:
         show(image_report(plan, p.store))
@@ -335,7 +335,7 @@ def unbundle(c: Context, archive: str, force: bool = False, json: bool = False) 
     say(f"{done.recipe}: {done.inputs} inputs, {human_bytes(done.size)}")
     say(f"Build it: invoke build --recipe {done.recipe} --offline")
     if not done.same_keys:
-        wrote = f"Portside {done.written_by}, which wrote it" if done.written_by else "the one that wrote it"
+        wrote = f"the Portside {done.written_by} that wrote it" if done.written_by else "the one that wrote it"
         say(f"This Portside, {__version__}, computes other keys than {wrote}: the image ID may be another, too.")
     if json:
         show({"recipe": done.recipe, "inputs": done.inputs, "bytes": done.size, "same_keys": done.same_keys})

@@ -129,13 +129,19 @@ def plan(c: Context, recipe: str, no_pull: bool = False, engine: str | None = No
         print("\n".join([*lines, *what_is_left(made, p.store)]))
 
 
-@portside_task(help={"recipe": RECIPE, "output": "a new or empty folder; default: build/RECIPE"})
-def render(c: Context, recipe: str, output: str | None = None) -> None:
+@portside_task(
+    help={
+        "recipe": RECIPE,
+        "output": "a new or empty folder; default: build/RECIPE",
+        "link": "COPY --link, for BuildKit of Docker 23 and newer",
+    }
+)
+def render(c: Context, recipe: str, output: str | None = None, link: bool = False) -> None:
     """A Dockerfile and contexts that a plain `docker build DIR` or `podman build DIR` accepts.
 
     Example: invoke render --recipe minilm --output minilm-docker
     """
-    from portside.build.render import check_converted, check_output
+    from portside.build.render import LINK_NOTE, check_converted, check_output
     from portside.build.render import render as render_to
     from portside.common.progress import live, say
     from portside.fetch.fetcher import Fetcher
@@ -151,9 +157,11 @@ def render(c: Context, recipe: str, output: str | None = None) -> None:
     check_converted(plan_, p.store)
     with live():
         fetch_all(plan_, Fetcher(p.store, p.config, lenient=True))
-    render_to(plan_, p.store, folder)
+    render_to(plan_, p.store, folder, link=link)
     if lacked := lacking(p, plan_):
         say(f"{missing_text(loaded, lacked)}\nThe contexts lack them; with them: invoke render --recipe {recipe}")
+    if link:
+        say(LINK_NOTE)
     say(
         f"Rendered to {folder}: DOCKER_BUILDKIT=1 docker build --network none --tag {recipe} {shlex.quote(str(folder))}"
     )
@@ -167,6 +175,7 @@ def render(c: Context, recipe: str, output: str | None = None) -> None:
         "no-cache": "build every layer again, and read the whole base",
         "no-pull": NO_PULL,
         "no-load": "leave the images in the store: the engine does not get them",
+        "load-all": "load the images of the layers below into the engine, too",
         "engine": ENGINE,
         "json": JSON,
     }
@@ -179,15 +188,18 @@ def build(
     no_cache: bool = False,
     no_pull: bool = False,
     no_load: bool = False,
+    load_all: bool = False,
     engine: str | None = None,
     json: bool = False,
 ) -> None:
     """Build the layers of a recipe; locks and fetches by itself what is missing.
 
+    The engine gets the image of the last layer; those below it when something needs them, or with --load-all.
+
     Example: invoke build --recipe minilm
     """
     from portside.build.builder import build as build_all
-    from portside.cli.report.image import image_report
+    from portside.cli.report.image import built_lines, image_report, not_loaded
     from portside.common.progress import say
     from portside.fetch.fetcher import Fetcher
     from portside.image.pointers import what_is_left
@@ -201,16 +213,22 @@ def build(
     registries = [] if offline or no_pull else p.registries(loaded)
     fetcher = Fetcher(p.store, p.config, offline)
     built = build_all(
-        plan_, p.store, fetcher, running, last=layer, no_cache=no_cache, registries=registries, load=not no_load
+        plan_,
+        p.store,
+        fetcher,
+        running,
+        last=layer,
+        no_cache=no_cache,
+        registries=registries,
+        load=not no_load,
+        load_all=load_all,
     )
     report = image_report(plan_, p.store, layer)
-    for row in built:
-        states = [f"built {', '.join(row.fresh)}"] if row.fresh else []
-        states += [f"pulled {name} from {place}" for name, place in row.pulled]
-        say(f"{row.plan.name:9} {row.plan.key[:12]}  {'; '.join(states) or 'up to date'}")
-    for line in what_is_left(plan_, p.store):
+    for line in [*built_lines(built), *what_is_left(plan_, p.store)]:
         say(line)
     say(f"{recipe} is {report['image_id']}")
+    if not load_all and len(built) > 1:
+        say(not_loaded(recipe, built, running.name))
     if json:
         show(report)
 
@@ -333,7 +351,9 @@ def run_container(
         print_command(spec, engine or p.config.engine)
         return
     known = known_image(recipe, spec.image.rpartition(":")[2], p.store, plan_of)
-    code = start(running or p.engine(engine), spec, recreate=recreate, known=known)
+    running = running or p.engine(engine)
+    known.bring(p.store, running)
+    code = start(running, spec, recreate=recreate, known=known)
     if code:
         raise Exit(code=code)
 

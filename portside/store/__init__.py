@@ -21,6 +21,7 @@ from portside.store.records import (
     ArchiveRecord,
     BuiltRecord,
     CheckoutRecord,
+    ClearRecord,
     KeyRecord,
     Kind,
     PackedRecord,
@@ -69,6 +70,9 @@ class Store:
     @overload
     def record(self, kind: Literal["archives"], name: Sha256) -> ArchiveRecord | None: ...
 
+    @overload
+    def record(self, kind: Literal["clear"], name: FileName) -> ClearRecord | None: ...
+
     def record(self, kind: Kind, name: FileName) -> Any:
         """A small JSON value kept under `kind/name.json`, or None. Raises StoreError for a damaged one."""
         return files.read_json(self.home / kind / f"{name}.json", READERS[kind])
@@ -90,6 +94,9 @@ class Store:
 
     @overload
     def keep(self, kind: Literal["archives"], name: Sha256, value: ArchiveRecord) -> None: ...
+
+    @overload
+    def keep(self, kind: Literal["clear"], name: FileName, value: ClearRecord) -> None: ...
 
     def keep(self, kind: Kind, name: FileName, value: Any) -> None:
         """Keep a small JSON value under `kind/name.json`."""

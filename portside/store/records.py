@@ -9,7 +9,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from portside.common.values import DiffID, ImageName, Sha256, Size
 
-Kind = Literal["keys", "packed", "built", "checkouts", "pointers", "archives"]
+Kind = Literal["keys", "packed", "built", "checkouts", "pointers", "archives", "clear"]
 
 
 class _BlobRecord(TypedDict):
@@ -97,6 +97,13 @@ class ArchiveRecord(TypedDict):
 LONGEST_TAIL = 1 << 16
 """Bytes that can follow the content of a frame."""
 
+
+class ClearRecord(TypedDict):
+    """A part's blob that has nothing where a recipe's weights lie."""
+
+    diff_id: DiffID
+
+
 PointerRecord = list[tuple[str, Sha256, Size]]
 """Pointers of Git LFS: path, and the sha256 (hex) and bytes of what each stands for."""
 
@@ -130,6 +137,10 @@ def place_record(value: Any) -> PlaceRecord | InPlaceRecord:
     if "path" in value:
         return {"path": _path_text(value["path"]), "size": Size(value["size"])}
     return {"blob": DiffID(value["blob"]), "offset": Size(value["offset"]), "size": Size(value["size"])}
+
+
+def clear_record(value: Any) -> ClearRecord:
+    return {"diff_id": DiffID(value["diff_id"])}
 
 
 def path_text(path: Path) -> str:
@@ -207,6 +218,7 @@ READERS: Mapping[Kind, Callable[[Any], Any]] = {
     "checkouts": checkout_record,
     "pointers": pointer_record,
     "archives": archive_record,
+    "clear": clear_record,
 }
 
 

@@ -23,6 +23,7 @@ from portside.lock.models import (
     LockedWeights,
 )
 from portside.lock.packages import LockedEnv
+from portside.lock.written import writer
 from portside.plan.model import Plan
 from portside.plan.parts import plan
 from portside.recipe import load_recipe
@@ -121,6 +122,7 @@ class Small:
         return plan(
             recipe,
             Lock(
+                written_by=writer(),
                 recipe="small",
                 epoch=1700000000,
                 requests=recipe.requests(),
@@ -164,11 +166,11 @@ class Machine:
     def plan(self) -> Plan:
         return self.small.plan(self.base.digest, self.base.size)
 
-    def build(self, *registries: str, folders: bool = True, no_cache: bool = False) -> list[Built]:
+    def build(self, *registries: str, folders: bool = True, **more: Any) -> list[Built]:
         config = Config(home=self.home, folders=(self.small.downloads,) if folders else ())
         fetcher = Fetcher(self.store, config, offline=True)
         engine: Any = self.engine
-        return build(self.plan, self.store, fetcher, engine, registries=registries, no_cache=no_cache)
+        return build(self.plan, self.store, fetcher, engine, registries=registries, **more)
 
     def image_id(self) -> str:
         image = self.store.layout.image("small:weights")

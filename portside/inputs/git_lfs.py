@@ -141,7 +141,7 @@ def _by_repository(source: LockedGitSource) -> Iterator[tuple[str, list[LockedLf
 
 def _in_folders(file: LockedLfsFile, bringer: Bringer) -> Iterator[Path]:
     name = file.path.rpartition("/")[2]
-    yield from (folder / name for folder in bringer.config.folders)
+    yield from (folder / name for folder in bringer.config.folder_paths)
 
 
 def _places(url: str, files: Sequence[LockedLfsFile], bringer: Bringer) -> Iterator[tuple[Sha256, list[str]]]:

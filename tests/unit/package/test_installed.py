@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import calls
 import pytest
 from wheels import ROOT, build_wheel, copy_of_checkout
 
@@ -64,13 +65,11 @@ def test_the_command_is_the_wheels(installed: Installed) -> None:
 def test_a_new_project_plans_as_the_repository_does(installed: Installed) -> None:
     installed.portside("init", "demo", "--example", "chatglm-cpu")
     demo = Installed(installed.site, installed.cwd / "demo")
-    for recipe in ("chatglm", "chatglm-cpu"):
-        theirs = demo.portside("plan", "--recipe", recipe, "--no-pull", "--json")
-        assert theirs == demo.invoke("plan", "--recipe", recipe, "--no-pull", "--json")
-        command = [sys.executable, "-m", "portside", "plan", "--recipe", recipe, "--no-pull", "--json"]
-        environment = os.environ | {"PORTSIDE_HOME": str(installed.cwd / "other")}
-        ours = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-        assert ours.stdout == theirs
+    for recipe, run in (("chatglm", demo.portside), ("chatglm-cpu", demo.invoke)):
+        words = ["plan", "--recipe", recipe, "--no-pull", "--json"]
+        ours = calls.call(ROOT, words, {"PORTSIDE_HOME": str(installed.cwd / "other")}, "python -m portside")
+        assert ours.returncode == 0, ours.stderr
+        assert ours.stdout == run(*words)
     inside = Installed(installed.site, installed.cwd / "demo" / "recipes" / "chatglm")
     assert inside.portside("recipes") == demo.portside("recipes")
 

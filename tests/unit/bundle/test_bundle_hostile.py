@@ -223,7 +223,7 @@ def attempt_to_unbundle(path: Path, folder: Path, canary: Canary) -> None:
     for kept in [*home.glob("inputs/sha256/*"), *home.glob("oci/blobs/sha256/*")]:
         assert hashlib.sha256(kept.read_bytes()).hexdigest() == kept.name
     assert {item.name for item in folder.iterdir()} <= {"root", "home", "outside", path.name}
-    assert {item.name for item in root.iterdir()} <= {"recipes"}
+    assert {item.name for item in root.iterdir()} <= {"recipes", "rulesets", "accelerators"}
     canary.check()
 
 

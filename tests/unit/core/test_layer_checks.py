@@ -2,7 +2,7 @@
 
 import gzip
 import hashlib
-import importlib
+import importlib.util
 import io
 import json
 import os
@@ -15,7 +15,6 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-import pip
 import pytest
 
 from portside.check import layer_checks
@@ -229,7 +228,9 @@ def test_what_install_brought_lacks_what_it_needs(tmp_path: Path, checks: Module
     """Between what was there before there may be anything: a vendor's image is as it is."""
     site = tmp_path / "site"
     site.mkdir()
-    (site / "pip").symlink_to(Path(pip.__file__).parent)
+    found = importlib.util.find_spec("pip")
+    assert found is not None and found.origin is not None
+    (site / "pip").symlink_to(Path(found.origin).parent)
     dist(site, "pt_vendor", "1.0", "pt_nowhere", "pt_other>=2")
     dist(site, "pt_other", "1.0")
     project = Project(tmp_path, {"migration": VENDOR, "install": ["pip install ./x"]})

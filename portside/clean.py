@@ -77,6 +77,7 @@ def find_garbage(machine: Machine, days: int = DAYS) -> tuple[list[Garbage], lis
         *_unneeded(store.home / "inputs" / "sha256", "input", needed.hashes),
         *_unneeded(store.home / "oci" / "blobs" / "sha256", "layer", needed.hashes),
         *_unneeded(store.home / "keys", "record", needed.keys),
+        *_unneeded(store.home / "clear", "record", needed.keys),
         *_unneeded(store.home / "packed", "record", needed.hashes),
         *_unneeded(store.home / "built", "record", needed.recipes),
         *_unneeded(store.home / "index", "index", needed.chains),

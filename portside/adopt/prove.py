@@ -27,10 +27,12 @@ from portside.plan.model import (
     Converted,
     Files,
     Install,
+    InstallFiles,
     LargeWeight,
     Packages,
     Part,
     Plan,
+    RecipeFiles,
     SmallWeights,
     Source,
     Trees,
@@ -108,9 +110,9 @@ def prove(part: Part, arrived: Arrived, unproven: Unproven) -> str | None:
             return "only a build can show what its commands give"
         case Source(name):
             return _source(part, name, arrived)
-        case Trees() if made_from(part, arrived.plan):
+        case Trees():
             return _migrated(part, arrived, unproven)
-        case Trees() | Files():
+        case Files() | InstallFiles() | RecipeFiles():
             _make_again(part, arrived)
         case LargeWeight():
             _large_file(part, part.of, arrived)

@@ -93,13 +93,17 @@ def fetch(c: Context, recipe: str) -> None:
     say(f"All inputs of {recipe} are in the store at {p.config.home}")
 
 
-@portside_task(help={"recipe": RECIPE, "no-pull": NO_PULL, "json": JSON})
-def plan(c: Context, recipe: str, no_pull: bool = False, json: bool = False) -> None:
+@portside_task(help={"recipe": RECIPE, "no-pull": NO_PULL, "engine": ENGINE, "json": JSON})
+def plan(c: Context, recipe: str, no_pull: bool = False, engine: str | None = None, json: bool = False) -> None:
     """Each layer: its key, whether it is cached, can be pulled or has to be built, and why.
+
+    The last line says what the engine lacks and what is free there, if one answers.
 
     Example: invoke plan --recipe minilm
     """
+    from portside.build.space import engine_needs
     from portside.cli.report.plan import plan_lines, plan_report
+    from portside.errors import EngineError
     from portside.image.pointers import what_is_left
     from portside.prepare import locked_plan, say_behind
 
@@ -108,19 +112,36 @@ def plan(c: Context, recipe: str, no_pull: bool = False, json: bool = False) -> 
     made = locked_plan(p, loaded)
     say_behind(made)
     report = plan_report(made, p.store, [] if no_pull else p.registries(loaded))
+    report["engine"] = None
+    lines = plan_lines(report)
+    try:
+        running = p.engine(engine)
+        needs = engine_needs(made, p.store, running)
+    except EngineError:
+        if engine:  # asked for; else a plan needs none
+            raise
+    else:
+        report["engine"] = {"name": running.name, **needs.report()}
+        lines.append(needs.line(running.name))
     if json:
         show(report)
     else:
-        print("\n".join([*plan_lines(report), *what_is_left(made, p.store)]))
+        print("\n".join([*lines, *what_is_left(made, p.store)]))
 
 
-@portside_task(help={"recipe": RECIPE, "output": "a new or empty folder; default: build/RECIPE"})
-def render(c: Context, recipe: str, output: str | None = None) -> None:
+@portside_task(
+    help={
+        "recipe": RECIPE,
+        "output": "a new or empty folder; default: build/RECIPE",
+        "link": "COPY --link, for BuildKit of Docker 23 and newer",
+    }
+)
+def render(c: Context, recipe: str, output: str | None = None, link: bool = False) -> None:
     """A Dockerfile and contexts that a plain `docker build DIR` or `podman build DIR` accepts.
 
     Example: invoke render --recipe minilm --output minilm-docker
     """
-    from portside.build.render import check_converted, check_output
+    from portside.build.render import LINK_NOTE, check_converted, check_output
     from portside.build.render import render as render_to
     from portside.common.progress import live, say
     from portside.fetch.fetcher import Fetcher
@@ -136,9 +157,11 @@ def render(c: Context, recipe: str, output: str | None = None) -> None:
     check_converted(plan_, p.store)
     with live():
         fetch_all(plan_, Fetcher(p.store, p.config, lenient=True))
-    render_to(plan_, p.store, folder)
+    render_to(plan_, p.store, folder, link=link)
     if lacked := lacking(p, plan_):
         say(f"{missing_text(loaded, lacked)}\nThe contexts lack them; with them: invoke render --recipe {recipe}")
+    if link:
+        say(LINK_NOTE)
     say(
         f"Rendered to {folder}: DOCKER_BUILDKIT=1 docker build --network none --tag {recipe} {shlex.quote(str(folder))}"
     )
@@ -151,6 +174,7 @@ def render(c: Context, recipe: str, output: str | None = None) -> None:
         "offline": "use only what is on this machine",
         "no-cache": "build every layer again, and read the whole base",
         "no-pull": NO_PULL,
+        "load-all": "load the images of the layers below into the engine, too",
         "engine": ENGINE,
         "json": JSON,
     }
@@ -162,15 +186,18 @@ def build(
     offline: bool = False,
     no_cache: bool = False,
     no_pull: bool = False,
+    load_all: bool = False,
     engine: str | None = None,
     json: bool = False,
 ) -> None:
     """Build the layers of a recipe; locks and fetches by itself what is missing.
 
+    The engine gets the image of the last layer; those below it when something needs them, or with --load-all.
+
     Example: invoke build --recipe minilm
     """
     from portside.build.builder import build as build_all
-    from portside.cli.report.image import image_report
+    from portside.cli.report.image import built_lines, image_report, not_loaded
     from portside.common.progress import say
     from portside.fetch.fetcher import Fetcher
     from portside.image.pointers import what_is_left
@@ -183,15 +210,15 @@ def build(
     plan_ = lock_pin_and_plan(p, loaded, offline=offline, last=layer, pulling=True)
     registries = [] if offline or no_pull else p.registries(loaded)
     fetcher = Fetcher(p.store, p.config, offline)
-    built = build_all(plan_, p.store, fetcher, running, last=layer, no_cache=no_cache, registries=registries)
+    built = build_all(
+        plan_, p.store, fetcher, running, last=layer, no_cache=no_cache, registries=registries, load_all=load_all
+    )
     report = image_report(plan_, p.store, layer)
-    for row in built:
-        states = [f"built {', '.join(row.fresh)}"] if row.fresh else []
-        states += [f"pulled {name} from {place}" for name, place in row.pulled]
-        say(f"{row.plan.name:9} {row.plan.key[:12]}  {'; '.join(states) or 'up to date'}")
-    for line in what_is_left(plan_, p.store):
+    for line in [*built_lines(built), *what_is_left(plan_, p.store)]:
         say(line)
     say(f"{recipe} is {report['image_id']}")
+    if not load_all and len(built) > 1:
+        say(not_loaded(recipe, built, running.name))
     if json:
         show(report)
 
@@ -308,7 +335,9 @@ def run_container(
         print_command(spec, engine or p.config.engine)
         return
     known = known_image(recipe, spec.image.rpartition(":")[2], p.store, lambda: locked_plan(p, loaded))
-    code = start(p.engine(engine), spec, recreate=recreate, known=known)
+    running = p.engine(engine)
+    known.bring(p.store, running)
+    code = start(running, spec, recreate=recreate, known=known)
     if code:
         raise Exit(code=code)
 

@@ -32,10 +32,12 @@ from portside.plan.model import (
     Converted,
     Files,
     Install,
+    InstallFiles,
     LargeWeight,
     Packages,
     Part,
     Plan,
+    RecipeFiles,
     SmallWeights,
     Source,
     Trees,
@@ -79,7 +81,7 @@ class Fetcher:
                 weights = lock.weights[name]
                 bring = WEIGHTS[weights.kind].bring
                 return [partial(bring, weights, self)] if bring is not None else self._in_folders(part, plan)
-            case Files() | Converted() | Install():
+            case Files() | Converted() | InstallFiles() | Install() | RecipeFiles():
                 return []
             case other:
                 never(other)

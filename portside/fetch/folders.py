@@ -25,9 +25,11 @@ from portside.plan.model import (
     Converted,
     Files,
     Install,
+    InstallFiles,
     LargeWeight,
     Packages,
     Part,
+    RecipeFiles,
     SmallWeights,
     Source,
     Trees,
@@ -95,7 +97,7 @@ class ManualInput:
                 return self.kind == "weights" and self.file in {f"{name}/{path}" for path in paths}
             case LargeWeight(name, path):
                 return self.kind == "weights" and self.file == f"{name}/{path}"
-            case Files() | Source() | Converted() | Trees() | Install():
+            case Files() | Source() | Converted() | Trees() | InstallFiles() | Install() | RecipeFiles():
                 return False
             case other:
                 never(other)

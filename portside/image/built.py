@@ -10,6 +10,7 @@ from portside.engines import Builder, ImageLayer, ImageToLoad
 from portside.errors import BuildError
 from portside.image.config import image_name, make_image
 from portside.plan.model import LayerPlan, Part, Plan
+from portside.plan.places import check_parts
 from portside.plan.states import blob_of
 from portside.recipe.models import LAYERS
 from portside.store import Store
@@ -42,8 +43,10 @@ def keep_images(
     """Give every layer's image its name in the store, and remember what was built for the next plan's reasons.
 
     missing: the parts that were not there before. pulled: by part key, where those came from that were not built.
-    taken: the keys of those that another process built.
+    taken: the keys of those that another process built. Raises RecipeError or BuildError, and keeps no image, where a
+    part has something where weights lie.
     """
+    check_parts(plan, [part for layer in wanted for part in layer.parts], blobs, store)
     built = []
     for layer in wanted:
         image = make_image(plan, layer.name, blobs)
@@ -76,13 +79,21 @@ def stored_image(plan: Plan, store: Store, layer: str) -> Image:
 
 
 def load_images(plan: Plan, built: Sequence[Built], store: Store, engine: Builder) -> None:
-    """Make the engine have every built image under its names; the topmost first, it brings the blobs of all."""
-    for layer in reversed(built):
-        tags = [image_name(plan.recipe.name, layer.plan.name)]
-        if layer.plan.name == LAYERS[-1]:
-            tags.append(image_name(plan.recipe.name, "latest"))
-        if any(engine.image_id(tag) != layer.image.image_id for tag in tags):
-            engine.load(to_load(layer.image, store, tags), transfer)
+    """Make the engine have each of these images under its names."""
+    for layer in built:
+        load_image(plan, layer.plan.name, layer.image, store, engine)
+
+
+def load_image(plan: Plan, layer: str, image: Image, store: Store, engine: Builder) -> None:
+    """Make the engine have a layer's image under its names."""
+    tags = names_of(plan.recipe.name, layer)
+    if any(engine.image_id(tag) != image.image_id for tag in tags):
+        engine.load(to_load(image, store, tags), transfer)
+
+
+def names_of(recipe: str, layer: str) -> list[ImageName]:
+    """What an engine calls a layer's image; the finished one is also the latest."""
+    return [image_name(recipe, name) for name in ((layer, "latest") if layer == LAYERS[-1] else (layer,))]
 
 
 def to_load(image: Image, store: Store, tags: Sequence[str], shown: str | None = None) -> ImageToLoad:

@@ -38,11 +38,13 @@ class RawLayer:
     object with the path it is linked to; `hardlink` does not occur. Files have no sha256 yet.
     whiteouts: paths of the layers below that are gone. opaque: folders that hide all that the layers below have there.
     Both speak of the layers below only: a path that is also in `entries` was removed and made again.
+    misnamed: what has the name of a whiteout, and is not what an engine writes as one.
     """
 
     entries: dict[str, Entry] = field(default_factory=dict)
     whiteouts: set[str] = field(default_factory=set)
     opaque: set[str] = field(default_factory=set)
+    misnamed: set[str] = field(default_factory=set)
 
 
 def check_name(path: str) -> str:

@@ -18,6 +18,9 @@ PATH_MAX = 4096
 META = WHITEOUT + WHITEOUT
 """Book-keeping of the AUFS driver; apart from the opaque marker it means nothing in a layer."""
 
+_MODES = (0, 0o400, 0o444, 0o600)
+"""What whiteouts have: containerd and drivers that compare trees write 0, overlay drivers 0600, AUFS 0444."""
+
 # TarInfo.isfile, .isdir and the like cost more than the rest of the loop.
 _KINDS: dict[bytes, Kind] = {
     tarfile.REGTYPE: "file",
@@ -72,6 +75,8 @@ def _add(layer: RawLayer, member: tarfile.TarInfo, tar: Path) -> None:
     folder, _, name = path.rpartition("/")
     if name.startswith(WHITEOUT):
         check_name(folder)
+        if not _is_whiteout(member, name):
+            layer.misnamed.add(path)
         if name == OPAQUE:
             layer.opaque.add(folder)
         elif not name.startswith(META):
@@ -86,6 +91,17 @@ def _add(layer: RawLayer, member: tarfile.TarInfo, tar: Path) -> None:
         layer.whiteouts.add(path)
         return
     layer.entries[path] = _entry(layer, member, path, tar)
+
+
+def _is_whiteout(member: tarfile.TarInfo, name: str) -> bool:
+    """Whether an engine may have written this as a whiteout: an empty file (with AUFS one of its links), and, where it
+    is not its folder's mark, with one of the modes that engines give it. An empty file of such a mode that a step made
+    looks the same."""
+    empty = member.isreg() and member.size == 0
+    if name == OPAQUE or name.startswith(META):
+        return empty and name == OPAQUE
+    links = member.type == tarfile.LNKTYPE and WHITEOUT in member.linkname
+    return links or (empty and stat.S_IMODE(member.mode) in _MODES)
 
 
 def _entry(layer: RawLayer, member: tarfile.TarInfo, path: str, tar: Path) -> Entry:

@@ -15,10 +15,12 @@ from portside.plan.model import (
     Converted,
     Files,
     Install,
+    InstallFiles,
     LargeWeight,
     Packages,
     Part,
     Plan,
+    RecipeFiles,
     SmallWeights,
     Source,
     Trees,
@@ -46,7 +48,7 @@ def expected_bytes(part: Part, lock: Lock) -> int:
             return sum(file.size or 0 for file in lock.weights[name].files if file.path in paths)
         case LargeWeight(name, path):
             return sum(file.size or 0 for file in lock.weights[name].files if file.path == path)
-        case Files() | Source() | Converted() | Trees() | Install():
+        case Files() | Source() | Converted() | Trees() | InstallFiles() | Install() | RecipeFiles():
             return 0
         case other:
             never(other)

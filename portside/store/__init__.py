@@ -20,6 +20,7 @@ from portside.store.records import (
     READERS,
     BuiltRecord,
     CheckoutRecord,
+    ClearRecord,
     KeyRecord,
     Kind,
     PackedRecord,
@@ -64,6 +65,9 @@ class Store:
     @overload
     def record(self, kind: Literal["pointers"], name: FileName) -> PointerRecord | None: ...
 
+    @overload
+    def record(self, kind: Literal["clear"], name: FileName) -> ClearRecord | None: ...
+
     def record(self, kind: Kind, name: FileName) -> Any:
         """A small JSON value kept under `kind/name.json`, or None. Raises StoreError for a damaged one."""
         return files.read_json(self.home / kind / f"{name}.json", READERS[kind])
@@ -82,6 +86,9 @@ class Store:
 
     @overload
     def keep(self, kind: Literal["pointers"], name: FileName, value: PointerRecord) -> None: ...
+
+    @overload
+    def keep(self, kind: Literal["clear"], name: FileName, value: ClearRecord) -> None: ...
 
     def keep(self, kind: Kind, name: FileName, value: Any) -> None:
         """Keep a small JSON value under `kind/name.json`."""

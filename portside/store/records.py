@@ -5,7 +5,7 @@ from typing import Any, Literal, TypedDict
 
 from portside.common.values import DiffID, Sha256, Size
 
-Kind = Literal["keys", "packed", "built", "checkouts", "pointers"]
+Kind = Literal["keys", "packed", "built", "checkouts", "pointers", "clear"]
 
 
 class _BlobRecord(TypedDict):
@@ -42,6 +42,12 @@ class PlaceRecord(TypedDict):
     size: Size
 
 
+class ClearRecord(TypedDict):
+    """A part's blob that has nothing where a recipe's weights lie."""
+
+    diff_id: DiffID
+
+
 PointerRecord = list[tuple[str, Sha256, Size]]
 """Pointers of Git LFS: path, and the sha256 (hex) and bytes of what each stands for."""
 
@@ -71,6 +77,10 @@ def checkout_record(value: Any) -> CheckoutRecord:
     return {"root": value["root"]}
 
 
+def clear_record(value: Any) -> ClearRecord:
+    return {"diff_id": DiffID(value["diff_id"])}
+
+
 def place_record(value: Any) -> PlaceRecord:
     return {"blob": DiffID(value["blob"]), "offset": Size(value["offset"]), "size": Size(value["size"])}
 
@@ -89,6 +99,7 @@ READERS: Mapping[Kind, Callable[[Any], Any]] = {
     "built": built_record,
     "checkouts": checkout_record,
     "pointers": pointer_record,
+    "clear": clear_record,
 }
 
 

@@ -114,10 +114,22 @@ def test_another_image_is_said_and_which_version_makes_this_one(project: Project
     assert "invoke lock --recipe chatglm" in str(caught.value.solution)
 
 
-def test_a_lock_without_a_note_has_the_formats_of_then(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("portside.lock.written.IMAGE_FORMAT", 2)
+def test_a_lock_without_a_note_has_the_formats_of_then(project: Project) -> None:
+    path = project.recipe("minilm").lock_path
+    value = json.loads(path.read_text())
+    del value["written_by"]
+    path.write_text(json.dumps(value))
     with pytest.raises(LockError, match="a Portside that noted no version"):
         locked_plan(project, project.recipe("minilm"))
+
+
+def test_a_state_of_the_same_version_is_not_taken_for_this_one(project: Project) -> None:
+    """Between two releases the formats change under one version, which cannot be the one to use then."""
+    noted(project, portside=__version__, image_format=1)
+    with pytest.raises(LockError) as caught:
+        locked_plan(project, project.recipe("chatglm"))
+    assert f"by an earlier or later state of Portside {__version__}, whose images" in caught.value.problem
+    assert f"For the same image use an earlier or later state of Portside {__version__}." in str(caught.value.solution)
 
 
 @pytest.mark.parametrize("note", OTHERS)
@@ -149,7 +161,7 @@ def test_a_config_that_changes_changes_the_image_format(project: Project) -> Non
     """The image config of the committed minilm with blobs of our own: an edit of what it consists of shows here."""
     made = locked_plan(project, project.recipe("minilm"))
     blobs = {part.key: Blob(part.key, Size(1)) for part in made.stack()}
-    assert make_image(made, "weights", blobs).image_id == IMAGE_OF_FORMAT_1, "raise IMAGE_FORMAT with it"
+    assert make_image(made, "weights", blobs).image_id == IMAGE_OF_FORMAT_2, "raise IMAGE_FORMAT with it"
 
 
-IMAGE_OF_FORMAT_1 = "51ea37d4871269508d14754486167d6e6eed8118cbd3de0e962c75104b0e6bc5"
+IMAGE_OF_FORMAT_2 = "fe680cd90f5f835e7671ad94f763a89fead7b96663e8f220d7a89c28e2935fff"

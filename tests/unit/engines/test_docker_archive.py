@@ -34,14 +34,12 @@ def _pieces(data: bytes, size: int) -> Iterator[bytes]:
     return (data[start : start + size] for start in range(0, len(data), size))
 
 
-def test_layers_to_send_goes_by_what_lies_below() -> None:
+def test_a_layer_that_is_in_an_image_twice_is_sent_once() -> None:
     a, b = _layer(b"a"), _layer(b"b")
     image = ImageToLoad(b"{}", (a, b, a), ())
-    chains = chain_ids([a.diff_id, b.diff_id, a.diff_id])
-    assert layers_to_send(image, ()) == [a, b]
-    assert layers_to_send(image, chains) == []
-    assert layers_to_send(image, chains[:1]) == [b, a]
-    assert layers_to_send(image, [b.diff_id]) == [a, b]
+    assert layers_to_send(image) == [a, b]
+    assert layers_to_send(image, [False, True, True]) == [b, a]
+    assert layers_to_send(image, [False, False, False]) == []
 
 
 @given(st.lists(st.binary(max_size=2000), min_size=1, max_size=4, unique=True), st.integers(0, 3))

@@ -23,6 +23,7 @@ from portside.lock.models import (
     LockedWeights,
 )
 from portside.lock.packages import LockedEnv
+from portside.lock.written import writer
 from portside.plan.model import Plan
 from portside.plan.parts import plan
 from portside.recipe import load_recipe
@@ -50,6 +51,10 @@ weights:
 class NoEngine:
     """An engine that only takes images; a recipe without run parts needs no more."""
 
+    cache: Any = None
+    name = "docker"
+    free: int | None = None
+
     def __init__(self) -> None:
         self.loaded: dict[str, str] = {}
         self.layers: dict[str, list[str]] = {}
@@ -71,7 +76,14 @@ class NoEngine:
         self.layers |= {tag: [layer.diff_id for layer in image.layers] for tag in image.tags}
 
     def free_bytes(self) -> int | None:
-        return None
+        return self.free
+
+    def room(self, size: int) -> int:
+        return 2 * size
+
+    def lacks(self, diff_ids: list[str | None]) -> list[bool]:
+        known = {digest for layers in self.layers.values() for digest in layers}
+        return [digest not in known for digest in diff_ids]
 
     def describe(self) -> str:
         return "nothing"
@@ -110,6 +122,7 @@ class Small:
         return plan(
             recipe,
             Lock(
+                written_by=writer(),
                 recipe="small",
                 epoch=1700000000,
                 requests=recipe.requests(),
@@ -153,16 +166,21 @@ class Machine:
     def plan(self) -> Plan:
         return self.small.plan(self.base.digest, self.base.size)
 
-    def build(self, *registries: str, folders: bool = True, no_cache: bool = False) -> list[Built]:
+    def build(self, *registries: str, folders: bool = True, **more: Any) -> list[Built]:
         config = Config(home=self.home, folders=(self.small.downloads,) if folders else ())
         fetcher = Fetcher(self.store, config, offline=True)
         engine: Any = self.engine
-        return build(self.plan, self.store, fetcher, engine, registries=registries, no_cache=no_cache)
+        return build(self.plan, self.store, fetcher, engine, registries=registries, **more)
 
     def image_id(self) -> str:
         image = self.store.layout.image("small:weights")
         assert image is not None
         return image.image_id
+
+    def diff_ids(self) -> list[str]:
+        image = self.store.layout.image("small:weights")
+        assert image is not None
+        return [layer.digest for layer in image.layers]
 
     def blobs(self) -> set[str]:
         folder = self.home / "oci" / "blobs" / "sha256"

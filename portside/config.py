@@ -94,7 +94,9 @@ class Config(BaseModel):
         (), description="HOST[:PORT]/REPOSITORY: asked for layers before they are built; http:// in front: without TLS"
     )
     mirrors: Mirrors = Field(default_factory=Mirrors)
-    override: Override = Field(default_factory=Override, description="only in a project's file: it is about what the project is")
+    override: Override = Field(
+        default_factory=Override, description="only in a project's file: it is about what the project is"
+    )
 
 
 def load_config(root: Path | None) -> Config:

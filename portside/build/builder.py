@@ -50,12 +50,13 @@ def build(
     last: str = "weights",
     no_cache: bool = False,
     registries: Sequence[str] = (),
+    load: bool = True,
     load_all: bool = False,
 ) -> list[Built]:
     """Build what is missing up to the layer `last`, keep the images in the store and load that of `last` into the
     engine.
 
-    load_all: load the images of the layers below it too.
+    load: False leaves all of them in the store. load_all: load the images of the layers below it too.
     no_cache: build every part again, whatever the store or a registry has, and read the whole base.
     registries: repositories that are asked for a layer before it is built; what they give is verified.
     What a part needs is fetched first. Raises the first error of any part; finished parts stay in the store.
@@ -64,7 +65,7 @@ def build(
     seen: set[str] = set()
     while True:
         try:
-            return _build(plan, store, fetcher, engine, last, no_cache, registries, load_all)
+            return _build(plan, store, fetcher, engine, last, no_cache, registries, load, load_all)
         except DamagedError as error:
             # Each time one blob less is in the store; a blob that was made a moment ago and is damaged ends it.
             if error.digest in seen:
@@ -82,12 +83,13 @@ def _build(
     last: str,
     no_cache: bool,
     registries: Sequence[str],
+    load: bool,
     load_all: bool,
 ) -> list[Built]:
     builder = _Build(plan, store, engine, no_cache)
     wanted = plan.up_to(last)
     missing = [part for part in plan.build_order(last) if not builder.has(part)]
-    _need_space(plan, missing, builder.blobs, store, engine, last)
+    _need_space(plan, missing, builder.blobs, store, engine, last, fetcher, load)
     with live(), builder:
         pulled = {} if no_cache or not missing else pull_layers(plan, wanted, missing, store, registries)
         unmade = [part for part in missing if part.key not in pulled or not builder.has(part)]
@@ -95,7 +97,8 @@ def _build(
         fetcher.require_manual(plan, unmade)
         builder.make(unmade, fetcher)
         built = keep_images(plan, store, wanted, missing, builder.blobs, pulled, builder.taken)
-        load_images(plan, built if load_all else built[-1:], store, engine)
+        if load:
+            load_images(plan, built if load_all else built[-1:], store, engine)
     return built
 
 
@@ -137,18 +140,27 @@ def make_again(
 
 
 def _need_space(
-    plan: Plan, missing: Sequence[Part], there: Mapping[Key, Blob], store: Store, engine: Builder, last: str
+    plan: Plan,
+    missing: Sequence[Part],
+    there: Mapping[Key, Blob],
+    store: Store,
+    engine: Builder,
+    last: str,
+    fetcher: Fetcher,
+    load: bool,
 ) -> None:
     """Raise StoreError or EngineError before any work where the disks surely cannot take what is to be built.
 
-    there: the blobs of all other parts, by their keys.
+    there: the blobs of all other parts, by their keys. load: whether the engine gets the images.
     """
     if missing:
         # One blob may stand for several parts: a vendor's image repeats an empty layer.
-        files.need_space(store.home, sum({part.key: expected_bytes(part, plan.lock) for part in missing}.values()))
+        made = {part.key: expected_bytes(part, plan.lock) for part in missing if not fetcher.has_file(part, plan)}
+        files.need_space(store.home, sum(made.values()))
     elif engine.image_id(image_name(plan.recipe.name, last)) == make_image(plan, last, there).image_id:
         return
-    engine_needs(plan, store, engine, last=last, missing=missing).check(engine.name)
+    if load or any(part.kind == "run" for part in missing):
+        engine_needs(plan, store, engine, last=last, missing=missing).check(engine.name)
 
 
 def _need_architecture(plan: Plan, missing: Sequence[Part], engine: Builder) -> None:

@@ -136,7 +136,7 @@ def check_converted(plan: Plan, store: Store) -> Layer | None:
             lambda recipe: f"Build once, then render: invoke build --recipe {recipe} --layer migrated",
         )
     store.layout.check(blob)
-    return read_layer(store.layout.blob(blob.digest))
+    return read_layer(store.layout.tar(blob.digest))
 
 
 def render(plan: Plan, store: Store, output: Path, *, link: bool = False) -> None:

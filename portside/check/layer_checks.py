@@ -178,7 +178,7 @@ def _migrated(plan: Plan, store: Store) -> dict[str, Any]:
     changed: setuptools writes an sdist's egg-info anew, each version in words of its own."""
     below = plan.recipe.workspace.lstrip("/") + "/"
     parts = plan.layer("migrated").parts
-    layers = [(p, read_layer(store.layout.blob(blob.digest))) for p in parts if (blob := blob_of(p, store))]
+    layers = [(p, read_layer(store.layout.tar(blob.digest))) for p in parts if (blob := blob_of(p, store))]
     written = Index.of(layer for p, layer in layers if not isinstance(p.of, Install))
     installed = Index.of(layer for _, layer in layers)
     kept = {e.path: (e, now) for e in written if e.path.startswith(below) and (now := installed.get(e.path))}

@@ -112,31 +112,38 @@ def load(c: Context, archive: str, engine: str | None = None) -> None:
 @portside_task(
     help={
         "recipe": RECIPE,
-        "output": "the file to write; .tar.gz, .tgz or .tar.zst compress it",
+        "output": "the file to write; .tar.gz, .tgz or .tar.zst compress it; or a folder, which becomes an OCI layout",
         "layer": f"the image to save: {LAYER}; default: weights",
-        "force": "replace the file if it exists",
+        "force": "replace the file, or the layout, if it exists",
     }
 )
 def save(c: Context, recipe: str, output: str, layer: str = "weights", force: bool = False) -> None:
     """Save a built image as an archive that docker load, podman load and OCI tools take; the same bytes every time.
 
+    A folder (it is one, ends with / or has no ending) becomes an OCI layout with every blob as a plain file.
+
     Example: invoke save --recipe minilm --output minilm.tar.gz
     """
     from portside.archive.write import check_output, compression_of, write_archive
+    from portside.archive.write_layout import check_folder, is_folder, write_layout
     from portside.common.progress import human_bytes, live, say
     from portside.image.built import stored_image
     from portside.image.config import image_name
     from portside.prepare import locked_plan
 
     check_layer(layer)
-    kind = compression_of(output)
-    check_output(Path(output), force=force)
+    as_layout = is_folder(output)
+    kind = "none" if as_layout else compression_of(output)
+    (check_folder if as_layout else check_output)(Path(output), force=force)
     p = project()
     plan = locked_plan(p, p.recipe(recipe))
     image = stored_image(plan, p.store, layer)
     names = [image_name(recipe, layer), *([image_name(recipe, "latest")] if layer == "weights" else [])]
     with live():
-        size = write_archive(image, names, p.store, Path(output), kind)
+        if as_layout:
+            size = write_layout(image, names, p.store, Path(output))
+        else:
+            size = write_archive(image, names, p.store, Path(output), kind)
     say(f"{output}: {human_bytes(size)}, sha256:{image.image_id} as {', '.join(names)}")
 
 

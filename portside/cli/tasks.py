@@ -174,6 +174,7 @@ def render(c: Context, recipe: str, output: str | None = None, link: bool = Fals
         "offline": "use only what is on this machine",
         "no-cache": "build every layer again, and read the whole base",
         "no-pull": NO_PULL,
+        "no-load": "leave the images in the store: the engine does not get them",
         "load-all": "load the images of the layers below into the engine, too",
         "engine": ENGINE,
         "json": JSON,
@@ -186,6 +187,7 @@ def build(
     offline: bool = False,
     no_cache: bool = False,
     no_pull: bool = False,
+    no_load: bool = False,
     load_all: bool = False,
     engine: str | None = None,
     json: bool = False,
@@ -211,7 +213,15 @@ def build(
     registries = [] if offline or no_pull else p.registries(loaded)
     fetcher = Fetcher(p.store, p.config, offline)
     built = build_all(
-        plan_, p.store, fetcher, running, last=layer, no_cache=no_cache, registries=registries, load_all=load_all
+        plan_,
+        p.store,
+        fetcher,
+        running,
+        last=layer,
+        no_cache=no_cache,
+        registries=registries,
+        load=not no_load,
+        load_all=load_all,
     )
     report = image_report(plan_, p.store, layer)
     for line in [*built_lines(built), *what_is_left(plan_, p.store)]:
@@ -258,7 +268,8 @@ def check(c: Context, recipe: str, layer: str | None = None, engine: str | None 
         "network": "none, bridge, host or a network's name; default: none, bridge where ports are published",
         "user": "a user of the image or UID[:GID]",
         "name": "the container's name, to have several; default: portside-RECIPE-USER",
-        "weights": "baked (default; in the image) or mount (read-only from the store, on the migrated layer's image)",
+        "weights": "baked (in the image), mount (read-only where they lie, on the migrated layer's image), or auto "
+        "(default): baked if the engine has the finished image",
         "detach": "run in the background",
         "recreate": "remove a container of this name first",
         "dry-run": "print the equivalent `docker run` or `podman run` and start nothing",
@@ -278,7 +289,7 @@ def run_container(
     network: str | None = None,
     user: str | None = None,
     name: str | None = None,
-    weights: str = "baked",
+    weights: str = "auto",
     detach: bool = False,
     recreate: bool = False,
     dry_run: bool = False,
@@ -288,6 +299,8 @@ def run_container(
 
     Example: invoke run-container --recipe minilm --command 'python3 embed.py "A cat." "A kitten."'
     """
+    from functools import cache
+
     from portside.common.progress import say
     from portside.errors import RecipeError
     from portside.prepare import locked_plan
@@ -299,14 +312,14 @@ def run_container(
         print_command,
         read_intent,
         refuse,
-        weight_mounts,
     )
     from portside.runtime import run_container as start
+    from portside.runtime.auto import with_weights
     from portside.runtime.datasets import target_mounts
 
     check_layer(layer)
-    if weights not in ("baked", "mount"):
-        raise RecipeError(f"no such way to have weights: '{weights}'", "Say baked or mount.")
+    if weights not in ("auto", "baked", "mount"):
+        raise RecipeError(f"no such way to have weights: '{weights}'", "Say auto, baked or mount.")
     p = project()
     loaded = p.recipe(recipe)
     intent = read_intent(
@@ -324,18 +337,21 @@ def run_container(
         detach=detach,
         mounted_weights=weights == "mount" and bool(loaded.model.weights),
     )
+    plan_of = cache(lambda: locked_plan(p, loaded))
+    running = None if dry_run or weights == "baked" or not loaded.model.weights else p.engine(engine)
+    intent, mounted = with_weights(intent, weights, p, running, plan_of)
     spec = container_spec(
         intent,
         Host.here(),
-        weights=weight_mounts(loaded, p.lock(loaded), p.store, bring=not dry_run) if weights == "mount" else (),
+        weights=mounted,
         data=target_mounts(p, loaded, target, bring=not dry_run),
         lacking=noted(say) if dry_run else refuse,
     )
     if dry_run:
         print_command(spec, engine or p.config.engine)
         return
-    known = known_image(recipe, spec.image.rpartition(":")[2], p.store, lambda: locked_plan(p, loaded))
-    running = p.engine(engine)
+    known = known_image(recipe, spec.image.rpartition(":")[2], p.store, plan_of)
+    running = running or p.engine(engine)
     known.bring(p.store, running)
     code = start(running, spec, recreate=recreate, known=known)
     if code:

@@ -11,9 +11,10 @@ from portside.errors import BuildError
 from portside.image.config import image_name, make_image
 from portside.plan.model import LayerPlan, Part, Plan
 from portside.plan.places import check_parts
-from portside.plan.states import blob_of
+from portside.plan.states import blob_of, changed_file
 from portside.recipe.models import LAYERS
 from portside.store import Store
+from portside.store.inputs import put_it_back
 from portside.store.layout import Blob, Image
 
 
@@ -69,6 +70,8 @@ def stored_image(plan: Plan, store: Store, layer: str) -> Image:
     blobs: dict[Key, Blob] = {}
     for part in plan.stack(layer):
         blob = blob_of(part, store)
+        if blob is None and (why := changed_file(part, store)) is not None:
+            raise BuildError(f"{part.layer}/{part.name} cannot be used: {why}", put_it_back)
         if blob is None:
             raise BuildError(
                 f"{plan.recipe.name}'s layer {part.layer} is not built",
@@ -99,7 +102,7 @@ def names_of(recipe: str, layer: str) -> list[ImageName]:
 def to_load(image: Image, store: Store, tags: Sequence[str], shown: str | None = None) -> ImageToLoad:
     """An image of the store for an engine. shown: what a person is told of it as; default: the first tag."""
     layers = tuple(
-        ImageLayer(blob.digest, blob.size, partial(store.layout.open, blob), store.layout.blob(blob.digest))
+        ImageLayer(blob.digest, blob.size, partial(store.layout.open, blob), store.layout.file(blob.digest))
         for blob in image.layers
     )
     return ImageToLoad(image.config, layers, tuple(tags), shown)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from portside.common.tree import Entry, FileRange, Kind, encode_path
+from portside.common.tree import Entry, Kind, Ranged, encode_path
 from portside.errors import InputError
-from portside.layers.raw import KEPT_XATTRS, OPAQUE, WHITEOUT, RawLayer, check_name
+from portside.layers.raw import KEPT_XATTRS, OPAQUE, WHITEOUT, RawLayer, Tar, TarLayer, check_name
 
 XATTR = "SCHILY.xattr."
 """The PAX keyword prefix under which Go's archive/tar, and so every engine, writes extended attributes."""
@@ -33,17 +33,20 @@ _KINDS: dict[bytes, Kind] = {
 }
 
 
-def read(path: Path) -> RawLayer:
+def read(source: Tar) -> RawLayer:
     """Raises InputError as `raw.read` says, and OSError."""
     layer = RawLayer()
-    length = path.stat().st_size
+    path, content = source.path, source.content
     try:
-        with tarfile.open(path, "r:", encoding="utf-8", errors="surrogateescape") as tar:
+        with (
+            path.open("rb") if isinstance(source, TarLayer) else content.open() as stream,
+            tarfile.open(fileobj=stream, mode="r:", encoding="utf-8", errors="surrogateescape") as tar,
+        ):
             for member in tar_members(tar):
-                if member.offset_data + (member.size if member.isreg() else 0) > length:
+                if member.offset_data + (member.size if member.isreg() else 0) > content.size:
                     raise InputError.about(path, f"it ends in the middle of {member.name}")
-                _add(layer, member, path)
-            _check_end(path, tar.offset, length)
+                _add(layer, member, content)
+            _check_end(path, tar.offset, content)
     except (tarfile.TarError, ValueError, OverflowError, MemoryError, RecursionError, EOFError) as error:
         raise InputError.about(path, f"it is not a readable tar: {error}") from error
     _check_folders(layer.entries)
@@ -59,16 +62,15 @@ def tar_members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         yield member
 
 
-def _check_end(path: Path, offset: int, length: int) -> None:
+def _check_end(path: Path, offset: int, content: Ranged) -> None:
     """tarfile stops silently at a damaged header: see that it stopped at the end."""
-    with path.open("rb") as stream:
-        stream.seek(offset)
-        block = stream.read(BLOCK)
-    if block.count(0) != len(block) or len(block) % BLOCK or offset > length:
+    with content.part(offset, max(0, min(BLOCK, content.size - offset))).open() as stream:
+        block = stream.read()
+    if block.count(0) != len(block) or len(block) % BLOCK or offset > content.size:
         raise InputError.about(path, f"it is damaged at byte {offset}")
 
 
-def _add(layer: RawLayer, member: tarfile.TarInfo, tar: Path) -> None:
+def _add(layer: RawLayer, member: tarfile.TarInfo, tar: Ranged) -> None:
     path = _clean(member.name)
     if not path:
         return  # the root folder itself belongs to the engine
@@ -104,7 +106,7 @@ def _is_whiteout(member: tarfile.TarInfo, name: str) -> bool:
     return links or (empty and stat.S_IMODE(member.mode) in _MODES)
 
 
-def _entry(layer: RawLayer, member: tarfile.TarInfo, path: str, tar: Path) -> Entry:
+def _entry(layer: RawLayer, member: tarfile.TarInfo, path: str, tar: Ranged) -> Entry:
     kind = _KINDS.get(member.type)
     if kind is None or member.sparse is not None:
         what = "a sparse file" if kind else f"of type {member.type!r}"
@@ -128,7 +130,7 @@ def _entry(layer: RawLayer, member: tarfile.TarInfo, path: str, tar: Path) -> En
         if XATTR + name in member.pax_headers
     )
     if kind == "file":
-        content = FileRange(tar, member.offset_data, member.size)
+        content = tar.part(member.offset_data, member.size)
         return Entry(path, kind, mode, member.uid, member.gid, mtime, member.size, xattrs=xattrs, content=content)
     return Entry(path, kind, mode, member.uid, member.gid, mtime, xattrs=xattrs)
 

@@ -15,7 +15,6 @@ from portside.common.weight_places import KINDS, Clash, folders_above
 from portside.errors import BuildError, PortsideError, RecipeError
 from portside.layers.engine_layer import read
 from portside.layers.layer import Layer
-from portside.layers.raw import TarLayer
 from portside.plan.model import (
     BaseLayer,
     Converted,
@@ -67,7 +66,7 @@ def check_parts(plan: Plan, parts: Sequence[Part], blobs: Mapping[Key, Blob], st
         blob = blobs[part.key]
         known = store.record("clear", _name(plan, part))
         if known is None or known["diff_id"] != blob.digest:
-            layer = read(TarLayer(store.layout.blob(blob.digest)))
+            layer = read(store.layout.tar(blob.digest))
             _check(plan, part, layer.entries.values(), sorted(layer.whiteouts))
             note_clear(plan, part, blob, store)
 

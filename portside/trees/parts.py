@@ -114,7 +114,7 @@ def _part_layer(plan: Plan, part: Part, store: Store, spool: Spool, blobs: Mappi
             converted = None
             if part.after is not None:
                 store.layout.check(blobs[part.after])
-                converted = read_layer(store.layout.blob(blobs[part.after].digest))
+                converted = read_layer(store.layout.tar(blobs[part.after].digest))
             return migrated_layer(plan, part, _migrated_sources(plan.recipe, plan.lock, store, spool), converted)
         case InstallFiles():
             tree = plan.recipe.file_tree(plan.recipe.files_below_install).at(workspace)

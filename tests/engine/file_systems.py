@@ -12,7 +12,7 @@ from portside.engines import ImageToBuild, open_engine
 from portside.layers.canonical import canonicalise
 from portside.layers.engine_layer import read
 from portside.layers.index import Index
-from portside.layers.raw import LayerSource, TarLayer
+from portside.layers.raw import LayerSource
 from portside.layers.writer import read_layer
 from portside.plan.model import STACKED
 from portside.store import Store
@@ -28,10 +28,10 @@ def blobs_of(report: Any) -> list[Blob]:
 def of_build(home: Path, report: Any, foreign: int = 0) -> Index:
     """Read out of the blobs anew. foreign: how many of the lowest are layers of an image that somebody else made."""
     layout = Store(home).layout
-    paths = [layout.blob(blob.digest) for blob in blobs_of(report)]
-    index = of_layers(TarLayer(path) for path in paths[:foreign])
-    for path in paths[foreign:]:
-        index = index.apply(read_layer(path))
+    tars = [layout.tar(blob.digest) for blob in blobs_of(report)]
+    index = of_layers(tars[:foreign])
+    for tar in tars[foreign:]:
+        index = index.apply(read_layer(tar))
     return index
 
 

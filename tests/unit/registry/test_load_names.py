@@ -33,7 +33,9 @@ def honest(machine: Machine, layer: str = "weights", names: Sequence[str] = OURS
     machine.build()
     image = machine.store.layout.image(f"small:{layer}")
     assert image is not None
-    return Row(image.config, [machine.store.layout.blob(blob.digest).read_bytes() for blob in image.layers], names)
+    return Row(
+        image.config, [machine.store.layout.tar(blob.digest).content.open().read() for blob in image.layers], names
+    )
 
 
 def foreign(names: Sequence[str], **config: Any) -> Row:

@@ -246,7 +246,9 @@ class Fetcher:
         for file in manual_inputs(plan.recipe, plan.lock):
             if file.is_for(part):
                 found = candidates(file, self.config, partial(stored_pointer, plan.lock.sources, self.store))
-                return self._has_its_own(file.sha256) or any(self._in_place(file)(candidate.path) for candidate in found[:1])
+                return self._has_its_own(file.sha256) or any(
+                    self._in_place(file)(candidate.path) for candidate in found[:1]
+                )
         return False
 
     def _has_its_own(self, sha256: Sha256 | None) -> bool:

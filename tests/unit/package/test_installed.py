@@ -1,6 +1,7 @@
 """The installed wheel, away from the checkout: what the command finds there, nothing of it from elsewhere."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -71,7 +72,12 @@ def test_a_new_project_plans_as_the_repository_does(installed: Installed) -> Non
         words = ["plan", "--recipe", recipe, "--no-pull", "--json"]
         ours = calls.call(ROOT, words, {"PORTSIDE_HOME": str(installed.cwd / "other")}, "python -m portside")
         assert ours.returncode == 0, ours.stderr
-        assert ours.stdout == run(*words)
+        assert without_free(ours.stdout) == without_free(run(*words))
+
+
+def without_free(text: str) -> str:
+    """The JSON of `plan`, without what may change from one call to the next: the engine's free bytes."""
+    return re.sub(r'("free": )\d+', r"\1…", text)
 
 
 def test_what_it_reads_at_run_time_is_there(installed: Installed) -> None:

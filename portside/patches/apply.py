@@ -1,6 +1,6 @@
 """Carrying out a recipe's patch steps on its migrated trees, each step exactly or not at all."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -37,24 +37,27 @@ class Patched:
     lines: MovedLines
 
 
-def apply(tree: Tree, steps: Sequence[Step], files: Tree, places: Sequence[str] = ()) -> Patched:
+def apply(
+    tree: Tree, steps: Sequence[Step], files: Tree, places: Sequence[str] = (), unpatched: Collection[str] = ()
+) -> Patched:
     """Carry out `steps` in their order; each sees the result of the steps before. `tree` itself stays as it is.
 
-    files: the recipe's folder. places: where each step stands in the recipe, for errors. Raises MigrationError where
-    a step finds another number of places than it says or leaves a .py file that no longer compiles, RecipeError where
-    a file of the recipe's folder cannot be used.
+    files: the recipe's folder. places: where each step stands in the recipe, for errors. unpatched: the sources beside
+    the tree, for errors. Raises MigrationError where a step finds another number of places than it says or leaves a .py
+    file that no longer compiles, RecipeError where a file of the recipe's folder cannot be used.
     """
-    workspace = Workspace(tree)
+    workspace = Workspace(tree, unpatched)
     changes: list[Change] = []
     lines = MovedLines()
     for number, (step, place) in enumerate(zip(steps, places or [""] * len(steps), strict=True), 1):
         where = Where(number, step.title, place)
-        edits, made = _KINDS[step.kind](step, workspace, files, where)
-        for edit in edits:
+        outcomes = _KINDS[step.kind](step, workspace, files, where)
+        for edit in {edit.path: edit for edits, _ in outcomes for edit in edits}.values():
             _check_compiles(workspace, edit, where)
-        workspace.commit(edits)
-        lines.add(edits, made)
-        changes += made
+        for edits, made in outcomes:
+            workspace.commit(edits)
+            lines.add(edits, made)
+            changes += made
     return Patched(workspace.tree, lines.placed(changes), lines)
 
 
@@ -109,7 +112,7 @@ def _used(steps: Sequence[Step], files: Tree) -> dict[str, list[Any]]:
     return used
 
 
-def _text(step: TextStep, workspace: Workspace, files: Tree, where: Where) -> Outcome:
+def _text(step: TextStep, workspace: Workspace, files: Tree, where: Where) -> list[Outcome]:
     selected = _select(step, workspace, where)
     found: list[tuple[Document, list[TextEdit]]] = []
     for path in selected:
@@ -132,7 +135,7 @@ def _text(step: TextStep, workspace: Workspace, files: Tree, where: Where) -> Ou
             before, after = document.whole_lines(place)
             line, spans = document.line_of(place.start), (document.span(place),)
             changes.append(where.change(document.path, line, before, after, spans=spans))
-    return edits, changes
+    return [(edits, changes)]
 
 
 def _select(step: TextStep, workspace: Workspace, where: Where) -> list[str]:
@@ -140,7 +143,8 @@ def _select(step: TextStep, workspace: Workspace, where: Where) -> list[str]:
     for glob in step.files:
         if not any(glob_pattern(glob).fullmatch(path) for path in selected):
             entry = workspace.tree.get(glob)
-            why = "it is a link, which is never followed" if entry is not None and entry.kind == "symlink" else None
+            is_link = entry is not None and entry.kind == "symlink"
+            why = "it is a link, which is never followed" if is_link else workspace.why_missing(glob)
             everything = (entry.path for entry in workspace.tree.files())
             raise no_file(str(where), glob, "`files`", closest_paths(glob, everything), why)
     return selected
@@ -185,7 +189,7 @@ def _check_compiles(workspace: Workspace, edit: FileEdit, where: Where) -> None:
     )
 
 
-_KINDS: dict[str, Callable[[Any, Workspace, Tree, Where], Outcome]] = {
+_KINDS: dict[str, Callable[[Any, Workspace, Tree, Where], list[Outcome]]] = {
     Replace.kind: _text,
     CommentOut.kind: _text,
     Define.kind: _text,
@@ -194,3 +198,4 @@ _KINDS: dict[str, Callable[[Any, Workspace, Tree, Where], Outcome]] = {
     Copy.kind: file_steps.copy,
     Delete.kind: file_steps.delete,
 }
+"""What carries out a step: gives what is to be done one after the other, each to what the one before it left."""

@@ -1,5 +1,7 @@
 """The steps that take a file of the recipe's folder (diff, copy) and the one that deletes files."""
 
+from collections.abc import Sequence
+
 from portside.common.globs import closest_paths, glob_pattern, is_literal, matches
 from portside.common.tree import Entry, Tree, encode_path
 from portside.errors import MigrationError, RecipeError
@@ -28,7 +30,7 @@ def recipe_file_mode(entry: Entry) -> int:
     return 0o755 if entry.mode & 0o100 else 0o644
 
 
-def copy(step: Copy, workspace: Workspace, files: Tree, where: Where) -> Outcome:
+def copy(step: Copy, workspace: Workspace, files: Tree, where: Where) -> list[Outcome]:
     source = recipe_file(files, step.copy_, where)
     _check_target(workspace, step.to, where)
     exists = workspace.is_file(step.to)
@@ -38,31 +40,32 @@ def copy(step: Copy, workspace: Workspace, files: Tree, where: Where) -> Outcome
             "Say `overwrite: true` if the copy is meant to replace it, or choose another path.",
         )
     if step.overwrite and not exists:
+        why = f": {reason}" if (reason := workspace.why_missing(step.to)) else ""
         raise MigrationError(
-            f"{where}: there is no {step.to} to overwrite",
+            f"{where}: there is no {step.to} to overwrite{why}",
             "The code is not what this step was written for. Correct `to`, or drop `overwrite` if the file is new.",
         )
     mode = recipe_file_mode(source) if step.mode is None else int(step.mode, 8)
     data = source.read()
     word = "overwritten by" if exists else "copied from"
     note = f"{word} {step.copy_} of the recipe's folder ({len(data):,} bytes, mode {mode:04o})"
-    return [FileEdit(step.to, data, mode)], [where.change(step.to, 0, "", "", note)]
+    return [([FileEdit(step.to, data, mode)], [where.change(step.to, 0, "", "", note)])]
 
 
-def delete(step: Delete, workspace: Workspace, files: Tree, where: Where) -> Outcome:
+def delete(step: Delete, workspace: Workspace, files: Tree, where: Where) -> list[Outcome]:
     tree = workspace.tree
     paths = [entry.path for entry in tree if entry.kind != "dir"]
     for glob in step.delete:
         if not any(glob_pattern(glob).fullmatch(path) for path in paths):
             folder = is_literal(glob) and any(path.startswith(glob + "/") for path in paths)
-            why = f"it is a folder; {glob}/** names everything in it" if folder else None
+            why = f"it is a folder; {glob}/** names everything in it" if folder else workspace.why_missing(glob)
             raise no_file(str(where), glob, "`delete`", closest_paths(glob, paths), why)
     gone = [path for path in paths if matches(step.delete, path)]
     if len(gone) != step.count:
         found = [Candidate(path, 0, "") for path in gone]
         raise wrong_count(str(where), step.count, found, [], "the files that match", "`delete`")
     edits = [FileEdit(path, None) for path in [*gone, *_emptied(tree, gone)]]
-    return edits, [where.change(path, 0, "", "", f"deleted ({tree[path].size:,} bytes)") for path in gone]
+    return [(edits, [where.change(path, 0, "", "", f"deleted ({tree[path].size:,} bytes)") for path in gone])]
 
 
 def _emptied(tree: Tree, gone: list[str]) -> list[str]:
@@ -78,11 +81,26 @@ def _emptied(tree: Tree, gone: list[str]) -> list[str]:
     return sorted((path for path in above - kept if path in tree), key=encode_path)
 
 
-def diff(step: Diff, workspace: Workspace, files: Tree, where: Where) -> Outcome:
+def diff(step: Diff, workspace: Workspace, files: Tree, where: Where) -> list[Outcome]:
+    """An outcome for each commit of a series, which are to be carried out one after the other."""
     name = f"{where}: {step.diff}"
+    parsed = parse_diff(recipe_file(files, step.diff, where).read(), name, step.strip)
+    state = Workspace(workspace.tree, workspace.unpatched)
+    outcomes = []
+    for part in sorted({file.part for file in parsed}):
+        outcomes.append(_diff_part([file for file in parsed if file.part == part], step, state, name, where))
+        state.commit(outcomes[-1][0])
+    changes = [change for _, made in outcomes for change in made]
+    if len(changes) != step.count:
+        found = [Candidate(c.path, c.line, c.after.split("\n")[0] or c.before.split("\n")[0], c.note) for c in changes]
+        raise wrong_count(str(where), step.count, found, [], step.diff, "the diff")
+    return outcomes
+
+
+def _diff_part(parsed: Sequence[FileDiff], step: Diff, workspace: Workspace, name: str, where: Where) -> Outcome:
     edits: list[FileEdit] = []
     changes: list[Change] = []
-    for file in parse_diff(recipe_file(files, step.diff, where).read(), name, step.strip):
+    for file in parsed:
         old, new = (
             path if path is None or step.folder is None else f"{step.folder}/{path}" for path in (file.old, file.new)
         )
@@ -95,15 +113,14 @@ def diff(step: Diff, workspace: Workspace, files: Tree, where: Where) -> Outcome
         more_edits, more_changes = _diff_file(file, old, new, workspace, f"{name}:{file.line}", where)
         edits += more_edits
         changes += more_changes
-    if len(changes) != step.count:
-        found = [Candidate(c.path, c.line, c.after.split("\n")[0] or c.before.split("\n")[0], c.note) for c in changes]
-        raise wrong_count(str(where), step.count, found, [], step.diff, "the diff")
     return edits, changes
 
 
 def _diff_file(
     file: FileDiff, old: str | None, new: str | None, workspace: Workspace, at: str, where: Where
 ) -> tuple[list[FileEdit], list[Change]]:
+    if file.may_be_new and old is not None and not workspace.is_file(old):
+        old = None
     target = new or old or ""
     data = b""
     notes = []
@@ -113,7 +130,7 @@ def _diff_file(
         notes.append("new file")
     elif not workspace.is_file(old):
         close = closest_paths(old, (entry.path for entry in workspace.tree.files()))
-        raise no_file(at, old, "`folder` or `strip`", close, None)
+        raise no_file(at, old, "`folder` or `strip`", close, workspace.why_missing(old))
     else:
         entry = workspace.entry(old)
         data = entry.read()

@@ -25,9 +25,11 @@ class _Moves:
 
 @dataclass(slots=True)
 class MovedLines:
-    """The line numbers that steps have moved; to be told of each step in turn."""
+    """The line numbers that steps have moved; to be told of each step in turn, of a series of each commit."""
 
     _steps: list[_Moves] = field(default_factory=list)
+    _after: list[int] = field(default_factory=list)
+    """For each change, how many steps and commits had been told with the one that it belongs to."""
 
     def add(self, edits: Sequence[FileEdit], changes: Sequence[Change]) -> None:
         spans: dict[str, list[Span]] = {}
@@ -37,20 +39,22 @@ class MovedLines:
         # Edits of lines have spans; a change of the mode alone starts from the very file.
         gone = {e.path for e in edits if e.data is None or (e.path not in spans and e.origin != e.path)}
         self._steps.append(_Moves(spans, frozenset(gone)))
+        self._after += [len(self._steps)] * len(changes)
 
     def follow(self, path: str, line: int, after: int = 0) -> int:
-        """Where a line, as it was after the step with the number `after`, stands in the end; 0 where it is gone."""
+        """Where a line, as it was after `after` of them, stands in the end; 0 where it is gone."""
         for moves in self._steps[after:]:
             line = moves.line(path, line)
         return line
 
     def placed(self, changes: Sequence[Change]) -> tuple[Change, ...]:
-        """The changes with their lines in the end."""
-        return tuple(replace(change, new_line=self._place(change)) for change in changes)
+        """All changes that were told, in their order, with their lines in the end."""
+        told = zip(changes, self._after, strict=True)
+        return tuple(replace(change, new_line=self._place(change, after)) for change, after in told)
 
-    def _place(self, change: Change) -> int:
+    def _place(self, change: Change, after: int) -> int:
         if not change.line:
             return 0
-        before = [span for span in self._steps[change.step - 1].spans.get(change.path, []) if span.line < change.line]
+        before = [span for span in self._steps[after - 1].spans.get(change.path, []) if span.line < change.line]
         here = change.line + sum(span.new - span.old for span in before)
-        return self.follow(change.path, here, change.step)
+        return self.follow(change.path, here, after)

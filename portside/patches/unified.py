@@ -2,6 +2,8 @@
 
 Format: POSIX `diff -u` with git's extended headers (git-diff(1), "generating patch text with -p"). Text before the
 first file and between files is passed over; a hunk whose lines do not add up to its header is an error, never a guess.
+A file may be a series, as `git format-patch --stdout` writes it: mails one after the other (git-format-patch(1)), each
+with a diff to what the one before it left.
 """
 
 import re
@@ -17,17 +19,25 @@ _EXTENDED = re.compile(
     rb"(old mode|new mode|deleted file mode|new file mode|copy from|copy to|rename from|rename to) (.*)"
     rb"|(?:similarity|dissimilarity) index .*|index .*"
 )
+_MAIL = re.compile(rb"From [0-9a-f]{40} .*|# HG changeset patch\r?")
+"""The first line of a commit's mail, and of what Mercurial exports."""
+_PROPERTIES = re.compile(rb"Property changes on: .*")
+"""What Subversion says behind a diff: only words follow, until the next file."""
+_NEVER = re.compile(rb"(1970-01-01|1969-12-31) |.*\(nonexistent\)")
+"""The time that `diff -N` gives a file which is not there, in any zone, and what Subversion says of one."""
 _ESCAPES = {b"a": 7, b"b": 8, b"t": 9, b"n": 10, b"v": 11, b"f": 12, b"r": 13, b'"': 34, b"\\": 92}
 
 
 @dataclass(slots=True)
 class Hunk:
     """line: of its header in the diff. start: the stated first line of the old side (the line before it if that side
-    is empty). lines: (b" ", b"-" or b"+", text without its LF, whether an LF follows)."""
+    is empty). lines: (b" ", b"-" or b"+", text without its LF, whether an LF follows). empties: whether
+    nothing is left where it is the only one."""
 
     line: int
     start: int
     lines: list[tuple[bytes, bytes, bool]] = field(default_factory=list)
+    empties: bool = False
 
     def old(self) -> list[tuple[bytes, bool]]:
         return [(text, ended) for sign, text, ended in self.lines if sign != b"+"]
@@ -39,7 +49,9 @@ class Hunk:
 @dataclass(slots=True)
 class FileDiff:
     """line: where it starts in the diff. old, new: paths without the stripped parts, None for /dev/null.
-    link: "rename", "copy" or "". Modes are permission bits, None where the diff does not say."""
+    link: "rename", "copy" or "". Modes are permission bits, None where the diff does not say.
+    part: of a series, from 0. may_be_new: there need be no file before, though the diff names one, as `diff -N` and svn
+    do for a new file. never_after: it says so of the file afterwards."""
 
     line: int
     old: str | None = None
@@ -51,6 +63,9 @@ class FileDiff:
     created: bool = False
     deleted: bool = False
     crlf: bool = False
+    part: int = 0
+    may_be_new: bool = False
+    never_after: bool = False
     hunks: list[Hunk] = field(default_factory=list)
 
 
@@ -69,6 +84,8 @@ class _Parser:
         self.name = name
         self.strip = strip
         self.at = 0
+        self.part = 0
+        self.mail = self.prose = False
         self.files: list[FileDiff] = []
 
     def parse(self) -> list[FileDiff]:
@@ -79,6 +96,13 @@ class _Parser:
                 self._git_header()
             elif line.startswith(b"--- ") and following.startswith(b"+++ "):
                 self._names(line, following)
+            elif _MAIL.fullmatch(line):
+                self.part += bool(self.files)
+                self.mail = self.prose = True
+                self.at += 1
+            elif self.prose or (self.mail and line.rstrip(b"\r") == b"-- ") or _PROPERTIES.fullmatch(line):
+                self.prose = True  # a mail's signature is the last of its diff
+                self.at += 1
             elif line.startswith(b"@@ -"):
                 self._hunk()
             elif line.startswith((b"GIT binary patch", b"Binary files ")):
@@ -92,7 +116,8 @@ class _Parser:
 
     def _git_header(self) -> None:
         line = self.lines[self.at]
-        file = FileDiff(self.at + 1, crlf=line.endswith(b"\r"))
+        file = FileDiff(self.at + 1, crlf=line.endswith(b"\r"), part=self.part)
+        self.prose = False
         names = line[len(b"diff --git ") :].rstrip(b"\r")
         self.files.append(file)
         links: dict[bytes, str] = {}
@@ -134,8 +159,9 @@ class _Parser:
         raise self._error("does not say which file it is about")
 
     def _names(self, old: bytes, new: bytes) -> None:
+        self.prose = False
         if not self.files or self.files[-1].hunks or (self.files[-1].named and not self.files[-1].link):
-            self.files.append(FileDiff(self.at + 1))
+            self.files.append(FileDiff(self.at + 1, part=self.part, may_be_new=True))
         file = self.files[-1]
         file.crlf = old.endswith(b"\r")
         before, after = self._name(old[4:]), self._name(new[4:])
@@ -146,6 +172,7 @@ class _Parser:
                 f"is about two files, {readable(before)} and {readable(after)}",
                 "Set `strip` so that both have one name; a rename needs git's lines 'rename from' and 'rename to'.",
             )
+        file.never_after = file.may_be_new and _NEVER.match(new.partition(b"\t")[2]) is not None
         file.old, file.new, file.named = before, after, True
         self.at += 2
 
@@ -179,7 +206,7 @@ class _Parser:
             raise self._error("is a hunk before any file is named")
         file = self.files[-1]
         old, new = (1 if count is None else int(count) for count in found.group(2, 4))
-        hunk = Hunk(self.at + 1, int(found.group(1)))
+        hunk = Hunk(self.at + 1, int(found.group(1)), empties=found.group(3, 4) == (b"0", b"0"))
         file.hunks.append(hunk)
         self.at += 1
         while old or new or self._marker():
@@ -213,9 +240,12 @@ class _Parser:
     def _check(self) -> None:
         if not self.files:
             raise RecipeError(f"{self.name} is no unified diff", "Make it with `git diff` or `diff -u`.")
-        targets: set[str] = set()
+        targets: set[tuple[int, str]] = set()
         for file in self.files:
             self.at = file.line - 1
+            if file.never_after and len(file.hunks) == 1 and file.hunks[0].empties:
+                file.new = None
+            file.may_be_new &= len(file.hunks) == 1 and not file.hunks[0].old() and file.hunks[0].start == 0
             if file.old is None and file.new is None:
                 raise self._error("names no file")
             if not file.hunks and not (file.link or file.created or file.deleted or file.new_mode is not None):
@@ -223,10 +253,10 @@ class _Parser:
             if (file.created and file.old is not None) or (file.deleted and file.new is not None):
                 raise self._error("creates or deletes a file by its mode, but not by its names")
             for path in dict.fromkeys([file.new] if file.link == "copy" else [file.old, file.new]):
-                if path in targets:
+                if path is not None and (file.part, path) in targets:
                     raise self._error(f"changes {readable(path)} a second time", "Make two diffs and two steps of it.")
                 if path is not None:
-                    targets.add(path)
+                    targets.add((file.part, path))
 
     def _error(self, problem: str, solution: str | None = None) -> RecipeError:
         return RecipeError(

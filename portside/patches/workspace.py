@@ -1,7 +1,7 @@
 """The tree that patch steps work on: each step sees what the steps before it left."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from portside.common.globs import matches
@@ -24,10 +24,21 @@ class FileEdit:
 
 
 class Workspace:
-    """A copy of a tree. A hard link is a file of its own here; it stays a link while no step touches its bytes."""
+    """A copy of a tree. A hard link is a file of its own here; it stays a link while no step touches its bytes.
 
-    def __init__(self, tree: Tree) -> None:
+    unpatched: names of folders beside the tree that no step changes.
+    """
+
+    def __init__(self, tree: Tree, unpatched: Collection[str] = ()) -> None:
         self.tree = tree.copy()
+        self.unpatched = unpatched
+
+    def why_missing(self, path: str) -> str | None:
+        """What a person is told of a path or glob that is none of this tree's, where that is the reason."""
+        name = path.partition("/")[0]
+        if name not in self.unpatched:
+            return None
+        return f"it is in a source that is not patched: {name} stays as it is"
 
     def is_file(self, path: str) -> bool:
         entry = self.tree.get(path)

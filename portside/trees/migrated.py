@@ -40,7 +40,8 @@ def migrated_tree(recipe: Recipe, sources: Mapping[str, Tree], converted: Tree |
         for entry in sources[name].at(f"{name}{ruleset.suffix}"):
             together.put(entry)
     migrated = _migrate(together, ruleset, migration, converted)
-    patched = apply(migrated.tree, recipe.model.patches, recipe.folder_tree(), recipe.patch_places)
+    files, unpatched = recipe.folder_tree(), recipe.model.sources.keys()
+    patched = apply(migrated.tree, recipe.model.patches, files, recipe.patch_places, unpatched)
     report = migrated.report
     if migration.mode != "image" and (open_hits := report.unaccepted(migration.accept)):
         # A patch may have taken care of them, so what counts is what the patched files still have.

@@ -199,7 +199,7 @@ def _migrated(plan: Plan, store: Store) -> dict[str, Any]:
         pairs = (*ruleset.vendor.replace, *(ruleset.vendor.strict if migration.strict else ()))
         words = tuple(before for before, _ in pairs)
     changed = {path.removeprefix(below) for path, (was, now) in kept.items() if was.sha256 != now.sha256}
-    brought = {file.to for file in plan.recipe.model.files}
+    brought = {file.to for file in plan.recipe.expanded(plan.recipe.model.files)}
     brought |= {step.to for step in plan.recipe.model.patches if isinstance(step, Copy)}
     result["migration"] = {
         "trees": {name: f"{name}{ruleset.suffix}" for name in migration.sources},

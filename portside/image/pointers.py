@@ -116,7 +116,7 @@ def _expected(plan: Plan, store: Store) -> Iterable[PointerFile]:
 
 def _unreplaced(files: Sequence[PointerFile], recipe: Recipe) -> Iterable[PointerFile]:
     """Those that no patch deletes or writes anew, and no file of the recipe either. Paths as patches have them."""
-    written = {file.to for file in recipe.model.files}
+    written = {file.to for file in recipe.expanded(recipe.model.files)}
     deleted: list[str] = []
     for step in recipe.model.patches:
         if isinstance(step, Delete):

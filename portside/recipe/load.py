@@ -17,6 +17,7 @@ from portside.common.weight_places import WeightPlaces
 from portside.common.yaml_file import FileLine, Location, found, read_yaml
 from portside.errors import RecipeError, did_you_mean
 from portside.recipe.models import WHEEL_ARCHITECTURES, File, InstallStep, MigratedFile, RecipeModel
+from portside.recipe.named_files import F, expanded
 from portside.recipe.stages import Stage, make_stages
 
 if TYPE_CHECKING:
@@ -79,10 +80,14 @@ class Recipe:
             "Put it there or correct the recipe.",
         )
 
+    def expanded(self, files: Sequence[F]) -> tuple[F, ...]:
+        """The named files, with the files of a folder in its place. Raises RecipeError."""
+        return tuple(expanded(files, self.folders, self.path))
+
     def file_tree(self, files: Sequence[File]) -> Tree:
         """The named files at their places (absolute ones without the leading '/'), with the modes they ask for."""
         tree = Tree()
-        for file in files:
+        for file in self.expanded(files):
             data = self.file(file.source).read_bytes()
             tree.put(file_entry(file.to.lstrip("/"), data, int(file.mode, 8)))
         return tree
@@ -90,12 +95,12 @@ class Recipe:
     @property
     def files_below_install(self) -> tuple[MigratedFile, ...]:
         """Those of `files` that install steps need."""
-        return tuple(file for file in self.model.files if self.model.is_below_install(file))
+        return tuple(file for file in self.expanded(self.model.files) if self.model.is_below_install(file))
 
     @property
     def files_above_install(self) -> tuple[MigratedFile, ...]:
         """Those of `files` that go on top of what the install steps make."""
-        return tuple(file for file in self.model.files if not self.model.is_below_install(file))
+        return tuple(file for file in self.expanded(self.model.files) if not self.model.is_below_install(file))
 
     def folder_tree(self) -> Tree:
         """Everything in the recipe's folder; a recipe's own files hide those of the recipes it extends."""
@@ -111,8 +116,10 @@ class Recipe:
         are relative to the root."""
         model, below = self.model, self.workspace.lstrip("/")
         named: list[tuple[Location, str]] = []
-        named += [(("env", "files", n), file.to.lstrip("/")) for n, file in enumerate(model.env.files)]
-        named += [(("files", n), f"{below}/{file.to}") for n, file in enumerate(model.files)]
+        for n, row in enumerate(model.env.files):
+            named += [(("env", "files", n), file.to.lstrip("/")) for file in self.expanded([row])]
+        for n, file in enumerate(model.files):
+            named += [(("files", n), f"{below}/{one.to}") for one in self.expanded([file])]
         if model.patches:
             from portside.patches.apply import written_files
         for number, step in enumerate(model.patches):
@@ -305,7 +312,7 @@ def _check_files(recipe: Recipe, places: dict[Location, FileLine]) -> None:
     model = recipe.model
     named: list[tuple[Location, File]] = [(("env", "files", n), file) for n, file in enumerate(model.env.files)]
     named += [(("files", n), file) for n, file in enumerate(model.files)]
-    wanted = [((*at, "from"), file.source) for at, file in named]
+    wanted: list[tuple[Location, str]] = []
     for number, check in enumerate(model.checks):
         at: Location = ("checks", number)
         wanted.append((at, check) if isinstance(check, str) else ((*at, "file"), check.file))
@@ -316,16 +323,29 @@ def _check_files(recipe: Recipe, places: dict[Location, FileLine]) -> None:
             key = ".".join(map(str, at))
             raise RecipeError(f"{places.get(at, recipe.path)}: {key}: {error.reason}", error.remedy) from None
     targets: set[str] = set()
-    for at, file in named:
-        if file.to in targets:
-            place = places.get((*at, "to"), recipe.path)
-            raise RecipeError(f"{place}: two files go to {file.to}", "Keep one of the two.")
-        targets.add(file.to)
+    for at, row in named:
+        for file in _expanded(row, at, recipe, places):
+            if file.to in targets:
+                place = places.get((*at, "to"), recipe.path)
+                raise RecipeError(f"{place}: two files go to {file.to}", "Keep one of the two.")
+            targets.add(file.to)
+
+
+def _expanded(row: File, at: Location, recipe: Recipe, places: dict[Location, FileLine]) -> tuple[File, ...]:
+    """The files that a row of `files` names, all of which are there."""
+    try:
+        found = recipe.expanded([row])
+        for file in found:
+            recipe.file(file.source)
+    except RecipeError as error:
+        key, place = ".".join(map(str, (*at, "from"))), places.get((*at, "from"), recipe.path)
+        raise RecipeError(f"{place}: {key}: {error.reason}", error.remedy) from None
+    return found
 
 
 def _check_install_files(recipe: Recipe, places: dict[Location, FileLine]) -> None:
     """Each glob of an install step matches one of the recipe's files."""
-    there = [file.to for file in recipe.model.files]
+    there = [file.to for file in recipe.expanded(recipe.model.files)]
     for number, step in enumerate(recipe.model.install):
         for row, glob in enumerate(step.files if isinstance(step, InstallStep) else ()):
             if any(matches([glob], path) for path in there):

@@ -187,21 +187,25 @@ class Python(Model):
 
 
 class File(Model):
-    """A file of the recipe's folder that goes into the image."""
+    """A file of the recipe's folder that goes into the image, or a folder of such files."""
 
-    source: Relative = Field(alias="from", description="path below the recipe's folder")
+    source: Relative = Field(
+        alias="from", description="path below the recipe's folder; a folder stands for all files that are in it"
+    )
     to: str
-    mode: FileMode = Field("0644", description="its permissions in the image")
+    mode: FileMode = Field(
+        "0644", description="its permissions in the image; of a folder's files default: 0755 for those that may execute"
+    )
 
 
 class EnvFile(File):
-    """A file of the recipe's folder, put at an absolute path."""
+    """A file of the recipe's folder, or a folder of files, put at an absolute path."""
 
     to: Absolute = Field(description="its path in the image")
 
 
 class MigratedFile(File):
-    """A file of the recipe's folder, put below the workspace."""
+    """A file of the recipe's folder, or a folder of files, put below the workspace."""
 
     to: Relative = Field(description="its path below the workspace")
 

@@ -5,14 +5,16 @@ from portside.lock.record import LockedInput
 
 
 def locked_files(lock: Lock) -> list[LockedInput]:
-    """All inputs above the base that are files, each once, in the order of their hashes.
+    """All inputs that are files and stay such, each once, in the order of their hashes: those above the base, and what
+    a registry says of it.
 
     Raises LockError for a weight file whose hash nobody knows yet.
     """
     found: dict[str, LockedInput] = {}
     for file in lock.inputs():
         brought = file.kind == "wheel" and file.place is not None
-        if file.is_file and file.at.partition(".")[0] in ("env", "sources", "weights") and (file.pinned or not brought):
+        above = file.at.partition(".")[0] in ("env", "sources", "weights")
+        if file.is_file and (above or file.kind == "manifest") and (file.pinned or not brought):
             sha256, _ = file.pin()
             found[sha256] = file
     return [found[sha256] for sha256 in sorted(found)]
@@ -26,7 +28,7 @@ def base_files(lock: Lock) -> list[LockedInput]:
 def base_layers(lock: Lock) -> list[LockedInput]:
     """The layers that the base consists of, each once, in the order of their diff IDs, which are their hashes.
 
-    A vendor's image may have one layer, such as an empty one, in several places.
+    Some locks do not say their sizes. A vendor's image may have one layer, such as an empty one, in several places.
     """
     found = {
         layer.diff_id: LockedInput("base", "layer", layer.diff_id, "", layer.diff_id, layer.size, layer.diff_id)

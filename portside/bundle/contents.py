@@ -21,7 +21,7 @@ from portside.accelerators.load import accelerator_path
 from portside.common.tree import Tree, file_entry
 from portside.common.values import Key, RecipeName, Sha256, Size, Word
 from portside.errors import RecipeError
-from portside.lock.inputs import base_layers, git_sources, locked_files
+from portside.lock.inputs import base_documents, base_layers, git_sources, locked_files
 from portside.lock.models import LockedGitSource
 from portside.lock.record import LockedInput
 from portside.migrate.rulesets import ruleset_path
@@ -67,7 +67,7 @@ def input_members(plan: Plan, size_of: Callable[[Sha256], Size]) -> list[Member]
 
     size_of: bytes of a layer of the base of which the lock says only what travels (diff ID).
     """
-    files = [("inputs", *file.pin()) for file in locked_files(plan.lock)]
+    files = [("inputs", *file.pin()) for file in [*locked_files(plan.lock), *base_documents(plan.lock)]]
     layers = [("layers", *_pinned(file, size_of).pin()) for file in base_layers(plan.lock)]
     return [Member(path=f"{kind}/{sha256}", size=size, sha256=sha256) for kind, sha256, size in [*files, *layers]]
 

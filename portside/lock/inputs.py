@@ -5,16 +5,14 @@ from portside.lock.record import LockedInput
 
 
 def locked_files(lock: Lock) -> list[LockedInput]:
-    """All inputs that are files and stay such, each once, in the order of their hashes: those above the base, and what
-    a registry says of it.
+    """All inputs above the base that are files, each once, in the order of their hashes.
 
     Raises LockError for a weight file whose hash nobody knows yet.
     """
     found: dict[str, LockedInput] = {}
     for file in lock.inputs():
         brought = file.kind == "wheel" and file.place is not None
-        above = file.at.partition(".")[0] in ("env", "sources", "weights")
-        if file.is_file and (above or file.kind == "manifest") and (file.pinned or not brought):
+        if file.is_file and file.at.partition(".")[0] in ("env", "sources", "weights") and (file.pinned or not brought):
             sha256, _ = file.pin()
             found[sha256] = file
     return [found[sha256] for sha256 in sorted(found)]
@@ -23,6 +21,12 @@ def locked_files(lock: Lock) -> list[LockedInput]:
 def base_files(lock: Lock) -> list[LockedInput]:
     """The .debs that the base is made of."""
     return [deb.input("base") for deb in lock.base.debs]
+
+
+def base_documents(lock: Lock) -> list[LockedInput]:
+    """What a registry says of the base: what proves that its layers are those of the image, in the order of hashes."""
+    found = {file.sha256: file for file in lock.base.inputs("base") if file.kind == "manifest"}
+    return [found[sha256] for sha256 in sorted(found, key=str)]
 
 
 def base_layers(lock: Lock) -> list[LockedInput]:

@@ -155,6 +155,16 @@ class RegistryImage(Downloaded):
 class Base(Model):
     """What the image is built on: one of these."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_beside(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "architecture" in value:
+            raise WrongAtError(
+                "stands with the base's own keys, such as image: {image: 'ubuntu:22.04', architecture: arm64}",
+                "architecture",
+            )
+        return value
+
     @model_validator(mode="after")
     def _one_of_them(self) -> "Base":
         if sum(value is not None for _, value in self) != 1:

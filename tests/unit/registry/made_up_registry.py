@@ -28,7 +28,7 @@ def tar(files: Mapping[str, bytes]) -> bytes:
     with tarfile.open(fileobj=out, mode="w") as archive:
         for name, data in files.items():
             info = tarfile.TarInfo(name)
-            info.size = len(data)
+            info.size, info.mode = len(data), 0o755
             archive.addfile(info, io.BytesIO(data))
     return out.getvalue()
 
@@ -148,7 +148,10 @@ class MadeUpRegistry:
                 for name, text in {**headers, "Content-Length": str(len(body))}.items():
                     self.send_header(name, text)
                 self.end_headers()
-                self.wfile.write(body)
+                if self.command == "GET":
+                    self.wfile.write(body)
+
+            do_HEAD = do_GET
 
             def log_message(self, format: str, *arguments: object) -> None: ...
 

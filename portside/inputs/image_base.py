@@ -54,7 +54,7 @@ def resolve(
             check_layers(said.layers, diff_ids)
         except InputError as error:
             raise error.told_of(asked.image, "Name another image, or another tag of it.") from None
-    check_platform(asked.image, value, asked.architecture)
+    check_platform(asked.image, value, asked.architecture, asked.kind)
     layers = tuple(
         RegistryLayer(diff_id=diff_id, packed=layer.digest, packed_size=layer.size, media_type=layer.media_type)
         for layer, diff_id in zip(said.layers, diff_ids, strict=True)
@@ -101,7 +101,7 @@ def bring(base: ImageBase, bringer: Bringer) -> None:
         if missing and bringer.offline:
             raise MissingInputError(
                 f"{len(missing)} layer(s) of {base.image} are not in the store, and --offline forbids to fetch them",
-                kept_elsewhere,
+                _bring_it,
             )
         with Documents(base.image, repository, bringer.store, bringer.offline) as documents:
             try:
@@ -114,6 +114,13 @@ def bring(base: ImageBase, bringer: Bringer) -> None:
                 say(f"{base.image}: its layers are here, and what proves that they are its own is not: {error.problem}")
             if missing:
                 run_all([partial(_layer, documents.client, layer, base, bringer.store) for layer in missing], JOBS)
+
+
+def _bring_it(recipe: str) -> str:
+    return (
+        f"Fetch them with a network: invoke fetch --recipe {recipe}; or bring a bundle from a machine that has them: "
+        f"invoke bundle --recipe {recipe}"
+    )
 
 
 def _layer(client: Client, layer: RegistryLayer, base: ImageBase, store: Store) -> None:

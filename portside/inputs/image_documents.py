@@ -8,7 +8,7 @@ from portside.common.oci import INDEXES, MANIFESTS, SCHEMA_1
 from portside.common.values import ImageAddress, Size
 from portside.errors import InputError, MissingInputError, RegistryError
 from portside.lock.registry_image import ImageDocument
-from portside.registry.client import Client, NotThereError
+from portside.registry.client import SERVER_REMEDY, Client, NotThereError
 from portside.registry.image_manifest import ACCEPT, media_type, read_index, read_manifest
 from portside.registry.images import parse_image
 from portside.registry.reference import Repository
@@ -17,6 +17,7 @@ from portside.store import Store
 MOST_INDEXES = 8
 """Indexes in an index that are looked into, and how many may lie inside each other: more is no image."""
 _DEEPEST = 3
+_UNREACHABLE = f"{SERVER_REMEDY} Where this machine cannot reach it: portside.toml, [mirrors] registries."
 
 
 def kept_elsewhere(recipe: str) -> str:
@@ -54,7 +55,7 @@ class Documents:
                 lambda recipe: f"Lock and fetch it with a network: invoke fetch --recipe {recipe}",
             )
         if self._client is None:
-            self._client = self._stack.enter_context(Client(self._repository))
+            self._client = self._stack.enter_context(Client(self._repository, remedy=_UNREACHABLE))
         return self._client
 
     def find(self, architecture: str) -> tuple[tuple[ImageDocument, ...], ImageDocument, ImageDocument]:
@@ -94,8 +95,8 @@ class Documents:
         else:
             try:
                 data = self.client.document(reference.wanted, ACCEPT)
-            except NotThereError as error:
-                raise self._gone(reference.wanted, error) from None
+            except NotThereError:
+                raise self._gone(reference.wanted) from None
         kind = media_type(data)
         if kind in SCHEMA_1:
             raise InputError(
@@ -120,8 +121,8 @@ class Documents:
                 data = self.client.document(f"sha256:{document.sha256}", ACCEPT)
             else:
                 data = self.client.small_blob(document.sha256, document.size)
-        except NotThereError as error:
-            raise self._gone(f"sha256:{document.sha256}", error) from None
+        except NotThereError:
+            raise self._gone(f"sha256:{document.sha256}") from None
         if len(data) != document.size:
             raise RegistryError(
                 f"{self._repository}: sha256:{document.sha256} has {len(data)} bytes, {document.size} are said of it"
@@ -135,7 +136,10 @@ class Documents:
                 receiver.restart()
                 receiver.write(data)
 
-    def _gone(self, wanted: str, error: NotThereError) -> RegistryError:
+    def _gone(self, wanted: str) -> RegistryError:
         if wanted.startswith("sha256:"):
             return RegistryError(f"{self._repository} does not have {wanted} of {self._image}", kept_elsewhere)
-        return RegistryError(error.problem, "Is the tag right? See the registry's list of tags.")
+        return RegistryError(
+            f"{self._repository} has no tag {wanted}",
+            "Is the name right, and is the tag? A mirror ([mirrors] registries) may lack what it mirrors.",
+        )

@@ -12,11 +12,15 @@ from portside.errors import InputError
 from portside.lock.packages import LATEST, LINE, VARIABLE
 
 
-def check_platform(name: str, config: Mapping[str, Any], architecture: str) -> None:
-    """Raise InputError for an image of another platform. name: of the image, for people, as below."""
+def check_platform(name: str, config: Mapping[str, Any], architecture: str, kind: str) -> None:
+    """Raise InputError for an image of another platform. name: of the image, for people, here and below. kind: of the
+    base."""
     platform = f"{config.get('os')}/{config.get('architecture')}"
     if platform != f"linux/{architecture}":
-        raise InputError(f"{name} is for {platform}, the recipe says linux/{architecture}")
+        raise InputError(
+            f"{name} is for {platform}, the recipe says linux/{architecture}",
+            f"If this is the image, say so: base.{kind}.architecture. Else name another.",
+        )
 
 
 def environment(name: str, config: Mapping[str, Any]) -> dict[str, str]:

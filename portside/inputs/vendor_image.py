@@ -93,7 +93,7 @@ def _only(path: Path, archive: TakenArchive) -> ArchiveImage:
 
 def _facts(path: Path, image: ArchiveImage, base: ArchiveBase) -> dict[str, Any]:
     config = json.loads(image.config)
-    check_platform(str(path), config, base.architecture)
+    check_platform(str(path), config, base.architecture, base.kind)
     names = [name for name in image.names if re.fullmatch(REFERENCE, name)]
     return {
         "reference": names[0] if names else None,

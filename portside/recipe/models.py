@@ -144,6 +144,8 @@ class RegistryImage(Downloaded):
     @model_validator(mode="before")
     @classmethod
     def _address(cls, value: Any) -> Any:
+        if not isinstance(value, str | dict | cls):
+            raise ValueError(f"expected {ImageAddress.EXPECTED}")
         return {"image": value} if isinstance(value, str) else value
 
     @classmethod

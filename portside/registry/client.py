@@ -48,9 +48,10 @@ _PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class PassingError(Exception):
-    """A fault that may be gone at the next try. wait: seconds that the registry asks for. remedy: what helps if not."""
+    """A fault that may be gone at the next try. wait: seconds that the registry asks for. remedy: what helps if not,
+    where that is another than for all faults."""
 
-    def __init__(self, reason: str, wait: float = 0.0, remedy: str = SERVER_REMEDY) -> None:
+    def __init__(self, reason: str, wait: float = 0.0, remedy: str | None = None) -> None:
         super().__init__(reason)
         self.wait = wait
         self.remedy = remedy
@@ -64,6 +65,7 @@ class Client:
     """Threads share one. sent, received: bytes of blobs that went through.
 
     pauses: see PAUSES; none: a fault is final. connect_seconds: how long to wait for a host that is silent.
+    remedy: what a person can do where it does not answer.
     Every method raises RegistryError where the registry does not answer, refuses, or breaks the protocol.
     """
 
@@ -73,6 +75,7 @@ class Client:
         *,
         pauses: Sequence[float] = PAUSES,
         connect_seconds: float = CONNECT_SECONDS,
+        remedy: str = SERVER_REMEDY,
     ) -> None:
         import httpx
 
@@ -81,6 +84,7 @@ class Client:
         self.sent = 0
         self.received = 0
         self._base: str | None = None
+        self._remedy = remedy
         verify = _certificates(repository.host)
         with usable_proxies():
             self._http = httpx.Client(
@@ -266,7 +270,7 @@ class Client:
                 if fruitless >= len(self.pauses):
                     raise RegistryError(
                         f"{self.repository.host}: {fault}" + (f", {fruitless + 1} times" if fruitless else ""),
-                        fault.remedy,
+                        fault.remedy or self._remedy,
                     ) from None
                 time.sleep(max(self.pauses[fruitless], min(fault.wait, LONGEST_WAIT)))
                 fruitless += 1
@@ -305,7 +309,7 @@ class Client:
             return
         if status in _PASSING_STATUS:
             wait = response.headers.get("Retry-After", "")
-            remedy = _limited(self.repository) if status == 429 else SERVER_REMEDY
+            remedy = _limited(self.repository) if status == 429 else None
             raise PassingError(f"it answers with status {status}", float(wait) if wait.isdecimal() else 0.0, remedy)
         raise self.unexpected(answer_of(response), f"allow {what}" if status in (401, 403) else f"answer {what}")
 
@@ -350,7 +354,7 @@ class Client:
                 f"Put its authority's certificate at /etc/docker/certs.d/{self.repository.host}/ca.crt, or into the "
                 "file that SSL_CERT_FILE names."
                 if certificate
-                else SERVER_REMEDY,
+                else self._remedy,
             ) from None
         except (httpx.InvalidURL, UnicodeError):
             raise RegistryError(f"{self.repository.host} leads to something that is no URL") from None

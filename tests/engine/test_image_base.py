@@ -56,7 +56,7 @@ def test_lock_build_and_render(registry: MadeUpRegistry, tmp_path: Path) -> None
         cli = str(find_cli(find_endpoint(os.environ), os.environ).path)
         done = subprocess.run(
             [
-                str(find_cli(find_endpoint(os.environ), os.environ).path),
+                cli,
                 "build",
                 "--quiet",
                 "--network",

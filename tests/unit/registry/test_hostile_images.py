@@ -100,7 +100,7 @@ def test_any_config_makes_a_base_that_a_lock_can_say(canary: Canary) -> None:
         try:
             config, diff_ids = read_config(data), oci.diff_ids_of(data)
             check_layers(read_manifest(dump(MANIFEST)).layers, diff_ids)
-            check_platform("x", config, "arm64")
+            check_platform("x", config, "arm64", "image")
             base = ImageBase(
                 image="x:1",  # type: ignore[arg-type]
                 architecture="arm64",

@@ -16,6 +16,7 @@ from made_up_registry import (
     sha,
     tar,
 )
+from registry_server import free_port
 
 from portside.build.render import dockerfile
 from portside.bundle.read import unbundle
@@ -312,9 +313,16 @@ def test_a_layer_that_unpacks_to_another(registry: MadeUpRegistry, site: Callabl
 
 
 def test_a_tag_that_is_not_there(registry: MadeUpRegistry, site: Callable[..., Site]) -> None:
-    with pytest.raises(RegistryError, match="status 404") as caught:
+    with pytest.raises(RegistryError, match="has no tag nope") as caught:
         site(f"{registry.name}:nope").lock()
-    assert "Is the tag right?" in (caught.value.solution or "")
+    assert "is the tag?" in (caught.value.solution or "")
+
+
+def test_a_registry_that_this_machine_cannot_reach(site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("portside.registry.client.time.sleep", lambda seconds: None)
+    with pytest.raises(RegistryError, match="Connection refused") as caught:
+        site(f"127.0.0.1:{free_port()}/x:1").lock()
+    assert "[mirrors] registries" in (caught.value.solution or "")
 
 
 def test_tokens_redirects_and_limits(

@@ -80,7 +80,10 @@ def test_what_a_recipe_may_not_say(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("base", "line"),
     [
-        ("{image: 5}", "base.image: expected a mapping of keys to values, found the number 5"),
+        (
+            "{image: 22.04}",
+            "base.image: expected an image of a registry with its tag or digest, such as 'ubuntu:22.04'",
+        ),
         ("{image: {architecture: arm64}}", "base.image.image: this key is missing"),
         ("{image: {image: 'x:1', architecture: s390x}}", "base.image.architecture: expected 'amd64' or 'arm64'"),
         ("{image: {image: 'x:1', arch: arm64}}", "base.image.arch: no such key here"),

@@ -7,12 +7,12 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from portside.common.oci import chain_ids
-from portside.common.values import DiffID, Key
+from portside.common.values import DiffID, Key, Sha256
 from portside.errors import PortsideError, StoreError
 from portside.image.pointers import record_name
 from portside.inputs import git_mirror
@@ -23,6 +23,7 @@ from portside.plan.model import key_of
 from portside.plan.parts import plan
 from portside.project import Machine, Project
 from portside.recipe import find_recipes
+from portside.runtime.weights import mount_folders
 from portside.store import Store, files
 
 DAYS = 7
@@ -43,7 +44,7 @@ class Garbage:
 @dataclass
 class _Needed:
     """hashes: of inputs and blobs, hex. keys, chains: hex. mirrors: names of git mirrors. recipes: names. pointers:
-    names of records of pointers of Git LFS."""
+    names of records of pointers of Git LFS. mounts: names of folders with weights."""
 
     hashes: set[str] = field(default_factory=set)
     keys: set[Key] = field(default_factory=set)
@@ -51,6 +52,7 @@ class _Needed:
     mirrors: set[str] = field(default_factory=set)
     recipes: set[str] = field(default_factory=set)
     pointers: set[str] = field(default_factory=set)
+    mounts: set[str] = field(default_factory=set)
 
 
 def find_garbage(machine: Machine, days: int = DAYS) -> tuple[list[Garbage], list[str]]:
@@ -72,11 +74,17 @@ def find_garbage(machine: Machine, days: int = DAYS) -> tuple[list[Garbage], lis
     for ref in store.layout.refs():
         if ref not in names:
             _need_image(store, ref, needed)
+    needed.hashes |= set(_made_of(store, needed.hashes))
     now = time.time()
     found = [
         *_unneeded(store.home / "inputs" / "sha256", "input", needed.hashes),
         *_unneeded(store.home / "oci" / "blobs" / "sha256", "layer", needed.hashes),
+        *_unneeded(store.home / "frames", "record", needed.hashes),
+        *_unneeded(store.home / "mounts", "mount", needed.mounts),
+        *_unneeded(store.home / "seen", "record", store.inputs.seen.living()),
         *_unneeded(store.home / "keys", "record", needed.keys),
+        *_unneeded(store.home / "archives", "record", needed.hashes),
+        *_unneeded(store.home / "clear", "record", needed.keys),
         *_unneeded(store.home / "packed", "record", needed.hashes),
         *_unneeded(store.home / "built", "record", needed.recipes),
         *_unneeded(store.home / "index", "index", needed.chains),
@@ -92,7 +100,7 @@ def find_garbage(machine: Machine, days: int = DAYS) -> tuple[list[Garbage], lis
         for item in _unneeded(store.home / folder, kind, ())
         if now - item.path.stat().st_mtime > days * 86400
     ]
-    return [item for item in found if item not in young] + old, names
+    return _with_links_once([item for item in found if item not in young] + old), names
 
 
 def remove(store: Store, garbage: Sequence[Garbage], names: Sequence[str]) -> None:
@@ -130,6 +138,7 @@ def _need(project: Project, name: str, store: Store, needed: _Needed) -> None:
     needed.mirrors |= {git_mirror.mirror_name(source.url) for source in commits}
     last = store.record("built", recipe.name) or {}
     needed.keys |= {part.key for part in parts} | {key_of(manifest) for manifest in last.values()}
+    needed.mounts |= set(mount_folders(lock, store))
     diff_ids = []
     for part in parts:
         record = None if part.kind == "base" else store.record("keys", part.key)
@@ -162,13 +171,31 @@ def _unneeded(folder: Path, kind: str, needed: Iterable[str]) -> Iterator[Garbag
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         whole = path.name.removesuffix(".json").removesuffix(".git")
         if whole not in kept and whole.partition("-")[0] not in kept:
-            yield Garbage(kind, path, _size(path))
+            yield Garbage(kind, path, 0)
 
 
-def _size(path: Path) -> int:
-    if path.is_dir():
-        return sum(_size(item) for item in path.iterdir())
-    return path.lstat().st_size
+def _made_of(store: Store, hashes: Iterable[str]) -> Iterator[Sha256]:
+    """The inputs that these blobs are made of when they are read, and the blobs that hold these inputs' bytes."""
+    made = [frame["file"] for name in hashes if (frame := store.layout.frame(Sha256(name))) is not None]
+    yield from made
+    for sha256 in {*hashes, *made}:
+        if (blob := store.inputs.blob_with(Sha256(sha256))) is not None:
+            yield blob
+
+
+def _with_links_once(garbage: Sequence[Garbage]) -> list[Garbage]:
+    """The same with sizes of what removing all of it frees: a file with several names counts with the last of them."""
+    left: dict[tuple[int, int], int] = {}
+
+    def freed(path: Path) -> int:
+        if path.is_dir() and not path.is_symlink():
+            return sum(freed(item) for item in path.iterdir())
+        info = path.lstat()
+        names = left.setdefault((info.st_dev, info.st_ino), info.st_nlink)
+        left[info.st_dev, info.st_ino] = names - 1
+        return info.st_size if names == 1 else 0
+
+    return [replace(item, size=freed(item.path)) for item in garbage]
 
 
 def _is_held(path: Path) -> bool:

@@ -12,7 +12,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+)
 
 from portside.common.explain import explain
 from portside.common.fields import Name, RegistryMirror, RegistryPrefix, Repository
@@ -53,6 +62,28 @@ Versions = Annotated[str, AfterValidator(_versions)]
 Folder = Annotated[Path, BeforeValidator(_folder)]
 
 
+class KeptFolder(BaseModel):
+    """A folder, and what becomes of the large files that are found there."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    path: Folder
+    keep: Literal["copy", "in place"] = Field(
+        "copy",
+        description="copy: into the store, sharing blocks where the file system can; in place: left where they are",
+    )
+
+
+def _folder_form(value: object) -> str:
+    return "table" if isinstance(value, dict | KeptFolder) else "name"
+
+
+AnyFolder = Annotated[
+    Annotated[Folder, Tag("name")] | Annotated[KeptFolder, Tag("table")],
+    Discriminator(_folder_form),
+]
+
+
 class Mirrors(BaseModel):
     """Places that have the bytes; asked before the places the machine's own package tools know."""
 
@@ -91,14 +122,26 @@ class Config(BaseModel):
     engine: Literal["docker", "podman"] | None = Field(
         None, description="docker or podman (PORTSIDE_ENGINE); default: docker, or podman where no Docker answers"
     )
-    folders: tuple[Folder, ...] = Field(
-        (), description="folders with files already downloaded, at their names or at SET/PATH"
+    folders: tuple[AnyFolder, ...] = Field(
+        (), description="folders with files already downloaded, at their names or at SET/PATH; or {path, keep}"
     )
     registries: tuple[Repository, ...] = Field(
         (), description="HOST[:PORT]/REPOSITORY: asked for layers before they are built; http:// in front: without TLS"
     )
-    mirrors: Mirrors = Mirrors()
-    override: Override = Field(Override(), description="only in a project's file: it is about what the project is")
+    mirrors: Mirrors = Field(default_factory=Mirrors)
+    override: Override = Field(
+        default_factory=Override, description="only in a project's file: it is about what the project is"
+    )
+
+    @property
+    def folder_paths(self) -> tuple[Path, ...]:
+        """The folders, in the order in which they are looked into."""
+        return tuple(folder.path if isinstance(folder, KeptFolder) else folder for folder in self.folders)
+
+    def is_in_place(self, path: Path) -> bool:
+        """Whether a file lies in a folder whose large files are left where they are."""
+        kept = (folder.path for folder in self.folders if isinstance(folder, KeptFolder) and folder.keep == "in place")
+        return any(path.is_relative_to(folder) for folder in kept)
 
 
 def load_config(root: Path | None) -> Config:

@@ -110,6 +110,16 @@ class BuildError(PortsideError):
     exit_code = 7
 
 
+class StepError(BuildError):
+    """A step that an engine executes failed. instruction: the step as the engine shows it, where that is known.
+    output: the last lines that it wrote."""
+
+    def __init__(self, problem: str, remedy: Remedy | None, instruction: str | None, output: Iterable[str]) -> None:
+        super().__init__(problem, remedy)
+        self.instruction = instruction
+        self.output = tuple(output)
+
+
 class MigrationError(PortsideError):
     """A migration or a patch step found something other than what the recipe says."""
 

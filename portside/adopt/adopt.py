@@ -10,6 +10,7 @@ from portside.common.oci import diff_ids_of
 from portside.common.values import DiffID, Key, Size
 from portside.errors import InputError
 from portside.image.config import make_image
+from portside.layers.raw import Tar, TarLayer
 from portside.plan.model import LargeWeight, Part, Plan
 from portside.plan.states import blob_of, taken_from
 from portside.store import Store
@@ -57,7 +58,7 @@ def check_known(part: Part, digest: DiffID, plan: Plan, store: Store) -> bool:
         )
     if isinstance(part.of, LargeWeight) and not part.of.packed:
         sha256 = locked_file(part.of, plan).sha256
-        return sha256 is not None and store.inputs.locate(sha256) is not None
+        return sha256 is not None and store.inputs.verified(sha256) is not None
     return "taken_from" not in record
 
 
@@ -80,8 +81,8 @@ def examine(
         store.layout.check(blob)
     doubtful = {part.key: whose for part in below if (whose := taken_from(part, store)) is not None}
 
-    def where(blob: Blob) -> Path:
-        return store.layout.blob(blob.digest) if place is None or blob in known.values() else place(blob)
+    def where(blob: Blob) -> Tar:
+        return store.layout.tar(blob.digest) if place is None or blob in known.values() else TarLayer(place(blob))
 
     return prove_all(fresh, Arrived(plan, store, {**known, **blobs}, where), doubtful)
 
@@ -105,7 +106,8 @@ def adopt(
         if isinstance(part.of, LargeWeight) and not part.of.packed:
             file = locked_file(part.of, plan)
             assert file.sha256 is not None and file.size is not None, file.path
-            store.inputs.note_in_blob(file.sha256, blob.digest, Size(len(frame_of(part, file)[0])), file.size)
+            if store.inputs.verified(file.sha256) is None:
+                store.inputs.note_in_blob(file.sha256, blob.digest, Size(len(frame_of(part, file)[0])), file.size)
         record = part.record(blob.digest, blob.size)
         if part.key in unproven:
             record["taken_from"] = taken_from(part, store) or source

@@ -12,8 +12,7 @@ from portside.archive.read import ArchiveImage, read_archive
 from portside.common.progress import say
 from portside.common.values import ImageName, Key, RecipeName
 from portside.errors import InputError, PortsideError
-from portside.image.built import Built, keep_images
-from portside.image.config import image_name
+from portside.image.built import Built, keep_images, names_of
 from portside.plan.model import Plan
 from portside.recipe.models import LAYERS
 from portside.store import Store
@@ -167,8 +166,7 @@ def _keep_ours(found: _Ours, archive: str, store: Store) -> Loaded:
         say("\n".join(lines))
     source = {part.key: archive for part in parts}
     built = keep_images(plan, store, plan.up_to(layer), parts, found.blobs, source)
-    last = [image_name(plan.recipe.name, "latest")] if layer == LAYERS[-1] else []
-    return Loaded(found.image, (image_name(plan.recipe.name, layer), *last), tuple(built))
+    return Loaded(found.image, tuple(names_of(plan.recipe.name, layer)), tuple(built))
 
 
 def _keep_foreign(found: _Foreign, store: Store) -> Loaded:

@@ -7,19 +7,19 @@ and is named. A blob that fails its proof is never used.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from portside.common.canonical import copy_and_hash
 from portside.common.never import never
 from portside.common.parallel import run_all
 from portside.common.progress import step, transfer
-from portside.common.tree import Entry, FileRange, Tree
+from portside.common.tree import Entry, Ranged, Tree
 from portside.common.values import DiffID, Key
 from portside.errors import InputError, PortsideError, fetch_once
 from portside.inputs.kinds import SOURCES
 from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
+from portside.layers.raw import Tar
 from portside.layers.writer import read_layer, single_file_frame, write_layer
 from portside.lock.models import LockedSource, LockedWeightFile
 from portside.plan.model import (
@@ -27,10 +27,12 @@ from portside.plan.model import (
     Converted,
     Files,
     Install,
+    InstallFiles,
     LargeWeight,
     Packages,
     Part,
     Plan,
+    RecipeFiles,
     SmallWeights,
     Source,
     Trees,
@@ -51,16 +53,15 @@ Unproven = Mapping[Key, str]
 class Arrived:
     """Layer blobs from elsewhere, their digests verified.
 
-    blobs: by part key, of the parts to prove and of those that they are made from. place: the file that holds a blob's
-    plain bytes.
+    blobs: by part key, of the parts to prove and of those that they are made from. place: a blob's plain bytes.
     """
 
     plan: Plan
     store: Store
     blobs: Mapping[Key, Blob]
-    place: Callable[[Blob], Path]
+    place: Callable[[Blob], Tar]
 
-    def path(self, part: Part) -> Path:
+    def tar(self, part: Part) -> Tar:
         return self.place(self.blobs[part.key])
 
 
@@ -108,9 +109,9 @@ def prove(part: Part, arrived: Arrived, unproven: Unproven) -> str | None:
             return "only a build can show what its commands give"
         case Source(name):
             return _source(part, name, arrived)
-        case Trees() if made_from(part, arrived.plan):
+        case Trees():
             return _migrated(part, arrived, unproven)
-        case Trees() | Files():
+        case Files() | InstallFiles() | RecipeFiles():
             _make_again(part, arrived)
         case LargeWeight():
             _large_file(part, part.of, arrived)
@@ -149,16 +150,21 @@ def _large_file(part: Part, weight: LargeWeight, arrived: Arrived) -> None:
     file = locked_file(weight, arrived.plan)
     assert file.size is not None, file.path
     prefix, suffix = frame_of(part, file)
-    place = arrived.path(part)
-    with place.open("rb") as stream, transfer(f"proving {part.layer}/{part.name}", file.size) as advance:
-        right = place.stat().st_size == len(prefix) + file.size + len(suffix) and stream.read(len(prefix)) == prefix
+    blob = arrived.tar(part).content
+    with transfer(f"proving {part.layer}/{part.name}", file.size) as advance:
+        right = blob.size == len(prefix) + file.size + len(suffix) and _bytes(blob, 0, len(prefix)) == prefix
         if right:
-            with FileRange(place, len(prefix), file.size).open() as content:
+            with blob.part(len(prefix), file.size).open() as content:
                 found = copy_and_hash(content, lambda chunk: advance(len(chunk)))
-            stream.seek(len(prefix) + file.size)
-            right = found == (file.sha256, file.size) and stream.read() == suffix
+            behind = _bytes(blob, len(prefix) + file.size, len(suffix))
+            right = found == (file.sha256, file.size) and behind == suffix
     if not right:
         raise _wrong(part, arrived, f"is not the file that the lock says (sha256 {file.sha256})")
+
+
+def _bytes(blob: Ranged, offset: int, size: int) -> bytes:
+    with blob.part(offset, size).open() as stream:
+        return stream.read()
 
 
 def _small_files(part: Part, name: str, paths: Collection[str], arrived: Arrived) -> None:
@@ -260,7 +266,7 @@ def _timed_alike(expected: Layer, part: Part, arrived: Arrived) -> Layer:
 
 def _read(part: Part, arrived: Arrived) -> Layer:
     try:
-        return read_layer(arrived.path(part))
+        return read_layer(arrived.tar(part))
     except (InputError, ValueError) as error:
         problem = error.reason if isinstance(error, InputError) else str(error)
         raise _wrong(part, arrived, f"is no layer as Portside writes it: {problem}") from None
@@ -281,8 +287,9 @@ def _compare(part: Part, expected: Layer, arrived: Arrived) -> None:
 
 def _wrong(part: Part, arrived: Arrived, problem: str) -> InputError:
     blob = arrived.blobs[part.key]
-    if arrived.place(blob) == arrived.store.layout.blob(blob.digest):
-        arrived.store.layout.check(blob)  # wrong because of this machine's disk is another error
+    layout = arrived.store.layout
+    if layout.has(blob.digest, blob.size) and arrived.place(blob) == layout.tar(blob.digest):
+        layout.check(blob)  # wrong because of this machine's disk is another error
     return InputError(f"{part.layer}/{part.name} there {problem}")
 
 

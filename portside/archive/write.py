@@ -6,6 +6,7 @@ below blobs/sha256/. The bytes depend on the image and its names alone, for gzip
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from portside.archive.hashing import Hasher
 from portside.common import oci
@@ -50,14 +51,11 @@ def write_archive(image: Image, names: Sequence[str], store: Store, path: Path, 
 def archive(image: Image, names: Sequence[str], store: Store, advance: Advance) -> Iterator[bytes]:
     """The archive's bytes in pieces. names: as engines know them, sorted, such as `portside/minilm:weights`."""
     manifest = image.manifest()
-    row = oci.descriptor(oci.MANIFEST, sha256_hex(manifest), len(manifest))
-    rows = [row | {"annotations": {oci.REF_NAME: name}} for name in names]
-    index = {"schemaVersion": 2, "mediaType": oci.INDEX, "manifests": rows or [row]}
     config_name = f"blobs/sha256/{image.image_id}"
     layers = [f"blobs/sha256/{layer.digest}" for layer in image.layers]
     docker = [{"Config": config_name, "RepoTags": list(names) or None, "Layers": layers}]
     yield from _small("oci-layout", oci.LAYOUT_FILE)
-    yield from _small("index.json", canonical_json(index))
+    yield from _small("index.json", canonical_json(index_of(image, names)))
     yield from _small("manifest.json", canonical_json(docker))
     yield from _small(config_name, image.config)
     yield from _small(f"blobs/sha256/{sha256_hex(manifest)}", manifest)
@@ -68,10 +66,18 @@ def archive(image: Image, names: Sequence[str], store: Store, advance: Advance) 
     yield END
 
 
+def index_of(image: Image, names: Sequence[str]) -> dict[str, Any]:
+    """The OCI index of an image under these names."""
+    manifest = image.manifest()
+    row = oci.descriptor(oci.MANIFEST, sha256_hex(manifest), len(manifest))
+    rows = [row | {"annotations": {oci.REF_NAME: name}} for name in names]
+    return {"schemaVersion": 2, "mediaType": oci.INDEX, "manifests": rows or [row]}
+
+
 def _layer(layer: Blob, store: Store, advance: Advance) -> Iterator[bytes]:
     size = 0
     try:
-        with Hasher() as hasher, store.layout.blob(layer.digest).open("rb", buffering=0) as source:
+        with Hasher() as hasher, store.layout.tar(layer.digest).content.open() as source:
             while chunk := source.read(CHUNK):
                 hasher.update(chunk)
                 size += len(chunk)

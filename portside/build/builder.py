@@ -3,28 +3,31 @@
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from portside.build.needed_files import say_needed_files
+from portside.build.space import engine_needs
 from portside.build.temporary import Temporaries
 from portside.common.parallel import run_all, thread_pool
-from portside.common.progress import Advance, human_bytes, live, say, step, transfer
+from portside.common.progress import live, say, step, transfer
 from portside.common.tree import FileRange, Tree
 from portside.common.values import DiffID, FileName, Key
 from portside.engines import Builder, ImageToBuild
-from portside.errors import BuildError, DamagedError, EngineError, PortsideError, StoreError
+from portside.errors import BuildError, DamagedError, EngineError, PortsideError, StepError, StoreError
 from portside.fetch.fetcher import JOBS, Fetcher
 from portside.image.built import Built, keep_images, load_images, to_load
-from portside.image.config import parent_image
+from portside.image.config import image_name, make_image, parent_image
 from portside.inputs.spool import Spool
 from portside.layers.canonical import canonicalise
 from portside.layers.engine_layer import read
 from portside.layers.index import Index
 from portside.layers.layer import Layer
 from portside.layers.writer import write_layer
-from portside.plan.model import LayerPlan, Part, Plan
+from portside.plan.model import Install, LayerPlan, Part, Plan
+from portside.plan.places import check_layer, note_clear
 from portside.plan.states import blob_of, expected_bytes
 from portside.store import Store, files
 from portside.store.indexes import image_index
@@ -47,9 +50,13 @@ def build(
     last: str = "weights",
     no_cache: bool = False,
     registries: Sequence[str] = (),
+    load: bool = True,
+    load_all: bool = False,
 ) -> list[Built]:
-    """Build what is missing up to the layer `last`, keep the images in the store and load them into the engine.
+    """Build what is missing up to the layer `last`, keep the images in the store and load that of `last` into the
+    engine.
 
+    load: False leaves all of them in the store. load_all: load the images of the layers below it too.
     no_cache: build every part again, whatever the store or a registry has, and read the whole base.
     registries: repositories that are asked for a layer before it is built; what they give is verified.
     What a part needs is fetched first. Raises the first error of any part; finished parts stay in the store.
@@ -58,7 +65,7 @@ def build(
     seen: set[str] = set()
     while True:
         try:
-            return _build(plan, store, fetcher, engine, last, no_cache, registries)
+            return _build(plan, store, fetcher, engine, last, no_cache, registries, load, load_all)
         except DamagedError as error:
             # Each time one blob less is in the store; a blob that was made a moment ago and is damaged ends it.
             if error.digest in seen:
@@ -76,11 +83,13 @@ def _build(
     last: str,
     no_cache: bool,
     registries: Sequence[str],
+    load: bool,
+    load_all: bool,
 ) -> list[Built]:
     builder = _Build(plan, store, engine, no_cache)
     wanted = plan.up_to(last)
     missing = [part for part in plan.build_order(last) if not builder.has(part)]
-    _need_space(plan, missing, store, engine)
+    _need_space(plan, missing, builder.blobs, store, engine, last, fetcher, load)
     with live(), builder:
         pulled = {} if no_cache or not missing else pull_layers(plan, wanted, missing, store, registries)
         unmade = [part for part in missing if part.key not in pulled or not builder.has(part)]
@@ -88,7 +97,8 @@ def _build(
         fetcher.require_manual(plan, unmade)
         builder.make(unmade, fetcher)
         built = keep_images(plan, store, wanted, missing, builder.blobs, pulled, builder.taken)
-        load_images(plan, built, store, engine)
+        if load:
+            load_images(plan, built if load_all else built[-1:], store, engine)
     return built
 
 
@@ -129,19 +139,28 @@ def make_again(
     return builder.blobs
 
 
-def _need_space(plan: Plan, missing: Sequence[Part], store: Store, engine: Builder) -> None:
-    """Raise StoreError or EngineError before any work where the disks surely cannot take what is to be built."""
-    if not missing:
+def _need_space(
+    plan: Plan,
+    missing: Sequence[Part],
+    there: Mapping[Key, Blob],
+    store: Store,
+    engine: Builder,
+    last: str,
+    fetcher: Fetcher,
+    load: bool,
+) -> None:
+    """Raise StoreError or EngineError before any work where the disks surely cannot take what is to be built.
+
+    there: the blobs of all other parts, by their keys. load: whether the engine gets the images.
+    """
+    if missing:
+        # One blob may stand for several parts: a vendor's image repeats an empty layer.
+        made = {part.key: expected_bytes(part, plan.lock) for part in missing if not fetcher.has_file(part, plan)}
+        files.need_space(store.home, sum(made.values()))
+    elif engine.image_id(image_name(plan.recipe.name, last)) == make_image(plan, last, there).image_id:
         return
-    # One blob may stand for several parts: a vendor's image repeats an empty layer.
-    needed = sum({part.key: expected_bytes(part, plan.lock) for part in missing}.values())
-    files.need_space(store.home, needed)
-    free = engine.free_bytes()
-    if free is not None and free < needed:
-        raise EngineError(
-            f"{human_bytes(needed)} are needed where the engine keeps its images, {human_bytes(free)} are free",
-            f"Remove images that nobody needs: {engine.name} image prune",
-        )
+    if load or any(part.kind == "run" for part in missing):
+        engine_needs(plan, store, engine, last=last, missing=missing).check(engine.name)
 
 
 def _need_architecture(plan: Plan, missing: Sequence[Part], engine: Builder) -> None:
@@ -273,6 +292,7 @@ class _Build:
             new.commit(written.diff_id)
         self._store.keep("keys", part.key, part.record(written.diff_id, written.size))
         self.blobs[part.key] = Blob(written.diff_id, written.size)
+        note_clear(self._plan, part, self.blobs[part.key], self._store)
 
     def _run(self, part: Part) -> None:
         with self._alone(part) as is_missing:
@@ -293,7 +313,8 @@ class _Build:
             for below, tree in data.run_context(self._plan, part, self._store).items():
                 self._put_context(tree, context / below)
             dockerfile = folder / "Dockerfile"
-            dockerfile.write_text(f"FROM {names.parent}\n{part.manifest['instructions']}", encoding="utf-8")
+            text = f"FROM {names.parent}\n{part.manifest['instructions']}"
+            dockerfile.write_text(text, encoding="utf-8")
             lines: list[str] = []
 
             def log(line: str) -> None:
@@ -303,19 +324,18 @@ class _Build:
                 for error in self._failures():
                     raise error
 
-            def loading(_: str, total: int | None) -> AbstractContextManager[Advance]:
-                return transfer(f"loading what {name} is built on", total)
-
             architecture = self._plan.lock.base.architecture
             try:
-                engine.load(to_load(parent, self._store, [names.parent], f"{name}-parent"), loading)
-                held = (names.holder,)
-                engine.build(
-                    ImageToBuild(context, dockerfile, names.result, self._no_cache, architecture, held, name), log
+                engine.load(to_load(parent, self._store, [names.parent], f"what {name} is built on"), transfer)
+                image = ImageToBuild(
+                    context, dockerfile, names.result, self._no_cache, architecture, (names.holder,), name
                 )
+                with self._temporary.building(names, f"{self._plan.recipe.name}/{name}", context, text):
+                    engine.build(image, log)
                 _check_parent(engine.diff_ids(names.result, name), parent, name)
                 with engine.new_layers(names.result, len(parent.layers), name) as sources:
                     layer = canonicalise([read(source) for source in sources], self._index(part), part.epoch)
+                    check_layer(self._plan, part, layer)
                     self._keep(part, layer)
             except PortsideError as error:
                 if isinstance(error, DamagedError) or error in self._failures():
@@ -324,6 +344,8 @@ class _Build:
                 with suppress(StoreError):  # what failed is the step
                     kept = self._store.keep_log(log_name, "\n".join(lines) + "\n")
                     say(f"The whole output of the failed step is in {kept}")
+                if isinstance(error, StepError) and isinstance(part.of, Install):
+                    say_needed_files(self._plan.recipe, error)
                 raise
 
     def _index(self, part: Part) -> Index:

@@ -26,11 +26,17 @@ from portside.store import Store
 from portside.trees import parts as data
 from portside.trees.migrated import migrated_tree
 
+LINK_NOTE = (
+    "The --link of COPY needs BuildKit with Dockerfile 1.4, which Docker brings since 23. Docker 20.10 stops with "
+    "`Unknown flag: link`, and so does Podman 4.3: for them render without --link."
+)
 
-def dockerfile(plan: Plan, gone: Sequence[str] = ()) -> str:
+
+def dockerfile(plan: Plan, gone: Sequence[str] = (), *, link: bool = False) -> str:
     """The whole Dockerfile of a recipe, from an empty image to the finished one.
 
     gone: in image mode, what the patches remove from the converter's result; paths relative to the workspace.
+    link: write COPY --link for what goes into the workspace, of which no layer depends on what lies below it.
     Raises RecipeError or BuildError for what no Dockerfile can say.
     """
     recipe, lock = plan.recipe, plan.lock
@@ -43,10 +49,11 @@ def dockerfile(plan: Plan, gone: Sequence[str] = ()) -> str:
             stages=list(_stages(plan)),
             converted=_converted(plan, gone),
             has={"migrated": any(isinstance(p.of, Trees) for p in migrated)},
-            install_epoch=migrated[-1].epoch if migrated else 0,
+            install_epoch=max((p.epoch for p in migrated), default=0),
             workdir=workdir(plan, "weights"),
             labels=sorted(labels(plan, "weights").items()),
             command=json.dumps(command(plan)),
+            link_note=LINK_NOTE if link else "",
         )
     )
     return readable(text)
@@ -129,11 +136,11 @@ def check_converted(plan: Plan, store: Store) -> Layer | None:
             lambda recipe: f"Build once, then render: invoke build --recipe {recipe} --layer migrated",
         )
     store.layout.check(blob)
-    return read_layer(store.layout.blob(blob.digest))
+    return read_layer(store.layout.tar(blob.digest))
 
 
-def render(plan: Plan, store: Store, output: Path) -> None:
-    """Write Dockerfile and contexts to `output`, a folder that is new or empty.
+def render(plan: Plan, store: Store, output: Path, *, link: bool = False) -> None:
+    """Write Dockerfile and contexts to `output`, a folder that is new or empty. link: as `dockerfile` has it.
 
     All inputs must be in the store, but those that a person brings: without them the contexts are not complete.
     Raises RecipeError for a folder that holds something, InputError for an input that is missing, BuildError where
@@ -162,7 +169,9 @@ def render(plan: Plan, store: Store, output: Path) -> None:
             contexts |= {"migrated": made.tree, "converter": converter_context()}
             gone = (*made.removed, *made.replaced)
         with new_file(output / "Dockerfile", None) as out:
-            out.write(dockerfile(plan, gone).encode())
+            out.write(dockerfile(plan, gone, link=link).encode())
+        contexts["install-files"] = recipe.file_tree(recipe.files_below_install)
+        contexts["files"] = recipe.file_tree(recipe.files_above_install)
         contexts |= {f"env-files/{stage.recipe}": recipe.file_tree(stage.files) for stage in recipe.stages}
         contexts |= {
             f"weights/{name}": data.weights_tree(_present_weights(weights, store), store)

@@ -13,11 +13,13 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from portside.common.progress import say
+from portside.common.process import this_process
+from portside.common.progress import live, say
 from portside.common.tree import Entry
-from portside.engines import Runner, RunSpec
+from portside.engines import Engine, Runner, RunSpec
+from portside.engines.base import PROCESS_LABEL
 from portside.errors import CheckError, EngineError
-from portside.image.built import stored_image
+from portside.image.built import load_image, stored_image
 from portside.image.config import command, environment, image_name, labels, workdir
 from portside.inputs.spool import Spool
 from portside.layers.index import Index
@@ -26,6 +28,7 @@ from portside.layers.writer import read_layer
 from portside.patches.steps import Copy
 from portside.plan.model import Install, Plan
 from portside.plan.states import blob_of
+from portside.recipe.models import LAYERS
 from portside.store import Store
 from portside.trees import parts as data
 
@@ -34,14 +37,16 @@ _METADATA = re.compile(r"(?P<name>.+?)(-[0-9][^-]*(-py[0-9.]+)?)?\.(dist-info|eg
 TESTS = Path(__file__).with_name("layers")
 
 
-def check(plan: Plan, store: Store, engine: Runner, names: Sequence[str] | None = None) -> None:
+def check(plan: Plan, store: Store, engine: Engine, names: Sequence[str] | None = None) -> None:
     """Run the checks of the named layers (all of them by default), two layers at a time, without a network.
 
-    The recipe's own checks run with the layer that they name. Raises CheckError if a check fails.
+    Images that the engine lacks are loaded. The recipe's own checks run with the layer that they name. Raises
+    CheckError if a check fails.
     """
     chosen = [layer.name for layer in plan.layers if names is None or layer.name in names]
-    for name in chosen:
-        _require_loaded(plan, store, engine, name)
+    with live():
+        for name in chosen:
+            _need_loaded(plan, store, engine, name)
     failed = []
     with ThreadPoolExecutor(2) as pool:
         for name, (code, output) in zip(
@@ -57,13 +62,19 @@ def check(plan: Plan, store: Store, engine: Runner, names: Sequence[str] | None 
         )
 
 
-def _require_loaded(plan: Plan, store: Store, engine: Runner, name: str) -> None:
+def _need_loaded(plan: Plan, store: Store, engine: Engine, name: str) -> None:
+    """Make the engine have a layer's image as it was built. Below the finished image an older one may have the name
+    still, for a build does not load them; the finished one that is another is not what was built."""
     image = stored_image(plan, store, name)
-    if engine.image_id(image_name(plan.recipe.name, name)) != image.image_id:
+    tag = image_name(plan.recipe.name, name)
+    there = engine.image_id(tag)
+    if there == image.image_id:
+        return
+    if there is not None and name == LAYERS[-1]:
         raise EngineError(
-            f"the engine does not have {image_name(plan.recipe.name, name)} as it was built",
-            f"Load it: invoke build --recipe {plan.recipe.name}",
+            f"the engine does not have {tag} as it was built", f"Load it: invoke build --recipe {plan.recipe.name}"
         )
+    load_image(plan, name, image, store, engine)
 
 
 def _check_layer(plan: Plan, store: Store, engine: Runner, name: str) -> tuple[int, str]:
@@ -105,7 +116,8 @@ def _surroundings(environment: Mapping[str, str]) -> dict[str, str]:
 @contextmanager
 def _container(plan: Plan, engine: Runner, name: str) -> Iterator[str]:
     image = image_name(plan.recipe.name, name)
-    container = engine.start(RunSpec(image, ("sleep", "infinity"), entrypoint=(), detach=True))
+    mine = {PROCESS_LABEL: this_process()}
+    container = engine.start(RunSpec(image, ("sleep", "infinity"), entrypoint=(), detach=True, labels=mine))
     try:
         yield container
     finally:
@@ -166,7 +178,7 @@ def _migrated(plan: Plan, store: Store) -> dict[str, Any]:
     changed: setuptools writes an sdist's egg-info anew, each version in words of its own."""
     below = plan.recipe.workspace.lstrip("/") + "/"
     parts = plan.layer("migrated").parts
-    layers = [(p, read_layer(store.layout.blob(blob.digest))) for p in parts if (blob := blob_of(p, store))]
+    layers = [(p, read_layer(store.layout.tar(blob.digest))) for p in parts if (blob := blob_of(p, store))]
     written = Index.of(layer for p, layer in layers if not isinstance(p.of, Install))
     installed = Index.of(layer for _, layer in layers)
     kept = {e.path: (e, now) for e in written if e.path.startswith(below) and (now := installed.get(e.path))}

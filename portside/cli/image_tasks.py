@@ -79,7 +79,7 @@ def pull(c: Context, recipe: str, tag: str | None = None, engine: str | None = N
     running = p.engine(engine)
     with live():
         done = pull_image(plan, p.store, reference)
-        load_images(plan, done.built, p.store, running)
+        load_images(plan, done.built[-1:], p.store, running)
     say(f"{recipe} is sha256:{done.image.image_id}; {human_bytes(done.received_bytes)} pulled from {done.reference}")
     if json:
         show(image_report(plan, p.store))
@@ -112,48 +112,62 @@ def load(c: Context, archive: str, engine: str | None = None) -> None:
 @portside_task(
     help={
         "recipe": RECIPE,
-        "output": "the file to write; .tar.gz, .tgz or .tar.zst compress it",
+        "output": "the file to write; .tar.gz, .tgz or .tar.zst compress it; or a folder, which becomes an OCI layout",
         "layer": f"the image to save: {LAYER}; default: weights",
-        "force": "replace the file if it exists",
+        "force": "replace the file, or the layout, if it exists",
     }
 )
 def save(c: Context, recipe: str, output: str, layer: str = "weights", force: bool = False) -> None:
     """Save a built image as an archive that docker load, podman load and OCI tools take; the same bytes every time.
 
+    A folder (it is one, ends with / or has no ending) becomes an OCI layout with every blob as a plain file.
+
     Example: invoke save --recipe minilm --output minilm.tar.gz
     """
     from portside.archive.write import check_output, compression_of, write_archive
+    from portside.archive.write_layout import check_folder, is_folder, write_layout
     from portside.common.progress import human_bytes, live, say
     from portside.image.built import stored_image
     from portside.image.config import image_name
     from portside.prepare import locked_plan
 
     check_layer(layer)
-    kind = compression_of(output)
-    check_output(Path(output), force=force)
+    as_layout = is_folder(output)
+    kind = "none" if as_layout else compression_of(output)
+    (check_folder if as_layout else check_output)(Path(output), force=force)
     p = project()
     plan = locked_plan(p, p.recipe(recipe))
     image = stored_image(plan, p.store, layer)
     names = [image_name(recipe, layer), *([image_name(recipe, "latest")] if layer == "weights" else [])]
     with live():
-        size = write_archive(image, names, p.store, Path(output), kind)
+        if as_layout:
+            size = write_layout(image, names, p.store, Path(output))
+        else:
+            size = write_archive(image, names, p.store, Path(output), kind)
     say(f"{output}: {human_bytes(size)}, sha256:{image.image_id} as {', '.join(names)}")
 
 
 @portside_task(
+    optional=["engine"],
     help={
         "yes": "remove it; without this, only say what would be removed",
         "days": "how long partial transfers, refused inputs and logs are kept; default: 7",
+        "engine": "what nobody needs in the engine instead; may name it: docker or podman",
         "json": JSON,
-    }
+    },
 )
-def clean(c: Context, yes: bool = False, days: str = "7", json: bool = False) -> None:
-    """What of the store no lock of any checkout needs: first listed, with --yes removed.
+def clean(c: Context, yes: bool = False, days: str = "7", engine: str | bool | None = None, json: bool = False) -> None:
+    """What of the store no lock of any checkout needs, or of an engine no build: first listed, with --yes removed.
 
     A checkout is a folder with recipes that has used this store; its needs count as long as it is there.
+    --engine: images of recipes whose name another image has, what killed builds and checks left, and the build cache of
+    this store's builds. What has a name stays, and what a container needs.
 
     Example: invoke clean --yes
     """
+    if engine:
+        _clean_engine(None if engine is True else str(engine), yes, json)
+        return
     from portside.clean import find_garbage, remove
     from portside.common.progress import human_bytes, say
     from portside.recipe import find_recipes
@@ -174,6 +188,25 @@ def clean(c: Context, yes: bool = False, days: str = "7", json: bool = False) ->
     if json:
         rows = [{"kind": item.kind, "path": str(item.path), "bytes": item.size} for item in garbage]
         show({"removed": yes, "checkouts": kept, "images": names, "files": rows})
+
+
+def _clean_engine(name: str | None, yes: bool, json: bool) -> None:
+    from portside.build.in_engine import look, remove
+    from portside.cli.report.engine import left_lines, left_report
+    from portside.common.progress import human_bytes, say
+
+    p = machine()
+    running = p.engine(name)
+    left = look(running, p.config.home)
+    for line in left_lines(left):
+        say(line)
+    stays = remove(running, p.config.home, left) if yes else []
+    for line in stays:
+        say(line)
+    total = human_bytes(left.free_bytes)
+    say(f"about {total} removed" if yes else f"about {total} would be removed by: invoke clean --engine --yes")
+    if json:
+        show(left_report(left, yes, stays))
 
 
 @portside_task(
@@ -302,7 +335,7 @@ def unbundle(c: Context, archive: str, force: bool = False, json: bool = False) 
     say(f"{done.recipe}: {done.inputs} inputs, {human_bytes(done.size)}")
     say(f"Build it: invoke build --recipe {done.recipe} --offline")
     if not done.same_keys:
-        wrote = f"Portside {done.written_by}, which wrote it" if done.written_by else "the one that wrote it"
+        wrote = f"the Portside {done.written_by} that wrote it" if done.written_by else "the one that wrote it"
         say(f"This Portside, {__version__}, computes other keys than {wrote}: the image ID may be another, too.")
     if json:
         show({"recipe": done.recipe, "inputs": done.inputs, "bytes": done.size, "same_keys": done.same_keys})

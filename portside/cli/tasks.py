@@ -10,6 +10,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from portside.cli.begin_tasks import init, setup  # noqa: F401
+from portside.cli.container_tasks import check, run_container  # noqa: F401
 from portside.cli.image_tasks import bundle, clean, diff, load, pull, push, save, unbundle, verify  # noqa: F401
 from portside.cli.root import is_own_checkout, tasks_folder
 from portside.cli.task import (
@@ -93,13 +94,17 @@ def fetch(c: Context, recipe: str) -> None:
     say(f"All inputs of {recipe} are in the store at {p.config.home}")
 
 
-@portside_task(help={"recipe": RECIPE, "no-pull": NO_PULL, "json": JSON})
-def plan(c: Context, recipe: str, no_pull: bool = False, json: bool = False) -> None:
+@portside_task(help={"recipe": RECIPE, "no-pull": NO_PULL, "engine": ENGINE, "json": JSON})
+def plan(c: Context, recipe: str, no_pull: bool = False, engine: str | None = None, json: bool = False) -> None:
     """Each layer: its key, whether it is cached, can be pulled or has to be built, and why.
+
+    The last line says what the engine lacks and what is free there, if one answers.
 
     Example: invoke plan --recipe minilm
     """
+    from portside.build.space import engine_needs
     from portside.cli.report.plan import plan_lines, plan_report
+    from portside.errors import EngineError
     from portside.image.pointers import what_is_left
     from portside.prepare import locked_plan, say_behind
 
@@ -108,19 +113,36 @@ def plan(c: Context, recipe: str, no_pull: bool = False, json: bool = False) -> 
     made = locked_plan(p, loaded)
     say_behind(made)
     report = plan_report(made, p.store, [] if no_pull else p.registries(loaded))
+    report["engine"] = None
+    lines = plan_lines(report)
+    try:
+        running = p.engine(engine)
+        needs = engine_needs(made, p.store, running)
+    except EngineError:
+        if engine:  # asked for; else a plan needs none
+            raise
+    else:
+        report["engine"] = {"name": running.name, **needs.report()}
+        lines.append(needs.line(running.name))
     if json:
         show(report)
     else:
-        print("\n".join([*plan_lines(report), *what_is_left(made, p.store)]))
+        print("\n".join([*lines, *what_is_left(made, p.store)]))
 
 
-@portside_task(help={"recipe": RECIPE, "output": "a new or empty folder; default: build/RECIPE"})
-def render(c: Context, recipe: str, output: str | None = None) -> None:
+@portside_task(
+    help={
+        "recipe": RECIPE,
+        "output": "a new or empty folder; default: build/RECIPE",
+        "link": "COPY --link, for BuildKit of Docker 23 and newer",
+    }
+)
+def render(c: Context, recipe: str, output: str | None = None, link: bool = False) -> None:
     """A Dockerfile and contexts that a plain `docker build DIR` or `podman build DIR` accepts.
 
     Example: invoke render --recipe minilm --output minilm-docker
     """
-    from portside.build.render import check_converted, check_output
+    from portside.build.render import LINK_NOTE, check_converted, check_output
     from portside.build.render import render as render_to
     from portside.common.progress import live, say
     from portside.fetch.fetcher import Fetcher
@@ -136,9 +158,11 @@ def render(c: Context, recipe: str, output: str | None = None) -> None:
     check_converted(plan_, p.store)
     with live():
         fetch_all(plan_, Fetcher(p.store, p.config, lenient=True))
-    render_to(plan_, p.store, folder)
+    render_to(plan_, p.store, folder, link=link)
     if lacked := lacking(p, plan_):
         say(f"{missing_text(loaded, lacked)}\nThe contexts lack them; with them: invoke render --recipe {recipe}")
+    if link:
+        say(LINK_NOTE)
     say(
         f"Rendered to {folder}: DOCKER_BUILDKIT=1 docker build --network none --tag {recipe} {shlex.quote(str(folder))}"
     )
@@ -151,6 +175,8 @@ def render(c: Context, recipe: str, output: str | None = None) -> None:
         "offline": "use only what is on this machine",
         "no-cache": "build every layer again, and read the whole base",
         "no-pull": NO_PULL,
+        "no-load": "leave the images in the store: the engine does not get them",
+        "load-all": "load the images of the layers below into the engine, too",
         "engine": ENGINE,
         "json": JSON,
     }
@@ -162,15 +188,19 @@ def build(
     offline: bool = False,
     no_cache: bool = False,
     no_pull: bool = False,
+    no_load: bool = False,
+    load_all: bool = False,
     engine: str | None = None,
     json: bool = False,
 ) -> None:
     """Build the layers of a recipe; locks and fetches by itself what is missing.
 
+    The engine gets the image of the last layer; those below it when something needs them, or with --load-all.
+
     Example: invoke build --recipe minilm
     """
     from portside.build.builder import build as build_all
-    from portside.cli.report.image import image_report
+    from portside.cli.report.image import built_lines, image_report, not_loaded
     from portside.common.progress import say
     from portside.fetch.fetcher import Fetcher
     from portside.image.pointers import what_is_left
@@ -183,134 +213,25 @@ def build(
     plan_ = lock_pin_and_plan(p, loaded, offline=offline, last=layer, pulling=True)
     registries = [] if offline or no_pull else p.registries(loaded)
     fetcher = Fetcher(p.store, p.config, offline)
-    built = build_all(plan_, p.store, fetcher, running, last=layer, no_cache=no_cache, registries=registries)
+    built = build_all(
+        plan_,
+        p.store,
+        fetcher,
+        running,
+        last=layer,
+        no_cache=no_cache,
+        registries=registries,
+        load=not no_load,
+        load_all=load_all,
+    )
     report = image_report(plan_, p.store, layer)
-    for row in built:
-        states = [f"built {', '.join(row.fresh)}"] if row.fresh else []
-        states += [f"pulled {name} from {place}" for name, place in row.pulled]
-        say(f"{row.plan.name:9} {row.plan.key[:12]}  {'; '.join(states) or 'up to date'}")
-    for line in what_is_left(plan_, p.store):
+    for line in [*built_lines(built), *what_is_left(plan_, p.store)]:
         say(line)
     say(f"{recipe} is {report['image_id']}")
+    if not load_all and len(built) > 1:
+        say(not_loaded(recipe, built, running.name))
     if json:
         show(report)
-
-
-@portside_task(help={"recipe": RECIPE, "layer": f"only this layer: {LAYER}; default: all", "engine": ENGINE})
-def check(c: Context, recipe: str, layer: str | None = None, engine: str | None = None) -> None:
-    """testinfra against a container of each layer: what is in it is what the lock says.
-
-    Example: invoke check --recipe minilm --layer env
-    """
-    from portside.check.layer_checks import check as check_layers
-    from portside.common.progress import say
-    from portside.image.pointers import what_is_left
-    from portside.prepare import locked_plan
-
-    names = None if layer is None else [check_layer(layer)]
-    p = project()
-    plan_ = locked_plan(p, p.recipe(recipe))
-    try:
-        check_layers(plan_, p.store, p.engine(engine), names)
-    finally:
-        for line in what_is_left(plan_, p.store):
-            say(line)
-
-
-@portside_task(
-    iterable=["mount", "port", "env"],
-    help={
-        "recipe": RECIPE,
-        "layer": f"the image to run: {LAYER}; default: weights",
-        "target": "one of the recipe's run targets",
-        "command": "a shell line instead of the recipe's command; default without one: a shell",
-        "devices": "cards: 0,1 or 0-3 or all or none; default: as many as the target needs",
-        "mount": "HOST:CONTAINER or HOST:CONTAINER:ro; may be repeated",
-        "port": "HOST:CONTAINER, or NAME=HOST for a named port of the target; may be repeated",
-        "env": "NAME=VALUE; may be repeated",
-        "network": "none, bridge, host or a network's name; default: none, bridge where ports are published",
-        "user": "a user of the image or UID[:GID]",
-        "name": "the container's name, to have several; default: portside-RECIPE-USER",
-        "weights": "baked (default; in the image) or mount (read-only from the store, on the migrated layer's image)",
-        "detach": "run in the background",
-        "recreate": "remove a container of this name first",
-        "dry-run": "print the equivalent `docker run` or `podman run` and start nothing",
-        "engine": ENGINE,
-    },
-)
-def run_container(
-    c: Context,
-    recipe: str,
-    mount: list[str],
-    port: list[str],
-    env: list[str],
-    layer: str = "weights",
-    target: str | None = None,
-    command: str | None = None,
-    devices: str | None = None,
-    network: str | None = None,
-    user: str | None = None,
-    name: str | None = None,
-    weights: str = "baked",
-    detach: bool = False,
-    recreate: bool = False,
-    dry_run: bool = False,
-    engine: str | None = None,
-) -> None:
-    """Start a recipe's image with exactly the devices and rights that it needs.
-
-    Example: invoke run-container --recipe minilm --command 'python3 embed.py "A cat." "A kitten."'
-    """
-    from portside.common.progress import say
-    from portside.errors import RecipeError
-    from portside.prepare import locked_plan
-    from portside.runtime import (
-        Host,
-        container_spec,
-        known_image,
-        noted,
-        print_command,
-        read_intent,
-        refuse,
-        weight_mounts,
-    )
-    from portside.runtime import run_container as start
-    from portside.runtime.datasets import target_mounts
-
-    check_layer(layer)
-    if weights not in ("baked", "mount"):
-        raise RecipeError(f"no such way to have weights: '{weights}'", "Say baked or mount.")
-    p = project()
-    loaded = p.recipe(recipe)
-    intent = read_intent(
-        loaded,
-        layer=layer,
-        target=target,
-        command=command,
-        devices=devices,
-        mounts=mount,
-        ports=port,
-        env=env,
-        network=network,
-        user=user,
-        name=name,
-        detach=detach,
-        mounted_weights=weights == "mount" and bool(loaded.model.weights),
-    )
-    spec = container_spec(
-        intent,
-        Host.here(),
-        weights=weight_mounts(loaded, p.lock(loaded), p.store, bring=not dry_run) if weights == "mount" else (),
-        data=target_mounts(p, loaded, target, bring=not dry_run),
-        lacking=noted(say) if dry_run else refuse,
-    )
-    if dry_run:
-        print_command(spec, engine or p.config.engine)
-        return
-    known = known_image(recipe, spec.image.rpartition(":")[2], p.store, lambda: locked_plan(p, loaded))
-    code = start(p.engine(engine), spec, recreate=recreate, known=known)
-    if code:
-        raise Exit(code=code)
 
 
 @portside_task(help={"recipe": RECIPE, "json": JSON})

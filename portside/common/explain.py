@@ -1,5 +1,6 @@
 """What pydantic finds wrong with a file that a person wrote, as `FILE:LINE: KEY: what was expected, what was found`."""
 
+import re
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -79,7 +80,7 @@ def in_words(item: Any, model: type[BaseModel] | None = None) -> str:
     if kind == "less_than_equal":
         return f"expected {context['le']} or less, found {found(value)}"
     if kind == "literal_error":
-        close = get_close_matches(str(value), str(context["expected"]).replace("'", " ").split(), 1)
+        close = get_close_matches(str(value), re.findall("'([^']*)'", str(context["expected"])), 1)
         hint = f"; did you mean '{close[0]}'?" if close and isinstance(value, str) else _hint("string_type", value)
         return f"expected {context['expected']}, found {found(value)}{hint}"
     if kind == "too_short":

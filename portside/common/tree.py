@@ -49,6 +49,12 @@ class Content(Protocol):
     def open(self) -> BinaryIO: ...
 
 
+class Ranged(Content, Protocol):
+    """Content of which a range can be had for itself, without what stands before it being read."""
+
+    def part(self, offset: int, size: int) -> "Ranged": ...
+
+
 @dataclass(frozen=True, slots=True)
 class Bytes:
     """Content held in memory."""
@@ -61,6 +67,9 @@ class Bytes:
 
     def open(self) -> BinaryIO:
         return io.BytesIO(self.data)
+
+    def part(self, offset: int, size: int) -> "Bytes":
+        return Bytes(self.data[offset : offset + size])
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,9 @@ class FileRange:
         raw = open(self.path, "rb")  # noqa: SIM115 - the caller closes it
         raw.seek(self.offset)
         return cast(BinaryIO, _Range(raw, self.size))
+
+    def part(self, offset: int, size: int) -> "FileRange":
+        return FileRange(self.path, self.offset + offset, size)
 
 
 class _Range(io.RawIOBase):

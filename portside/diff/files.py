@@ -10,7 +10,7 @@ from portside.diff.sides import LayerFile, Side
 from portside.layers.contents import with_hashes
 from portside.layers.engine_layer import read
 from portside.layers.layer import merge
-from portside.layers.raw import RawLayer, TarLayer
+from portside.layers.raw import RawLayer
 
 WHITEOUT = "whiteout"
 """The kind that a layer shows for a path it removes."""
@@ -56,7 +56,7 @@ class LayerReader:
 
     def read(self, file: LayerFile) -> RawLayer:
         if file.digest not in self._layers:
-            self._layers[file.digest] = read(TarLayer(file.path))
+            self._layers[file.digest] = read(file.tar)
         return self._layers[file.digest]
 
     def files(self, side: Side) -> FileSystem:

@@ -12,6 +12,7 @@ from portside.common.oci import read_manifest
 from portside.common.values import DiffID, ImageID
 from portside.diff import archive
 from portside.errors import RecipeError
+from portside.layers.raw import Tar, TarLayer
 from portside.recipe.models import LAYERS
 from portside.store import Store
 
@@ -25,7 +26,7 @@ class LayerFile:
     """An uncompressed layer tar. digest: its diff ID (hex)."""
 
     digest: DiffID
-    path: Path
+    tar: Tar
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,11 @@ def open_side(operand: str, store: Store, stack: ExitStack) -> Side:
 
 def _image(name: str, store: Store, image_id: ImageID, layers: Sequence[DiffID]) -> Side:
     config = json.loads(store.layout.blob(image_id).read_bytes())
-    files = tuple(LayerFile(digest, store.layout.blob(digest)) for digest in layers)
-    if missing := [file.digest for file in files if not file.path.is_file()]:
+    if missing := [digest for digest in layers if not store.layout.has(digest, None)]:
         recipe = _recipe(config)
         remedy = f"Build it again: invoke build --recipe {recipe}" if recipe else "Load it again: invoke load"
         raise RecipeError(f"{name}: the store no longer has its layer {missing[0]}", remedy)
+    files = tuple(LayerFile(digest, store.layout.tar(digest)) for digest in layers)
     return Side(name, "image", image_id, config, files)
 
 
@@ -87,11 +88,10 @@ def _recipe(config: Any) -> str | None:
 
 
 def _by_digest(name: str, prefix: str, store: Store) -> Side:
-    folder = store.layout.path / "blobs" / "sha256"
-    found = sorted(digest for path in folder.glob(f"{prefix}*") if (digest := store.layout.digest_of(path)))
+    found = store.layout.digests(prefix)
     images = dict(_manifests(store))
     # An image's manifest is not what people mean: its ID is the config's.
-    found = [digest for digest in found if digest in images or not _is_json(folder / digest)]
+    found = [digest for digest in found if digest in images or not _is_json(store.layout.file(digest))]
     if len(found) != 1:
         what = f"{len(found)} things begin with {prefix}: {', '.join(f[:16] for f in found)}" if found else ""
         raise RecipeError(
@@ -101,7 +101,7 @@ def _by_digest(name: str, prefix: str, store: Store) -> Side:
     image_id, diff_id = ImageID(found[0]), DiffID(found[0])  # it is one of them
     if image_id in images:
         return _image(name, store, image_id, images[image_id])
-    return Side(name, "layer", diff_id, None, (LayerFile(diff_id, folder / diff_id),))
+    return Side(name, "layer", diff_id, None, (LayerFile(diff_id, store.layout.tar(diff_id)),))
 
 
 def _manifests(store: Store) -> Iterator[tuple[ImageID, list[DiffID]]]:
@@ -113,8 +113,10 @@ def _manifests(store: Store) -> Iterator[tuple[ImageID, list[DiffID]]]:
                 yield ImageID(config.digest), [DiffID(layer.digest) for layer in layers]
 
 
-def _is_json(path: Path) -> bool:
-    """A layer never looks like JSON: no path of ours starts with a brace and a quote."""
+def _is_json(path: Path | None) -> bool:
+    """A layer never looks like JSON: no path of ours starts with a brace and a quote. path: None for no file."""
+    if path is None:
+        return False
     with path.open("rb") as stream:
         return stream.read(2) == b'{"'
 
@@ -124,7 +126,7 @@ def _from_file(name: str, path: Path, store: Store, stack: ExitStack) -> Side:
     plain, digest = archive.uncompressed(path, folder)
     found = archive.read_image(path, plain, folder)
     if found is None:
-        return Side(name, "layer", digest, None, (LayerFile(digest, plain),))
+        return Side(name, "layer", digest, None, (LayerFile(digest, TarLayer(plain)),))
     image, own = found
-    layers = tuple(LayerFile(blob.digest, own.layout.blob(blob.digest)) for blob in image.layers)
+    layers = tuple(LayerFile(blob.digest, own.layout.tar(blob.digest)) for blob in image.layers)
     return Side(name, "image", image.image.image_id, json.loads(image.config), layers)

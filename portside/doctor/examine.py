@@ -7,6 +7,7 @@ from portside.accelerators import AcceleratorProfile, Host
 from portside.config import Config
 from portside.doctor.devices import examine_devices
 from portside.doctor.findings import Finding
+from portside.doctor.in_engine import examine_left
 from portside.doctor.lacking import Inventory, examine_inputs, take_inventory
 from portside.doctor.machine import examine_clock, examine_disks, examine_engine, examine_memory, examine_system
 from portside.doctor.registries import examine_registries
@@ -41,6 +42,8 @@ def examine(
     to_fetch = sum(file.size or 0 for file in inventory.missing)
     everything = sum(file.size or 0 for file in inventory.files)
     findings += examine_disks(config, engine, to_fetch, everything)
+    if engine is not None:
+        findings.append(examine_left(engine, config.home))
     findings.append(examine_memory(host, inventory.weights))
     try:
         findings += examine_devices(host, recipe, accelerator, root)

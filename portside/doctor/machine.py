@@ -11,7 +11,7 @@ from portside.accelerators import Host
 from portside.common.progress import human_bytes
 from portside.config import Config
 from portside.doctor.findings import Finding, Status
-from portside.engines import Builder, Choice
+from portside.engines import Builder, Choice, Engine
 from portside.errors import EngineError
 from portside.lock.models import Lock
 
@@ -39,7 +39,7 @@ def examine_system(host: Host, lock: Lock | None) -> Finding:
     return Finding("ok", "system", text)
 
 
-def examine_engine(choose_engine: Callable[[], Choice]) -> tuple[Finding, Builder | None]:
+def examine_engine(choose_engine: Callable[[], Choice]) -> tuple[Finding, Engine | None]:
     try:
         choice = choose_engine()
         text = f"{choice.engine.describe()} ({choice.reason})"

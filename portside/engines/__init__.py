@@ -11,9 +11,12 @@ from dataclasses import dataclass
 
 from portside.engines import docker_run
 from portside.engines.base import (
+    BuildCache,
     Builder,
+    CacheRecord,
     Container,
     Engine,
+    EngineImage,
     ImageLayer,
     ImageToBuild,
     ImageToLoad,
@@ -27,10 +30,13 @@ from portside.errors import EngineError
 
 __all__ = [
     "ENGINES",
+    "BuildCache",
     "Builder",
+    "CacheRecord",
     "Choice",
     "Container",
     "Engine",
+    "EngineImage",
     "ImageLayer",
     "ImageToBuild",
     "ImageToLoad",

@@ -6,7 +6,7 @@ the blob of a layer that it already has, so those may be left out.
 """
 
 import tarfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from portside.common import oci
 from portside.common.canonical import CHUNK, canonical_json, sha256_hex
@@ -20,11 +20,11 @@ CONFIG_ANNOTATION = "portside.config"
 BLOCK = tarfile.BLOCKSIZE
 
 
-def layers_to_send(image: ImageToLoad, known: Collection[str]) -> list[ImageLayer]:
-    """The layers whose chain ID is not among `known`, each diff ID once."""
-    chains = oci.chain_ids([layer.diff_id for layer in image.layers])
-    wanted = {layer.diff_id: layer for layer, chain in zip(image.layers, chains, strict=True) if chain not in known}
-    return list(wanted.values())
+def layers_to_send(image: ImageToLoad, lacking: Sequence[bool] | None = None) -> list[ImageLayer]:
+    """The layers of which `lacking` says so, each diff ID once; without it all of them."""
+    wanted = lacking or [True] * len(image.layers)
+    layers = {layer.diff_id: layer for layer, is_lacking in zip(image.layers, wanted, strict=True) if is_lacking}
+    return list(layers.values())
 
 
 def stream(image: ImageToLoad, layers: Collection[ImageLayer], advance: Advance) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ they are called, what their tars look like) is ours, so these interfaces stay sm
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +13,19 @@ from typing import BinaryIO, Protocol
 
 from portside.common import oci
 from portside.common.canonical import sha256_hex
-from portside.common.progress import Advance
+from portside.common.progress import Advance, human_bytes
 from portside.common.values import DiffID, ImageID
 from portside.layers.raw import LayerSource
 
 ATTEMPTS = 3
 """How often an image is loaded that another process removes meanwhile."""
+
+RECIPE_LABEL = "portside.recipe"
+"""The label that every image of a recipe has, and what is built on one."""
+BUILD_LABEL = "portside.build"
+"""The label of images that only a build needs, with the build's token."""
+PROCESS_LABEL = "portside.process"
+"""The label of what is not to outlive the process that it names (`portside.common.process`)."""
 
 _FROM = re.compile(r"^FROM\s+(?:--\S+\s+)*(\S+)", re.MULTILINE | re.IGNORECASE)
 
@@ -59,6 +66,12 @@ class ImageToLoad:
     def title(self, digits: int = 64) -> str:
         """What a person is told of it as. digits: how many of its image ID, where it has no name."""
         return self.shown or next(iter(self.tags), self.image_id[:digits])
+
+    def on_its_way(self, place: str, sent: int) -> str:
+        """What a person is told while `sent` bytes of it go to a place: what that place has need not go."""
+        there = sum({layer.diff_id: layer.size for layer in self.layers}.values()) - sent
+        has = f", which has {human_bytes(there)} of it" if there else ""
+        return f"loading {self.title(12)} into {place}{has}"
 
     def manifest(self) -> bytes:
         """The OCI manifest (OCI image-spec, manifest.md), the same bytes everywhere."""
@@ -148,6 +161,52 @@ class Container:
     labels: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class EngineImage:
+    """An image that a recipe's label is on. id: the engine's own. names: without those of registries' digests.
+
+    layers: the chain IDs, lowest first, and the bytes of each. is_recipes: it was loaded as it is; a person may have
+    built another one on it, which has its labels too.
+    """
+
+    id: str
+    names: tuple[str, ...]
+    labels: Mapping[str, str]
+    layers: tuple[tuple[str, int], ...]
+    is_recipes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CacheRecord:
+    """One record of a builder's cache. kind: `regular`, `source.local` and others. text: what the builder says of it.
+
+    parents: the IDs of the records below it. size: bytes. created, used: nanoseconds since 1970 by the engine's clock.
+    in_use: a build needs it at this moment, so that it cannot be removed.
+    """
+
+    id: str
+    kind: str
+    text: str
+    parents: tuple[str, ...] = ()
+    size: int = 0
+    created: int = 0
+    used: int = 0
+    in_use: bool = False
+
+
+class BuildCache(Protocol):
+    """What a builder keeps of builds that are over. Every method raises EngineError."""
+
+    def now(self) -> int | None:
+        """Nanoseconds since 1970 by the clock that records have their times of; None if the engine does not tell."""
+
+    def records(self) -> list[CacheRecord]:
+        """All records, other people's too."""
+
+    def remove(self, ids: Collection[str]) -> set[str]:
+        """Remove records; gives the IDs of those that are gone. One that a build or another record needs stays."""
+
+
 Output = Callable[[bytes, bytes], None]
 """Called with each piece of a container's output: (stdout, stderr), one of them empty."""
 
@@ -185,13 +244,25 @@ class Builder(ImagePlace, Protocol):
     def free_bytes(self) -> int | None:
         """Free bytes where the engine keeps its data; None if that is another machine."""
 
+    def room(self, size: int) -> int:
+        """The bytes that it needs, where `free_bytes` are, to load layers of that size in bytes."""
+
     def clock(self) -> int | None:
         """What the clock of the engine's machine says, seconds since 1970; None if the engine does not tell."""
+
+    @property
+    def cache(self) -> BuildCache | None:
+        """What it keeps of builds; None where that is nothing but images."""
+
+    def lacks(self, diff_ids: Sequence[DiffID | None]) -> list[bool]:
+        """For each layer of an image, lowest first, whether a `load` of it would have to send it. None: a layer that is
+        not made yet."""
 
     def load(self, image: ImageToLoad, progress: Transfer) -> int:
         """Make the image and its tags exist, sending only layers the engine lacks; gives the bytes sent.
 
-        Afterwards the engine's image is verified to be exactly this one.
+        Afterwards the engine's image is verified to be exactly this one. The image of a recipe that had one of these
+        names before goes, if it has no other name and no container.
         """
 
     def build(self, image: ImageToBuild, log: Callable[[str], None]) -> str:
@@ -215,6 +286,9 @@ class Builder(ImagePlace, Protocol):
         shown: what errors call the image.
         """
 
+    def images(self) -> list[EngineImage]:
+        """The images with a recipe's label, those without a name too, and what is built on them."""
+
     def remove_image(self, ref: str) -> None:
         """Remove a reference, and the image with its last one; absent is fine."""
 
@@ -233,6 +307,9 @@ class Runner(ImagePlace, Protocol):
 
     def find_container(self, name: str) -> Container | None:
         """The container of that name, running or not."""
+
+    def containers(self) -> list[Container]:
+        """The containers with the label of a process."""
 
     def resume(self, container: str) -> None:
         """Start a container that has stopped; running is fine."""

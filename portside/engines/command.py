@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from portside.engines.base import ImageToBuild
-from portside.errors import BuildError, EngineError
+from portside.errors import EngineError, StepError
 
 STOP_SECONDS = 5
 LAST_LINES = 30
@@ -114,11 +114,13 @@ def indented(last: Iterable[str]) -> str:
     return "\n".join(f"    {line}" for line in last)
 
 
-def build_failed(image: ImageToBuild, instruction: str | None, last: Sequence[str]) -> BuildError:
+def build_failed(image: ImageToBuild, instruction: str | None, last: Sequence[str]) -> StepError:
     """The error for a Dockerfile of which a step failed. instruction: that step, if it is known."""
     where = f" at {image.in_words(instruction)}" if instruction else ""
     output = indented(map(image.in_words, last))
-    return BuildError(
+    return StepError(
         f"{image.title} could not be built{where}; the last lines of its output:\n{output}",
         "The build has no network: everything a step needs must be an input of the recipe.",
+        instruction,
+        last,
     )

@@ -10,24 +10,35 @@ large images. (Builds on those experiments also ask the registry for FROM before
 import json
 import os
 import platform
-import re
 import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from portside.common.canonical import CHUNK, sha256_hex
-from portside.common.oci import chain_ids
 from portside.common.values import DiffID, ImageID
-from portside.engines import archive, docker_cli, docker_layers, docker_run
-from portside.engines.base import ATTEMPTS, Container, ImageToBuild, ImageToLoad, Output, RunSpec, Transfer
+from portside.engines import archive, docker_cli, docker_layers, docker_owned, docker_run
+from portside.engines.base import (
+    ATTEMPTS,
+    RECIPE_LABEL,
+    BuildCache,
+    Container,
+    EngineImage,
+    ImageLayer,
+    ImageToBuild,
+    ImageToLoad,
+    Output,
+    RunSpec,
+    Transfer,
+)
+from portside.engines.docker_cache import DockerCache, nanoseconds
+from portside.engines.docker_held import Held, annotated, is_broken
 from portside.engines.docker_sdk import connect, explained
 from portside.engines.emulators import MACHINES, emulated
 from portside.engines.endpoint import find_endpoint
@@ -119,6 +130,10 @@ class DockerEngine:
         except OSError:
             return None
 
+    def room(self, size: int) -> int:
+        # A graph driver's archive is first unpacked into a folder beside; the containerd store keeps blobs and layers.
+        return 2 * size
+
     def clock(self) -> int | None:
         return clock_of(self._info)
 
@@ -131,7 +146,7 @@ class DockerEngine:
         return None if image is None else self._config_digest(image)
 
     def _config_digest(self, image: dict[str, Any]) -> ImageID | None:
-        if noted := _annotated(image):
+        if noted := annotated(image):
             return docker_layers.image_id(noted)
         # Only graph drivers tell where they keep an image; this saves the round trip for all settings.
         if (image.get("GraphDriver") or {}).get("Data") or not self._containerd_store:
@@ -139,25 +154,36 @@ class DockerEngine:
         with self._saved(image["Id"]) as stream:
             return docker_layers.saved_config_digest(stream, image["Id"])
 
-    def _chains(self) -> set[str]:
-        """In the containerd image store only images that `load` sent count: others may hold their layers compressed,
-        and an image that lacks the very blobs of its manifest could be run, but not be pushed or saved."""
-        images = self._read("/images/json?all=true")
-        out: set[str] = set()
-        for name in sorted({str(image["Id"]) for image in images if _annotated(image) or not self._containerd_store}):
-            if (image := self._inspect(name)) is not None:
-                out.update(chain_ids(docker_layers.layer_ids(image)))
-        return out
+    @cached_property
+    def _held(self) -> Held:
+        return Held(self._read, self._containerd_store)
+
+    @cached_property
+    def cache(self) -> BuildCache:
+        return DockerCache(self._read, lambda: self._api, str(self._version))
+
+    def lacks(self, diff_ids: Sequence[DiffID | None]) -> list[bool]:
+        return self._held.lacks(diff_ids)
 
     def load(self, image: ImageToLoad, progress: Transfer) -> int:
         sent = 0
+        before = {str(found["Id"]) for ref in image.tags if (found := self._inspect(ref)) is not None}
         for _ in range(ATTEMPTS):
             engine_id, more = self._bring(image, progress)
             sent += more
             if self._tag(engine_id, image.tags) and all(self._is(ref, engine_id) for ref in image.tags or (engine_id,)):
+                for replaced in sorted(before - {engine_id}):
+                    self._remove_replaced(replaced)
                 return sent
             # Its last name went just now, and the image with it: another process has removed what it had needed.
         raise EngineError(f"Docker says that {image.title()} is not the image that was just loaded", "Load it again.")
+
+    def _remove_replaced(self, engine_id: str) -> None:
+        found = self._inspect(engine_id)
+        if found is None or found.get("RepoTags") or RECIPE_LABEL not in (found["Config"].get("Labels") or {}):
+            return
+        with suppress(EngineError):  # a container needs it
+            self.remove_image(engine_id)
 
     def _is(self, ref: str, engine_id: str) -> bool:
         found = self._inspect(ref)
@@ -168,12 +194,13 @@ class DockerEngine:
         sent = 0
         engine_id = self._find(image)
         if engine_id is None:
-            layers = archive.layers_to_send(image, self._chains())
+            layers = archive.layers_to_send(image, self.lacks([layer.diff_id for layer in image.layers]))
+            everything = archive.layers_to_send(image)
             complaint, sent = self._send(image, layers, progress)
             engine_id = self._find(image)
-            if complaint and len(layers) < len(image.layers):
+            if (complaint or engine_id is None) and len(layers) < len(everything):
                 # An image or a layer that was there a moment ago may be gone, or may not be all there.
-                complaint, more = self._send(image, archive.layers_to_send(image, ()), progress)
+                complaint, more = self._send(image, everything, progress)
                 engine_id, sent = self._find(image), sent + more
             if complaint or engine_id is None:
                 reason = complaint or f"it has no image {image.image_id}"
@@ -184,17 +211,21 @@ class DockerEngine:
         return engine_id, sent
 
     def _find(self, image: ImageToLoad) -> str | None:
-        """The engine's own ID of exactly this image. Either ID is a digest over all of its content."""
-        digest = sha256_hex(image.manifest()) if self._containerd_store else image.image_id
-        found = self._inspect(f"sha256:{digest}")
-        return None if found is None else str(found["Id"])
+        """The engine's own ID of exactly this image, if it has all of it. Either ID is a digest over its content."""
+        if not self._containerd_store:
+            found = self._inspect(f"sha256:{image.image_id}")
+        else:
+            found = self._read(f"/images/{quote('sha256:' + sha256_hex(image.manifest()))}/json?manifests=true")
+        return None if found is None or is_broken(found) else str(found["Id"])
 
-    def _send(self, image: ImageToLoad, layers: list[Any], progress: Transfer) -> tuple[str, int]:
+    def _send(self, image: ImageToLoad, layers: Sequence[ImageLayer], progress: Transfer) -> tuple[str, int]:
         """Stream the image with these layers; gives Docker's complaint ("" if none) and the bytes sent."""
         total = sum(layer.size for layer in layers)
-        name = image.title(12)
         complaint = ""
-        with explained(f"loading {name}"), progress(f"loading {name} into Docker", total) as advance:
+        with (
+            explained(f"loading {image.title(12)}"),
+            progress(image.on_its_way("Docker", total), total) as advance,
+        ):
             for message in self._api.load_image(archive.stream(image, layers, advance)):
                 said = message.get("stream", "").strip()
                 complaint = complaint or message.get("error", "") or (said if said.startswith("Error") else "")
@@ -300,6 +331,12 @@ class DockerEngine:
                     return False
         return True
 
+    def images(self) -> list[EngineImage]:
+        return docker_owned.images(self._read)
+
+    def containers(self) -> list[Container]:
+        return docker_owned.containers(self._read, self.image_id)
+
     def remove_image(self, ref: str) -> None:
         import docker.errors
 
@@ -320,14 +357,6 @@ class DockerEngine:
 
 
 def clock_of(info: Mapping[str, Any]) -> int | None:
-    """The daemon's time, seconds since 1970, from RFC 3339; of its fractions Python 3.10 reads only some."""
-    found = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)", str(info.get("SystemTime")))
-    if found is None:
-        return None
-    return int(datetime.fromisoformat(found[1] + found[2].replace("Z", "+00:00")).timestamp())
-
-
-def _annotated(image: dict[str, Any]) -> str | None:
-    """The config digest that `load` noted beside the manifest; only the containerd image store shows it."""
-    noted = ((image.get("Descriptor") or {}).get("annotations") or {}).get(archive.CONFIG_ANNOTATION)
-    return None if noted is None else str(noted)
+    """The daemon's time, seconds since 1970."""
+    found = nanoseconds(info.get("SystemTime"))
+    return None if found is None else found // 10**9

@@ -20,11 +20,23 @@ from typing import Any
 from portside.common import oci
 from portside.common.canonical import CHUNK, canonical_json, sha256_hex
 from portside.common.values import DiffID, ImageID
-from portside.engines import docker_layers, docker_run, podman_build, podman_layers
-from portside.engines.base import ATTEMPTS, Container, ImageToBuild, ImageToLoad, Output, RunSpec, Transfer
+from portside.engines import archive, docker_layers, docker_owned, docker_run, podman_build, podman_layers
+from portside.engines.base import (
+    ATTEMPTS,
+    PROCESS_LABEL,
+    RECIPE_LABEL,
+    Container,
+    EngineImage,
+    ImageLayer,
+    ImageToBuild,
+    ImageToLoad,
+    Output,
+    RunSpec,
+    Transfer,
+)
 from portside.engines.emulators import emulated
 from portside.engines.podman_cli import as_command, as_program, failed, find_podman, runtime_options, with_limits
-from portside.engines.podman_names import full_name, listed
+from portside.engines.podman_names import LOCAL, full_name, listed
 from portside.errors import EngineError, InputError
 from portside.layers.raw import LayerSource
 
@@ -68,6 +80,9 @@ class PodmanEngine:
         except OSError:
             return None
 
+    def room(self, size: int) -> int:
+        return size  # and for a while as much as the largest layer in /var/tmp, which may be another disk
+
     def clock(self) -> int:
         return int(time.time())  # it is this machine's
 
@@ -94,31 +109,64 @@ class PodmanEngine:
         rows = done.stdout.decode().splitlines() if done.returncode == 0 else []
         return [[layer.removeprefix("sha256:") for layer in json.loads(row) or ()] for row in rows]
 
+    @property
+    def cache(self) -> None:
+        """podman_build never uses one, and leaves none."""
+        return None
+
+    def lacks(self, diff_ids: Sequence[DiffID | None]) -> list[bool]:
+        known = {diff_id for layers in self._known_layers() for diff_id in layers}
+        return [diff_id not in known for diff_id in diff_ids]
+
     def load(self, image: ImageToLoad, progress: Transfer) -> int:
         sent = 0
+        before = {found for ref in image.tags if (found := self.image_id(ref)) is not None}
         for _ in range(ATTEMPTS):
             if self.image_id(image.image_id) is None:
                 sent += self._pull(image, progress)
             elif image.tags:
                 self._tag(image.image_id, image.tags)
             if all(self.image_id(ref) == image.image_id for ref in image.tags or (image.image_id,)):
+                for replaced in sorted(before - {image.image_id}):
+                    self._remove_replaced(replaced)
                 return sent
             # Its last name went just now, and the image with it: another process has removed what it had needed.
         raise EngineError(f"Podman says that {image.title()} is not the image that was just loaded", "Load it again.")
 
+    def _remove_replaced(self, image_id: str) -> None:
+        said = self._inspect(image_id, '{"Names":{{json .RepoTags}},"Labels":{{json .Labels}}}')
+        found = json.loads(said) if said else {}
+        if not found.get("Names") and RECIPE_LABEL in (found.get("Labels") or {}):
+            self._podman.result("image", "rm", image_id)  # refused where a container needs it
+
     def _pull(self, image: ImageToLoad, progress: Transfer) -> int:
-        """Let Podman copy the image out of an OCI layout that stands on our blobs; it opens only those it lacks."""
-        known = {diff_id for layers in self._known_layers() for diff_id in layers}
-        total = sum({layer.diff_id: layer.size for layer in image.layers if layer.diff_id not in known}.values())
+        """Let Podman copy the image; gives the bytes that it has read.
+
+        A layer that an image of its storage has, above whichever others, it takes from there (containers/image,
+        storage_dest.go: TryReusingBlob goes by the diff ID), so its blob is not asked for.
+        """
+        layers = archive.layers_to_send(image, self.lacks([layer.diff_id for layer in image.layers]))
+        try:
+            return self._copy(image, layers, progress)
+        except EngineError:
+            everything = archive.layers_to_send(image)
+            if len(layers) == len(everything):
+                raise
+            # An image that was there a moment ago may be gone.
+            return self._copy(image, everything, progress)
+
+    def _copy(self, image: ImageToLoad, layers: Sequence[ImageLayer], progress: Transfer) -> int:
+        """Let Podman copy the image out of an OCI layout that stands on our blobs of these layers."""
+        total = sum(layer.size for layer in layers)
         title = image.title(12)
         with (
             tempfile.TemporaryDirectory(prefix="portside-load-") as folder,
-            progress(f"loading {title} into Podman", total) as advance,
+            progress(image.on_its_way("Podman", total), total) as advance,
         ):
             # Podman names what it pulls from a folder after the folder as it was told, so this one needs a name
             # that nobody else has, and no upper-case letters of the path to it.
             layout = Path(folder, f"portside-load-{os.urandom(8).hex()}")
-            _write_layout(image, layout)
+            _write_layout(image, layers, layout)
             try:
                 done = self._podman.result("pull", "--quiet", f"oci:{layout.name}", cwd=layout.parent)
                 # Before that name goes: an image without a name is removed with those that stand on it.
@@ -127,7 +175,7 @@ class PodmanEngine:
             finally:
                 self._podman.result("untag", image.image_id, full_name(layout.name))
             if done.returncode:
-                _look_for_damage(image)
+                _look_for_damage(layers)
                 remedy = "Look at the free space where Podman keeps its data, and in /var/tmp."
                 raise failed(f"loading {title}", done.stderr, remedy)
             if self.image_id(image.image_id) is None:
@@ -224,6 +272,30 @@ class PodmanEngine:
     def _tag(self, image: str, refs: Sequence[str]) -> None:
         self._podman.call(f"tagging {', '.join(refs)}", "tag", full_name(image), *map(full_name, refs))
 
+    def images(self) -> list[EngineImage]:
+        found = listed(self._podman, "images", "--all", "--filter", f"label={RECIPE_LABEL}")
+        rows = {str(row["Id"]): row for row in found}
+        return [image for name, row in sorted(rows.items()) if (image := self._owned(name, row)) is not None]
+
+    def _owned(self, name: str, row: Mapping[str, Any]) -> EngineImage | None:
+        """row: what `podman images` says of the image. None if it is gone meanwhile."""
+        said = self._inspect(name, '{"RootFS":{{json .RootFS}},"History":{{json .History}}}')
+        if said is None:
+            return None
+        image = json.loads(said)
+        lines = [str(step.get("created_by", "")) for step in image["History"] or ()]
+        sizes = [int(step["size"]) for step in reversed(listed(self._podman, "history", name))]
+        names = tuple(tag.removeprefix(LOCAL) for tag in row.get("Names") or ())
+        steps = list(zip(lines, sizes, strict=False))
+        return docker_owned.owned(name, names, row.get("Labels") or {}, docker_layers.layer_ids(image), steps)
+
+    def containers(self) -> list[Container]:
+        rows = listed(self._podman, "ps", "--all", "--filter", f"label={PROCESS_LABEL}")
+        return [
+            Container(str(row["Id"]), row["State"] == "running", self.image_id(row["ImageID"]), row["Labels"] or {})
+            for row in rows
+        ]
+
     def remove_image(self, ref: str) -> None:
         if self._podman.there("image", full_name(ref)):
             self._podman.call(f"removing the image {ref}", "image", "rm", full_name(ref))
@@ -232,16 +304,17 @@ class PodmanEngine:
         self._podman.call("removing a container", "rm", "--force", "--ignore", "--time", "0", "--volumes", container)
 
 
-def _look_for_damage(image: ImageToLoad) -> None:
+def _look_for_damage(layers: Sequence[ImageLayer]) -> None:
     """Read what Podman read: opening a layer of the store compares it with its digest, and raises if it is damaged."""
-    for layer in image.layers:
+    for layer in layers:
         with layer.open() as stream:
             while stream.read(CHUNK):
                 pass
 
 
-def _write_layout(image: ImageToLoad, layout: Path) -> None:
-    """An OCI image layout (OCI image-spec, image-layout.md) with one image; layers that are files are linked to."""
+def _write_layout(image: ImageToLoad, layers: Sequence[ImageLayer], layout: Path) -> None:
+    """An OCI image layout (OCI image-spec, image-layout.md) with one image and the blobs of these layers of it; those
+    that are files are linked to."""
     blobs = layout / "blobs" / "sha256"
     blobs.mkdir(parents=True)
     manifest = image.manifest()
@@ -252,7 +325,7 @@ def _write_layout(image: ImageToLoad, layout: Path) -> None:
     )
     (blobs / sha256_hex(manifest)).write_bytes(manifest)
     (blobs / image.image_id).write_bytes(image.config)
-    for layer in {layer.diff_id: layer for layer in image.layers}.values():
+    for layer in layers:
         blob = blobs / layer.diff_id
         if layer.path is not None:
             blob.symlink_to(layer.path.absolute())

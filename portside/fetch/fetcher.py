@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from portside.common.canonical import copy_and_hash, sha256_hex
+from portside.common.canonical import sha256_hex
 from portside.common.never import never
 from portside.common.parallel import Job, run_all
 from portside.common.progress import say
@@ -23,6 +23,7 @@ from portside.lock.models import (
     Lock,
     LockedBase,
     LockedSource,
+    is_large,
 )
 from portside.lock.packages import Artefact, Deb, PackageSet
 from portside.net import transfer
@@ -32,16 +33,19 @@ from portside.plan.model import (
     Converted,
     Files,
     Install,
+    InstallFiles,
     LargeWeight,
     Packages,
     Part,
     Plan,
+    RecipeFiles,
     SmallWeights,
     Source,
     Trees,
 )
 from portside.plan.states import frame_layer
 from portside.store import Store, frame
+from portside.store.inputs import InPlace
 
 JOBS = 8
 """Transfers at the same time; more do not make a network faster, fewer leave it idle while hashes are computed."""
@@ -51,14 +55,18 @@ class Fetcher:
     """Knows where this machine finds inputs.
 
     offline: nothing but the store and the configured folders. lenient: what people look for in folders (a vendor's
-    files, weights) may stay missing; wrong bytes are an error nevertheless.
+    files, weights) may stay missing; wrong bytes are an error nevertheless. mounting: large weights are only to be
+    mounted, so those in a folder are used there, whatever the configuration says.
     """
 
-    def __init__(self, store: Store, config: Config, offline: bool = False, lenient: bool = False) -> None:
+    def __init__(
+        self, store: Store, config: Config, offline: bool = False, lenient: bool = False, mounting: bool = False
+    ) -> None:
         self.store = store
         self.config = config
         self.offline = offline
         self.lenient = lenient
+        self.mounting = mounting
 
     def jobs(self, part: Part, plan: Plan) -> list[Job]:
         """What brings the inputs of one part into the store."""
@@ -79,7 +87,7 @@ class Fetcher:
                 weights = lock.weights[name]
                 bring = WEIGHTS[weights.kind].bring
                 return [partial(bring, weights, self)] if bring is not None else self._in_folders(part, plan)
-            case Files() | Converted() | Install():
+            case Files() | Converted() | InstallFiles() | Install() | RecipeFiles():
                 return []
             case other:
                 never(other)
@@ -178,10 +186,13 @@ class Fetcher:
         What nobody knew the hash of is said, with the place that had it. sources: of the lock.
         """
         sha256 = file.sha256
-        if sha256 is None or self.store.inputs.verified(sha256) is None:
-            note = f"Put the right file at {where(file, self.config)}, or correct what the recipe says about it."
+        if sha256 is None or self.store.inputs.verified(sha256, file.file) is None:
+            note = self._note(file)
             places = self._places(file, sources)
-            sha256, place = transfer.first_seen(file.file, sha256, file.size, places, self.store, note)
+            in_place = self._in_place(file)
+            sha256, place = transfer.first_seen(
+                file.file, sha256, file.size, places, self.store, note, in_place=in_place
+            )
             if file.sha256 is None:
                 say_first_seen(file.file, place, sha256, self.store.inputs.require(sha256, file.file).size)
         self._check_size(file.file, sha256, file.size)
@@ -192,7 +203,7 @@ class Fetcher:
         found = candidates(file, self.config, partial(self.pointer, sources))
         for line in passed_over(file, self.config, found):
             say(line)
-        here = [str(candidate.path) for candidate in found if candidate.counts()]
+        here = [str(candidate.path) for candidate in found if candidate.counts(self.store.inputs.seen)]
         if file.url is not None and not self.offline:
             return [*here, file.url]
         if self.offline and not here:
@@ -206,6 +217,35 @@ class Fetcher:
                 with suppress(InputError):
                     git.fetch(commit, self.store, self.config, self.offline)
         return stored_pointer(sources, self.store, file)
+
+    def _note(self, file: ManualInput) -> Remedy:
+        """What a person can do where no place has the right file."""
+        right = f"Put the right file at {where(file, self.config)}, or correct what the recipe says about it."
+        name = file.place[1].partition("/")[0]
+        if file.kind not in ("weights", "data") or file.sha256 is None:
+            return right
+        return lambda recipe: f"{right} If another is meant: invoke lock --recipe {recipe} --update {name}"
+
+    def _in_place(self, file: ManualInput) -> InPlace:
+        """Which files of this machine the store uses where they lie: large weights and data sets, where the
+        configuration says so."""
+
+        def chosen(path: Path) -> bool:
+            large = file.kind == "data" or (file.kind == "weights" and is_large(Size(path.stat().st_size)))
+            return large and (self.mounting or self.config.is_in_place(path))
+
+        return chosen
+
+    def has_file(self, part: Part, plan: Plan) -> bool:
+        """Whether the file of a large weight is in the store, or lies where it is left in place."""
+        if part.kind != "frame":
+            return False
+        for file in manual_inputs(plan.recipe, plan.lock):
+            if file.is_for(part):
+                found = candidates(file, self.config, partial(stored_pointer, plan.lock.sources, self.store))
+                here = file.sha256 is not None and self.store.inputs.locate(file.sha256) is not None
+                return here or any(self._in_place(file)(candidate.path) for candidate in found[:1])
+        return False
 
     def deb(self, deb: Deb, base: DebianBase) -> None:
         def note(recipe: str) -> str:
@@ -244,7 +284,7 @@ class Fetcher:
 
     def _allowed(self, places: Callable[[], list[str]], name: str) -> list[str]:
         """The places that may be asked. Offline, that is what is on this machine."""
-        file = [str(folder / name) for folder in self.config.folders]
+        file = [str(folder / name) for folder in self.config.folder_paths]
         if not self.offline:
             return file + places()
         here = [place for place in file if Path(place).is_file()]
@@ -253,18 +293,18 @@ class Fetcher:
         return here
 
     def _large_weight(self, file: ManualInput, part: Part, sources: Mapping[str, LockedSource]) -> None:
-        """Stream a large weight file straight into the blob of its layer: its bytes are written once."""
+        """Have a large weight file, and note the blob of its layer, which is made of it when it is read."""
         assert file.sha256 is not None and file.size is not None, file.file
-        self._check_size(file.file, file.sha256, file.size)
-        kept = self.store.inputs.locate(file.sha256)
-        attempt = partial(frame.receive, self.store, part.key, frame_layer(part, file.sha256, file.size))
-        if kept is not None:
-            with attempt() as sink, kept.open() as source:
-                if not sink.done:
-                    sink.restart()
-                    copy_and_hash(source, sink.write)
+        layer = frame_layer(part, file.sha256, file.size)
+        used = self.store.inputs.in_place(file.sha256)
+        in_folder = used is not None and any(used.is_relative_to(folder) for folder in self.config.folder_paths)
+        if used is not None and in_folder and not self.config.is_in_place(used):
+            self.store.inputs.forget_place(file.sha256)  # it was only mounted; the store of a build has its own
+        if frame.make(self.store, part.key, layer):
             return
-        note = f"Put the right file at {where(file, self.config)}, or correct what the recipe says about it."
+        self._check_size(file.file, file.sha256, file.size)
+        attempt = partial(frame.receive, self.store, part.key, layer, self._in_place(file), file.file)
+        note = self._note(file)
         transfer.stream_from(file.file, self._places(file, sources), file.size, attempt, note)
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from portside.archive.read import is_layout
-from portside.common.canonical import copy_and_hash
 from portside.common.never import never
 from portside.common.values import Sha256, Size
 from portside.config import Config
@@ -25,15 +24,18 @@ from portside.plan.model import (
     Converted,
     Files,
     Install,
+    InstallFiles,
     LargeWeight,
     Packages,
     Part,
+    RecipeFiles,
     SmallWeights,
     Source,
     Trees,
 )
 from portside.recipe import Recipe
 from portside.recipe.models import Brought
+from portside.store.seen import Seen
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class ManualInput:
                 return self.kind == "weights" and self.file in {f"{name}/{path}" for path in paths}
             case LargeWeight(name, path):
                 return self.kind == "weights" and self.file == f"{name}/{path}"
-            case Files() | Source() | Converted() | Trees() | Install():
+            case Files() | Source() | Converted() | Trees() | InstallFiles() | Install() | RecipeFiles():
                 return False
             case other:
                 never(other)
@@ -152,9 +154,9 @@ class CandidateFile:
             return True  # its layers tell, when it is read
         return {self.size, file.size} <= {None, _size(self.path)}
 
-    def counts(self) -> bool:
-        """Whether it is more than a file of that name; its bytes are read to know."""
-        return self.sha256 is None or (self.size in (None, _size(self.path)) and _hash(self.path) == self.sha256)
+    def counts(self, seen: Seen) -> bool:
+        """Whether it is more than a file of that name; its bytes are read to know, unless they were."""
+        return self.sha256 is None or (self.size in (None, _size(self.path)) and _hash(self.path, seen) == self.sha256)
 
 
 def candidates(file: ManualInput, config: Config, pointer_of: PointerOf) -> list[CandidateFile]:
@@ -162,8 +164,8 @@ def candidates(file: ManualInput, config: Config, pointer_of: PointerOf) -> list
     pinned = file.sha256 is not None or (file.size is not None and not file.same_size)
     found: list[CandidateFile] = []
     if file.kind == "weights" or file.alone or pinned:
-        found += [CandidateFile(folder / file.file) for folder in config.folders]
-    named = [folder / file.name for folder in config.folders if os.path.isfile(folder / file.name)]
+        found += [CandidateFile(folder / file.file) for folder in config.folder_paths]
+    named = [folder / file.name for folder in config.folder_paths if os.path.isfile(folder / file.name)]
     if file.kind == "weights" and named:
         if file.alone and (pinned or file.url is None):
             found += [CandidateFile(path) for path in named]
@@ -183,7 +185,7 @@ def passed_over(file: ManualInput, config: Config, found: Sequence[CandidateFile
     return [
         f"{folder / file.name} is not taken for {file.file}: the name alone does not say that it is this one. "
         f"If it is, put it at {folder / file.file}, or pin its sha256."
-        for folder in config.folders
+        for folder in config.folder_paths
         if os.path.isfile(folder / file.name)
     ]
 
@@ -195,16 +197,15 @@ def _size(path: Path) -> int | None:
         return None
 
 
-def _hash(path: Path) -> str | None:
+def _hash(path: Path, seen: Seen) -> str | None:
     try:
-        with path.open("rb") as stream:
-            return copy_and_hash(stream)[0]
+        return seen.hash(path, path.name)[0]
     except OSError:
         return None
 
 
 @dataclass(frozen=True)
-class Seen:
+class Match:
     """A file that is what is pinned of it, and of what nobody pinned is nothing else. size: bytes."""
 
     path: Path
@@ -212,13 +213,14 @@ class Seen:
     size: Size
 
 
-def look(file: ManualInput, found: Sequence[CandidateFile]) -> Seen | None:
+def look(file: ManualInput, found: Sequence[CandidateFile], seen: Seen) -> Match | None:
     """The first candidate that is what is pinned of the file, None where there is none or a download is left to try.
 
-    Raises InputError with what each of them has where none is right.
+    seen: what is known of files of this machine: they are not read again. Raises InputError with what each candidate
+    has where none is right.
     """
     wrong = []
-    for path in [candidate.path for candidate in found if candidate.counts()]:
+    for path in [candidate.path for candidate in found if candidate.counts(seen)]:
         try:
             size = path.stat().st_size
             if file.size is not None and size != file.size:
@@ -227,13 +229,12 @@ def look(file: ManualInput, found: Sequence[CandidateFile]) -> Seen | None:
             if file.sha256 is None and (reason := suspect.of_file(path, file.file, file.size)):
                 wrong.append(f"{path} is {reason}. {suspect.REMEDY}")
                 continue
-            with path.open("rb") as stream:
-                sha256, size = copy_and_hash(stream)
+            sha256, size = seen.hash(path, file.file)
         except OSError as error:
             wrong.append(f"{path} cannot be read: {error.strerror}")
             continue
         if file.sha256 in (None, sha256):
-            return Seen(path, sha256, Size(size))
+            return Match(path, sha256, size)
         wrong.append(f"{path} has sha256 {sha256}, the recipe says {file.sha256}")
     if wrong and file.url is None:
         raise InputError(
@@ -245,4 +246,4 @@ def look(file: ManualInput, found: Sequence[CandidateFile]) -> Seen | None:
 
 def where(file: ManualInput, config: Config) -> str:
     """Where a person puts it: its places in the configured folders, else its place in any folder."""
-    return " or ".join(str(folder / file.file) for folder in config.folders) or file.file
+    return " or ".join(str(folder / file.file) for folder in config.folder_paths) or file.file

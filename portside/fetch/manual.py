@@ -149,7 +149,7 @@ def remedy(recipe: Recipe, config: Config, again: str | None = None) -> str:
     """Where to put them, and what to do then."""
     again = again or f"then invoke fetch --recipe {recipe.name}"
     if config.folders:
-        return f"Put each into {' or '.join(str(folder) for folder in config.folders)}, at its path above; {again}."
+        return f"Put each into {' or '.join(map(str, config.folder_paths))}, at its path above; {again}."
     return (
         f'Put each into a folder, at its path above, and name that in portside.toml (folders = ["/that/folder"]); '
         f"{again}."

@@ -10,9 +10,11 @@ from portside.engines import Builder, ImageLayer, ImageToLoad
 from portside.errors import BuildError
 from portside.image.config import image_name, make_image
 from portside.plan.model import LayerPlan, Part, Plan
-from portside.plan.states import blob_of
+from portside.plan.places import check_parts
+from portside.plan.states import blob_of, changed_file
 from portside.recipe.models import LAYERS
 from portside.store import Store
+from portside.store.inputs import put_it_back
 from portside.store.layout import Blob, Image
 
 
@@ -42,8 +44,10 @@ def keep_images(
     """Give every layer's image its name in the store, and remember what was built for the next plan's reasons.
 
     missing: the parts that were not there before. pulled: by part key, where those came from that were not built.
-    taken: the keys of those that another process built.
+    taken: the keys of those that another process built. Raises RecipeError or BuildError, and keeps no image, where a
+    part has something where weights lie.
     """
+    check_parts(plan, [part for layer in wanted for part in layer.parts], blobs, store)
     built = []
     for layer in wanted:
         image = make_image(plan, layer.name, blobs)
@@ -66,6 +70,8 @@ def stored_image(plan: Plan, store: Store, layer: str) -> Image:
     blobs: dict[Key, Blob] = {}
     for part in plan.stack(layer):
         blob = blob_of(part, store)
+        if blob is None and (why := changed_file(part, store)) is not None:
+            raise BuildError(f"{part.layer}/{part.name} cannot be used: {why}", put_it_back)
         if blob is None:
             raise BuildError(
                 f"{plan.recipe.name}'s layer {part.layer} is not built",
@@ -76,19 +82,27 @@ def stored_image(plan: Plan, store: Store, layer: str) -> Image:
 
 
 def load_images(plan: Plan, built: Sequence[Built], store: Store, engine: Builder) -> None:
-    """Make the engine have every built image under its names; the topmost first, it brings the blobs of all."""
-    for layer in reversed(built):
-        tags = [image_name(plan.recipe.name, layer.plan.name)]
-        if layer.plan.name == LAYERS[-1]:
-            tags.append(image_name(plan.recipe.name, "latest"))
-        if any(engine.image_id(tag) != layer.image.image_id for tag in tags):
-            engine.load(to_load(layer.image, store, tags), transfer)
+    """Make the engine have each of these images under its names."""
+    for layer in built:
+        load_image(plan, layer.plan.name, layer.image, store, engine)
+
+
+def load_image(plan: Plan, layer: str, image: Image, store: Store, engine: Builder) -> None:
+    """Make the engine have a layer's image under its names."""
+    tags = names_of(plan.recipe.name, layer)
+    if any(engine.image_id(tag) != image.image_id for tag in tags):
+        engine.load(to_load(image, store, tags), transfer)
+
+
+def names_of(recipe: str, layer: str) -> list[ImageName]:
+    """What an engine calls a layer's image; the finished one is also the latest."""
+    return [image_name(recipe, name) for name in ((layer, "latest") if layer == LAYERS[-1] else (layer,))]
 
 
 def to_load(image: Image, store: Store, tags: Sequence[str], shown: str | None = None) -> ImageToLoad:
     """An image of the store for an engine. shown: what a person is told of it as; default: the first tag."""
     layers = tuple(
-        ImageLayer(blob.digest, blob.size, partial(store.layout.open, blob), store.layout.blob(blob.digest))
+        ImageLayer(blob.digest, blob.size, partial(store.layout.open, blob), store.layout.file(blob.digest))
         for blob in image.layers
     )
     return ImageToLoad(image.config, layers, tuple(tags), shown)

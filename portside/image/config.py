@@ -7,7 +7,9 @@ from types import MappingProxyType
 from typing import Any
 
 from portside.common.canonical import canonical_json
+from portside.common.process import this_process
 from portside.common.values import ImageName, Key
+from portside.engines.base import BUILD_LABEL, PROCESS_LABEL, RECIPE_LABEL
 from portside.plan.environment import variables
 from portside.plan.model import Part, Plan
 from portside.store.layout import Blob, Image
@@ -34,7 +36,7 @@ def labels(plan: Plan, layer: str) -> dict[str, str]:
     values = {
         "org.opencontainers.image.title": f"{plan.recipe.name} ({layer})",
         "org.opencontainers.image.description": model.description,
-        "portside.recipe": plan.recipe.name,
+        RECIPE_LABEL: plan.recipe.name,
         "portside.layer": layer,
         "portside.accelerator": model.accelerator.name,
     }
@@ -66,12 +68,14 @@ def parent_image(plan: Plan, part: Part, blobs: Mapping[Key, Blob], token: str) 
     Its instructions start in the root, unless they have a WORKDIR of their own: an engine makes the folder that a RUN
     starts in where it is missing, and `run.workdir` may lie in what this part or one above it is yet to make.
     token: its own word for this build. It makes a label, so that the image and what is built on it are no other
-    build's: an engine forgets an image with the last name that somebody takes away.
+    build's: an engine forgets an image with the last name that somebody takes away. Another label names this process.
     """
     # Where the image has a variable that the Dockerfile makes an ARG of, Docker takes the ARG, and Podman the image's.
     arguments = set(re.findall(r"^ARG (\w+)=", part.manifest["instructions"], re.MULTILINE))
     variables = {name: value for name, value in part.manifest["environment"].items() if name not in arguments}
-    return _image(plan, part.layer, plan.below(part), blobs, variables, "/", {"portside.build": token})
+    return _image(
+        plan, part.layer, plan.below(part), blobs, variables, "/", {BUILD_LABEL: token, PROCESS_LABEL: this_process()}
+    )
 
 
 def _image(

@@ -60,7 +60,7 @@ def _merged(blobs: Sequence[Blob], store: Store) -> Iterable[Entry]:
     """What these layers hold together, with contents."""
     state: dict[str, Entry] = {}
     for blob in blobs:
-        layer = read_layer(store.layout.blob(blob.digest))
+        layer = read_layer(store.layout.tar(blob.digest))
         state = merge(state, layer.entries, frozenset(layer.whiteouts))
     return state.values()
 

@@ -5,20 +5,23 @@ the recipe itself pins the file.
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from portside.archive.read import ArchiveImage, TakenArchive, read_archive, read_layout
-from portside.common.values import Sha256
-from portside.errors import InputError
+from portside.common.values import ImageName, Sha256
+from portside.errors import InputError, StoreError
 from portside.inputs.vendor_config import check_platform, created, environment
 from portside.lock.models import ArchiveBase, ArchiveLayer
 from portside.lock.packages import REFERENCE
 from portside.store import Store
+from portside.store.inputs import SEEN_FROM
+from portside.store.layout import Blob
 
 
 def _other_file(recipe: str) -> str:
@@ -43,7 +46,15 @@ def read_vendor_image(path: Path, base: ArchiveBase, store: Store, pinned: bool 
         if exact and base.sha256 is not None and base.sha256 != sha256:
             raise InputError(f"{path} has sha256 {sha256}, the lock says {base.sha256}", _other_file)
 
-    archive = read_archive(path, store, check, None if exact else partial(_same_layers, path, base))
+    archive = _remembered(path, store)
+    if archive is None:
+        before = path.stat()
+        archive = read_archive(path, store, check, None if exact else partial(_same_layers, path, base))
+        _remember(path, archive, before, store)
+    elif exact and archive.sha256 is not None:
+        check(archive.sha256)
+    elif not exact:
+        _same_layers(path, base, archive.images, None)
     image = _only(path, archive)
     if base.layers and archive.sha256 != base.sha256:
         return base
@@ -51,6 +62,29 @@ def read_vendor_image(path: Path, base: ArchiveBase, store: Store, pinned: bool 
     if base.layers and found != base:
         raise InputError(f"{path} is not what the lock says about it", _other_file)
     return found
+
+
+def _remembered(path: Path, store: Store) -> TakenArchive | None:
+    """What an archive holds that was read before and is the same file still, if the store has its layers."""
+    noted = store.inputs.seen.noted(path)
+    record = store.record("archives", noted.sha256) if noted is not None and noted.settled else None
+    if noted is None or record is None or not all(store.layout.has(*layer) for layer in record["layers"]):
+        return None
+    layers = tuple(Blob(digest, size) for digest, size in record["layers"])
+    names = tuple(ImageName(name) for name in record["names"])
+    return TakenArchive((ArchiveImage(record["config"].encode(), layers, names),), noted.sha256)
+
+
+def _remember(path: Path, archive: TakenArchive, before: os.stat_result, store: Store) -> None:
+    """before: what the file was before it was read. Small ones are read again, as other inputs are."""
+    if archive.sha256 is None or len(archive.images) != 1 or before.st_size < SEEN_FROM:
+        return
+    image = archive.images[0]
+    with suppress(UnicodeDecodeError, StoreError):  # then it is read again
+        layers = [(blob.digest, blob.size) for blob in image.layers]
+        config = image.config.decode("utf-8")
+        store.keep("archives", archive.sha256, {"config": config, "layers": layers, "names": list(image.names)})
+        store.inputs.seen.note(path, archive.sha256, before)
 
 
 def _read_folder(path: Path, base: ArchiveBase, store: Store, pinned: bool) -> ArchiveBase:

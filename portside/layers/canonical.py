@@ -21,8 +21,11 @@ def canonicalise(layers: Sequence[RawLayer], parent: Index, epoch: int, *, mount
 
     layers: the engine's, lowest first. parent: empty for an image's lowest layer. epoch: seconds since 1970.
     mounts: container paths that inputs were mounted at.
-    The result depends on the two file systems only, not on how the engine's layers say it.
+    The result depends on the two file systems only, not on how the engine's layers say it. Raises InputError where
+    something has a name that engines take for a removal.
     """
+    for path in sorted(path for layer in layers for path in layer.misnamed):
+        check_name(path)
     below = parent.entries
     state = _merged(layers, below)
     is_left_out = left_out(mounts, lowest=not below)

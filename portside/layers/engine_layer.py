@@ -2,7 +2,7 @@
 
 from portside.errors import InputError
 from portside.layers import read_overlay, read_tar
-from portside.layers.raw import LayerSource, RawLayer, TarLayer
+from portside.layers.raw import LayerSource, OverlayLayer, RawLayer
 
 
 def read(source: LayerSource) -> RawLayer:
@@ -13,8 +13,8 @@ def read(source: LayerSource) -> RawLayer:
     (docs/canonical-layer.md, "Reading").
     """
     try:
-        if isinstance(source, TarLayer):
-            return read_tar.read(source.path)
-        return read_overlay.read(source.path)
+        if isinstance(source, OverlayLayer):
+            return read_overlay.read(source.path)
+        return read_tar.read(source)
     except OSError as error:
         raise InputError.about(source.path, f"cannot read the layer: {error.strerror}") from error

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from portside.common.tree import Entry
+from portside.common.joined import JoinedContent
+from portside.common.tree import Entry, FileRange
 from portside.errors import InputError
 
 WHITEOUT = ".wh."
@@ -19,6 +20,20 @@ class TarLayer:
 
     path: Path
 
+    @property
+    def content(self) -> FileRange:
+        """Its bytes. Raises OSError where there is no such file."""
+        return FileRange(self.path, 0, self.path.stat().st_size)
+
+
+@dataclass(frozen=True, slots=True)
+class FramedLayer:
+    """An uncompressed layer tar that is made when it is read: what stands before and behind the bytes of its one file,
+    and those bytes. path: of what holds them, for messages."""
+
+    content: JoinedContent
+    path: Path
+
 
 @dataclass(frozen=True, slots=True)
 class OverlayLayer:
@@ -27,7 +42,8 @@ class OverlayLayer:
     path: Path
 
 
-LayerSource = TarLayer | OverlayLayer
+Tar = TarLayer | FramedLayer
+LayerSource = Tar | OverlayLayer
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +54,13 @@ class RawLayer:
     object with the path it is linked to; `hardlink` does not occur. Files have no sha256 yet.
     whiteouts: paths of the layers below that are gone. opaque: folders that hide all that the layers below have there.
     Both speak of the layers below only: a path that is also in `entries` was removed and made again.
+    misnamed: what has the name of a whiteout, and is not what an engine writes as one.
     """
 
     entries: dict[str, Entry] = field(default_factory=dict)
     whiteouts: set[str] = field(default_factory=set)
     opaque: set[str] = field(default_factory=set)
+    misnamed: set[str] = field(default_factory=set)
 
 
 def check_name(path: str) -> str:

@@ -42,8 +42,10 @@ def _walk(root: bytes, relative: bytes) -> Iterator[tuple[bytes, "os.DirEntry[by
 def _add(layer: RawLayer, inodes: dict[tuple[int, int], Entry], path: str, item: "os.DirEntry[bytes]") -> None:
     info = item.stat(follow_symlinks=False)
     kind = _kind(info.st_mode)
+    if stat.S_ISSOCK(info.st_mode):
+        return  # no tar can hold one, so what lay there stays for every engine that reads a tar
     if kind is None:
-        layer.whiteouts.add(path)  # 0/0 devices are whiteouts; other devices and sockets hide what lay there
+        layer.whiteouts.add(path)  # 0/0 devices are whiteouts; other devices hide what lay there
         return
     inode = (info.st_dev, info.st_ino)
     if info.st_nlink > 1 and inode in inodes:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from portside.common.tree import Entry, FileRange, Kind, encode_path
+from portside.common.tree import Entry, Kind, Ranged, encode_path
 from portside.errors import InputError
-from portside.layers.raw import KEPT_XATTRS, OPAQUE, WHITEOUT, RawLayer, check_name
+from portside.layers.raw import KEPT_XATTRS, OPAQUE, WHITEOUT, RawLayer, Tar, TarLayer, check_name
 
 XATTR = "SCHILY.xattr."
 """The PAX keyword prefix under which Go's archive/tar, and so every engine, writes extended attributes."""
@@ -17,6 +17,9 @@ BLOCK = tarfile.BLOCKSIZE
 PATH_MAX = 4096
 META = WHITEOUT + WHITEOUT
 """Book-keeping of the AUFS driver; apart from the opaque marker it means nothing in a layer."""
+
+_MODES = (0, 0o400, 0o444, 0o600)
+"""What whiteouts have: containerd and drivers that compare trees write 0, overlay drivers 0600, AUFS 0444."""
 
 # TarInfo.isfile, .isdir and the like cost more than the rest of the loop.
 _KINDS: dict[bytes, Kind] = {
@@ -30,17 +33,20 @@ _KINDS: dict[bytes, Kind] = {
 }
 
 
-def read(path: Path) -> RawLayer:
+def read(source: Tar) -> RawLayer:
     """Raises InputError as `raw.read` says, and OSError."""
     layer = RawLayer()
-    length = path.stat().st_size
+    path, content = source.path, source.content
     try:
-        with tarfile.open(path, "r:", encoding="utf-8", errors="surrogateescape") as tar:
+        with (
+            path.open("rb") if isinstance(source, TarLayer) else content.open() as stream,
+            tarfile.open(fileobj=stream, mode="r:", encoding="utf-8", errors="surrogateescape") as tar,
+        ):
             for member in tar_members(tar):
-                if member.offset_data + (member.size if member.isreg() else 0) > length:
+                if member.offset_data + (member.size if member.isreg() else 0) > content.size:
                     raise InputError.about(path, f"it ends in the middle of {member.name}")
-                _add(layer, member, path)
-            _check_end(path, tar.offset, length)
+                _add(layer, member, content)
+            _check_end(path, tar.offset, content)
     except (tarfile.TarError, ValueError, OverflowError, MemoryError, RecursionError, EOFError) as error:
         raise InputError.about(path, f"it is not a readable tar: {error}") from error
     _check_folders(layer.entries)
@@ -56,22 +62,23 @@ def tar_members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         yield member
 
 
-def _check_end(path: Path, offset: int, length: int) -> None:
+def _check_end(path: Path, offset: int, content: Ranged) -> None:
     """tarfile stops silently at a damaged header: see that it stopped at the end."""
-    with path.open("rb") as stream:
-        stream.seek(offset)
-        block = stream.read(BLOCK)
-    if block.count(0) != len(block) or len(block) % BLOCK or offset > length:
+    with content.part(offset, max(0, min(BLOCK, content.size - offset))).open() as stream:
+        block = stream.read()
+    if block.count(0) != len(block) or len(block) % BLOCK or offset > content.size:
         raise InputError.about(path, f"it is damaged at byte {offset}")
 
 
-def _add(layer: RawLayer, member: tarfile.TarInfo, tar: Path) -> None:
+def _add(layer: RawLayer, member: tarfile.TarInfo, tar: Ranged) -> None:
     path = _clean(member.name)
     if not path:
         return  # the root folder itself belongs to the engine
     folder, _, name = path.rpartition("/")
     if name.startswith(WHITEOUT):
         check_name(folder)
+        if not _is_whiteout(member, name):
+            layer.misnamed.add(path)
         if name == OPAQUE:
             layer.opaque.add(folder)
         elif not name.startswith(META):
@@ -88,7 +95,18 @@ def _add(layer: RawLayer, member: tarfile.TarInfo, tar: Path) -> None:
     layer.entries[path] = _entry(layer, member, path, tar)
 
 
-def _entry(layer: RawLayer, member: tarfile.TarInfo, path: str, tar: Path) -> Entry:
+def _is_whiteout(member: tarfile.TarInfo, name: str) -> bool:
+    """Whether an engine may have written this as a whiteout: an empty file (with AUFS one of its links), and, where it
+    is not its folder's mark, with one of the modes that engines give it. An empty file of such a mode that a step made
+    looks the same."""
+    empty = member.isreg() and member.size == 0
+    if name == OPAQUE or name.startswith(META):
+        return empty and name == OPAQUE
+    links = member.type == tarfile.LNKTYPE and WHITEOUT in member.linkname
+    return links or (empty and stat.S_IMODE(member.mode) in _MODES)
+
+
+def _entry(layer: RawLayer, member: tarfile.TarInfo, path: str, tar: Ranged) -> Entry:
     kind = _KINDS.get(member.type)
     if kind is None or member.sparse is not None:
         what = "a sparse file" if kind else f"of type {member.type!r}"
@@ -112,7 +130,7 @@ def _entry(layer: RawLayer, member: tarfile.TarInfo, path: str, tar: Path) -> En
         if XATTR + name in member.pax_headers
     )
     if kind == "file":
-        content = FileRange(tar, member.offset_data, member.size)
+        content = tar.part(member.offset_data, member.size)
         return Entry(path, kind, mode, member.uid, member.gid, mtime, member.size, xattrs=xattrs, content=content)
     return Entry(path, kind, mode, member.uid, member.gid, mtime, xattrs=xattrs)
 

@@ -15,7 +15,7 @@ from portside.errors import InputError
 from portside.layers.contents import Reader
 from portside.layers.engine_layer import read
 from portside.layers.layer import Layer
-from portside.layers.raw import WHITEOUT, TarLayer
+from portside.layers.raw import WHITEOUT, Tar, TarLayer
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
@@ -66,7 +66,7 @@ def layer_size(layer: Layer) -> int:
 def single_file_frame(layer: Layer) -> tuple[bytes, bytes]:
     """The tar's bytes before and after the content of its one file, which nothing but the end may follow.
 
-    The file's content need not be there, so that a download can go straight into the layer: prefix, bytes, suffix.
+    The file's content need not be there: what they are put around, when the tar is wanted, may lie anywhere.
     Raises ValueError for a layer of another shape.
     """
     members = list(_members(layer))
@@ -77,16 +77,17 @@ def single_file_frame(layer: Layer) -> tuple[bytes, bytes]:
     return b"".join(head for head, _ in members), padding(file.size) + END
 
 
-def read_layer(path: Path) -> Layer:
-    """A tar that `write_layer` wrote, as a layer whose contents are ranges of it.
+def read_layer(source: Path | Tar) -> Layer:
+    """A tar that `write_layer` wrote, as a layer whose contents are ranges of it. source: a path is the tar's file.
 
     Raises InputError for what is no canonical layer tar.
     """
     from portside.layers.canonical import layer_of
 
-    layer = layer_of(read(TarLayer(path)))
-    if layer_size(layer) != path.stat().st_size:
-        raise InputError.about(path, "it is not a canonical layer", "Build it again.")
+    tar = TarLayer(source) if isinstance(source, Path) else source
+    layer = layer_of(read(tar))
+    if layer_size(layer) != tar.content.size:
+        raise InputError.about(tar.path, "it is not a canonical layer", "Build it again.")
     return layer
 
 

@@ -7,11 +7,11 @@ from portside.errors import LockError
 from portside.layers import FORMAT as LAYER_FORMAT
 from portside.lock.models import Lock, Writer
 
-IMAGE_FORMAT = 1
-"""The number of everything beside the canonical layer format that makes an image ID of a recipe and its lock: the order
-of the blobs, what goes into each part and into its key (plan/), and the image's config with its labels and its history
-(image/config.py). A change that gives any recipe another key or image ID from the same lock raises it, unless it
-changes the layer format."""
+IMAGE_FORMAT = 2
+"""The number of everything that makes an image ID of a recipe and its lock, beside the canonical layer format of bases
+and data layers: that of run layers, the order of the blobs, what goes into each part and into its key (plan/), and the
+image's config with its labels and its history (image/config.py). A change that gives any recipe another key or image ID
+from the same lock raises it, unless it changes the layer format."""
 
 _UNNOTED = ("canonical layer 1", 1)
 """The formats of all versions that did not note any."""
@@ -36,7 +36,7 @@ def check_written(lock: Lock, path: Path) -> None:
     """Raise LockError where this Portside would make another image of the lock than the one that wrote it."""
     if same_images(lock):
         return
-    who = f"Portside {lock.written_by.portside}" if lock.written_by else "a Portside that noted no version in locks"
+    who = _writer(lock)
     raise LockError(
         f"{path} was written by {who}, whose images have another ID:\n"
         f"  it makes {_named(*_formats(lock))}\n"
@@ -44,6 +44,14 @@ def check_written(lock: Lock, path: Path) -> None:
         f"For the same image use {who}. For the one that this Portside makes, of the same inputs: "
         f"invoke lock --recipe {lock.recipe}",
     )
+
+
+def _writer(lock: Lock) -> str:
+    """Who wrote a lock that is of other formats; between two releases they change under one version."""
+    if lock.written_by is None:
+        return "a Portside that noted no version in locks"
+    version = lock.written_by.portside
+    return f"an earlier or later state of Portside {version}" if version == __version__ else f"Portside {version}"
 
 
 def _formats(lock: Lock) -> tuple[str, int]:

@@ -45,7 +45,7 @@ def _client(cert: str | None, trusted_hosts: tuple[str, ...], proxies: tuple[str
 
     del proxies  # part of the cache's key: the client reads them from the environment by itself
     unverified = {f"https://{host}": httpx.HTTPTransport(verify=False) for host in trusted_hosts}
-    verify = tls_context(cert)
+    verify = shared_tls_context(cert)
     with usable_proxies():
         return httpx.Client(
             verify=verify,
@@ -68,6 +68,12 @@ def usable_proxies() -> Iterator[None]:
             "the environment names a proxy that Portside cannot use: look at ALL_PROXY, HTTPS_PROXY and HTTP_PROXY",
             "Name it as http://HOST:PORT (most SOCKS proxies listen for HTTP too), or unset the variable.",
         ) from None
+
+
+@functools.lru_cache(maxsize=4)
+def shared_tls_context(cert: str | None) -> ssl.SSLContext:
+    """`tls_context` for clients that add nothing to it: to read all authorities takes longer than a request."""
+    return tls_context(cert)
 
 
 def tls_context(cert: str | None) -> ssl.SSLContext:

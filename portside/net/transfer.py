@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol, runtime_checkable
 from urllib.parse import unquote
 
 from portside.common import progress
@@ -46,6 +46,14 @@ class Sink(Protocol):
     def restart(self) -> None: ...
 
     def write(self, chunk: bytes) -> None: ...
+
+
+@runtime_checkable
+class TakesFiles(Protocol):
+    """A sink that may have a whole file of this machine without its bytes being sent."""
+
+    def take(self, path: Path, source: BinaryIO) -> bool:
+        """source: the file, open. Gives whether it has the file now."""
 
 
 class _UnusableError(Exception):
@@ -100,17 +108,19 @@ def first_seen(
     note: Remedy,
     *,
     pauses: Sequence[float] = PAUSES,
+    in_place: Callable[[Path], bool] = lambda path: False,
 ) -> tuple[Sha256, str]:
     """As `bring`, for what the store lacks; gives the sha256 (hex) and the place that had it.
 
-    Where nobody knows the sha256, what is surely something else (see `suspect`) is refused.
+    Where nobody knows the sha256, what is surely something else (see `suspect`) is refused. in_place: whether a file
+    of this machine is left where it is.
     """
     arrived: Sha256 | None = None
 
     @contextmanager
     def attempt() -> Iterator["Receiver"]:
         nonlocal arrived
-        with store.inputs.receive(name, sha256, size) as receiver:
+        with store.inputs.receive(name, sha256, size, in_place) as receiver:
             yield receiver
             if sha256 is None and (
                 reason := suspect.of_bytes(name, receiver.head(suspect.HEAD), receiver.offset, size)
@@ -181,6 +191,8 @@ def _try_place(
                     return None
                 if from_start:
                     sink.restart()
+                if _is_taken(place, sink, size):
+                    return None
                 continued = sink.offset > 0
                 with progress.transfer(name, None if size is None else size - sink.offset) as advance:
                     _send(place, _Counted(sink, advance, refuse), size, pauses)
@@ -192,6 +204,23 @@ def _try_place(
                 text = error.reason if error.subject == name else error.problem
                 return _UnusableError(f"{text} {error.solution or ''}".rstrip(), wrong=True)
             from_start = True
+
+
+def _is_taken(place: str, sink: Sink, size: int | None) -> bool:
+    """Whether the sink has a file of this machine now, without its bytes being sent. Why not, sending them tells."""
+    scheme = place.partition("://")[0].lower() if "://" in place else ""
+    if scheme not in ("", "file") or not isinstance(sink, TakesFiles):
+        return False
+    path = path_of(place) if scheme else Path(place)
+    try:
+        info = path.stat()
+        if not stat.S_ISREG(info.st_mode) or size not in (None, info.st_size):
+            return False
+        with path.open("rb") as source:
+            return sink.take(path, source)
+    except OSError:
+        sink.restart()
+        return False
 
 
 class _Counted:

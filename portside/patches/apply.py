@@ -1,13 +1,14 @@
 """Carrying out a recipe's patch steps on its migrated trees, each step exactly or not at all."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from portside.common.canonical import digest_of, sha256_hex
 from portside.common.globs import closest_paths, glob_pattern
 from portside.common.tree import Tree
-from portside.errors import MigrationError
+from portside.errors import MigrationError, RecipeError
 from portside.patches import file_steps
 from portside.patches.changes import Change, Where
 from portside.patches.document import Document, TextEdit, readable
@@ -17,6 +18,7 @@ from portside.patches.lines import MovedLines
 from portside.patches.python import compile_problem
 from portside.patches.steps import CommentOut, Copy, Define, Delete, Diff, Replace, SetLine, Step, TextStep
 from portside.patches.text_steps import explain, find_places
+from portside.patches.unified import parse_diff
 from portside.patches.workspace import FileEdit, Workspace
 
 VERSION = 2
@@ -60,6 +62,21 @@ def used_files(steps: Sequence[Step]) -> tuple[str, ...]:
     """The paths in the recipe's folder that the steps need, sorted."""
     paths = [step.diff if isinstance(step, Diff) else step.copy_ for step in steps if isinstance(step, Diff | Copy)]
     return tuple(sorted(set(paths)))
+
+
+def written_files(step: Step, read: Callable[[str], bytes]) -> list[str]:
+    """The paths of the migrated area that a step names and leaves a file at. read: gives a file of the recipe's folder.
+
+    A diff that is wrong names none here: carrying it out says what is wrong with it.
+    """
+    if isinstance(step, Copy):
+        return [step.to]
+    if not isinstance(step, Diff):
+        return []
+    above = f"{step.folder}/" if step.folder else ""
+    with suppress(RecipeError):
+        return [above + diff.new for diff in parse_diff(read(step.diff), step.diff, step.strip) if diff.new]
+    return []
 
 
 def described(steps: Sequence[Step], files: Tree) -> dict[str, Any]:

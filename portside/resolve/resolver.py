@@ -290,7 +290,7 @@ class _Resolver:
         if file.known or held is not None:
             return file.sha256, Size(held.size) if held is not None and file.size is None else file.size
         found = candidates(file, self.config, partial(self.fetcher.pointer, sources))
-        seen = look(file, found)
+        seen = look(file, found, self.store.inputs.seen)
         if seen is None:
             for line in passed_over(file, self.config, found):
                 say(line)

@@ -8,11 +8,12 @@ from portside.runtime.known import known_image
 from portside.runtime.lacking import noted, refuse
 from portside.runtime.run import print_command, run_container
 from portside.runtime.spec import container_name, container_spec
-from portside.runtime.weights import weight_mounts
+from portside.runtime.weights import bring_weights, weight_mounts
 
 __all__ = [
     "Host",
     "Intent",
+    "bring_weights",
     "container_name",
     "container_spec",
     "known_image",

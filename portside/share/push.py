@@ -146,10 +146,9 @@ class _Pushing:
     def _part(self, part: Part, blobs: dict[Key, RegistryBlob]) -> None:
         here = self._local[part.key]
         kind: Compression = "none" if part.layer == "weights" else self._compression
-        path = self._store.layout.blob(here.digest)
         if kind == "none":
             blobs[part.key] = RegistryBlob(here.digest, here.size, kind, here.digest, here.size)
-            self._send(f"{part.layer}/{part.name}", Outgoing(here.digest, FileRange(path, 0, here.size)))
+            self._send(f"{part.layer}/{part.name}", Outgoing(here.digest, self._store.layout.tar(here.digest).content))
             return
         name = FileName(f"{here.digest}-{kind}")
         packed = self._store.record("packed", name)

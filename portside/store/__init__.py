@@ -11,15 +11,17 @@ from typing import Any, Literal, overload
 
 from portside.common.canonical import digest_of
 from portside.common.outputs import write_text
-from portside.common.values import FileName, Key, RecipeName
+from portside.common.values import FileName, Key, RecipeName, Sha256
 from portside.errors import StoreError
 from portside.store import files
 from portside.store.inputs import Inputs
 from portside.store.layout import Layout
 from portside.store.records import (
     READERS,
+    ArchiveRecord,
     BuiltRecord,
     CheckoutRecord,
+    ClearRecord,
     KeyRecord,
     Kind,
     PackedRecord,
@@ -29,8 +31,9 @@ from portside.store.records import (
 
 
 class Store:
-    """`inputs/` verified inputs, `git/` bare mirrors, `oci/` an OCI image layout, `keys/` what a key gave,
-    `checkouts/` the folders with recipes that use it, `builds/` the temporary names in engines.
+    """`inputs/` verified inputs, `seen/` what is known of files of this machine, `git/` bare mirrors, `oci/` an OCI
+    image layout, `frames/` blobs that are made of inputs when they are read, `keys/` what a key gave, `checkouts/` the
+    folders with recipes that use it, `builds/` the temporary names in engines.
 
     Every file appears under its final name only when it is complete; see `files`.
     """
@@ -39,7 +42,7 @@ class Store:
         self.home = home
         files.make_folder(home)
         self.inputs = Inputs(home)
-        self.layout = Layout(home)
+        self.layout = Layout(home, self.inputs)
 
     @property
     def git(self) -> Path:
@@ -64,6 +67,12 @@ class Store:
     @overload
     def record(self, kind: Literal["pointers"], name: FileName) -> PointerRecord | None: ...
 
+    @overload
+    def record(self, kind: Literal["archives"], name: Sha256) -> ArchiveRecord | None: ...
+
+    @overload
+    def record(self, kind: Literal["clear"], name: FileName) -> ClearRecord | None: ...
+
     def record(self, kind: Kind, name: FileName) -> Any:
         """A small JSON value kept under `kind/name.json`, or None. Raises StoreError for a damaged one."""
         return files.read_json(self.home / kind / f"{name}.json", READERS[kind])
@@ -82,6 +91,12 @@ class Store:
 
     @overload
     def keep(self, kind: Literal["pointers"], name: FileName, value: PointerRecord) -> None: ...
+
+    @overload
+    def keep(self, kind: Literal["archives"], name: Sha256, value: ArchiveRecord) -> None: ...
+
+    @overload
+    def keep(self, kind: Literal["clear"], name: FileName, value: ClearRecord) -> None: ...
 
     def keep(self, kind: Kind, name: FileName, value: Any) -> None:
         """Keep a small JSON value under `kind/name.json`."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, NoReturn
 
 from portside.common.values import Sha256
+from portside.errors import InputError
 
 
 class Checked(io.RawIOBase):
@@ -26,7 +27,10 @@ class Checked(io.RawIOBase):
         return True
 
     def read(self, size: int | None = -1) -> bytes:
-        data = self._stream.read(-1 if size is None else size)
+        try:
+            data = self._stream.read(-1 if size is None else size)
+        except InputError:  # a file that it consists of became shorter
+            data = b""
         self._digest.update(data)
         self._left -= len(data)
         ended = self._left <= 0 or (not data and size != 0)

@@ -1,104 +1,82 @@
-"""A large weight file on its way straight into the blob of its layer: header, bytes, padding; written once."""
+"""A large weight file as the blob of its layer: the file is kept, and header, bytes and padding are put together when
+the blob is read."""
 
-import hashlib
-import os
+import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from portside.common.canonical import CHUNK
 from portside.common.values import DiffID, Key, Sha256, Size
 from portside.errors import InputError
 from portside.layers.layer import Layer
 from portside.layers.writer import single_file_frame
-from portside.store import files
+from portside.store.beside import Beside
+from portside.store.inputs import InPlace, Receiver, nowhere
+from portside.store.records import FrameRecord
 
 if TYPE_CHECKING:
     from portside.store import Store
 
 
 @contextmanager
-def receive(store: "Store", key: Key, layer: Layer) -> Iterator["FrameSink"]:
-    """Take in the one file of `layer` (its last entry) and publish the layer's blob under `key`.
+def receive(
+    store: "Store", key: Key, layer: Layer, in_place: InPlace = nowhere, name: str | None = None
+) -> Iterator[Receiver]:
+    """Take in the one file of `layer` (its last entry) as an input, and note the layer's blob under `key`.
 
-    The partial blob of an interrupted transfer is continued. Wrong bytes are kept aside in `inputs/quarantine/`, and
-    InputError says so.
+    name: for messages; default: its path in the layer. The rest as for `Inputs.receive`.
     """
     file = layer.entries[-1]
-    prefix, suffix = single_file_frame(layer)
-    partial = store.home / "partial" / f"frame-{key}"
-    with files.partial_file(partial) as stream:
-        done = store.record("keys", key)
-        if done is not None and store.layout.has(done["diff_id"], done.get("size")):
-            partial.unlink(missing_ok=True)
-            yield FrameSink(stream, prefix, file.size, done=True)
+    sha256 = Sha256(file.sha256)
+    with Beside(single_file_frame(layer)[0]) as blob:
+        with store.inputs.receive(name or file.path, sha256, Size(file.size), in_place, blob) as receiver:
+            yield receiver
+        if not receiver.done:
+            _keep(store, key, layer, blob)
             return
-        files.need_space(partial.parent, file.size - min(file.size, os.fstat(stream.fileno()).st_size))
-        sink = FrameSink(stream, prefix, file.size)
-        yield sink
-        found, wanted = Sha256(sink.content.hexdigest()), Sha256(file.sha256)
-        if sink.offset != file.size or found != wanted:
-            stream.flush()
-            aside = store.home / "inputs" / "quarantine" / f"{found}.tar"
-            files.publish(partial, aside, 0o400)
-            raise InputError(
-                f"{file.path}: {sink.offset} bytes with sha256 {found} arrived, "
-                f"the lock says {file.size} bytes with {wanted}",
-                f"They are kept at {aside} and are not used. If they are meant, update the lock.",
-            )
-        sink.end(suffix)
-        stream.flush()
-        diff_id = DiffID(sink.blob.hexdigest())
-        files.publish(partial, store.layout.blob(diff_id))
-        size = Size(len(prefix) + file.size + len(suffix))
-        store.keep("keys", key, {"diff_id": diff_id, "size": size})
-        store.inputs.note_in_blob(wanted, diff_id, Size(len(prefix)), Size(file.size))
+    if not make(store, key, layer):
+        raise InputError(f"{file.path} was damaged as it arrived", "Try again.")
 
 
-class FrameSink:
-    """Receives a file's bytes. offset: how many of them are there; blob, content: running sha256 objects."""
+def make(store: "Store", key: Key, layer: Layer) -> bool:
+    """Note the layer's blob under `key`, made of the file that the store has; False where it has none that is right.
 
-    def __init__(self, stream: BinaryIO, prefix: bytes, size: int, *, done: bool = False) -> None:
-        self.done = done
-        self.offset = 0
-        self.blob = hashlib.sha256()
-        self.content = hashlib.sha256()
-        self._stream = stream
-        self._prefix = prefix
-        self._size = size
-        if done:
-            return
-        stream.seek(0)
-        if stream.read(len(prefix)) != prefix:
-            self.restart()
-            return
-        self.blob.update(prefix)
-        while self.offset < size and (chunk := stream.read(min(CHUNK, size - self.offset))):
-            self._count(chunk)
-        # A kill between the last byte of the content and the rename can leave padding behind it.
-        stream.seek(len(prefix) + self.offset)
-        stream.truncate()
+    The file is read once, whatever is known of it: nothing else could tell that the blob's digest is the right one.
+    """
+    file = layer.entries[-1]
+    sha256 = Sha256(file.sha256)
+    done = store.record("keys", key)
+    if done is not None and store.layout.has(done["diff_id"], done.get("size")):
+        if store.inputs.locate(sha256) is None:  # the blob came as a whole, and the file that was here is gone
+            head = single_file_frame(layer)[0]
+            store.inputs.note_in_blob(sha256, done["diff_id"], Size(len(head)), Size(file.size))
+        return True
+    place = store.inputs.find(sha256)
+    if place is None:
+        return False
+    with Beside(single_file_frame(layer)[0]) as blob:
+        found = store.inputs.read(place, file.path, blob.update)
+        if found != sha256:
+            store.inputs.put_aside(sha256, found)
+            return False
+        if place.size != file.size:
+            return False
+        _keep(store, key, layer, blob)
+    return True
 
-    def restart(self) -> None:
-        """Forget what has arrived."""
-        self._stream.seek(0)
-        self._stream.truncate()
-        self._stream.write(self._prefix)
-        self.blob = hashlib.sha256(self._prefix)
-        self.content = hashlib.sha256()
-        self.offset = 0
 
-    def write(self, chunk: bytes) -> None:
-        if self.offset + len(chunk) > self._size:
-            raise InputError(f"more than the {self._size} bytes that the lock says arrived")
-        self._stream.write(chunk)
-        self._count(chunk)
-
-    def end(self, suffix: bytes) -> None:
-        self._stream.write(suffix)
-        self.blob.update(suffix)
-
-    def _count(self, chunk: bytes) -> None:
-        self.blob.update(chunk)
-        self.content.update(chunk)
-        self.offset += len(chunk)
+def _keep(store: "Store", key: Key, layer: Layer, blob: Beside) -> None:
+    """blob: has the file's bytes, which are the right ones."""
+    file = layer.entries[-1]
+    head, tail = single_file_frame(layer)
+    blob.update(tail)
+    diff_id, size = DiffID(blob.hexdigest()), Size(len(head) + file.size + len(tail))
+    if not store.layout.has(diff_id, size):
+        record: FrameRecord = {
+            "head": base64.b64encode(head).decode("ascii"),
+            "file": Sha256(file.sha256),
+            "size": Size(file.size),
+            "tail": Size(len(tail)),
+        }
+        store.layout.keep_frame(diff_id, record)
+    store.keep("keys", key, {"diff_id": diff_id, "size": size})

@@ -8,7 +8,6 @@ from portside.common.oci import chain_ids
 from portside.layers.canonical import base_index
 from portside.layers.engine_layer import read
 from portside.layers.index import Index
-from portside.layers.raw import TarLayer
 from portside.layers.writer import read_layer
 from portside.store import files
 from portside.store.layout import Blob
@@ -26,11 +25,11 @@ def image_index(blobs: Sequence[Blob], store: "Store", foreign: int = 0) -> Inde
     known = next((n for n in range(len(blobs), max(foreign - 1, 0), -1) if names[n - 1].is_file()), 0)
     index = Index.load(names[known - 1].read_bytes()) if known else Index.empty()
     if foreign and not known:
-        index = base_index([read(TarLayer(store.layout.blob(blob.digest))) for blob in blobs[:foreign]])
+        index = base_index([read(store.layout.tar(blob.digest)) for blob in blobs[:foreign]])
         known = foreign
         _keep(index, names[foreign - 1], store)
     for blob, name in zip(blobs[known:], names[known:], strict=True):
-        index = index.apply(read_layer(store.layout.blob(blob.digest)))
+        index = index.apply(read_layer(store.layout.tar(blob.digest)))
         _keep(index, name, store)
     return index
 

@@ -1,5 +1,6 @@
 """The store's images: a standard OCI image layout (image-spec 1.0, `image-layout.md`) with uncompressed layers."""
 
+import base64
 import stat
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -10,10 +11,15 @@ from typing import Any, BinaryIO, NoReturn, cast
 
 from portside.common import oci
 from portside.common.canonical import CHUNK, sha256_hex
+from portside.common.joined import JoinedContent
+from portside.common.tree import Bytes
 from portside.common.values import DiffID, FileName, ImageID, ImageName, Sha256, Size
 from portside.errors import DamagedError
+from portside.layers.raw import FramedLayer, Tar, TarLayer
 from portside.store import files
 from portside.store.checked import Checked
+from portside.store.inputs import Inputs, put_it_back
+from portside.store.records import FrameRecord, frame_record
 
 _INDEX_LOCK = FileName("oci-index")
 
@@ -47,14 +53,26 @@ class Image:
 
 
 class Layout:
-    """`oci/`: what `skopeo inspect oci:…` and every other OCI tool reads."""
+    """`oci/`: what `skopeo inspect oci:…` and every other OCI tool reads, apart from the blobs of large weight files.
 
-    def __init__(self, home: Path) -> None:
+    Those lie nowhere as a whole: `frames/DIGEST.json` says what stands before and behind the bytes of an input. So a
+    blob is read through `open`, which verifies it, or `tar`, of which ranges can be read; `blob` is only for blobs
+    that are files. One that lies as a file is used as it is, whatever it holds.
+    """
+
+    def __init__(self, home: Path, inputs: Inputs | None = None) -> None:
         self._home = home
+        self._inputs = inputs or Inputs(home)
         self.path = home / "oci"
 
     def blob(self, digest: Sha256) -> Path:
+        """Where a blob lies that is a file: configs, manifests and all layers but those of large weight files."""
         return self.path / "blobs" / "sha256" / digest
+
+    def file(self, digest: Sha256) -> Path | None:
+        """The file that is a blob, None where there is none."""
+        path = self.blob(digest)
+        return path if path.is_file() else None
 
     def digest_of(self, path: Path) -> Sha256 | None:
         """Which blob a file is, None for another file."""
@@ -63,25 +81,69 @@ class Layout:
             return digest if path == self.blob(digest) else None
         return None
 
+    def size(self, digest: Sha256) -> Size | None:
+        """The bytes of a blob, None where it is not there; a weight file that was changed makes its blob missing."""
+        with suppress(FileNotFoundError):
+            info = self.blob(digest).stat()
+            return Size(info.st_size) if stat.S_ISREG(info.st_mode) else None
+        framed = self._framed(digest)
+        return Size(framed.content.size) if framed is not None else None
+
     def has(self, digest: Sha256, size: int | None) -> bool:
         """Whether a blob is there with `size` bytes (None: nobody knows): what somebody cut off is not there."""
-        try:
-            info = self.blob(digest).stat()
-        except FileNotFoundError:
-            return False
-        return stat.S_ISREG(info.st_mode) and size in (None, info.st_size)
+        found = self.size(digest)
+        return found is not None and size in (None, found)
+
+    def tar(self, digest: Sha256) -> Tar:
+        """A layer blob to read; its bytes are not verified. Raises DamagedError where it is not there."""
+        path = self.file(digest)
+        tar = TarLayer(path) if path is not None else self._framed(digest)
+        if tar is None:
+            self.gone(digest)
+        return tar
 
     def open(self, blob: Blob) -> BinaryIO:
         """A blob's bytes, compared with its digest on the way: raises DamagedError at the end of wrong ones."""
+        framed = None
         try:
-            stream = self.blob(blob.digest).open("rb", buffering=0)
+            stream: Any = self.blob(blob.digest).open("rb", buffering=0)
         except FileNotFoundError:
-            self.gone(blob.digest)
-        return cast(
-            BinaryIO, Checked(cast(BinaryIO, stream), blob.digest, blob.size, partial(self.damaged, blob.digest))
-        )
+            framed = self._framed(blob.digest)
+            if framed is None:
+                self.gone(blob.digest)
+            stream = framed.content.open()
+        return cast(BinaryIO, Checked(stream, blob.digest, blob.size, partial(self.damaged, blob.digest)))
+
+    def frame(self, digest: Sha256) -> FrameRecord | None:
+        """What a blob is made of, None for one that is not made when it is read."""
+        return files.read_json(self._home / "frames" / f"{digest}.json", frame_record)
+
+    def keep_frame(self, digest: Sha256, record: FrameRecord) -> None:
+        files.write_json(self._home, self._home / "frames" / f"{digest}.json", record)
+
+    def _framed(self, digest: Sha256) -> FramedLayer | None:
+        record = self.frame(digest)
+        place = self._inputs.locate(record["file"]) if record is not None else None
+        if record is None or place is None or place.size != record["size"]:
+            return None
+        head, tail = base64.b64decode(record["head"]), bytes(record["tail"])
+        return FramedLayer(JoinedContent((Bytes(head), place, Bytes(tail))), place.path)
+
+    def digests(self, prefix: str) -> list[Sha256]:
+        """The blobs whose digests begin with `prefix` (hex), sorted."""
+        found = set()
+        for path in (self.path / "blobs" / "sha256").glob(f"{prefix}*"):
+            if (digest := self.digest_of(path)) is not None:
+                found.add(digest)
+        for path in (self._home / "frames").glob(f"{prefix}*.json"):
+            with suppress(ValueError):
+                found.add(Sha256(path.stem))
+        return sorted(found)
 
     def gone(self, digest: Sha256) -> NoReturn:
+        record = self.frame(digest)
+        if record is not None and (why := self._inputs.changed(record["file"])) is not None:
+            raise DamagedError(digest, f"{why}: it is part of the blob {digest}", put_it_back) from None
         raise DamagedError(digest, f"the store has no blob {digest}, which it had", _again) from None
 
     def check(self, blob: Blob) -> None:
@@ -92,6 +154,11 @@ class Layout:
 
     def damaged(self, digest: Sha256, found: Sha256) -> NoReturn:
         """Put a blob aside whose bytes have the sha256 `found` (hex), and raise DamagedError."""
+        record = None if self.file(digest) else self.frame(digest)
+        if record is not None:
+            what = self._inputs.put_aside(record["file"], found)
+            remedy = put_it_back if self._inputs.in_place(record["file"]) else _again
+            raise DamagedError(digest, f"the store's blob {digest} was damaged: its sha256 is {found}; {what}", remedy)
         aside = self._home / "inputs" / "quarantine" / f"{found}-layer-{digest}"
         with files.store_errors(aside), suppress(FileNotFoundError):
             aside.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The tree of the migrated layer: sources migrated, patched, with their reports and the recipe's files."""
+"""The tree of the migrated sources: migrated, patched, with their reports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,23 +22,14 @@ CONVERTER_REPORTS = f"{REPORT}/converter"
 
 
 def migrated_tree(recipe: Recipe, sources: Mapping[str, Tree], converted: Tree | None = None) -> Tree:
-    """The migrated and patched sources, their reports and the recipe's files; paths relative to the workspace.
+    """The migrated and patched sources and their reports; paths relative to the workspace. Empty without a migration.
 
     sources: by name, at least those that the recipe migrates. converted: in image mode, what the converter left in
     the workspace. Raises MigrationError.
     """
-    model = recipe.model
-    result = Tree()
-    if model.migration is not None:
-        result = _migrate_and_patch(recipe, model.migration, sources, converted)
-    for entry in recipe.file_tree(model.files):
-        result.put(entry)
-    return result
-
-
-def _migrate_and_patch(
-    recipe: Recipe, migration: "Migration", sources: Mapping[str, Tree], converted: Tree | None
-) -> Tree:
+    migration = recipe.model.migration
+    if migration is None:
+        return Tree()
     from portside.migrate.migration import migrate
     from portside.migrate.report import PatchHit, to_html, to_json, to_markdown
     from portside.patches.apply import apply

@@ -21,14 +21,17 @@ from portside.plan.model import (
     Converted,
     Files,
     Install,
+    InstallFiles,
     LargeWeight,
     Packages,
     Part,
     Plan,
+    RecipeFiles,
     SmallWeights,
     Source,
     Trees,
 )
+from portside.plan.places import check_layer
 from portside.recipe import Recipe
 from portside.store import Store
 from portside.store.layout import Blob
@@ -79,7 +82,9 @@ def run_context(plan: Plan, part: Part, store: Store) -> dict[str, Tree]:
             return {"converter": converter_context()}
         case Install():
             return {}
-        case BaseLayer() | Files() | Source() | Trees() | SmallWeights() | LargeWeight():
+        case BaseLayer() | Files() | Source() | Trees() | InstallFiles() | RecipeFiles():
+            raise AssertionError(f"{part.name} is executed by no engine")
+        case SmallWeights() | LargeWeight():
             raise AssertionError(f"{part.name} is executed by no engine")
         case other:
             never(other)
@@ -88,8 +93,16 @@ def run_context(plan: Plan, part: Part, store: Store) -> dict[str, Tree]:
 def part_layer(plan: Plan, part: Part, store: Store, spool: Spool, blobs: Mapping[Key, Blob]) -> Layer:
     """The layer of one part that we write. What has no time of its own, as files that we write, gets the part's epoch.
 
-    blobs: of other parts, by key; what is made from a run part's result needs that one's.
+    blobs: of other parts, by key; what is made from a run part's result needs that one's. Raises RecipeError where
+    it has something where weights lie.
     """
+    layer = _part_layer(plan, part, store, spool, blobs)
+    if part.layer != "weights":
+        check_layer(plan, part, layer)
+    return layer
+
+
+def _part_layer(plan: Plan, part: Part, store: Store, spool: Spool, blobs: Mapping[Key, Blob]) -> Layer:
     workspace = plan.recipe.workspace.lstrip("/")
     match part.of:
         case Files(recipe):
@@ -101,8 +114,12 @@ def part_layer(plan: Plan, part: Part, store: Store, spool: Spool, blobs: Mappin
             converted = None
             if part.after is not None:
                 store.layout.check(blobs[part.after])
-                converted = read_layer(store.layout.blob(blobs[part.after].digest))
+                converted = read_layer(store.layout.tar(blobs[part.after].digest))
             return migrated_layer(plan, part, _migrated_sources(plan.recipe, plan.lock, store, spool), converted)
+        case InstallFiles():
+            tree = plan.recipe.file_tree(plan.recipe.files_below_install).at(workspace)
+        case RecipeFiles():
+            tree = plan.recipe.file_tree(plan.recipe.files_above_install).at(workspace)
         case SmallWeights(name, paths):
             tree = _some_weights(plan.lock.weights[name], paths, store).at(f"{workspace}/weights/{name}")
         case LargeWeight(name, path):

@@ -9,7 +9,7 @@ from portside.diff.files import FileChange, FileSystem, compare
 from portside.diff.text import text_diff
 from portside.errors import InputError
 from portside.layers.engine_layer import read
-from portside.layers.raw import TarLayer
+from portside.layers.raw import Tar, TarLayer
 from portside.verify.cause import Cause, Window
 from portside.verify.causes import causes, writing_step
 from portside.verify.texts import text_causes
@@ -18,7 +18,7 @@ from portside.verify.verdict import Evidence
 _TEXT_LINES = 200
 
 
-def differences(first: Path, second: Path, instructions: str, window: Window) -> list[Evidence]:
+def differences(first: Path | Tar, second: Path | Tar, instructions: str, window: Window) -> list[Evidence]:
     """The findings for two layer tars of other diff IDs; at least one. instructions: of the part, empty if none.
 
     Raises InputError for a tar that is no layer.
@@ -34,19 +34,25 @@ def differences(first: Path, second: Path, instructions: str, window: Window) ->
     return found or [_same_files(first)]
 
 
-def _files(path: Path) -> FileSystem:
-    raw = read(TarLayer(path))
+def _files(source: Path | Tar) -> FileSystem:
+    raw = read(_tar(source))
     return FileSystem(raw.entries, frozenset(raw.whiteouts))
 
 
-def _same_files(first: Path) -> Evidence:
+def _same_files(source: Path | Tar) -> Evidence:
     """The diff IDs differ and the files do not: the kept blob is not what its name says."""
-    with first.open("rb") as stream:
+    first = _tar(source)
+    path = first.path
+    with first.content.open() as stream:
         digest, _ = copy_and_hash(stream)
-    if digest == first.name:
-        raise InputError(f"{first} holds the same files as its second build in another tar: please report this")
-    evidence = f"the store's blob {first.name[:12]} is damaged: its sha256 is {digest[:12]}; remove it and build again"
-    return Evidence(str(first), None, (Cause("unknown", evidence),), None)
+    if digest == path.name or not isinstance(first, TarLayer):
+        raise InputError(f"{path} holds the same files as its second build in another tar: please report this")
+    evidence = f"the store's blob {path.name[:12]} is damaged: its sha256 is {digest[:12]}; remove it and build again"
+    return Evidence(str(path), None, (Cause("unknown", evidence),), None)
+
+
+def _tar(source: Path | Tar) -> Tar:
+    return TarLayer(source) if isinstance(source, Path) else source
 
 
 def _renamed(changes: Sequence[FileChange], window: Window) -> dict[str, Cause]:

@@ -157,7 +157,7 @@ def _compare(
             note = "not built again: the base is another"
         elif new != old:
             window = Window(plan.lock.epoch, builds.last)
-            found = differences(store.layout.blob(old), scratch.layout.blob(new), instructions, window)
+            found = differences(store.layout.tar(old), scratch.layout.tar(new), instructions, window)
             if part.kind == "run" and any(below.key in differing for below in plan.below(part)):
                 note = "it was built on top of a layer that differs, which may be why"
         if new is not None and part.kind == "run":
@@ -181,6 +181,6 @@ def _keep(parts: tuple[PartVerdict, ...], store: Store, scratch: Store, folder: 
         old, new = part.diff_ids
         if new is not None and new != old:
             name = f"{part.layer}-{part.name.replace('/', '-')}"
-            for number, blob in ((1, store.layout.blob(old)), (2, scratch.layout.blob(new))):
-                with blob.open("rb") as stream, output(folder / f"{name}.{number}.tar", None) as out:
+            for number, tar in ((1, store.layout.tar(old)), (2, scratch.layout.tar(new))):
+                with tar.content.open() as stream, output(folder / f"{name}.{number}.tar", None) as out:
                     shutil.copyfileobj(stream, out)

@@ -37,10 +37,12 @@ def scratch_store(lock: Lock, store: Store, home: Path, bases: Iterable[DiffID])
 
 def _share(sha256: Sha256, name: str, store: Store, scratch: Store) -> None:
     place = store.inputs.require(sha256, name)
+    if store.inputs.lend(sha256, scratch.inputs):
+        return
     if place.path == store.inputs.path(sha256):
         _link(place.path, scratch.inputs.path(sha256))
         return
-    # A large weight file, whose bytes stand in a blob.
+    # A large weight file, whose bytes stand in a blob that came as a whole.
     blob = DiffID(place.path.name)
     _link(place.path, scratch.layout.blob(blob))
     scratch.inputs.note_in_blob(sha256, blob, Size(place.offset), Size(place.size))

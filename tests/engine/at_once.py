@@ -26,7 +26,7 @@ def add_recipe(project: TinyProject) -> str:
     """A recipe with a part of every kind, and steps that take a moment; gives its full name."""
     return project.add(
         "at-once",
-        install=("echo one > one.txt && sleep 0.3", "cat one.txt code.py > two.txt"),
+        install=("echo one > one.txt && sleep 0.3", {"run": "cat one.txt code.py > two.txt", "files": ["code.py"]}),
         files={"code.py": b"x\n"},
         sdists={"src": {"setup.py": b"x=1\n", "m.py": b"import torch\ntorch.cuda.synchronize()\n" * 3000}},
         repositories={"g": FILES},

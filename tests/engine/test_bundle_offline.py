@@ -14,7 +14,7 @@ def test_a_bundle_builds_the_same_image_without_a_network(tmp_path: Path) -> Non
     name = project.add(
         "upper",
         extends="lower",
-        install=("cat code.py > copy",),
+        install=({"run": "cat code.py > copy", "files": ["code.py"]},),
         files={"code.py": b"print(1)\n"},
         sdists={"lib": {"x.py": b"import torch\ntorch.zeros(1).cuda()\n"}},
         repositories={"repo": {"README": b"read me\n", "data": bytes(100_000)}},

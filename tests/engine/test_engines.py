@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
-from tiny_images import LABEL, Collected, Counted, Sandbox, image, layer
+from tiny_images import LABEL, Collected, Counted, Sandbox, image, layer, programs
 
 from portside.common.canonical import canonical_json
-from portside.common.oci import chain_ids
 from portside.engines import ImageLayer, ImageToBuild, ImageToLoad, Mount, RunSpec, docker_layers, podman_layers
 from portside.errors import BuildError, EngineError
 from portside.layers.engine_layer import read
@@ -50,11 +50,60 @@ def test_load_sends_only_what_is_missing(sandbox: Sandbox) -> None:
     assert engine.image_id(sandbox.ref("load:again")) == upper.image_id
 
 
+def test_an_edit_above_large_weights_sends_the_edit_alone(sandbox: Sandbox) -> None:
+    base, weights = layer({"base": os.urandom(100_000)}), layer({"weights": os.urandom(20_000_000)})
+    before, after = layer({"code": b"before"}), layer({"code": b"after!"})
+    sandbox.engine.load(image([base, weights, before], [sandbox.ref("edit:before")]), Counted())
+    # What an engine has need not be there any more to be read.
+    gone = [ImageLayer(item.diff_id, item.size, never_opened) for item in (base, weights)]
+    made = image([*gone, after], [sandbox.ref("edit:after")])
+    assert sandbox.engine.lacks([item.diff_id for item in made.layers]) == [False, False, True]
+    assert sandbox.engine.load(made, Counted()) == after.size
+    with sandbox.engine.new_layers(made.tags[0], 1) as layers:
+        assert [set(read(source).entries) for source in layers] == [{"weights"}, {"code"}]
+
+
+def test_an_image_whose_name_another_takes_goes_unless_it_is_needed(sandbox: Sandbox) -> None:
+    ref, engine = sandbox.ref("replaced:latest"), sandbox.engine
+    part = layer(programs(), 0o755)
+    first, tagged, used, last = (image([part], [ref], note=str(number), recipe="x") for number in range(4))
+    foreign = image([part], [ref], note="of somebody else")
+    other = ImageToLoad(tagged.config, tagged.layers, (sandbox.ref("replaced:kept"),))
+    engine.load(first, Counted())
+    engine.load(tagged, Counted())
+    assert not loaded(sandbox, first)
+    engine.load(other, Counted())
+    engine.load(used, Counted())
+    assert loaded(sandbox, tagged)
+    container = engine.start(RunSpec(ref, ("sleep", "60")))
+    try:
+        engine.load(foreign, Counted())
+        assert loaded(sandbox, used)
+    finally:
+        engine.remove_container(container)
+    engine.load(last, Counted())
+    assert loaded(sandbox, foreign)
+    for left in (used, foreign):
+        engine.remove_image(engine_id(sandbox, left))
+
+
+def engine_id(sandbox: Sandbox, item: ImageToLoad) -> str:
+    """What the engine calls this image, which need not have a name."""
+    containerd = "containerd image store" in sandbox.engine.describe()
+    return f"sha256:{hashlib.sha256(item.manifest()).hexdigest() if containerd else item.image_id}"
+
+
+def loaded(sandbox: Sandbox, item: ImageToLoad) -> bool:
+    return sandbox.engine.image_id(engine_id(sandbox, item)) is not None
+
+
+def never_opened() -> BinaryIO:
+    raise AssertionError("a layer was read that the engine has")
+
+
 def test_a_layer_that_vanished_is_sent_after_all(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     made = image([layer({"gone": os.urandom(1000)}), layer({"top": b"x"})], [sandbox.ref("vanished:latest")])
-    # Of Docker alone, which does not look again by itself.
-    known = set(chain_ids([made.layers[0].diff_id]))
-    monkeypatch.setattr(sandbox.engine, "_chains", lambda: known, raising=False)
+    monkeypatch.setattr(sandbox.engine, "lacks", lambda diff_ids: [False, True])
     sandbox.engine.load(made, Counted())
     assert sandbox.engine.image_id(made.tags[0]) == made.image_id
     with sandbox.engine.new_layers(made.tags[0], 0) as layers:

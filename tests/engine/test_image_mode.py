@@ -252,4 +252,5 @@ def test_another_patch_does_not_run_the_converter_again(built: Any, project: Tin
         ("converted", "cached"),
         ("trees", "build"),
         ("install", "build"),
+        ("files", "cached"),
     ]

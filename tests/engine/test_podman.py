@@ -40,9 +40,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyProject]:
 @pytest.fixture(scope="module")
 def name(project: TinyProject, podman_storage: Path) -> str:
     overlay = podman("info", "--format", "{{.Store.GraphDriverName}}").strip() == "overlay"
+    steps = STEPS if overlay else [step.replace(OF_ONE_NAME, "") for step in STEPS]
     return project.add(
         "both",
-        install=STEPS if overlay else [step.replace(OF_ONE_NAME, "") for step in STEPS],
+        install=({"run": steps[0], "files": ["code.py"]}, *steps[1:]),
         files={"code.py": b"print(1)\n"},
         weights={"small.bin": b"small", "big.bin": bytes(1 << 20)},
     )
@@ -58,7 +59,7 @@ def other(project: TinyProject, name: str, podman_storage: Path) -> Machine:
 
 @pytest.fixture(scope="module")
 def built(other: Machine, name: str) -> Any:
-    return other.json("build", "--recipe", name)
+    return other.json("build", "--recipe", name, "--load-all")
 
 
 def podman(*arguments: str) -> str:

@@ -86,7 +86,7 @@ def push_the_edit(machine: Machine, name: str, registry: RegistryServer) -> None
     registry.forget_requests()
     pushed = machine.json("push", "--recipe", name)
     # What `install` makes is the same as before, so of the migrated layer's two blobs only the code's is new.
-    own = [layers["migrated"]["diff_ids"][0], layers["weights"]["image_id"]]
+    own = [layers["migrated"]["diff_ids"][-1], layers["weights"]["image_id"]]
     assert sorted(pushed["sent"]) == sorted(digest.removeprefix("sha256:") for digest in own)
     assert pushed["sent_bytes"] < layers["migrated"]["bytes"] + 10_000 < 100_000
     weights = list(layers["weights"]["diff_ids"])
@@ -134,7 +134,7 @@ def test_save_and_load(project: TinyProject, tmp_path: Path, ending: str) -> Non
 
 def test_what_docker_saves_loads(project: TinyProject, tmp_path: Path) -> None:
     name = project.full("port")
-    project.machine.run("build", "--recipe", name)
+    project.machine.run("build", "--recipe", name, "--load-all")
     docker("tag", f"portside/{name}:migrated", f"portside/{name}-copy:v1")
     docker("save", "--output", str(tmp_path / "saved.tar"), f"portside/{name}-copy:v1", f"portside/{name}:env")
     docker("image", "rm", f"portside/{name}-copy:v1")
@@ -149,7 +149,7 @@ def test_what_docker_saves_loads(project: TinyProject, tmp_path: Path) -> None:
 def test_a_foreign_image_does_not_run_as_the_recipes(project: TinyProject, tmp_path: Path) -> None:
     """Under the recipe's name it is not loaded; who gives it that name in the engine gets it refused, until a build."""
     name, machine = project.full("port"), project.machine
-    machine.run("build", "--recipe", name)
+    machine.run("build", "--recipe", name, "--load-all")
     ref, other = f"portside/{name}:weights", f"portside/{name}:env"
     before = docker("image", "inspect", ref, "--format", "{{.Id}}")
     docker("tag", other, ref)

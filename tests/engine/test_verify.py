@@ -34,8 +34,8 @@ def findings(report: dict[str, Any]) -> dict[str, list[str]]:
 def test_a_recipe_without_accidents_is_reproducible(project: TinyProject) -> None:
     name = project.add(
         "good",
-        install=("cat code.py > copy && mkdir -m 700 folder && ln copy hard",),
-        files={"code.py": b"print(1)\n"},
+        install=({"run": "cat code.py > copy && mkdir -m 700 folder && ln copy hard", "files": ["code.py"]},),
+        files={"code.py": b"print(1)\n", "other.py": b"print(2)\n"},
         sdists={"lib": {"x.py": b"import torch\ntorch.zeros(1).cuda()\n"}},
         repositories={"repo": {"README": b"read me\n"}},
         weights={"small.bin": b"small", "big.bin": bytes(65 << 20)},

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from portside.common.canonical import canonical_json
 from portside.engines import Engine, ImageLayer, ImageToLoad
+from portside.engines.base import RECIPE_LABEL
 
 PROGRAMS = ("sh", "cat", "chmod", "ln", "mkdir", "mkfifo", "mv", "rm", "sleep")
 LABEL = {"portside-test": "yes"}
@@ -59,13 +60,14 @@ def layer(files: Mapping[str, bytes], mode: int = 0o644) -> ImageLayer:
     return ImageLayer(hashlib.sha256(data).hexdigest(), len(data), lambda: io.BytesIO(data))
 
 
-def image(layers: Sequence[ImageLayer], tags: Sequence[str], note: str = "") -> ImageToLoad:
-    """An image of these layers; another note makes it another image."""
+def image(layers: Sequence[ImageLayer], tags: Sequence[str], note: str = "", recipe: str | None = None) -> ImageToLoad:
+    """An image of these layers; another note makes it another image. recipe: as if it were of this one."""
+    labels = {**LABEL, "note": note} | ({RECIPE_LABEL: recipe} if recipe else {})
     config = {
         "architecture": "amd64",
         "os": "linux",
         "created": "2020-01-01T00:00:00Z",
-        "config": {"Env": ["PATH=/bin"], "Cmd": ["sh"], "Labels": {**LABEL, "note": note}},
+        "config": {"Env": ["PATH=/bin"], "Cmd": ["sh"], "Labels": labels},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{item.diff_id}" for item in layers]},
         "history": [{"created": "2020-01-01T00:00:00Z", "created_by": "a test"} for _ in layers],
     }

@@ -34,6 +34,7 @@ from portside.lock.models import (
     LockedWeights,
 )
 from portside.lock.packages import Artefact, LockedEnv
+from portside.lock.written import writer
 from portside.recipe import load_recipe
 from portside.store import Store
 from portside.store.layout import Blob
@@ -129,7 +130,7 @@ class TinyProject:
         self,
         name: str,
         *,
-        install: tuple[str, ...] = (),
+        install: tuple[str | dict[str, Any], ...] = (),
         files: Mapping[str, bytes] | None = None,
         sdists: Mapping[str, Mapping[str, bytes]] | None = None,
         repositories: Mapping[str, Mapping[str, bytes]] | None = None,
@@ -204,6 +205,7 @@ class TinyProject:
             size=blob.size,
         )
         lock = Lock(
+            written_by=writer(),
             recipe=name,
             epoch=EPOCH,
             requests=recipe.requests(),

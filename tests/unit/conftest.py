@@ -4,8 +4,10 @@ git: nothing of the machine's or the person's settings, and nothing of a hook th
 and programs that the tests start get no settings of Python: PYTHONUNBUFFERED has hidden a defect once.
 """
 
+import gc
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,3 +28,16 @@ def nobodys_surroundings() -> Iterator[None]:
         patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
         yield
+
+
+def pytest_collection_finish() -> None:
+    """What there is now stays until the end: the collector need not look at thousands of tests again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """pytest's, without the link that it leaves beside each: every further folder would look at all of them."""
+    tmp_path.with_name(tmp_path.name.rstrip("0123456789") + "current").unlink(missing_ok=True)
+    return tmp_path

@@ -59,7 +59,7 @@ def deb_locations(deb: Deb, base: DebianBase, config: Config) -> list[str]:
     check_deb(deb)
     path = quote(deb.path, safe="/~")
     names = dict.fromkeys([deb.path.rpartition("/")[2], _cache_name(deb)])
-    found = [folder / name for folder in config.folders for name in names]
+    found = [folder / name for folder in config.folder_paths for name in names]
     urls = [file.as_uri() for file in found if file.is_file()]
     urls += [f"{root.full}/{path}" for root in _roots(config, base.suite)]
     if snapshot := snapshot_root(config, base.suite):

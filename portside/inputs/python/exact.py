@@ -28,7 +28,7 @@ def locations(artefact: Artefact, config: Config) -> list[str]:
     failures += [f"  {offer.flaw}" for offer in found if offer.file == artefact.file and offer.flaw]
     # Who says itself that it has other bytes is asked last; then the mismatch is what a person gets to read.
     named.sort(key=lambda offer: offer.sha256 not in (None, artefact.sha256))
-    places = [str(folder / artefact.file) for folder in config.folders if (folder / artefact.file).is_file()]
+    places = [str(folder / artefact.file) for folder in config.folder_paths if (folder / artefact.file).is_file()]
     places += [offer.place for offer in named if offer.place not in places]
     if not places and failures:
         raise InputError(

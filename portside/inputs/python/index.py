@@ -136,7 +136,7 @@ def _sources(config: Config, everything: bool) -> list[_Source]:
     return [
         *(_Source(url.full, index=True) for url in indexes),
         *(_Source(place.full, index=False) for place in links),
-        *(_Source(str(folder), index=False) for folder in config.folders),
+        *(_Source(str(folder), index=False) for folder in config.folder_paths),
     ]
 
 

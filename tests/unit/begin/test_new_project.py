@@ -3,9 +3,9 @@
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
+import calls
 import pytest
 import yaml
 
@@ -143,9 +143,7 @@ def test_settings_name_every_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def call(cwd: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    environment = os.environ | {"PYTHONPATH": str(CHECKOUT), "HOME": str(cwd)}
-    command = [sys.executable, "-c", "from portside.cli.program import portside; portside()", *words]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    return calls.call(cwd, words, {"HOME": str(cwd)})
 
 
 def test_the_workflow_runs_tasks_that_there_are(tmp_path: Path) -> None:

@@ -141,8 +141,9 @@ def test_a_large_weight_file_is_kept_once(here: Place, there: Place, name: str, 
     blob = blob_of(part, there.store)
     assert blob is not None and blob == blob_of(part, here.store)
     place = there.store.inputs.require(part.manifest["sha256"], "big.bin")
-    assert place.path == there.store.layout.blob(blob.digest) and place.open().read() == BIG
-    assert not there.store.inputs.path(part.manifest["sha256"]).exists()
+    assert place.path == there.store.inputs.path(part.manifest["sha256"]) and place.open().read() == BIG
+    assert there.store.layout.file(blob.digest) is None
+    there.store.layout.check(blob)
 
 
 def test_the_same_lock_gives_the_same_bytes(

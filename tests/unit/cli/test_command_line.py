@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import calls
 import pytest
 
 from portside import __version__
@@ -21,9 +22,8 @@ TASKS = [
 ]
 
 
-def start(*words: str, program: str = "portside") -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", program, *words]
-    return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+def start(*words: str, program: str) -> "subprocess.CompletedProcess[str]":
+    return calls.call(ROOT, words, {}, program)
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
     def call(*words: str) -> tuple[object, str, str]:
         # invoke takes a task's help out of it while parsing
-        for module in ("tasks", "begin_tasks", "image_tasks", "own_tests"):
+        for module in ("tasks", "begin_tasks", "container_tasks", "image_tasks", "own_tests"):
             monkeypatch.delitem(sys.modules, f"portside.cli.{module}", raising=False)
             monkeypatch.delattr(f"portside.cli.{module}", raising=False)
         with pytest.raises(SystemExit) as ended:
@@ -73,7 +73,7 @@ def test_words_that_mean_nothing_are_usage_errors(run: Run, words: list[str], ex
         assert piece in err, err
 
 
-@pytest.mark.parametrize("program", ["portside", "invoke"])
+@pytest.mark.parametrize("program", ["python -m portside", "invoke"])
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import calls
 import pytest
 
 from portside.cli.root import CHECKOUT
@@ -12,10 +13,7 @@ from portside.common.root import find_root
 
 LINE = "from portside.cli.tasks import *\n"
 RECIPE = "description: of {}\nbase: {{debian: {{suite: bookworm}}}}\naccelerator: {{name: cpu}}\n"
-COMMANDS = {
-    "portside": "import sys; from portside.cli.program import portside; sys.argv[0] = 'portside'; portside()",
-    "invoke": "import sys; from invoke.main import program; sys.argv[0] = 'invoke'; program.run()",
-}
+COMMANDS = ("portside", "invoke")
 
 
 def project(root: Path, *marks: str) -> Path:
@@ -28,9 +26,7 @@ def project(root: Path, *marks: str) -> Path:
 
 
 def call(cwd: Path, *words: str, program: str = "portside") -> "subprocess.CompletedProcess[str]":
-    environment = os.environ | {"PYTHONPATH": str(CHECKOUT), "PORTSIDE_HOME": str(cwd / "home"), "HOME": str(cwd)}
-    command = [sys.executable, "-c", COMMANDS[program], *words]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    return calls.call(cwd, words, {"PORTSIDE_HOME": str(cwd / "home"), "HOME": str(cwd)}, program)
 
 
 def shown(cwd: Path, *words: str, program: str = "portside") -> list[str]:
@@ -84,7 +80,7 @@ def test_without_a_project(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_gone(tmp_path: Path) -> None:
-    script = f'mkdir gone && cd gone && rmdir ../gone && exec "$0" -c "{COMMANDS["portside"]}" recipes'
+    script = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" -m portside recipes'
     environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
     done = subprocess.run(
         ["sh", "-c", script, sys.executable], cwd=tmp_path, env=environment, capture_output=True, text=True

@@ -168,3 +168,31 @@ def test_what_is_no_version_is_a_mistake_with_its_line(tmp_path: Path, value: st
     write(tmp_path, f"\nrequires = {value}\n")
     with pytest.raises(RecipeError, match=f":2: requires: {found}"):
         load_config(tmp_path)
+
+
+def test_large_files_of_a_folder_may_stay_where_they_are(tmp_path: Path) -> None:
+    write(tmp_path, 'folders = ["/a", {path = "/b", keep = "in place"}, {path = "~/c"}]\n')
+    config = load_config(tmp_path)
+    home = tmp_path / "nobody"
+    assert config.folder_paths == (Path("/a"), Path("/b"), home / "c")
+    places = [Path("/b/set/x.bin"), Path("/a/x.bin"), home / "c" / "x.bin", Path("/bb/x.bin")]
+    assert [config.is_in_place(path) for path in places] == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("folder", "problem"),
+    [
+        (
+            '{path = "/b", keep = "inplace"}',
+            "keep: expected 'copy' or 'in place', found 'inplace'; did you mean 'in place'",
+        ),
+        ('{path = "b"}', "path: expected an absolute path, or one that begins with ~, found 'b'"),
+        ('{keep = "in place"}', "path: this key is missing"),
+        ("3", "expected a path, found the number 3"),
+    ],
+)
+def test_what_is_wrong_with_a_folder_is_said_of_its_key(tmp_path: Path, folder: str, problem: str) -> None:
+    write(tmp_path, f"folders = [{folder}]\n")
+    with pytest.raises(RecipeError) as caught:
+        load_config(tmp_path)
+    assert f"portside.toml:1: folders.0{'.' if ':' in problem else ': '}{problem}" in str(caught.value)

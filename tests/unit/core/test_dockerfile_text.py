@@ -1,5 +1,6 @@
 """What a recipe says stands in the Dockerfile as what it is, whatever it says: a line, a value, a path."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from portside.build.render import dockerfile
+from portside.build.render import LINK_NOTE, dockerfile
 from portside.errors import BuildError, RecipeError
 from portside.image.config import command, environment, labels, workdir
+from portside.lock.file import read_lock
 from portside.lock.models import (
     ArchiveBase,
     ArchiveLayer,
@@ -108,7 +110,7 @@ def check(recipe: Recipe, vendor: dict[str, str] | None = None, gone: tuple[str,
     found = read(dockerfile(made, gone))
     image_mode = recipe.model.migration is not None and recipe.model.migration.mode == "image"
     converted = [*["ARG"] * ARGUMENTS, "RUN", *["RUN"] * bool(gone)] if image_mode else []
-    steps = [step.strip(" \t") for step in recipe.model.install]
+    steps = [step.strip(" \t") for step in recipe.model.install_lines]
     assert [one.name for one in found] == [
         *("ARG", "FROM", "ENV", "FROM", "COPY", "FROM"),
         *converted,
@@ -184,6 +186,28 @@ def test_what_a_vendors_image_sets_is_set(vendor: dict[str, str]) -> None:
     recipe = recipe_of({})
     assert recipe is not None
     check(recipe, vendor)
+
+
+def test_the_code_is_copied_around_the_steps_and_the_weights_last(tmp_path: Path) -> None:
+    """link: all that goes into the workspace is independent of what lies below it, and the note says who reads that."""
+    shutil.copytree(Path(__file__).parents[3] / "recipes", tmp_path / "recipes")
+    path = tmp_path / "recipes" / "minilm.yaml"
+    (tmp_path / "recipes" / "minilm" / "fix.py").write_text("1\n")
+    text = path.read_text().replace("to: embed.py\n", "to: embed.py\n  - {from: fix.py, to: fix.py}\n")
+    path.write_text(text.replace("install:\n", "install:\n  - {run: python3 fix.py, files: fix.py}\n"))
+    lock = read_lock(path.with_suffix(".lock"))
+    assert lock is not None
+    made = plan(load_recipe(tmp_path, "minilm"), lock)
+    found = [one for one in parse(dockerfile(made), "buildkit") if one.name in ("COPY", "RUN")]
+    at = "/workspace/minilm"
+    assert [one.text if one.name == "COPY" else one.name for one in found][2:] == [
+        *(f"sources/ {at}/", f"migrated/ {at}/", f"install-files/ {at}/", "RUN", "RUN", f"files/ {at}/"),
+        f"weights/ {at}/weights/",
+    ]
+    assert not any(one.flags for one in found if one.name == "COPY")
+    linked = dockerfile(made, link=True)
+    assert linked.count("COPY --link ") == 5
+    assert linked.replace("COPY --link ", "COPY ").replace(f"# {LINK_NOTE}\n", "") == dockerfile(made)
 
 
 REFUSED = [

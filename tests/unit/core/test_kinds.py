@@ -126,7 +126,7 @@ def test_every_kind_from_plan_to_bundle(tmp_path: Path, base: str, source: str, 
     assert agree.contradictions(recipe, lock) == []
     assert lock.unpinned() == []
     made = plan(recipe, lock)
-    assert [part.layer for part in made.stack()] == ["env", "sources", "weights"]
+    assert [part.layer for part in made.stack()] == ["env", "weights", "sources"]
     assert all(expected_bytes(part, lock) > 0 for part in made.stack() if part.layer != "sources")
     fetcher = Fetcher(Store(tmp_path / "home"), Config(home=tmp_path / "home"), offline=True)
     assert all(len(fetcher.jobs(part, made)) == 1 for part in made.stack())

@@ -24,12 +24,10 @@ from portside.resolve.resolver import make_lock
 A, B = "a" * 64, "b" * 64
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """`upper` extends `lower`; both are locked."""
-    monkeypatch.setenv("PORTSIDE_HOME", str(tmp_path / "home"))
-    folder = tmp_path / "upstream"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def upstream(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A repository, and the first of its two commits."""
+    folder = tmp_path_factory.mktemp("upstream")
     git = ["git", "-C", str(folder), "-c", "user.name=A", "-c", "user.email=a@example.org"]
     subprocess.run([*git, "init", "--quiet"], check=True)
     commits = []
@@ -39,13 +37,21 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
         subprocess.run([*git, "commit", "--quiet", "-m", text], check=True)
         done = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
         commits.append(done.stdout.strip())
+    return folder, commits[0]
+
+
+@pytest.fixture
+def project(tmp_path: Path, upstream: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> Project:
+    """`upper` extends `lower`; both are locked."""
+    monkeypatch.setenv("PORTSIDE_HOME", str(tmp_path / "home"))
+    folder, commit = upstream
     (tmp_path / "portside.toml").write_text(f'folders = ["{tmp_path}/files"]\n')
     (tmp_path / "recipes").mkdir()
     (tmp_path / "recipes" / "lower.yaml").write_text(f"""\
 description: lower
 base: {{archive: {{file: base.tar, origin: x, sha256: {A}, size: 5}}}}
 accelerator: {{name: cpu}}
-sources: {{s: {{git: "file://{folder}", commit: {commits[0]}}}}}
+sources: {{s: {{git: "file://{folder}", commit: {commit}}}}}
 weights: {{w: {{files: [{{path: w.bin, origin: x, sha256: {A}}}]}}}}
 data: {{d: {{file: d.tar, origin: x, to: d, size: 3}}}}
 """)

@@ -1,7 +1,9 @@
 """Years later: a lock says which Portside wrote it, and one that would give another image ID says so."""
 
 import json
+import os
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,38 @@ def noted(project: Project, name: str = "chatglm", **note: object) -> Path:
     return path
 
 
+SMALL = """\
+description: small
+base: {archive: {file: base.tar, origin: x, sha256: %s, size: 5}}
+accelerator: {name: cpu}
+env: {python: {version: '3.11', requirements: [inner>=1]}}
+"""
+
+
+def wheel(folder: Path, version: str) -> None:
+    with zipfile.ZipFile(folder / f"inner-{version}-py3-none-any.whl", "w") as out:
+        info = f"inner-{version}.dist-info"
+        out.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: inner\nVersion: {version}\n")
+        out.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        out.writestr(f"{info}/RECORD", "")
+
+
+@pytest.fixture
+def small(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """`small` is locked from a local folder, which has a newer package since then."""
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    links = tmp_path / "links"
+    links.mkdir()
+    for name, value in {"CONFIG_FILE": os.devnull, "NO_INDEX": "1", "FIND_LINKS": str(links)}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    (tmp_path / "recipes" / "small.yaml").write_text(SMALL % ("a" * 64))
+    wheel(links, "1.0")
+    lock_recipe(project, project.recipe("small"))
+    wheel(links, "2.0")
+    return project
+
+
 OTHERS: list[dict[str, object]] = [{"layer_format": "canonical layer 9"}, {"image_format": 9}]
 
 
@@ -55,10 +89,10 @@ def test_what_is_written_is_noted_and_enters_no_key(project: Project) -> None:
     assert [part.key for part in plan(recipe, after).stack()] == [part.key for part in plan(recipe, before).stack()]
 
 
-def test_a_lock_that_is_else_the_same_is_not_written(project: Project) -> None:
-    for path in (project.recipe("chatglm").lock_path, noted(project)):
+def test_a_lock_that_is_else_the_same_is_not_written(small: Project) -> None:
+    for path in (small.recipe("small").lock_path, noted(small, "small")):
         before = path.read_bytes()
-        old, new = lock_recipe(project, project.recipe("chatglm"))
+        old, new = lock_recipe(small, small.recipe("small"))
         assert old == new
         assert path.read_bytes() == before
 
@@ -80,19 +114,33 @@ def test_another_image_is_said_and_which_version_makes_this_one(project: Project
     assert "invoke lock --recipe chatglm" in str(caught.value.solution)
 
 
-def test_a_lock_without_a_note_has_the_formats_of_then(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("portside.lock.written.IMAGE_FORMAT", 2)
+def test_a_lock_without_a_note_has_the_formats_of_then(project: Project) -> None:
+    path = project.recipe("minilm").lock_path
+    value = json.loads(path.read_text())
+    del value["written_by"]
+    path.write_text(json.dumps(value))
     with pytest.raises(LockError, match="a Portside that noted no version"):
         locked_plan(project, project.recipe("minilm"))
 
 
+def test_a_state_of_the_same_version_is_not_taken_for_this_one(project: Project) -> None:
+    """Between two releases the formats change under one version, which cannot be the one to use then."""
+    noted(project, portside=__version__, image_format=1)
+    with pytest.raises(LockError) as caught:
+        locked_plan(project, project.recipe("chatglm"))
+    assert f"by an earlier or later state of Portside {__version__}, whose images" in caught.value.problem
+    assert f"For the same image use an earlier or later state of Portside {__version__}." in str(caught.value.solution)
+
+
 @pytest.mark.parametrize("note", OTHERS)
-def test_lock_takes_the_new_image_with_the_same_inputs(project: Project, note: dict[str, object]) -> None:
-    noted(project, **note)
-    old, new = lock_recipe(project, project.recipe("chatglm"))
+def test_lock_takes_the_new_image_with_the_same_inputs(small: Project, note: dict[str, object]) -> None:
+    noted(small, "small", **note)
+    old, new = lock_recipe(small, small.recipe("small"))
     assert old is not None
-    assert new == lock_of(project) == old.model_copy(update={"written_by": writer()})
-    locked_plan(project, project.recipe("chatglm"))
+    assert new == lock_of(small, "small") == old.model_copy(update={"written_by": writer()})
+    assert new.env.python is not None
+    assert [wheel.version for wheel in new.env.python.wheels] == ["1.0"]
+    locked_plan(small, small.recipe("small"))
 
 
 @pytest.mark.parametrize(
@@ -113,7 +161,7 @@ def test_a_config_that_changes_changes_the_image_format(project: Project) -> Non
     """The image config of the committed minilm with blobs of our own: an edit of what it consists of shows here."""
     made = locked_plan(project, project.recipe("minilm"))
     blobs = {part.key: Blob(part.key, Size(1)) for part in made.stack()}
-    assert make_image(made, "weights", blobs).image_id == IMAGE_OF_FORMAT_1, "raise IMAGE_FORMAT with it"
+    assert make_image(made, "weights", blobs).image_id == IMAGE_OF_FORMAT_2, "raise IMAGE_FORMAT with it"
 
 
-IMAGE_OF_FORMAT_1 = "51ea37d4871269508d14754486167d6e6eed8118cbd3de0e962c75104b0e6bc5"
+IMAGE_OF_FORMAT_2 = "fe680cd90f5f835e7671ad94f763a89fead7b96663e8f220d7a89c28e2935fff"

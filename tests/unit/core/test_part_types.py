@@ -38,11 +38,13 @@ from portside.plan.model import (
     Converted,
     Files,
     Install,
+    InstallFiles,
     LargeWeight,
     Packages,
     Part,
     PartType,
     Plan,
+    RecipeFiles,
     SmallWeights,
     Source,
     Trees,
@@ -70,7 +72,8 @@ env:
   files: [{from: issue, to: /etc/issue}]
 sources: {lib: {sdist: lib==1.0}}
 migration: {ruleset: mlu, mode: image, sources: [lib]}
-install: ["true"]
+files: [{from: a.sh, to: a.sh}, {from: b.py, to: d/b.py}]
+install: ["true", {run: sh a.sh, files: ["*.sh"]}]
 weights: {model: {files: [{path: a/small.txt, origin: a test}, {path: a/big.bin, origin: a test}]}}
 """
 BYTES = {"curl": b"a deb", "jq": b"another deb", "a/small.txt": b"few", "a/big.bin": b"more than a few"}
@@ -85,7 +88,9 @@ TYPES: dict[PartType, tuple[str, str]] = {
     Source("lib"): ("sources/lib", "data"),
     Converted(): ("migrated/converted", "run"),
     Trees(): ("migrated/trees", "data"),
+    InstallFiles(): ("migrated/install-files", "data"),
     Install(): ("migrated/install", "run"),
+    RecipeFiles(): ("migrated/files", "data"),
     SmallWeights("model", ("a/small.txt",)): ("weights/model", "data"),
     LargeWeight("model", "a/big.bin", packed=False): ("weights/model/a/big.bin", "frame"),
 }
@@ -102,6 +107,8 @@ class Whole:
         (root / "recipes" / "upper.yaml").write_text(UPPER)
         (root / "recipes" / "lower" / "motd").write_text("hello\n")
         (root / "recipes" / "upper" / "issue").write_text("none\n")
+        (root / "recipes" / "upper" / "a.sh").write_text("true\n")
+        (root / "recipes" / "upper" / "b.py").write_text("b = 1\n")
         self.store = Store(root / "store")
         sets = tuple(
             PackageSet(recipe=r, epoch=5, debs=(self._deb(d),)) for r, d in (("lower", "curl"), ("upper", "jq"))
@@ -187,7 +194,9 @@ def test_what_is_fetched(whole: Whole, tmp_path: Path) -> None:
         Files("lower", lowest=True),
         Files("upper", lowest=False),
         Converted(),
+        InstallFiles(),
         Install(),
+        RecipeFiles(),
     }
     assert set(brings.values()) == {0, 1}
     for of in (Packages("upper", lowest=False), Source("lib"), Trees(), SmallWeights("model", ("a/small.txt",))):
@@ -253,14 +262,16 @@ def test_what_a_part_that_we_write_holds(whole: Whole) -> None:
         if part.kind in ("data", "frame"):
             with whole.store.workspace() as folder, Spool(folder) as spool:
                 layer = part_layer(whole.plan, part, whole.store, spool, blobs)
-            held[part.name] = {entry.path for entry in layer.entries if entry.kind == "file"}
+            held[f"{part.layer}/{part.name}"] = {entry.path for entry in layer.entries if entry.kind == "file"}
     assert held == {
-        "files": {"etc/motd"},
-        "files-upper": {"etc/issue"},
-        "lib": {f"{below}/lib/a.py"},
-        "trees": {f"{below}/migration/report.{suffix}" for suffix in ("html", "json", "md")},
-        "model": {f"{below}/weights/model/a/small.txt"},
-        "model/a/big.bin": {f"{below}/weights/model/a/big.bin"},
+        "env/files": {"etc/motd"},
+        "env/files-upper": {"etc/issue"},
+        "sources/lib": {f"{below}/lib/a.py"},
+        "migrated/install-files": {f"{below}/a.sh"},
+        "migrated/files": {f"{below}/d/b.py"},
+        "migrated/trees": {f"{below}/migration/report.{suffix}" for suffix in ("html", "json", "md")},
+        "weights/model": {f"{below}/weights/model/a/small.txt"},
+        "weights/model/a/big.bin": {f"{below}/weights/model/a/big.bin"},
     }
 
 

@@ -21,8 +21,8 @@ patches:
 GLOB = "patches.replace c.files: + 'transformers_mlu/*', - 'transformers_mlu/**'"
 
 
-def reasons(root: Path, before: str, after: str, *, details: bool = True) -> tuple[str, ...]:
-    """What the plan says of the ported trees after an edit of the recipe's text, or of its file where that is None."""
+def reasons(root: Path, before: str, after: str, *, details: bool = True, name: str = "trees") -> tuple[str, ...]:
+    """What the plan says of a part after an edit of the recipe's text, or of its file where that is empty."""
     shutil.copytree(ROOT / "recipes" / "minilm", root / "recipes" / "minilm")
     path = root / "recipes" / "minilm.yaml"
     text = (ROOT / "recipes" / "minilm.yaml").read_text() + PATCHES
@@ -30,15 +30,15 @@ def reasons(root: Path, before: str, after: str, *, details: bool = True) -> tup
     lock = read_lock(ROOT / "recipes" / "minilm.lock")
     assert lock is not None
     store = Store(root / "home")
-    [trees] = [part for part in plan(load_recipe(root, "minilm"), lock).build_order() if part.name == "trees"]
-    store.keep("built", "minilm", {"migrated/trees": trees.manifest})
-    store.keep("keys", trees.key, trees.record("0" * 64, 1) if details else {"diff_id": "0" * 64, "size": 1})
+    [made] = [part for part in plan(load_recipe(root, "minilm"), lock).build_order() if part.name == name]
+    store.keep("built", "minilm", {f"migrated/{name}": made.manifest})
+    store.keep("keys", made.key, made.record("0" * 64, 1) if details else {"diff_id": "0" * 64, "size": 1})
     if before:
         assert before in text
         path.write_text(text.replace(before, after))
     else:
         (root / "recipes" / "minilm" / "embed.py").write_text(after)
-    [state] = [s for s in states(plan(load_recipe(root, "minilm"), lock), store) if s.part.name == "trees"]
+    [state] = [s for s in states(plan(load_recipe(root, "minilm"), lock), store) if s.part.name == name]
     return state.reasons
 
 
@@ -56,7 +56,8 @@ def test_the_step_that_changed_is_named(tmp_path: Path, before: str, after: str,
 
 
 def test_the_file_of_a_step_is_named(tmp_path: Path) -> None:
-    assert reasons(tmp_path, "", "print()\n") == ("files.embed.py: changed", "patches.embed.py: changed")
+    assert reasons(tmp_path / "a", "", "print()\n") == ("patches.embed.py: changed",)
+    assert reasons(tmp_path / "b", "", "print()\n", name="files") == ("files.embed.py: changed",)
 
 
 def test_another_order_is_a_change_too(tmp_path: Path) -> None:

@@ -1,10 +1,9 @@
 """A project's own rulesets and accelerators, beside its recipes/."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
+import calls
 import pytest
 import yaml
 
@@ -167,9 +166,8 @@ def test_migrate_takes_one_by_its_name(root: Path, tmp_path: Path) -> None:
     add(root, "rulesets", "ours", rules("ours").replace("suffix: _mlu", "suffix: _ours"))
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "x.py").write_text("import torch\ntorch.zeros(1).cuda()\n")
-    command = [sys.executable, "-m", "portside", "migrate", "--source", str(tmp_path / "in"), "--ruleset", "ours"]
-    environment = {"PYTHONPATH": str(CHECKOUT), "PATH": "/bin:/usr/bin", "HOME": str(tmp_path)}
+    command = ["migrate", "--source", str(tmp_path / "in"), "--ruleset", "ours"]
     for cwd, code in ((root / "recipes", 0), (tmp_path, 2)):
         words = [*command, "--output", str(tmp_path / f"out-{cwd.name}")]
-        done = subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+        done = calls.call(cwd, words, {"HOME": str(tmp_path)}, "python -m portside")
         assert done.returncode == code, done.stderr

@@ -200,12 +200,14 @@ def test_a_frame_is_the_layer_itself(store: Store) -> None:
         assert sink.offset == 70000
         sink.write(DATA[70000:])
     diff_id = store.record("keys", "k")["diff_id"]
-    entries = read_layer(store.layout.blob(diff_id)).entries
+    tar = store.layout.tar(diff_id)
+    entries = read_layer(tar).entries
     assert [(e.path, e.sha256) for e in entries] == [("w", ""), ("w/big.bin", SHA)]
     place = store.inputs.require(SHA, "big.bin")
-    assert place.path == store.layout.blob(diff_id)
+    assert place.path == store.inputs.path(SHA) == tar.path
     assert place.open().read() == DATA
-    assert hashlib.sha256(store.layout.blob(diff_id).read_bytes()).hexdigest() == diff_id
+    assert store.layout.file(diff_id) is None
+    assert hashlib.sha256(tar.content.open().read()).hexdigest() == diff_id
     with frame.receive(store, "k", layer) as sink:
         assert sink.done
 

@@ -15,7 +15,8 @@ from runtime_recipes import TARGETS, make_recipe
 from portside.accelerators import Host
 from portside.config import Config
 from portside.doctor import Finding, examine, exit_code, to_json, to_lines
-from portside.engines import Choice, Engine
+from portside.engines import CacheRecord, Choice, Engine, EngineImage
+from portside.engines.base import RECIPE_LABEL
 from portside.errors import EngineError
 from portside.lock.models import (
     DebianBase,
@@ -36,6 +37,14 @@ class FakeEngine:
         self.free = free
         self.now = now
         self.driver = driver
+
+    cache: Any = None
+
+    def images(self) -> list[EngineImage]:
+        return []
+
+    def containers(self) -> list[Any]:
+        return []
 
     def clock(self) -> int | None:
         return self.now
@@ -397,3 +406,32 @@ def test_an_engine_whose_clock_is_behind_the_inputs(tmp_path: Path) -> None:
     unknown = one(doctor(host, tmp_path / "home", glm(), lock, engine=FakeEngine(now=None)), "clock")
     assert (unknown.status, unknown.text) == ("ok", "the engine does not tell it, so not looked at")
     assert about(doctor(host, tmp_path / "home", glm(), None), "clock") == []
+
+
+def test_what_the_engine_keeps_of_recipes_is_counted_once_and_what_can_go_is_said(tmp_path: Path) -> None:
+    class Cache:
+        def records(self) -> list[CacheRecord]:
+            return [CacheRecord("a", "regular", "", size=3 << 20), CacheRecord("b", "regular", "", size=5 << 30)]
+
+    class Full(FakeEngine):
+        cache = Cache()
+
+        def identity(self) -> str:
+            return "docker x"
+
+        def images(self) -> list[EngineImage]:
+            labels = {RECIPE_LABEL: "glm"}
+            lower, upper = ("base", 1 << 30), ("code", 1 << 20)
+            kept = EngineImage("1", ("portside/glm:weights",), labels, (lower,), True)
+            return [kept, EngineImage("2", (), labels, (lower, upper), True)]
+
+    home = tmp_path / "home"
+    (home / "buildcache").mkdir(parents=True)
+    (home / "buildcache" / "t.json").write_text('{"engine": "docker x", "part": "p", "since": 1, "ids": ["a"]}')
+    found = one(doctor(fake_host(tmp_path), home, engine=Full()), "in the engine")
+    assert found.text == (
+        "1.0 GiB in 2 image(s) of recipes, 3.0 MiB in this store's build cache (5.0 GiB in others'); "
+        "about 4.0 MiB of it can go"
+    )
+    assert found.remedy == "See which: invoke clean --engine"
+    assert one(doctor(fake_host(tmp_path), tmp_path / "no"), "in the engine").remedy is None

@@ -20,6 +20,16 @@ ARCHIVE = Path(__file__).parent / "debian_archive"
 WHERE = ("tiny", "amd64")
 
 
+_standard_base: list[Deb] = []
+
+
+def standard_base(machine: "Machine") -> list[Deb]:
+    """The base without more packages: that of the first machine that asks, for it is always the same."""
+    if not _standard_base:
+        _standard_base.extend(machine.base())
+    return _standard_base
+
+
 class Machine:
     """A store, and a configuration that knows only the tiny archive."""
 
@@ -34,7 +44,7 @@ class Machine:
         return resolve_base(*WHERE, include, keep, update, self.config, self.store)[0]
 
     def packages(self, *packages: str, base: tuple[Deb, ...] = (), keep: tuple[Deb, ...] = ()) -> list[str]:
-        debs = resolve_packages(packages, base or self.base(), *WHERE, keep, (), self.config, self.store)
+        debs = resolve_packages(packages, base or standard_base(self), *WHERE, keep, (), self.config, self.store)
         return [f"{deb.name}={deb.version}" for deb in debs]
 
     def old_deb(self, name: str, depends: str = "libc6", kept: bool = True) -> Deb:

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -220,3 +221,33 @@ def test_a_layout_among_the_folders(tmp_path: Path, capsys: pytest.CaptureFixtur
     with pytest.raises(MissingInputError):
         other = BASE.model_copy(update={"file": "other"})
         fetcher.archive(other, ManualInput(*other.inputs("base")))
+
+
+def test_an_archive_that_was_read_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("portside.inputs.vendor_image.SEEN_FROM", 0)
+    store = Store(tmp_path / "home")
+    path = write(tmp_path, archive())
+    found = read_vendor_image(path, BASE, store)
+    with monkeypatch.context() as patch:
+        patch.setattr("portside.inputs.vendor_image.read_archive", lambda *args: pytest.fail("it is known"))
+        assert read_vendor_image(path, BASE, Store(tmp_path / "home")) == found
+        assert read_vendor_image(path, found, store) == found
+        with pytest.raises(InputError, match="the lock says"):
+            read_vendor_image(path, BASE.model_copy(update={"sha256": "1" * 64}), store)
+    store.layout.blob(found.layers[0].diff_id).unlink()
+    assert read_vendor_image(path, BASE, store) == found
+    assert store.layout.has(found.layers[0].diff_id, None), "what the store lacks is taken out of it"
+
+
+def test_an_archive_that_changed_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("portside.inputs.vendor_image.SEEN_FROM", 0)
+    store = Store(tmp_path / "home")
+    path = write(tmp_path, archive())
+    before, first = path.stat(), read_vendor_image(path, BASE, store)
+    other = archive(created="2023-03-01T08:09:11.123456789+01:00")
+    with path.open("r+b") as stream:
+        stream.write(other)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == first.size
+    found = read_vendor_image(path, BASE, store)
+    assert (found.sha256, found.epoch) == (hashlib.sha256(other).hexdigest(), first.epoch + 1)

@@ -66,7 +66,9 @@ def write_tar(path: Path, entries: Iterable[Entry | tarfile.TarInfo | str]) -> T
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT, encoding="utf-8", errors="surrogateescape") as tar:
         for entry in entries:
             if isinstance(entry, str):
-                tar.addfile(tarfile.TarInfo(entry))
+                info = tarfile.TarInfo(entry)
+                info.mode = 0
+                tar.addfile(info)
             elif isinstance(entry, tarfile.TarInfo):
                 tar.addfile(entry)
             elif entry.kind == "file":

@@ -9,7 +9,7 @@ from pathlib import Path
 from layer_tools import file, tar_of
 
 from portside.common.tree import Entry, Tree
-from portside.layers import FORMAT, volatile
+from portside.layers import FORMAT, RUN_FORMAT, volatile
 from portside.layers.canonical import data_layer
 from portside.layers.raw import KEPT_XATTRS
 
@@ -56,7 +56,8 @@ def test_the_page_has_the_list_of_what_is_left_out() -> None:
 
 
 def test_the_page_is_of_this_version() -> None:
-    assert f'("{FORMAT}")' in TEXT
+    assert f'("{RUN_FORMAT}")' in TEXT
+    assert f'"{FORMAT}"' in TEXT
     assert all(f"`SCHILY.xattr.{name}`" in TEXT for name in KEPT_XATTRS)
 
 

@@ -63,7 +63,7 @@ def test_every_encoding_gives_one_layer_and_the_layer_gives_the_child(
         assert len(tars) == 1
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(st.data(), trees(OFTEN_LEFT_OUT), trees(OFTEN_LEFT_OUT), trees(OFTEN_LEFT_OUT))
 def test_what_is_left_out_does_not_depend_on_the_encoding(
     data: st.DataObject, parent: Tree, child: Tree, middle: Tree

@@ -9,7 +9,7 @@ from layer_tools import CAPABILITY, EPOCH, XATTR, file, folder, hardlink, index_
 
 from portside.common.tree import Entry, Tree
 from portside.errors import InputError
-from portside.layers.canonical import canonicalise, data_layer
+from portside.layers.canonical import base_index, canonicalise, data_layer
 from portside.layers.index import Index
 from portside.layers.layer import Layer
 
@@ -273,6 +273,33 @@ def test_data_layers() -> None:
 def test_trees_that_are_no_layer(entries: list[Entry], message: str) -> None:
     with pytest.raises(InputError, match=message):
         data_layer(Tree(entries), EPOCH)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        file("d/.wh.a", b"not empty", 0o600),
+        file("d/.wh.a", mode=0o644),
+        folder("d/.wh.a"),
+        symlink("d/.wh.a", "b"),
+        file("d/.wh..wh.a", mode=0),
+        file("d/.wh..wh..opq", b"not empty"),
+        folder("d/.wh..wh..opq"),
+    ],
+    ids=str,
+)
+def test_what_a_step_gives_the_name_of_a_removal_is_an_error(tmp_path: Path, made: Entry) -> None:
+    """Where the tar shows that no engine has written it; a vendor's layers, which stay as they are, may have it."""
+    layer = raw(tmp_path / "t", folder("d"), made)
+    with pytest.raises(InputError, match=r"d/\.wh\..*: a layer cannot hold a name that starts with \.wh\."):
+        canonicalise([raw(tmp_path / "u", folder("e")), layer], index_of(folder("d"), file("d/a")), EPOCH)
+    base_index([layer])
+
+
+@pytest.mark.parametrize("mode", [0, 0o600, 0o444])
+def test_removals_as_engines_write_them(tmp_path: Path, mode: int) -> None:
+    layer = raw(tmp_path / "t", folder("d"), file("d/.wh.a", mode=mode))
+    assert said(canonicalise([layer], index_of(folder("d"), file("d/a")), EPOCH)) == {"d": "dir", "d/a": "gone"}
 
 
 def test_an_epoch_that_no_header_holds() -> None:

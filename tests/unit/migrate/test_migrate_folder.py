@@ -2,10 +2,9 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
+import calls
 import pytest
 
 from portside.errors import RecipeError
@@ -107,8 +106,8 @@ def test_strict_belongs_to_vendor_mode(source: Path, tmp_path: Path) -> None:
 
 def test_image_mode_is_for_recipes(tmp_path: Path) -> None:
     """A folder has no base image: the task says so, and makes nothing."""
-    command = [sys.executable, "-m", "invoke", "migrate", "--source", str(tmp_path), "--output", str(tmp_path / "out")]
-    done = subprocess.run([*command, "--mode", "image"], cwd=ROOT, capture_output=True, text=True, check=False)
+    words = ["migrate", "--source", str(tmp_path), "--output", str(tmp_path / "out"), "--mode", "image"]
+    done = calls.call(ROOT, words, {}, "invoke")
     assert done.returncode == 2
     assert "image mode runs the converter of a base image" in done.stderr
     assert "Set migration.mode to image in a recipe" in done.stderr

@@ -75,6 +75,7 @@ def test_like_the_compiler_on_the_standard_library() -> None:
         if b"\x0c" in data or b"\x1c" in data:
             continue
         found = {token.start: token for token in tokens(data) if token.kind == "string"}
+        with_fields = [token for token in found.values() if token.is_f]
         for node in ast.walk(ast.parse(data)):
             for child in ast.iter_child_nodes(node):
                 if (
@@ -85,7 +86,7 @@ def test_like_the_compiler_on_the_standard_library() -> None:
                     if isinstance(node, ast.FormattedValue):
                         continue
                     start = starts[child.lineno - 1] + child.col_offset
-                    if any(token.is_f and token.start < start < token.end for token in found.values()):
+                    if any(token.start < start < token.end for token in with_fields):
                         continue
                     assert start in found, (path, child.lineno)
                     checked += 1

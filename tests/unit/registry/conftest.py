@@ -1,5 +1,6 @@
 """A small project, machines that have it, and registries on loopback."""
 
+import itertools
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -31,18 +32,42 @@ def nobody_is_logged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., RegistryServer]]:
-    """Starts registries that end with the test."""
-    started: list[RegistryServer] = []
+@pytest.fixture(scope="session")
+def idle_servers() -> Iterator[dict[bool, list[RegistryServer]]]:
+    """Registries that no test uses just now, by whether they want a password: starting one takes longer than a test."""
+    idle: dict[bool, list[RegistryServer]] = {False: [], True: []}
+    yield idle
+    for server in itertools.chain(*idle.values()):
+        server.kill()
 
-    def begin(name: str = "registry", **options: object) -> RegistryServer:
-        server = RegistryServer(tmp_path / name, **options)  # type: ignore[arg-type]
-        started.append(server)
-        return server.start()
+
+@pytest.fixture
+def start(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, idle_servers: dict[bool, list[RegistryServer]]
+) -> Iterator[Callable[..., RegistryServer]]:
+    """Gives registries that nobody has used, for as long as the test takes."""
+    given: list[tuple[bool, RegistryServer]] = []
+    own: list[RegistryServer] = []
+
+    def begin(
+        name: str = "registry", *, password: bool = False, certificate: tuple[Path, Path] | None = None
+    ) -> RegistryServer:
+        if certificate is not None:
+            own.append(RegistryServer(tmp_path / name, password=password, certificate=certificate))
+            return own[-1].start()
+        if not idle_servers[password]:
+            folder = tmp_path_factory.mktemp("registry")
+            idle_servers[password].append(RegistryServer(folder, password=password).start())
+        given.append((password, idle_servers[password].pop()))
+        return given[-1][1]
 
     yield begin
-    for server in started:
+    for password, server in given:
+        if server.emptied():
+            idle_servers[password].append(server)
+        else:
+            server.kill()
+    for server in own:
         server.kill()
 
 

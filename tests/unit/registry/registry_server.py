@@ -1,11 +1,15 @@
 """Debian's docker-registry on loopback, with what tests want to know and do to it."""
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import yaml
@@ -13,6 +17,7 @@ import yaml
 USER, PASSWORD = "porter", "correct horse"
 HTPASSWD = f"{USER}:$2b$05$6yvKlx0Iw0WCYUsQTJsX6OSU2hxuzVeR6Du3hvl4uNobjvW3RR4OO\n"
 """bcrypt of PASSWORD: the only kind that the registry takes."""
+_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def free_port() -> int:
@@ -44,6 +49,7 @@ class RegistryServer:
             (folder / "htpasswd").write_text(HTPASSWD)
             config["auth"] = {"htpasswd": {"realm": "a test", "path": str(folder / "htpasswd")}}
         (folder / "config.yml").write_text(yaml.safe_dump(config))
+        self._settings = self._read_settings()
 
     @property
     def host(self) -> str:
@@ -67,6 +73,22 @@ class RegistryServer:
             os.kill(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+    def emptied(self) -> bool:
+        """Forget all that was pushed and asked; False where a test has ended the registry or changed its settings."""
+        if self._process is None or self._process.poll() is not None or self._read_settings() != self._settings:
+            return False
+        # An answer comes before its line in the log: once the line of a last request is there, no other is missing.
+        with contextlib.suppress(urllib.error.HTTPError), _DIRECTLY.open(f"http://{self.host}/v2/the-last"):
+            pass
+        while ("GET", "/v2/the-last") not in self.requests():
+            time.sleep(0.005)
+        shutil.rmtree(self.folder / "storage", ignore_errors=True)
+        self.forget_requests()
+        return True
+
+    def _read_settings(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in self.folder.iterdir() if path.is_file() and path != self.log}
 
     def requests(self) -> list[tuple[str, str]]:
         """(method, path) of every request so far."""

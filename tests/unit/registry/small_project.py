@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,6 +23,7 @@ from portside.lock.models import (
     LockedWeights,
 )
 from portside.lock.packages import LockedEnv
+from portside.lock.written import writer
 from portside.plan.model import Plan
 from portside.plan.parts import plan
 from portside.recipe import load_recipe
@@ -49,6 +51,10 @@ weights:
 class NoEngine:
     """An engine that only takes images; a recipe without run parts needs no more."""
 
+    cache: Any = None
+    name = "docker"
+    free: int | None = None
+
     def __init__(self) -> None:
         self.loaded: dict[str, str] = {}
         self.layers: dict[str, list[str]] = {}
@@ -70,7 +76,14 @@ class NoEngine:
         self.layers |= {tag: [layer.diff_id for layer in image.layers] for tag in image.tags}
 
     def free_bytes(self) -> int | None:
-        return None
+        return self.free
+
+    def room(self, size: int) -> int:
+        return 2 * size
+
+    def lacks(self, diff_ids: list[str | None]) -> list[bool]:
+        known = {digest for layers in self.layers.values() for digest in layers}
+        return [digest not in known for digest in diff_ids]
 
     def describe(self) -> str:
         return "nothing"
@@ -109,6 +122,7 @@ class Small:
         return plan(
             recipe,
             Lock(
+                written_by=writer(),
                 recipe="small",
                 epoch=1700000000,
                 requests=recipe.requests(),
@@ -152,16 +166,21 @@ class Machine:
     def plan(self) -> Plan:
         return self.small.plan(self.base.digest, self.base.size)
 
-    def build(self, *registries: str, folders: bool = True, no_cache: bool = False) -> list[Built]:
+    def build(self, *registries: str, folders: bool = True, **more: Any) -> list[Built]:
         config = Config(home=self.home, folders=(self.small.downloads,) if folders else ())
         fetcher = Fetcher(self.store, config, offline=True)
         engine: Any = self.engine
-        return build(self.plan, self.store, fetcher, engine, registries=registries, no_cache=no_cache)
+        return build(self.plan, self.store, fetcher, engine, registries=registries, **more)
 
     def image_id(self) -> str:
         image = self.store.layout.image("small:weights")
         assert image is not None
         return image.image_id
+
+    def diff_ids(self) -> list[str]:
+        image = self.store.layout.image("small:weights")
+        assert image is not None
+        return [layer.digest for layer in image.layers]
 
     def blobs(self) -> set[str]:
         folder = self.home / "oci" / "blobs" / "sha256"
@@ -181,9 +200,14 @@ def sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+@cache
+def random_bytes(seed: str, size: int) -> bytes:
+    return Random(seed).randbytes(size)
+
+
 def small_project(root: Path, monkeypatch: pytest.MonkeyPatch, sizes: dict[str, int] | None = None) -> Small:
     import portside.lock.models
 
     monkeypatch.setattr(portside.lock.models, "LARGE", LARGE)
     sizes = sizes or {"big.bin": 5 << 20, "other.bin": 2 << 20, "vocab.txt": 5000}
-    return Small(root, {name: Random(name).randbytes(size) for name, size in sizes.items()})
+    return Small(root, {name: random_bytes(name, size) for name, size in sizes.items()})

@@ -103,6 +103,7 @@ def test_inputs_records_sources_and_indexes(built: Machine) -> None:
         f"inputs/sha256/{other}.json",
         f"keys/{other}.json",
         f"index/{other}",
+        f"clear/{other}-{other[:16]}.json",
         f"packed/{other}-gzip.json",
         "built/gone.json",
     ):
@@ -118,6 +119,7 @@ def test_inputs_records_sources_and_indexes(built: Machine) -> None:
             f"inputs/sha256/{other}.json",
             f"keys/{other}.json",
             f"index/{other}",
+            f"clear/{other}-{other[:16]}.json",
             f"packed/{other}-gzip.json",
             "built/gone.json",
             f"git/{other}.git",

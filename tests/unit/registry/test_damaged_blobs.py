@@ -11,7 +11,7 @@ from portside.bundle import bundle
 from portside.cli.report.plan import plan_report
 from portside.config import Config
 from portside.doctor.lacking import take_inventory
-from portside.errors import DamagedError, PortsideError
+from portside.errors import InputError, PortsideError
 from portside.fetch.fetcher import Fetcher
 from portside.fetch.manual import ManualInput, missing
 from portside.lock.file import dump_lock
@@ -30,10 +30,15 @@ class Reading(NoEngine):
         super().load(image, transfer)
 
 
-def blob_of(here: Machine, layer: str, number: int = 0) -> Path:
+def digest_of(here: Machine, layer: str, number: int = 0) -> str:
     part = here.plan.layer(layer).parts[number]
     record = part.manifest if part.kind == "base" else here.store.record("keys", part.key)
-    return here.store.layout.blob(record["diff_id"])
+    return str(record["diff_id"])
+
+
+def blob_of(here: Machine, layer: str, number: int = 0) -> Path:
+    """The file that is a part's blob, or that it is made of."""
+    return here.store.layout.tar(digest_of(here, layer, number)).path
 
 
 def flip(path: Path) -> None:
@@ -49,7 +54,7 @@ def cut(path: Path) -> None:
 
 
 def aside(here: Machine) -> list[Path]:
-    return sorted((here.home / "inputs" / "quarantine").glob("*-layer-*"))
+    return sorted((here.home / "inputs" / "quarantine").glob("*"))
 
 
 @pytest.mark.parametrize(("layer", "number"), [("migrated", 0), ("weights", 0), ("weights", 1), ("env", 1)])
@@ -59,7 +64,7 @@ def test_what_an_engine_would_get_damaged_is_made_again(
     here = machine("here")
     here.build()
     before = here.image_id()
-    path = blob_of(here, layer, number)
+    path, digest = blob_of(here, layer, number), digest_of(here, layer, number)
     flip(path)
     here.engine = Reading()
     fresh = {name for row in here.build() for name in row.fresh}
@@ -67,7 +72,7 @@ def test_what_an_engine_would_get_damaged_is_made_again(
     assert here.image_id() == before == here.engine.loaded["portside/small:latest"]
     here.check_blobs()
     assert [found.name.rpartition("-")[2] for found in aside(here)] == [path.name]
-    assert f"the store's blob {path.name} was damaged" in capsys.readouterr().err
+    assert f"the store's blob {digest} was damaged" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("layer", "number"), [("migrated", 0), ("weights", 1)])
@@ -140,8 +145,9 @@ def test_a_bundle_of_a_damaged_weight_file_says_how_to_get_it_again(
     here.plan.recipe.lock_path.write_text(dump_lock(here.plan.lock))
     config = Config(home=here.home, folders=(here.small.downloads,))
     fetcher = Fetcher(here.store, config, offline=True)
-    with pytest.raises(DamagedError, match="was damaged") as caught:
+    with pytest.raises(InputError, match="is not in the store") as caught:
         bundle(here.plan, here.store, fetcher, tmp_path / "small.bundle")
-    assert caught.value.solution is not None and "invoke build --recipe " in caught.value.solution
+    assert caught.value.solution is not None and "invoke fetch --recipe " in caught.value.solution
+    assert len(aside(here)) == 1
     assert not (tmp_path / "small.bundle").exists()
     bundle(here.plan, here.store, fetcher, tmp_path / "small.bundle")  # it was put aside, and is brought anew

@@ -24,7 +24,7 @@ from portside.share.pull import pull
 from portside.share.push import push
 
 KILLS = int(os.environ.get("PORTSIDE_KILLS", "4"))
-SIZES = {"big.bin": 24 << 20, "other.bin": 8 << 20, "vocab.txt": 5000}
+SIZES = {"big.bin": 6 << 20, "other.bin": 2 << 20, "vocab.txt": 5000}
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_a_killed_pull_is_continued_where_it_was(
     here.build()
     reference = parse_reference(f"{registry.host}/team/models:small", None)
     push(here.plan, here.store, reference)
-    plan, limit = there.plan, 20 << 20
+    plan, limit = there.plan, 5 << 20
     with monkeypatch.context() as patched:
         patched.setattr(portside.share.pull, "transfer", Watched(limit, die))
         assert in_a_process(lambda: pull(plan, there.store, reference)) == -signal.SIGKILL
@@ -160,7 +160,7 @@ def test_a_killed_push_makes_no_image_visible_and_is_completed(
     plan = here.plan
     reference = parse_reference(f"{registry.host}/team/models:small", None)
     with monkeypatch.context() as patched:
-        patched.setattr(portside.share.push, "transfer", Watched(20 << 20, die))
+        patched.setattr(portside.share.push, "transfer", Watched(5 << 20, die))
         assert in_a_process(lambda: push(plan, here.store, reference)) == -signal.SIGKILL
     assert "small" not in registry.tags("team/models")
     push(plan, here.store, reference)

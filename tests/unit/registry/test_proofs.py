@@ -71,7 +71,7 @@ def test_an_sdist_is_enough_for_the_trees(whole: Whole, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize(
-    "name", ["env/files", "sources/code", "sources/lib", "migrated/trees", "weights/model", "weights/model/big.bin"]
+    "name", ["env/files", "sources/code", "sources/lib", "migrated/trees", "migrated/files", "weights/model/big.bin"]
 )
 def test_a_changed_part_is_refused(whole: Whole, name: str, change: Callable[[Layer], Layer]) -> None:
     """Of the sdist, which is not here, other content shows because the trees are made of it."""

@@ -207,7 +207,7 @@ def test_no_password_is_to_be_found_anywhere(
     secrets = [*(pair.partition(":")[2] or pair.partition(":")[0] for pair in LOGINS.values()), PASSWORD]
     forms = {form for secret in secrets for form in (secret, quote(secret, safe=""))}
     forms |= {base64.b64encode(pair.encode()).decode() for pair in (*LOGINS.values(), f"{USER}:{PASSWORD}")}
-    folders = [out, tmp_path / "tmp", project.root / "recipes", tmp_path / "registry" / "storage"]
+    folders = [out, tmp_path / "tmp", project.root / "recipes", registry.folder / "storage"]
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     assert {path.name for path in files} >= {"data.lock", "python.lock", "data.bundle", "python.bundle"}
     for form in forms:

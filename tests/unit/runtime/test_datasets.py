@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from runtime_recipes import make_recipe
 
-from portside.config import Config
+from portside.config import Config, KeptFolder
 from portside.errors import InputError
 from portside.lock.models import DebianBase, Lock, ManualFile
 from portside.lock.packages import LockedEnv
@@ -73,3 +73,25 @@ def test_other_bytes_than_the_locked_ones_are_refused(config: Config) -> None:
     bring(config)
     with pytest.raises(InputError, match="sha256"):
         pin_data(RECIPE, lock("0" * 64), ("ads",), Store(config.home), config)
+
+
+def test_an_archive_that_is_left_in_place(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = bring(config)
+    file = config.folder_paths[0] / "ads.tar.gz"
+    config = Config(home=config.home, folders=(KeptFolder(path=file.parent, keep="in place"),))
+    store = Store(config.home)
+    pinned = pin_data(RECIPE, lock(), ("ads",), store, config)
+    sha256 = pinned.data["ads"].sha256
+    assert sha256 == hashlib.sha256(data).hexdigest()
+    assert not store.inputs.path(sha256).exists()
+    unpack_data(pinned, ("ads",), store)
+    [mount] = data_mounts(RECIPE, pinned, ("ads",), store)
+    assert (Path(mount.source) / "train.json").read_bytes() == b"{}"
+    with monkeypatch.context() as patch:
+        patch.setattr("portside.store.seen.Seen.read", lambda *args: pytest.fail("it is known"))
+        assert pin_data(RECIPE, lock(), ("ads",), Store(config.home), config) == pinned
+    file.write_bytes(b"x" * len(data))
+    with pytest.raises(InputError, match=f"{file}: its sha256 is .*, the lock says") as caught:
+        pin_data(RECIPE, pinned, ("ads",), Store(config.home), config)
+    assert "--update ads" in (caught.value.solution or "")
+    assert file.read_bytes() == b"x" * len(data)

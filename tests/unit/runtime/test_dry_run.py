@@ -1,12 +1,10 @@
 """`run-container --dry-run` says the command anywhere: without cards, engine, terminal, weights or folders to mount."""
 
-import os
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+import calls
 import pytest
 from fake_hosts import add_mlu, fake_host, sixteen
 from runtime_recipes import TARGETS, make_recipe, spec_for
@@ -121,9 +119,8 @@ def test_what_no_host_could_start_is_refused(tmp_path: Path, options: dict[str, 
     ],
 )
 def test_the_task_needs_no_engine(tmp_path: Path, options: tuple[str, ...], image: str, shown: list[str]) -> None:
-    environment = os.environ | {"DOCKER_HOST": f"unix://{tmp_path}/none", "PORTSIDE_HOME": str(tmp_path / "home")}
-    command = [sys.executable, "-m", "invoke", "-r", str(ROOT), "run-container", *options, "--dry-run"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    environment = {"DOCKER_HOST": f"unix://{tmp_path}/none", "PORTSIDE_HOME": str(tmp_path / "home")}
+    done = calls.call(ROOT, ["-r", str(ROOT), "run-container", *options, "--dry-run"], environment, "invoke")
     assert done.returncode == 0, done.stderr
     [line] = done.stdout.splitlines()
     words = shlex.split(line)

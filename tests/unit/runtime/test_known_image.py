@@ -7,6 +7,8 @@ import pytest
 from test_run_container_steps import IMAGE, SPEC, FakeEngine
 
 from portside.common.canonical import sha256_hex
+from portside.common.values import ImageName
+from portside.engines import ImageToLoad
 from portside.errors import EngineError, LockError
 from portside.plan.model import Plan
 from portside.runtime import run_container
@@ -67,3 +69,31 @@ def test_a_store_that_has_lost_it_knows_nothing(tmp_path: Path, lost: str) -> No
     gone: Callable[[], bytes] = image.manifest if lost == "manifest" else lambda: image.config
     store.layout.blob(sha256_hex(gone())).unlink()
     assert known_image("glm", "weights", store, no_lock).image_id is None
+
+
+class Loading(FakeEngine):
+    """An engine that has an image of each layer's name, and takes others."""
+
+    def load(self, image: ImageToLoad, progress: object) -> int:
+        self.calls.append(("load", image.image_id, *image.tags))
+        return 0
+
+
+@pytest.mark.parametrize("layer", ["env", "migrated"])
+def test_a_layer_below_the_finished_image_is_brought(tmp_path: Path, layer: str) -> None:
+    """A build does not load it: the engine has none, or that of an earlier build."""
+    store, engine = Store(tmp_path), Loading()
+    image = Image(b'{"rootfs":{"type":"layers","diff_ids":[]}}', ())
+    store.layout.put_image(ImageName(f"glm:{layer}"), image)
+    known_image("glm", layer, store, no_lock).bring(store, engine)  # type: ignore[arg-type]
+    assert engine.calls == [("load", image.image_id, f"portside/glm:{layer}")]
+
+
+def test_what_the_engine_has_and_the_finished_image_stay(tmp_path: Path) -> None:
+    """Another finished image of that name is somebody's doing, and refused."""
+    store, engine = Store(tmp_path), Loading()
+    image = Image(b'{"rootfs":{"type":"layers","diff_ids":[]}}', ())
+    Known("glm", "env", IMAGE, None, image).bring(store, engine)  # type: ignore[arg-type]
+    Known("glm", "weights", image.image_id, None, image).bring(store, engine)  # type: ignore[arg-type]
+    Known("glm", "env", None, None).bring(store, engine)  # type: ignore[arg-type]
+    assert engine.calls == []

@@ -1,0 +1,131 @@
+"""The tasks that use containers of what was built: the checks of each layer, and running it."""
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from portside.cli.task import ENGINE, LAYER, RECIPE, check_layer, portside_task, project
+
+
+@portside_task(help={"recipe": RECIPE, "layer": f"only this layer: {LAYER}; default: all", "engine": ENGINE})
+def check(c: Context, recipe: str, layer: str | None = None, engine: str | None = None) -> None:
+    """testinfra against a container of each layer: what is in it is what the lock says.
+
+    Example: invoke check --recipe minilm --layer env
+    """
+    from portside.check.layer_checks import check as check_layers
+    from portside.common.progress import say
+    from portside.image.pointers import what_is_left
+    from portside.prepare import locked_plan
+
+    names = None if layer is None else [check_layer(layer)]
+    p = project()
+    plan_ = locked_plan(p, p.recipe(recipe))
+    try:
+        check_layers(plan_, p.store, p.engine(engine), names)
+    finally:
+        for line in what_is_left(plan_, p.store):
+            say(line)
+
+
+@portside_task(
+    iterable=["mount", "port", "env"],
+    help={
+        "recipe": RECIPE,
+        "layer": f"the image to run: {LAYER}; default: weights",
+        "target": "one of the recipe's run targets",
+        "command": "a shell line instead of the recipe's command; default without one: a shell",
+        "devices": "cards: 0,1 or 0-3 or all or none; default: as many as the target needs",
+        "mount": "HOST:CONTAINER or HOST:CONTAINER:ro; may be repeated",
+        "port": "HOST:CONTAINER, or NAME=HOST for a named port of the target; may be repeated",
+        "env": "NAME=VALUE; may be repeated",
+        "network": "none, bridge, host or a network's name; default: none, bridge where ports are published",
+        "user": "a user of the image or UID[:GID]",
+        "name": "the container's name, to have several; default: portside-RECIPE-USER",
+        "weights": "baked (in the image), mount (read-only where they lie, on the migrated layer's image), or auto "
+        "(default): baked if the engine has the finished image",
+        "detach": "run in the background",
+        "recreate": "remove a container of this name first",
+        "dry-run": "print the equivalent `docker run` or `podman run` and start nothing",
+        "engine": ENGINE,
+    },
+)
+def run_container(
+    c: Context,
+    recipe: str,
+    mount: list[str],
+    port: list[str],
+    env: list[str],
+    layer: str = "weights",
+    target: str | None = None,
+    command: str | None = None,
+    devices: str | None = None,
+    network: str | None = None,
+    user: str | None = None,
+    name: str | None = None,
+    weights: str = "auto",
+    detach: bool = False,
+    recreate: bool = False,
+    dry_run: bool = False,
+    engine: str | None = None,
+) -> None:
+    """Start a recipe's image with exactly the devices and rights that it needs.
+
+    Example: invoke run-container --recipe minilm --command 'python3 embed.py "A cat." "A kitten."'
+    """
+    from functools import cache
+
+    from portside.common.progress import say
+    from portside.errors import RecipeError
+    from portside.prepare import locked_plan
+    from portside.runtime import (
+        Host,
+        container_spec,
+        known_image,
+        noted,
+        print_command,
+        read_intent,
+        refuse,
+    )
+    from portside.runtime import run_container as start
+    from portside.runtime.auto import with_weights
+    from portside.runtime.datasets import target_mounts
+
+    check_layer(layer)
+    if weights not in ("auto", "baked", "mount"):
+        raise RecipeError(f"no such way to have weights: '{weights}'", "Say auto, baked or mount.")
+    p = project()
+    loaded = p.recipe(recipe)
+    intent = read_intent(
+        loaded,
+        layer=layer,
+        target=target,
+        command=command,
+        devices=devices,
+        mounts=mount,
+        ports=port,
+        env=env,
+        network=network,
+        user=user,
+        name=name,
+        detach=detach,
+        mounted_weights=weights == "mount" and bool(loaded.model.weights),
+    )
+    plan_of = cache(lambda: locked_plan(p, loaded))
+    running = None if dry_run or weights == "baked" or not loaded.model.weights else p.engine(engine)
+    intent, mounted = with_weights(intent, weights, p, running, plan_of)
+    spec = container_spec(
+        intent,
+        Host.here(),
+        weights=mounted,
+        data=target_mounts(p, loaded, target, bring=not dry_run),
+        lacking=noted(say) if dry_run else refuse,
+    )
+    if dry_run:
+        print_command(spec, engine or p.config.engine)
+        return
+    known = known_image(recipe, spec.image.rpartition(":")[2], p.store, plan_of)
+    running = running or p.engine(engine)
+    known.bring(p.store, running)
+    code = start(running, spec, recreate=recreate, known=known)
+    if code:
+        raise Exit(code=code)

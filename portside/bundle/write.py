@@ -76,7 +76,8 @@ def _packs(plan: Plan, store: Store, folder: Path) -> Iterator[Entry]:
 
 def _inputs(plan: Plan, store: Store) -> Iterator[Entry]:
     def size_of(diff_id: Sha256) -> Size:
-        return Size(store.layout.blob(diff_id).stat().st_size)
+        size = store.layout.size(diff_id)
+        return store.layout.gone(diff_id) if size is None else size
 
     for member in input_members(plan, size_of):
         if member.path.startswith("layers/"):

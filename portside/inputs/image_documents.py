@@ -17,7 +17,9 @@ from portside.store import Store
 MOST_INDEXES = 8
 """Indexes in an index that are looked into, and how many may lie inside each other: more is no image."""
 _DEEPEST = 3
-_UNREACHABLE = f"{SERVER_REMEDY} Where this machine cannot reach it: portside.toml, [mirrors] registries."
+_UNREACHABLE = (
+    f"{SERVER_REMEDY} Where this machine cannot reach it, or it has no TLS: portside.toml, [mirrors] registries."
+)
 
 
 def kept_elsewhere(recipe: str) -> str:

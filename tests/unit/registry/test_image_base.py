@@ -27,6 +27,7 @@ from portside.fetch.fetcher import fetch
 from portside.lock.file import dump_lock, write_lock
 from portside.recipe import load_recipe
 from portside.registry.answer import LARGEST_MANIFEST
+from portside.verify.scratch import scratch_store
 
 ARM = {"os": "linux", "architecture": "arm64", "variant": "v8"}
 AMD = {"os": "linux", "architecture": "amd64"}
@@ -383,5 +384,9 @@ def test_layers_without_what_proves_them(
     said = capsys.readouterr().err
     assert said.count("its layers are here, and what proves that they are its own is not") == 1
     here.build(offline=True)
+    scratch, _ = scratch_store(
+        here.locked(), here.store, tmp_path / "scratch", [layer.diff_id for layer in base.layers]
+    )
+    assert all(scratch.layout.has(layer.diff_id, None) for layer in base.layers)  # what `verify` builds on
     with pytest.raises(PortsideError, match="is not in the store"):
         bundle(here.plan(), here.store, here.fetcher(), tmp_path / "r.bundle")

@@ -117,20 +117,23 @@ class Documents:
         known = self._store.inputs.verified(document.sha256)
         if known is not None:
             with known.open() as stream:
-                return stream.read()
-        try:
-            if document.media_type in (*INDEXES, *MANIFESTS):
-                data = self.client.document(f"sha256:{document.sha256}", ACCEPT)
-            else:
-                data = self.client.small_blob(document.sha256, document.size)
-        except NotThereError:
-            raise self._gone(f"sha256:{document.sha256}") from None
+                data = stream.read()
+        else:
+            data = self._ask(document)
         if len(data) != document.size:
             raise RegistryError(
                 f"{self._repository}: sha256:{document.sha256} has {len(data)} bytes, {document.size} are said of it"
             )
         self._keep(document, data)
         return data
+
+    def _ask(self, document: ImageDocument) -> bytes:
+        try:
+            if document.media_type in (*INDEXES, *MANIFESTS):
+                return self.client.document(f"sha256:{document.sha256}", ACCEPT)
+            return self.client.small_blob(document.sha256, document.size)
+        except NotThereError:
+            raise self._gone(f"sha256:{document.sha256}") from None
 
     def _keep(self, document: ImageDocument, data: bytes) -> None:
         with self._store.inputs.receive(f"{self._image} {document.sha256}", document.sha256, document.size) as receiver:

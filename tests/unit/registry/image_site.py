@@ -63,4 +63,7 @@ class Site:
         return Fetcher(self.store, self.config, offline)
 
     def build(self, offline: bool = False) -> Built:
-        return build(self.plan(), self.store, self.fetcher(offline), NoEngine())[-1]  # type: ignore[arg-type]
+        return self.build_all(offline)[-1]
+
+    def build_all(self, offline: bool = False) -> list[Built]:
+        return build(self.plan(), self.store, self.fetcher(offline), NoEngine())  # type: ignore[arg-type]

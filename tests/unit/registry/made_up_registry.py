@@ -51,7 +51,7 @@ class MadeUpRegistry:
     """tags, documents: of the one repository `team/vendor`. requests: (method, path, Authorization) so far.
 
     token: what it wants to be asked with, if anything. elsewhere: whether blobs are given by a redirect to another
-    host. busy: how often it still says 429.
+    host. busy: how often it still says 429. says_digests: whether it says the digest of a document in a header.
     """
 
     def __init__(self) -> None:
@@ -61,6 +61,7 @@ class MadeUpRegistry:
         self.requests: list[tuple[str, str, str]] = []
         self.token = ""
         self.elsewhere = False
+        self.says_digests = True
         self.busy = 0
         self._server = _Quiet(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
@@ -179,7 +180,8 @@ class MadeUpRegistry:
             digest = self.tags.get(digest, digest)
             if digest in self.documents:
                 kind, data = self.documents[digest]
-                return 200, data, {"Content-Type": kind, "Docker-Content-Digest": f"sha256:{digest}"}
+                said = {"Docker-Content-Digest": f"sha256:{digest}"} if self.says_digests else {}
+                return 200, data, {"Content-Type": kind, **said}
         elif path.startswith("/v2/team/vendor/blobs/") and digest in self.blobs:
             if self.elsewhere:
                 return 307, b"", {"Location": f"http://localhost:{self.port}/elsewhere/{digest}"}

@@ -1,5 +1,6 @@
 """Indexes, manifests and configs of an image that say anything: read into values of the right types, or refused."""
 
+import json
 from typing import Any
 
 import pytest
@@ -118,6 +119,12 @@ def test_any_config_makes_a_base_that_a_lock_can_say(canary: Canary) -> None:
         assert ImageBase.model_validate_json(base.model_dump_json()) == base
 
     attempt()
+
+
+def test_variables_that_no_lock_can_say(capsys: pytest.CaptureFixture[str]) -> None:
+    config = json.loads('{"config": {"Env": ["A=\\ud800", "B=ok", "C=a\\nb", "\\ud800=x"]}}')
+    assert environment("x", config) == {"B": "ok"}
+    assert "x: left out: variables with odd names" in capsys.readouterr().err
 
 
 @given(st.binary(max_size=60))

@@ -2,10 +2,9 @@
 from these, so that a kind is named where its model stands, and nowhere else."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar, Union
 
-from pydantic import BaseModel, GetCoreSchemaHandler, create_model
-from pydantic_core import CoreSchema, core_schema
+from pydantic import BaseModel, Discriminator, GetCoreSchemaHandler, Tag, create_model
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -39,16 +38,14 @@ class Kinds(dict[str, type[BaseModel]]):
         """Each kind with its model: what the location of a mistake goes through."""
         yield from self.items() if len(self) > 1 else ((None, model) for model in self.values())
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        choices = {kind: handler.generate_schema(model) for kind, model in self.items()}
-        if len(choices) == 1:
-            return next(iter(choices.values()))  # nothing to choose: mistakes are the model's own
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        if len(self) == 1:
+            return handler.generate_schema(next(iter(self.values())))  # nothing to choose: mistakes are the model's own
+        choices: Any = Union[tuple(Annotated[model, Tag(kind)] for kind, model in self.items())]  # noqa: UP007
         if self._say_it():
-            return core_schema.tagged_union_schema(choices, self.of)
+            return handler.generate_schema(Annotated[choices, Discriminator(self.of)])
         expected = f"expected a mapping with {self._in_words()}"
-        return core_schema.tagged_union_schema(
-            choices, self.of, custom_error_type="one_of", custom_error_message=expected
-        )
+        return handler.generate_schema(Annotated[choices, Discriminator(self.of, "one_of", expected)])
 
     def _say_it(self) -> bool:
         return any("kind" in model.model_fields for model in self.values())
@@ -71,7 +68,7 @@ class OneKey:
     def options(self) -> Iterator[tuple[str | None, type[BaseModel]]]:
         yield None, self._made()
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
         return handler.generate_schema(self._made())
 
     def _made(self) -> type[BaseModel]:

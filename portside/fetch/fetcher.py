@@ -237,15 +237,25 @@ class Fetcher:
         return chosen
 
     def has_file(self, part: Part, plan: Plan) -> bool:
-        """Whether the file of a large weight is in the store, or lies where it is left in place."""
+        """Whether the file of a large weight is in the store, or lies where it is left in place.
+
+        One that the store only knows where it lies, since it was mounted from there, is still to be copied.
+        """
         if part.kind != "frame":
             return False
         for file in manual_inputs(plan.recipe, plan.lock):
             if file.is_for(part):
                 found = candidates(file, self.config, partial(stored_pointer, plan.lock.sources, self.store))
-                here = file.sha256 is not None and self.store.inputs.locate(file.sha256) is not None
-                return here or any(self._in_place(file)(candidate.path) for candidate in found[:1])
+                return self._has_its_own(file.sha256) or any(
+                    self._in_place(file)(candidate.path) for candidate in found[:1]
+                )
         return False
+
+    def _has_its_own(self, sha256: Sha256 | None) -> bool:
+        place = None if sha256 is None else self.store.inputs.locate(sha256)
+        if place is None or sha256 is None:
+            return False
+        return self.store.inputs.in_place(sha256) is None or self.config.is_in_place(place.path)
 
     def deb(self, deb: Deb, base: DebianBase) -> None:
         def note(recipe: str) -> str:

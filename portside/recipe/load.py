@@ -16,7 +16,7 @@ from portside.common.values import RecipeName
 from portside.common.weight_places import WeightPlaces
 from portside.common.yaml_file import FileLine, Location, found, read_yaml
 from portside.errors import RecipeError, did_you_mean
-from portside.recipe.models import WHEEL_ARCHITECTURES, File, FileWeights, InstallStep, MigratedFile, RecipeModel
+from portside.recipe.models import WHEEL_ARCHITECTURES, File, InstallStep, MigratedFile, RecipeModel
 from portside.recipe.stages import Stage, make_stages
 
 if TYPE_CHECKING:
@@ -366,10 +366,9 @@ def _check_weights(recipe: Recipe, places: dict[Location, FileLine]) -> None:
     what a wheel brings is known when it is locked."""
     files: list[tuple[Location, str]] = []
     for name, weights in recipe.model.weights.items():
-        if isinstance(weights, FileWeights):
-            at = f"{recipe.workspace.lstrip('/')}/weights/{name}"
-            rows = enumerate(weights.files)
-            files += [(("weights", name, "files", n, "path"), f"{at}/{file.path}") for n, file in rows]
+        at = f"{recipe.workspace.lstrip('/')}/weights"
+        rows = enumerate(weights.brought(name))
+        files += [(("weights", name, "files", n, "path"), f"{at}/{file.file}") for n, file in rows]
     if not files:
         return
     weight_places = WeightPlaces(path for _, path in files)

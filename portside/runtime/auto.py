@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from portside.common.progress import live, say, transfer
+from portside.common.progress import say
 from portside.engines import Engine, Mount
 from portside.errors import PortsideError
-from portside.image.built import stored_image, to_load
+from portside.image.built import stored_image
 from portside.image.config import image_name
 from portside.plan.model import Plan
 from portside.project import Project
@@ -37,7 +37,6 @@ def with_weights(
         return intent, ()
     lock = project.lock(recipe)
     if engine is not None:
-        load_below(recipe.name, engine, store, plan_of)
         bring_weights(recipe, lock, store, project.config)
     return intent, weight_mounts(recipe, lock, store, bring=engine is not None)
 
@@ -52,15 +51,6 @@ def is_mounted(recipe: str, engine: Engine, store: Store, plan_of: Callable[[], 
     below = _stored(store, MIGRATED, plan_of)
     loaded = engine.image_id(image_name(recipe, MIGRATED))
     return below is not None or (found is None and loaded is not None)
-
-
-def load_below(recipe: str, engine: Engine, store: Store, plan_of: Callable[[], Plan]) -> None:
-    """Make the engine have the image that weights are mounted into, if the store has it."""
-    image = _stored(store, MIGRATED, plan_of)
-    name = image_name(recipe, MIGRATED)
-    if image is not None and engine.image_id(name) != image.image_id:
-        with live():
-            engine.load(to_load(image, store, [name]), transfer)
 
 
 def _stored(store: Store, layer: str, plan_of: Callable[[], Plan]) -> Image | None:

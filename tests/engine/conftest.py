@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from own_left import remove_cache
 from tiny_images import Counted, Sandbox, image, layer, programs
 
 from portside.engines import ImageToLoad, open_engine
@@ -22,6 +23,20 @@ def nobodys_git() -> Iterator[None]:
         patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the builds of several tests left in the cache of the daemon goes at the end, before their stores do."""
+    yield
+    remove_cache(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path) -> Iterator[None]:
+    """What the builds of one test left there goes with its store."""
+    yield
+    remove_cache(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from own_left import forgotten_build
+
 from portside.diff.files import FileChange, FileSystem, compare
 from portside.engines import ImageToBuild, open_engine
 from portside.layers.canonical import canonicalise
@@ -43,7 +45,8 @@ def of_plain_build(context: Path, tag: str) -> Index:
     """Of `docker build --network none --tag TAG CONTEXT` with BuildKit: nothing of ours takes part in it."""
     engine = open_engine()
     try:
-        engine.build(ImageToBuild(context, context / "Dockerfile", tag), lambda line: None)
+        with forgotten_build(engine, context):
+            engine.build(ImageToBuild(context, context / "Dockerfile", tag), lambda line: None)
         with engine.new_layers(tag, 0) as sources:
             return of_layers(sources)
     finally:

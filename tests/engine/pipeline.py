@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from own_left import remove_unnamed, unnamed_images
+
 ROOT = Path(__file__).parents[2]
 PARTS = ("tasks.py", "portside", "images", "recipes")
 
@@ -87,15 +89,18 @@ def own_names(refs: Sequence[str]) -> Iterator[None]:
     For a recipe that is tested under its own name. What a run that was killed had put aside is what comes back.
     """
     aside = {ref: f"portside-test-aside/{ref}" for ref in refs}
+    recipes = {ref.partition("/")[2].partition(":")[0] for ref in refs}
     with (Path(tempfile.gettempdir()) / f"{refs[0].replace('/', '-').replace(':', '-')}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not any(has_image(kept) for kept in aside.values()):
             for ref in filter(has_image, refs):
                 docker("tag", ref, aside[ref])
+        before = unnamed_images(recipes)
         try:
             yield
         finally:
             remove_images(refs)
+            remove_unnamed(recipes, but=before)
             for ref, kept in aside.items():
                 if has_image(kept):
                     docker("tag", kept, ref)

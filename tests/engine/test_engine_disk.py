@@ -51,7 +51,8 @@ def test_an_edit_leaves_nothing_of_the_build_before(project: TinyProject) -> Non
     """Other people's builds may run meanwhile, so only what is ours is looked at."""
     engine, mark = open_engine(), os.urandom(6).hex()
     for number in range(2):
-        install = ("cat code.py > copy", f": {mark} && echo {number} > {number}.step")
+        copied = {"run": "cat code.py > copy", "files": ["code.py"]}
+        install = (copied, f": {mark} && echo {number} > {number}.step")
         name = project.add("disk", install=install, files={"code.py": os.urandom(4).hex().encode()})
         project.machine.json("build", "--recipe", name)
         assert steps(engine, mark) == [f"{number}.step"]

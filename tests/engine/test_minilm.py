@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from file_systems import differences, of_build, of_plain_build
+from own_left import remove_cache
 from pipeline import Machine, checkout, docker, own_names, remove_images, with_inputs_of
 
 IMAGE_ID = "sha256:9d2bd1eb9acd804679f1dcef2b6202c27579fe21d0aee42f6a9bdd0f771f4a52"
@@ -150,6 +151,7 @@ def take_base(machine: Machine, of: Machine, built: Any) -> None:
 @pytest.fixture
 def killed(machine: Machine, built: Any, tmp_path: Path) -> Iterator[Machine]:
     yield Machine(machine.checkout, with_inputs_of(machine.home, tmp_path / "home"))
+    remove_cache(tmp_path)
     shutil.rmtree(tmp_path / "home")
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from own_left import remove_unnamed
 from pipeline import Machine, checkout, remove_images
 from tiny_images import PROGRAMS, programs
 
@@ -226,3 +227,4 @@ def tiny_project(root: Path) -> TinyProject:
 
 def remove(project: TinyProject) -> None:
     remove_images(project.images())
+    remove_unnamed(project.names)

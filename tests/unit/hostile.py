@@ -77,16 +77,17 @@ def ways(value: Any, at: Way = ()) -> Iterator[Way]:
 
 
 def replaced(value: Any, way: Way, new: Any) -> Any:
-    """The value with another one at a place; nothing happens where an earlier change took the place away."""
-    out = copy.deepcopy(value)
-    at = out
-    for key in way[:-1]:
-        try:
-            at = at[key]
-        except (KeyError, IndexError, TypeError):
-            return out
-    if isinstance(at, dict) or (isinstance(at, list) and isinstance(way[-1], int) and way[-1] < len(at)):
-        at[way[-1]] = new
+    """The value with another one at a place; nothing happens where an earlier change took the place away.
+
+    What is not on the way there is not copied.
+    """
+    key, rest = way[0], way[1:]
+    if isinstance(value, list) and not (isinstance(key, int) and key < len(value)):
+        return value
+    if not isinstance(value, dict | list) or (rest and isinstance(value, dict) and key not in value):
+        return value
+    out = copy.copy(value)
+    out[key] = replaced(value[key], rest, new) if rest else new  # type: ignore[index]
     return out
 
 

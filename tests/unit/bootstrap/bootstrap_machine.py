@@ -121,6 +121,6 @@ def new_machine(folder: Path) -> Machine:
     shutil.copytree(FAKES, folder / "shelf")
     dockerd = folder / "shelf" / "dockerd"
     # with this first line the kernel calls the process dockerd, as it does the real one
-    dockerd.write_text(f"#!{sys.executable}\n" + dockerd.read_text().partition("\n")[2])
+    dockerd.write_text(f"#!{sys.executable} -S\n" + dockerd.read_text().partition("\n")[2])
     machine.has(*ON_A_FRESH_MACHINE)
     return machine

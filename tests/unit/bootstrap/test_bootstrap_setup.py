@@ -1,12 +1,13 @@
 """scripts/setup, which the task `setup` runs: what images are built with, on machines that lack it."""
 
+import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
+import calls
 import pytest
-from bootstrap_machine import ROOT, Machine
+from bootstrap_machine import Machine
 
 from portside.begin import set_up_machine
 from portside.errors import EngineError
@@ -90,11 +91,13 @@ def test_it_explains_itself(machine: Machine) -> None:
     assert machine.run("--bogus", script="setup").returncode == 2
 
 
-def test_the_task_runs_it(machine: Machine) -> None:
+def test_the_task_runs_it(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(("DOCKER_", "PORTSIDE_"))]:
+        monkeypatch.delenv(name)
+
     def task(*words: str, **changes: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "portside", "setup", *words]
-        environment = machine.environment(PYTHONPATH=str(ROOT), FAKE_UID="1000", **changes)
-        return subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=False)
+        environment = machine.environment(FAKE_UID="1000", **changes)
+        return calls.call(Path("/"), ["setup", *words], environment, "python -m portside")
 
     done = task("--dry-run")
     assert done.returncode == 0, done.stderr

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bundle_project import unbuilt_project
 from hostile import Canary, dump, mutations
 from hypothesis import given, settings
-from tiny_project import tiny_project
 
 from portside.bundle import bundle, unbundle
 from portside.config import Config
@@ -30,7 +30,7 @@ RULES = "name: r\ntitle: none\nsuffix: _r\nframework: '1'\nframeworks: {'1': one
 @pytest.fixture(scope="module")
 def members(tmp_path_factory: pytest.TempPathFactory) -> Members:
     """The members of a good bundle."""
-    project = tiny_project(tmp_path_factory.mktemp("hostile"))
+    project = unbuilt_project(tmp_path_factory.mktemp("hostile"))
     root = project.machine.checkout
     for path, text in (("rulesets/r.yaml", RULES), ("accelerators/a.yaml", "name: a\ndescription: a test\n")):
         (root / path).parent.mkdir()
@@ -223,7 +223,7 @@ def attempt_to_unbundle(path: Path, folder: Path, canary: Canary) -> None:
     for kept in [*home.glob("inputs/sha256/*"), *home.glob("oci/blobs/sha256/*")]:
         assert hashlib.sha256(kept.read_bytes()).hexdigest() == kept.name
     assert {item.name for item in folder.iterdir()} <= {"root", "home", "outside", path.name}
-    assert {item.name for item in root.iterdir()} <= {"recipes"}
+    assert {item.name for item in root.iterdir()} <= {"recipes", "rulesets", "accelerators"}
     canary.check()
 
 

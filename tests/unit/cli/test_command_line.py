@@ -128,25 +128,35 @@ def test_all_tasks_are_listed(run: Run) -> None:
         assert re.findall(r"^  ([a-z-]+)  ", out, re.MULTILINE)[: len(TASKS)] == TASKS
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with one recipe, for calls that start Python anew: they need not read all of ours."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PORTSIDE_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "project"
+    (folder / "recipes").mkdir(parents=True)
+    (folder / "portside.toml").touch()
+    (folder / "recipes" / "one.yaml").write_text(
+        "description: one\nbase: {debian: {suite: bookworm}}\naccelerator: {name: cpu}\n"
+    )
+    return folder
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(small: Path) -> None:
     read, write = os.pipe()
     os.close(read)
     command = [sys.executable, "-m", "portside", "recipes"]
-    environment = os.environ | {"PORTSIDE_HOME": str(tmp_path)}
     with os.fdopen(write, "wb") as closed:
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment, stdout=closed, stderr=subprocess.PIPE, text=True, check=False
-        )
+        done = subprocess.run(command, cwd=small, stdout=closed, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (141, "")
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 @pytest.mark.parametrize(("words", "code"), [("recipes", 0), ("inspect --recipe nothing", 2)])
-def test_a_stream_that_the_caller_closed_is_no_error(tmp_path: Path, number: int, words: str, code: int) -> None:
+def test_a_stream_that_the_caller_closed_is_no_error(small: Path, number: int, words: str, code: int) -> None:
     """Nor does a file of the store get its number: what is printed would go there."""
-    environment = os.environ | {"PORTSIDE_HOME": str(tmp_path)}
     command = f'exec "$0" -m portside {words} {number}<&-'
-    done = subprocess.run(["sh", "-c", command, sys.executable], cwd=ROOT, env=environment, capture_output=True)
+    done = subprocess.run(["sh", "-c", command, sys.executable], cwd=small, capture_output=True)
     assert done.returncode == code, done.stderr
     assert b"Traceback" not in done.stderr
     assert bool(done.stderr) == (code != 0 and number != 2)
@@ -154,11 +164,10 @@ def test_a_stream_that_the_caller_closed_is_no_error(tmp_path: Path, number: int
 
 
 @pytest.mark.parametrize("words", ["recipes", "--list", "help build"])
-def test_a_stream_that_takes_no_more_is_told(tmp_path: Path, words: str) -> None:
-    environment = os.environ | {"PORTSIDE_HOME": str(tmp_path)}
+def test_a_stream_that_takes_no_more_is_told(small: Path, words: str) -> None:
     command = [sys.executable, "-m", "portside", *words.split()]
     with open("/dev/full", "wb") as full:
-        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=full, stderr=subprocess.PIPE, text=True)
+        done = subprocess.run(command, cwd=small, stdout=full, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (1, "error: stdout cannot be written: No space left on device\n")
 
 

@@ -1,10 +1,13 @@
 """What bash completes: the script as a person sources it, and what it asks the program."""
 
+import os
 import shlex
 import subprocess
 import sys
-from pathlib import Path
+import threading
+from collections.abc import Iterator
 
+import calls
 import pytest
 
 from portside.cli.root import CHECKOUT as ROOT
@@ -21,19 +24,33 @@ printf '%%s\\n' "${COMPREPLY[@]}"
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("completion") / "invoke"
-    path.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m portside "$@"\n')
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """What bash asks: it passes the words on to us, and one Python answers all (calls.py)."""
+    folder = tmp_path_factory.mktemp("completion")
+    asked, answer, path = folder / "asked", folder / "answer", folder / "invoke"
+    os.mkfifo(asked)
+    os.mkfifo(answer)
+    path.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > '{asked}'\ncat '{answer}'\n")
     path.chmod(0o755)
-    return shlex.quote(str(path))
+
+    def answering() -> None:
+        while words := asked.read_text().split("\n")[:-1]:
+            answer.write_text(calls.call(ROOT, words, {}, "python -m portside").stdout)
+
+    thread = threading.Thread(target=answering)
+    thread.start()
+    yield shlex.quote(str(path))
+    asked.write_text("")
+    thread.join()
 
 
 @pytest.fixture(scope="module")
-def script(program: str) -> str:
+def script(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The script that bash sources, in a file: it is the same for all words, and a start of Python takes a second."""
-    path = Path(shlex.split(program)[0]).parent / "script"
+    path = tmp_path_factory.mktemp("completion") / "script"
+    command = [sys.executable, "-m", "portside", "--print-completion-script", "bash"]
     with path.open("wb") as out:
-        subprocess.run(["sh", "-c", f"{program} --print-completion-script bash"], cwd=ROOT, stdout=out, check=True)
+        subprocess.run(command, cwd=ROOT, stdout=out, check=True)
     return shlex.quote(str(path))
 
 

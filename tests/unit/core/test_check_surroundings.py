@@ -9,12 +9,11 @@ import pytest
 
 from portside.check import layer_checks
 
+SETTINGS = {"PYTEST_ADDOPTS": "--collect-only", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONIOENCODING": "latin-1"}
+"""Each shows even if the others are obeyed as well: by the exit code 0, by the exit code 4, by the text."""
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("PYTEST_ADDOPTS", "--collect-only"), ("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1"), ("PYTHONIOENCODING", "latin-1")],
-)
-def test_a_check_that_fails_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+
+def test_a_check_that_fails_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "conftest_layers.py").write_text("def pytest_addoption(parser): parser.addoption('--expected')\n")
     (tmp_path / "test_env.py").write_text("def test_it(): assert not 'naïve'\n", encoding="utf-8")
     (tmp_path / "test_image.py").write_text("def test_it(): pass\n")
@@ -22,7 +21,8 @@ def test_a_check_that_fails_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(layer_checks, "TESTS", tmp_path)
     monkeypatch.setattr(layer_checks, "_container", lambda *arguments: nullcontext("nobody"))
     monkeypatch.setattr(layer_checks, "expectations", lambda *arguments: {})
-    monkeypatch.setenv(name, value)
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(name, value)
 
     plan: Any = SimpleNamespace(recipe=recipe)
     store: Any = SimpleNamespace(workspace=contextmanager(lambda: iter([tmp_path])))

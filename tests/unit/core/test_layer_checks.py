@@ -2,7 +2,7 @@
 
 import gzip
 import hashlib
-import importlib
+import importlib.util
 import io
 import json
 import os
@@ -116,14 +116,14 @@ class Project:
 
 
 class Host:
-    """testinfra's `run`, on this machine. site: a folder with Python packages that are there besides."""
+    """testinfra's `run`, on this machine. site: the folder with the Python packages that there are; default: none."""
 
     def __init__(self, site: Path | None = None) -> None:
         self.environment = {**os.environ, "PYTHONPATH": str(site or ""), "LC_ALL": "C"}
 
     def run(self, command: str, *arguments: str) -> Any:
         line = (command % tuple(map(shlex.quote, arguments))) if arguments else command
-        line = line.replace("python3 ", f"{sys.executable} ")
+        line = line.replace("python3 ", f"{sys.executable} -S ")
         done = subprocess.run(line, shell=True, capture_output=True, check=False, env=self.environment)
         text = {"stdout": done.stdout.decode("latin-1"), "stderr": done.stderr.decode("latin-1")}
         return SimpleNamespace(rc=done.returncode, stdout_bytes=done.stdout, **text)
@@ -227,6 +227,10 @@ def dist(site: Path, name: str, version: str, *needs: str) -> None:
 def test_what_install_brought_lacks_what_it_needs(tmp_path: Path, checks: ModuleType) -> None:
     """Between what was there before there may be anything: a vendor's image is as it is."""
     site = tmp_path / "site"
+    site.mkdir()
+    found = importlib.util.find_spec("pip")
+    assert found is not None and found.origin is not None
+    (site / "pip").symlink_to(Path(found.origin).parent)
     dist(site, "pt_vendor", "1.0", "pt_nowhere", "pt_other>=2")
     dist(site, "pt_other", "1.0")
     project = Project(tmp_path, {"migration": VENDOR, "install": ["pip install ./x"]})

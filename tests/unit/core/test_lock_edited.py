@@ -18,7 +18,7 @@ from portside.lock.models import Lock
 from portside.recipe import find_recipes
 
 OPEN = re.compile(
-    r"epoch|.*\.epoch|base\.(snapshot|diff_id|size|sha256|reference|debs\.\d+\.(version|path|size|sha256|name))"
+    r"epoch|.*\.epoch|written_by\.portside|base\.(snapshot|diff_id|size|sha256|reference|debs\.\d+\.(version|path|size|sha256|name))"
     r"|env\.sets\.\d+\.debs\.\d+\.(version|path|size|sha256|name)"
     r"|env\.sets\.\d+\.python\.(wheels|manual)\.\d+\.(size|sha256)"
     r"|sources\.[^.]+\.(tree|sdist\.(size|sha256))"

@@ -282,7 +282,7 @@ def test_from_the_recipe_to_the_files(tmp_path: Path) -> None:
     assert dump_lock(lock) == recipe.lock_path.read_text()
 
     made = plan(recipe, lock)
-    assert [part.layer for part in made.stack()] == ["env", "sources", "weights"]
+    assert [part.layer for part in made.stack()] == ["env", "weights", "sources"]
     # A data set is no part of the image, and neither is it missing for one.
     missing = {file.name for file in take_inventory(recipe, lock, config).missing}
     assert missing == {"basalt", "lunokhod", "w"}

@@ -25,6 +25,7 @@ from portside.lock.models import (
     LockedWeights,
 )
 from portside.lock.packages import Deb, LockedEnv
+from portside.lock.written import writer
 from portside.recipe import Recipe
 from portside.store import Store
 
@@ -115,6 +116,7 @@ def glm_lock(*, shard_size: int = 1_700_000_000, shard: str | None = SHARD, ice:
         LockedWeightFile(path="ice_text.model", size=len(ice), sha256=hashlib.sha256(ice).hexdigest()),
     )
     return Lock(
+        written_by=writer(),
         recipe="glm",
         epoch=1,
         requests=glm().requests(),

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from portside.common.oci import chain_ids
@@ -81,7 +81,8 @@ def _archive(files: dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-@given(st.lists(st.binary(max_size=3000), min_size=1, max_size=4), st.integers(0, 4), st.integers(1, 9000))
+@given(st.lists(st.binary(max_size=3000), min_size=1, max_size=4), st.integers(0, 4), st.integers(50, 9000))
+@example([b"a layer", b"x" * 600], 1, 1)
 def test_layers_come_out_of_every_style(data: list[bytes], first: int, size: int) -> None:
     data = [b"\0" + item for item in data]
     digests = [hashlib.sha256(item).hexdigest() for item in data]

@@ -136,7 +136,8 @@ def test_a_row_that_cannot_be_is_refused_and_its_place_named(
     with pytest.raises(InputError) as caught:
         resolve(config)
     assert caught.value.problem.startswith(f"http://{index.host}/simple/evil/, {FILE}: ")
-    assert said.replace("PATH", str(canary.path)) in caught.value.problem
+    said = said.replace("PATH", str(canary.path))
+    assert said.lower() in caught.value.problem.lower()  # a hash may be in capitals
     assert caught.value.solution
     canary.check()
 

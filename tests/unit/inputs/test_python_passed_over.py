@@ -1,13 +1,11 @@
 """Newer releases that are passed over for want of wheels: told with the reason, and nothing else is."""
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import calls
 import pytest
 from tiny_wheels import PLATFORM, artefact, wheel
 
@@ -147,13 +145,10 @@ def test_a_lock_says_it_when_it_is_found_and_once_more_at_its_end(tmp_path: Path
     (root / "recipes").mkdir(parents=True)
     (root / "recipes" / "r.yaml").write_text(RECIPE)
     shutil.copy(ROOT / "tasks.py", root)
-    shutil.copytree(ROOT / "portside", root / "portside", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "images", root / "images")
     note = "  app 1.0: 2.0 was passed over, because part 1.0, which it needs, has only a source distribution"
     for state in ("written", "unchanged"):
-        command = [sys.executable, "-m", "invoke", "-r", str(root), "lock", "--recipe", "r"]
-        environment = {**os.environ, "PORTSIDE_HOME": str(tmp_path / "home"), "PYTHONPATH": str(root)}
-        done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+        words = ["-r", str(root), "lock", "--recipe", "r"]
+        done = calls.call(root, words, {"PORTSIDE_HOME": str(tmp_path / "home")}, "invoke")
         assert done.returncode == 0, done.stderr
         lines = done.stderr.splitlines()
         assert lines.count(note) == 2

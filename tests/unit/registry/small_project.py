@@ -209,5 +209,5 @@ def small_project(root: Path, monkeypatch: pytest.MonkeyPatch, sizes: dict[str, 
     import portside.lock.models
 
     monkeypatch.setattr(portside.lock.models, "LARGE", LARGE)
-    sizes = sizes or {"big.bin": 5 << 20, "other.bin": 2 << 20, "vocab.txt": 5000}
+    sizes = sizes or {"big.bin": 5 << 18, "other.bin": LARGE, "vocab.txt": 5000}
     return Small(root, {name: random_bytes(name, size) for name, size in sizes.items()})

@@ -35,7 +35,7 @@ def test_thirty_builds_leave_what_one_leaves(machine: Callable[..., Machine]) ->
     counts = []
     for number in range(30):
         here.small.edit(f"print({number})\n")
-        builds(here, "echo one", "echo two", engine=engine)
+        builds(here, "{run: echo one, files: [code.py]}", "echo two", engine=engine)
         counts.append(len(engine.cache.there))
     assert len(engine.built) == 30 and engine.cache.steps() == ["echo one", "echo two"]
     assert len(set(counts)) == 1 and engine.cache.texts("source.local") == []

@@ -29,7 +29,8 @@ from portside.lock.file import dump_lock
 from portside.plan.states import blob_of, frame_layer, states
 from portside.project import Project
 from portside.registry.reference import parse_reference
-from portside.runtime.auto import is_mounted, load_below
+from portside.runtime.auto import is_mounted
+from portside.runtime.known import known_image
 from portside.runtime.weights import bring_weights, weight_mounts
 from portside.share.pull import pull
 from portside.share.push import push
@@ -359,6 +360,18 @@ def test_which_outputs_are_folders(output: str, folder: bool) -> None:
     assert is_folder(output) == folder
 
 
+def test_a_file_that_was_only_mounted_counts_as_one_to_copy(machine: Callable[..., Machine]) -> None:
+    made = machine("here")
+    copying = Config(home=made.home, folders=(KeptFolder(path=made.small.downloads, keep="copy"),))
+    bring_weights(made.plan.recipe, made.plan.lock, made.store, copying)
+    weights = large(made)
+    assert [Fetcher(made.store, copying, offline=True).has_file(part, made.plan) for part in weights] == [False, False]
+    in_place = Fetcher(made.store, config_of(made), offline=True)
+    assert [in_place.has_file(part, made.plan) for part in weights] == [True, True]
+    made.build()
+    assert [Fetcher(made.store, copying, offline=True).has_file(part, made.plan) for part in weights] == [True, True]
+
+
 def test_no_load_leaves_the_images_in_the_store(machine: Callable[..., Machine]) -> None:
     made = machine("here")
     build_in_place(made, load=False)
@@ -372,7 +385,7 @@ def test_weights_are_mounted_unless_the_engine_has_the_finished_image(here: Mach
     assert not is_mounted("small", engine, store, lambda: plan)
     here.engine.loaded.clear()
     assert is_mounted("small", engine, store, lambda: plan)
-    load_below("small", engine, store, lambda: plan)
+    known_image("small", "migrated", store, lambda: plan).bring(store, engine)
     assert list(here.engine.loaded) == ["portside/small:migrated"]
     assert is_mounted("small", engine, store, lambda: plan)
     here.engine.loaded["portside/small:weights"] = "0" * 64

@@ -98,7 +98,7 @@ def watched(seen: list[str]) -> Iterator[None]:
     done = threading.Event()
 
     def look() -> None:
-        while not done.wait(0.005):
+        while not done.wait(0.02):
             seen.append(process_list())
 
     thread = threading.Thread(target=look)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from own_left import forgotten_build
 from pipeline import Machine, checkout, docker, remove_images
 from tiny_images import programs
 
@@ -16,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "registry"))
 from made_up_registry import MadeUpRegistry, tar
 
 from portside.common import oci
+from portside.engines import open_engine
 from portside.engines.docker_cli import find_cli
 from portside.engines.endpoint import find_endpoint
 
@@ -54,22 +56,14 @@ def test_lock_build_and_render(registry: MadeUpRegistry, tmp_path: Path) -> None
         machine.run("render", "--recipe", name, "--output", str(rendered))
         assert f"ARG BASE={pinned}\n" in (rendered / "Dockerfile").read_text()
         cli = str(find_cli(find_endpoint(os.environ), os.environ).path)
-        done = subprocess.run(
-            [
-                cli,
-                "build",
-                "--quiet",
-                "--network",
-                "none",
-                "--tag",
-                tag,
-                str(rendered),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**machine.environ(), "DOCKER_BUILDKIT": "1"},
-        )
+        with forgotten_build(open_engine("docker"), rendered):
+            done = subprocess.run(
+                [cli, "build", "--quiet", "--network", "none", "--tag", tag, str(rendered)],
+                capture_output=True,
+                text=True,
+                check=False,
+                env={**machine.environ(), "DOCKER_BUILDKIT": "1"},
+            )
         assert done.returncode == 0, f"{done.stderr}\n{registry.requests[-9:]}"
         said = docker("run", "--rm", "--network", "none", tag, "sh", "-c", f"cat /workspace/{name}/greeted")
         assert said == "hello\n"

@@ -182,8 +182,26 @@ class DebianBase(LockModel):
         yield from comparison.architectures(request, self.debs, self.architecture)
 
 
+class VendorImage(LockModel):
+    """What is true of every base that somebody else made."""
+
+    @property
+    def debs(self) -> tuple[Deb, ...]:
+        """None that we locked: what is in a vendor's image is the vendor's."""
+        return ()
+
+    @property
+    def distribution(self) -> DebianBase | None:
+        """None: nobody knows which packages a vendor's image has."""
+        return None
+
+    @property
+    def made_here(self) -> bool:
+        return False
+
+
 @BASES.add
-class ArchiveBase(LockModel):
+class ArchiveBase(VendorImage):
     """An image that a vendor hands out as an archive, or as a folder with an OCI layout; a person brings it.
 
     sha256, size: of the file; a folder has none, and the layers say which image it is. What follows them was read out
@@ -200,20 +218,6 @@ class ArchiveBase(LockModel):
     epoch: Epoch = 0
     env: dict[Annotated[str, Field(pattern=VARIABLE)], Annotated[str, Field(pattern=LINE)]] = Field({})
     layers: tuple[ArchiveLayer, ...] = ()
-
-    @property
-    def debs(self) -> tuple[Deb, ...]:
-        """None that we locked: what is in a vendor's image is the vendor's."""
-        return ()
-
-    @property
-    def distribution(self) -> DebianBase | None:
-        """None: nobody knows which packages a vendor's image has."""
-        return None
-
-    @property
-    def made_here(self) -> bool:
-        return False
 
     def parts(self) -> list[tuple[int | None, dict[str, Any]]]:
         """As of other bases; one that nobody knows yet stands for the whole."""
@@ -236,7 +240,7 @@ class ArchiveBase(LockModel):
 
 
 @BASES.add
-class ImageBase(LockModel):
+class ImageBase(VendorImage):
     """An image in a registry.
 
     image: as the recipe says it. indexes: from the one that the registry gave to the one that has the manifest; none
@@ -252,20 +256,6 @@ class ImageBase(LockModel):
     epoch: Epoch
     env: dict[Annotated[str, Field(pattern=VARIABLE)], Annotated[str, Field(pattern=LINE)]] = Field({})
     layers: Annotated[tuple[RegistryLayer, ...], Field(min_length=1)]
-
-    @property
-    def debs(self) -> tuple[Deb, ...]:
-        """None that we locked: what is in a vendor's image is the vendor's."""
-        return ()
-
-    @property
-    def distribution(self) -> DebianBase | None:
-        """None: nobody knows which packages a vendor's image has."""
-        return None
-
-    @property
-    def made_here(self) -> bool:
-        return False
 
     @property
     def documents(self) -> dict[str, ImageDocument]:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,12 +17,15 @@ from registry_server import PASSWORD, USER, RegistryServer
 from small_project import NoEngine
 
 from portside.build.builder import build
+from portside.clean import find_garbage
+from portside.common import oci
 from portside.config import Config
 from portside.doctor.lacking import examine_inputs, take_inventory
 from portside.errors import RegistryError
 from portside.fetch.fetcher import Fetcher
 from portside.lock.file import read_lock, write_lock
 from portside.plan.parts import plan
+from portside.project import Project
 from portside.recipe import load_recipe
 from portside.resolve.resolver import make_lock
 from portside.store import Store
@@ -84,6 +88,23 @@ def test_what_the_doctor_misses(made_up: MadeUpRegistry, tmp_path: Path) -> None
     here.build()
     inventory = take_inventory(recipe, lock, here.config)
     assert inventory.missing == ()
+
+
+def test_clean_keeps_what_proves_the_base(
+    made_up: MadeUpRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Site(tmp_path / "here", made_up.tag("1", made_up.image()))
+    before = here.lock()
+    here.build()
+    monkeypatch.setenv("PORTSIDE_HOME", str(here.config.home))
+    for path in here.config.home.rglob("*"):
+        os.utime(path, (0, 0), follow_symlinks=False)
+    assert find_garbage(Project(here.root)) == ([], [])
+    # Another image takes its place: nobody needs the first one any more.
+    made_up.tag("1", made_up.image((tar({"moved": b""}),), (oci.LAYER,)))
+    here.lock("base")
+    found = {item.path.name for item in find_garbage(Project(here.root))[0]}
+    assert {document.sha256 for document in before.documents.values()} <= found
 
 
 class Pushed:

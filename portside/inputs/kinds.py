@@ -16,6 +16,7 @@ from portside.inputs import (
     file_weights,
     folder_source,
     git_source,
+    image_base,
     sdist_source,
     wheel_weights,
 )
@@ -118,7 +119,7 @@ class DataKind(Protocol):
     def tree(self) -> Callable[[Any, Store, Spool], Tree]: ...
 
 
-BASES: Mapping[str, BaseKind] = {"debian": debian_base, "archive": archive_base}
+BASES: Mapping[str, BaseKind] = {"debian": debian_base, "archive": archive_base, "image": image_base}
 SOURCES: Mapping[str, SourceKind] = {
     "sdist": sdist_source,
     "git": git_source,

@@ -242,7 +242,8 @@ def test_what_install_brought_lacks_what_it_needs(tmp_path: Path, checks: Module
     test(Host(site), project.expected())
     (site / "pt_mine-2.0.dist-info" / "METADATA").write_text("Name: pt_mine\nVersion: 2.0\nRequires-Dist: pt_absent\n")
     said = Host(site).run("python3 -m pip check")
-    host = SimpleNamespace(run=lambda line: said)
+    assert said.rc == 1
+    host = SimpleNamespace(run=lambda line: said if line.endswith(" check") else SimpleNamespace(rc=0))
     with pytest.raises(AssertionError, match="requires pt-absent, which is not installed"):
         test(host, installed)
     with pytest.raises(AssertionError, match=r"requires pt-other, which is not installed|but you have pt[_-]other 1"):

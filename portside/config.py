@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from portside.common.explain import explain
-from portside.common.fields import Name, Repository
+from portside.common.fields import Name, RegistryMirror, RegistryPrefix, Repository
 from portside.common.url import SecretUrl
 from portside.common.version import __version__
 from portside.common.yaml_file import FileLine, Location
@@ -96,6 +96,10 @@ class Mirrors(BaseModel):
         None, description="root of the distribution's snapshot service: ROOT/TIMESTAMP/ has dists/ and pool/"
     )
     pypi: tuple[SecretUrl, ...] = Field((), description="simple indexes; without any, pip's own configuration counts")
+    registries: dict[RegistryPrefix, RegistryMirror] = Field(
+        {},
+        description="HOST[:PORT][/PATH] of an image -> the same of where to ask instead; http:// in front: without TLS",
+    )
     git: dict[str, SecretUrl] = Field({}, description="URL prefix -> the prefix to use instead, as git's insteadOf")
 
 
@@ -212,15 +216,17 @@ def _check_version(path: Path, requires: object) -> None:
 
 
 def _places(path: Path, text: str, values: Mapping[str, Any]) -> dict[Location, FileLine]:
-    """Where the keys stand. TOML's parser does not tell; no key of ours has the name of another."""
+    """Where the keys stand. TOML's parser does not tell; a key of a table is looked for from the table's head on."""
+    rows = text.splitlines()
 
-    def line(key: str) -> int:
-        pattern = re.compile(rf"^\s*(\[\s*{re.escape(key)}\s*\]|(\w+\.)?\"?{re.escape(key)}\"?\s*=)")
-        return next((number for number, row in enumerate(text.splitlines(), 1) if pattern.match(row)), 1)
+    def line(key: str, first: int = 1) -> int:
+        name = re.escape(key)
+        pattern = re.compile(rf"^\s*(\[\s*(\w+\.)?{name}\s*\]|(\w+\.)?\"?{name}\"?\s*=)")
+        return next((number for number, row in enumerate(rows, 1) if number >= first and pattern.match(row)), first)
 
     found: dict[Location, FileLine] = {}
     for key, value in values.items():
         found[(key,)] = FileLine(path, line(key))
         for inner in value if isinstance(value, dict) else ():
-            found[(key, inner)] = FileLine(path, line(inner))
+            found[(key, inner)] = FileLine(path, line(inner, line(key)))
     return found

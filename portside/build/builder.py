@@ -229,7 +229,7 @@ class _Build:
         base = self._plan.lock.base
         if part.kind != "base":
             return True
-        return all(blob.size == layer.size for layer in base.layers if layer.diff_id == blob.digest)
+        return all(layer.size in (None, blob.size) for layer in base.layers if layer.diff_id == blob.digest)
 
     def make(self, missing: Sequence[Part], fetcher: Fetcher) -> None:
         """Data parts beside each other and beside the run parts, which follow each other."""

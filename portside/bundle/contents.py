@@ -4,12 +4,13 @@ A bundle is a tar in the form of a canonical layer (docs/canonical-layer.md), so
 
     bundle.json               the list of all other members
     git/COMMIT.pack           each git source (pack.py)
-    inputs/SHA256             .debs, wheels, sdists, weights
+    inputs/SHA256             .debs, wheels, sdists, weights, the documents of a registry's image
     layers/SHA256             the layers of the base
     accelerators/NAME.yaml, rulesets/NAME.yaml    those of the recipe that its project has, and not Portside
     recipes/NAME.yaml, NAME.lock, NAME/…    the recipe, and those that it extends
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,8 +21,9 @@ from portside.accelerators.load import accelerator_path
 from portside.common.tree import Tree, file_entry
 from portside.common.values import Key, RecipeName, Sha256, Size, Word
 from portside.errors import RecipeError
-from portside.lock.inputs import base_layers, git_sources, locked_files
+from portside.lock.inputs import base_documents, base_layers, git_sources, locked_files
 from portside.lock.models import LockedGitSource
+from portside.lock.record import LockedInput
 from portside.migrate.rulesets import ruleset_path
 from portside.plan.model import Plan
 from portside.recipe import Recipe
@@ -60,11 +62,20 @@ def pack_path(source: LockedGitSource) -> str:
     return f"git/{source.commit}.pack"
 
 
-def input_members(plan: Plan) -> list[Member]:
-    """Every member but the recipes and the git packs; the lock says their sizes and hashes."""
-    files = [("inputs", *file.pin()) for file in locked_files(plan.lock)]
-    layers = [("layers", *file.pin()) for file in base_layers(plan.lock)]
+def input_members(plan: Plan, size_of: Callable[[Sha256], Size]) -> list[Member]:
+    """Every member but the recipes and the git packs; the lock says their sizes and hashes.
+
+    size_of: bytes of a layer of the base of which the lock says only what travels (diff ID).
+    """
+    files = [("inputs", *file.pin()) for file in [*locked_files(plan.lock), *base_documents(plan.lock)]]
+    layers = [("layers", *_pinned(file, size_of).pin()) for file in base_layers(plan.lock)]
     return [Member(path=f"{kind}/{sha256}", size=size, sha256=sha256) for kind, sha256, size in [*files, *layers]]
+
+
+def _pinned(layer: LockedInput, size_of: Callable[[Sha256], Size]) -> LockedInput:
+    if layer.size is None and layer.sha256 is not None:
+        return replace(layer, size=size_of(layer.sha256))
+    return layer
 
 
 def pack_paths(plan: Plan) -> set[str]:

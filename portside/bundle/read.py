@@ -15,6 +15,7 @@ from portside.common.explain import explain
 from portside.common.outputs import write_bytes
 from portside.common.progress import Advance, live, say, transfer
 from portside.common.tree import Entry, FileRange, Tree
+from portside.common.values import Size
 from portside.config import FILE_NAME, Config, overridden
 from portside.errors import InputError, PortsideError, RecipeError
 from portside.layers.engine_layer import read
@@ -174,7 +175,9 @@ def _plan(folder: Path, name: str) -> Plan:
 
 def _check_members(made: Plan, contents: Contents) -> None:
     """The bundle holds exactly what the lock asks for, with the lock's sizes and hashes."""
-    wanted: dict[str, Member | None] = {member.path: member for member in input_members(made)}
+    said = {member.path: member.size for member in contents.members}
+    members = input_members(made, lambda diff_id: said.get(f"layers/{diff_id}", Size(0)))
+    wanted: dict[str, Member | None] = {member.path: member for member in members}
     wanted |= dict.fromkeys(pack_paths(made))
     names = chain(made.recipe)
     wanted |= dict.fromkeys([*(f"recipes/{name}.yaml" for name in names), f"recipes/{made.recipe.name}.lock"])

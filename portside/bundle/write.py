@@ -12,7 +12,7 @@ from portside.common import outputs
 from portside.common.canonical import canonical_json
 from portside.common.progress import Advance, live, transfer
 from portside.common.tree import Content, Entry, FileRange, encode_path, file_entry
-from portside.common.values import Sha256
+from portside.common.values import Sha256, Size
 from portside.common.version import __version__
 from portside.errors import RecipeError, StoreError
 from portside.fetch.fetcher import Fetcher, fetch
@@ -75,7 +75,11 @@ def _packs(plan: Plan, store: Store, folder: Path) -> Iterator[Entry]:
 
 
 def _inputs(plan: Plan, store: Store) -> Iterator[Entry]:
-    for member in input_members(plan):
+    def size_of(diff_id: Sha256) -> Size:
+        size = store.layout.size(diff_id)
+        return store.layout.gone(diff_id) if size is None else size
+
+    for member in input_members(plan, size_of):
         if member.path.startswith("layers/"):
             content = FileRange(store.layout.blob(member.sha256), 0, member.size)
         else:

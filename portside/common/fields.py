@@ -233,6 +233,13 @@ Repository = Annotated[
     ),
     AfterValidator(_public_repository),
 ]
+_PREFIX = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[a-z0-9._/-]*)?$"
+RegistryPrefix = Annotated[
+    str, Matching(f"^{_PREFIX}", "HOST[:PORT], or that and the beginning of a repository's name, without a scheme")
+]
+RegistryMirror = Annotated[
+    str, Matching(f"^(https?://)?{_PREFIX}", "HOST[:PORT] or HOST[:PORT]/PATH, with http:// in front if it has no TLS")
+]
 Description = Annotated[
     str,
     Matching(

@@ -1,11 +1,12 @@
-"""What the OCI image specification (1.0) says and several rooms need: media types, manifests, chain IDs."""
+"""What the OCI image specification (1.0) and Docker's say and several rooms need: media types, manifests, chain IDs."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from portside.common.canonical import canonical_json, sha256_hex
+from portside.common.compression import Compression
 from portside.common.values import DiffID, Sha256, Size
 from portside.errors import InputError
 
@@ -13,6 +14,21 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
+DOCKER = "application/vnd.docker"
+"""What Docker's own types begin with (Image Manifest V2, Schema 2; BuildKit for zstd)."""
+INDEXES = (INDEX, f"{DOCKER}.distribution.manifest.list.v2+json")
+MANIFESTS = (MANIFEST, f"{DOCKER}.distribution.manifest.v2+json")
+SCHEMA_1 = (f"{DOCKER}.distribution.manifest.v1+json", f"{DOCKER}.distribution.manifest.v1+prettyjws")
+CONFIGS = (CONFIG, f"{DOCKER}.container.image.v1+json")
+LAYERS: Mapping[str, Compression] = {
+    LAYER: "none",
+    f"{LAYER}+gzip": "gzip",
+    f"{LAYER}+zstd": "zstd",
+    f"{DOCKER}.image.rootfs.diff.tar": "none",
+    f"{DOCKER}.image.rootfs.diff.tar.gzip": "gzip",
+    f"{DOCKER}.image.rootfs.diff.tar.zstd": "zstd",
+}
+"""The types of layers that can be unpacked, with how they travel."""
 REF_NAME = "org.opencontainers.image.ref.name"
 LAYOUT_FILE = b'{"imageLayoutVersion":"1.0.0"}'
 

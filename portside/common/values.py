@@ -132,6 +132,22 @@ class Tag(Text):
     EXPECTED = "a tag: up to 128 letters, digits, '.', '_' and '-'"
 
 
+class ImageAddress(Text):
+    """An image of a registry, by tag, by digest, or both (distribution/reference). Without a host: Docker Hub's."""
+
+    __slots__ = ()
+    PATTERN = (
+        r"^((?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/)?"
+        r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
+        r"(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})$"
+    )
+    EXPECTED = (
+        "an image of a registry with its tag or digest, such as 'ubuntu:22.04' or "
+        "'registry.example:5000/team/image:1.0@sha256:…'"
+    )
+    LONGEST = 512
+
+
 class BearerToken(Text):
     """What a registry gives to somebody who has logged in; it goes into a header as it is."""
 

@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from portside.common.tree import Content, Tree
-from portside.inputs import archive_base, debian_base, file_data, file_weights, git_source, sdist_source, wheel_weights
+from portside.inputs import (
+    archive_base,
+    debian_base,
+    file_data,
+    file_weights,
+    git_source,
+    image_base,
+    sdist_source,
+    wheel_weights,
+)
 from portside.inputs.bringer import Bringer, Look, PlainBase
 from portside.inputs.spool import Spool
 from portside.lock.models import LockedWeightFile, LockedWeights
@@ -108,7 +117,7 @@ class DataKind(Protocol):
     def tree(self) -> Callable[[Any, Store, Spool], Tree]: ...
 
 
-BASES: Mapping[str, BaseKind] = {"debian": debian_base, "archive": archive_base}
+BASES: Mapping[str, BaseKind] = {"debian": debian_base, "archive": archive_base, "image": image_base}
 SOURCES: Mapping[str, SourceKind] = {"sdist": sdist_source, "git": git_source}
 WEIGHTS: Mapping[str, WeightsKind] = {"wheel": wheel_weights, "files": file_weights}
 DATA: Mapping[str, DataKind] = {"file": file_data}

@@ -9,17 +9,16 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from portside.archive.read import ArchiveImage, TakenArchive, read_archive, read_layout
-from portside.common.progress import say
 from portside.common.values import ImageName, Sha256
 from portside.errors import InputError, StoreError
+from portside.inputs.vendor_config import check_platform, created, environment
 from portside.lock.models import ArchiveBase, ArchiveLayer
-from portside.lock.packages import LINE, REFERENCE, VARIABLE
+from portside.lock.packages import REFERENCE
 from portside.store import Store
 from portside.store.inputs import SEEN_FROM
 from portside.store.layout import Blob
@@ -128,38 +127,11 @@ def _only(path: Path, archive: TakenArchive) -> ArchiveImage:
 
 def _facts(path: Path, image: ArchiveImage, base: ArchiveBase) -> dict[str, Any]:
     config = json.loads(image.config)
-    platform = f"{config.get('os')}/{config.get('architecture')}"
-    if platform != f"linux/{base.architecture}":
-        raise InputError(f"{path} is for {platform}, the recipe says linux/{base.architecture}")
+    check_platform(str(path), config, base.architecture, base.kind)
     names = [name for name in image.names if re.fullmatch(REFERENCE, name)]
     return {
         "reference": names[0] if names else None,
-        "epoch": _epoch(path, config.get("created")),
-        "env": _environment(path, config.get("config")),
+        "epoch": created(str(path), config),
+        "env": environment(str(path), config),
         "layers": tuple(ArchiveLayer(diff_id=blob.digest, size=blob.size) for blob in image.layers),
     }
-
-
-def _environment(path: Path, config: Any) -> dict[str, str]:
-    """The image's variables, without those that a lock and a Dockerfile cannot say: that is told."""
-    lines = config.get("Env") if isinstance(config, dict) else None
-    texts = [line for line in lines if isinstance(line, str)] if isinstance(lines, list) else []
-    pairs = sorted(line.partition("=")[::2] for line in texts)
-    kept = {name: value for name, value in pairs if re.fullmatch(VARIABLE, name) and re.fullmatch(LINE, value)}
-    if others := sorted({ascii(name) for name, _ in pairs if name not in kept}):
-        say(f"{path}: left out: variables with odd names, or with line breaks in their values: {', '.join(others)}")
-    return kept
-
-
-def _epoch(path: Path, created: object) -> int:
-    """Seconds of an RFC 3339 time; fractions, which Python 3.10 reads only with 3 or 6 digits, are cut off.
-
-    An image of OCI may have no date (image-spec, config.md: OPTIONAL): then 0.
-    """
-    if created is None:
-        return 0
-    found = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)", str(created))
-    if found is None:
-        raise InputError(f"{path}: the image has no proper date: {str(created)!r}")
-    zone = "+00:00" if found[2] == "Z" else found[2]
-    return max(0, int(datetime.fromisoformat(found[1] + zone).astimezone(timezone.utc).timestamp()))

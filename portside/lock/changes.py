@@ -23,5 +23,5 @@ def lock_changes(old: Lock | None, new: Lock) -> list[str]:
 def _inputs(lock: Lock) -> Iterator[tuple[str, tuple[str, str | None]]]:
     """Every input's name, with its version or what else tells it apart, and its hash."""
     for item in lock.inputs():
-        if item.kind != "carrier":
+        if item.kind not in ("carrier", "packed"):  # what names them is another input
             yield item.key, (item.version, item.identity)

@@ -23,10 +23,16 @@ def base_files(lock: Lock) -> list[LockedInput]:
     return [deb.input("base") for deb in lock.base.debs]
 
 
+def base_documents(lock: Lock) -> list[LockedInput]:
+    """What a registry says of the base: what proves that its layers are those of the image, in the order of hashes."""
+    found = {file.sha256: file for file in lock.base.inputs("base") if file.kind == "manifest"}
+    return [found[sha256] for sha256 in sorted(found, key=str)]
+
+
 def base_layers(lock: Lock) -> list[LockedInput]:
     """The layers that the base consists of, each once, in the order of their diff IDs, which are their hashes.
 
-    A vendor's image may have one layer, such as an empty one, in several places.
+    Some locks do not say their sizes. A vendor's image may have one layer, such as an empty one, in several places.
     """
     found = {
         layer.diff_id: LockedInput("base", "layer", layer.diff_id, "", layer.diff_id, layer.size, layer.diff_id)

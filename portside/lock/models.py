@@ -3,14 +3,24 @@
 A lock holds identity, never location: no host of a package index or of a mirror (docs/configuration.md).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import Field
 
 from portside.common.globs import matches
 from portside.common.kinds import Kinds
-from portside.common.values import DiffID, FileName, GitUrl, ObjectName, RecipeName, Sha256, Size, TreeName
+from portside.common.values import (
+    DiffID,
+    FileName,
+    GitUrl,
+    ImageAddress,
+    ObjectName,
+    RecipeName,
+    Sha256,
+    Size,
+    TreeName,
+)
 from portside.lock import comparison
 from portside.lock.comparison import Found
 from portside.lock.packages import (
@@ -27,6 +37,7 @@ from portside.lock.packages import (
     Word,
 )
 from portside.lock.record import Kind, LockedInput
+from portside.lock.registry_image import ImageDocument, RegistryLayer
 from portside.recipe import models as recipes
 
 FORMAT: Literal[2] = 2
@@ -57,6 +68,15 @@ class Locked(Protocol):
         """What it has otherwise than the recipe says it. asked: of its kind."""
 
 
+class LayerOfBase(Protocol):
+    @property
+    def diff_id(self) -> DiffID: ...
+
+    @property
+    def size(self) -> Size | None:
+        """Bytes of the uncompressed tar; None where only the layer itself tells."""
+
+
 class LockedBase(Locked, Protocol):
     @property
     def architecture(self) -> str: ...
@@ -65,7 +85,7 @@ class LockedBase(Locked, Protocol):
     def epoch(self) -> int: ...
 
     @property
-    def layers(self) -> tuple[ArchiveLayer, ...]:
+    def layers(self) -> Sequence[LayerOfBase]:
         """Empty as long as nobody knows them."""
 
     @property
@@ -162,8 +182,26 @@ class DebianBase(LockModel):
         yield from comparison.architectures(request, self.debs, self.architecture)
 
 
+class VendorImage(LockModel):
+    """What is true of every base that somebody else made."""
+
+    @property
+    def debs(self) -> tuple[Deb, ...]:
+        """None that we locked: what is in a vendor's image is the vendor's."""
+        return ()
+
+    @property
+    def distribution(self) -> DebianBase | None:
+        """None: nobody knows which packages a vendor's image has."""
+        return None
+
+    @property
+    def made_here(self) -> bool:
+        return False
+
+
 @BASES.add
-class ArchiveBase(LockModel):
+class ArchiveBase(VendorImage):
     """An image that a vendor hands out as an archive, or as a folder with an OCI layout; a person brings it.
 
     sha256, size: of the file; a folder has none, and the layers say which image it is. What follows them was read out
@@ -180,20 +218,6 @@ class ArchiveBase(LockModel):
     epoch: Epoch = 0
     env: dict[Annotated[str, Field(pattern=VARIABLE)], Annotated[str, Field(pattern=LINE)]] = Field({})
     layers: tuple[ArchiveLayer, ...] = ()
-
-    @property
-    def debs(self) -> tuple[Deb, ...]:
-        """None that we locked: what is in a vendor's image is the vendor's."""
-        return ()
-
-    @property
-    def distribution(self) -> DebianBase | None:
-        """None: nobody knows which packages a vendor's image has."""
-        return None
-
-    @property
-    def made_here(self) -> bool:
-        return False
 
     def parts(self) -> list[tuple[int | None, dict[str, Any]]]:
         """As of other bases; one that nobody knows yet stands for the whole."""
@@ -213,6 +237,56 @@ class ArchiveBase(LockModel):
     def otherwise(self, request: str, asked: recipes.Archive) -> Found:
         yield from comparison.file(request, "base.archive", asked, self)
         yield from comparison.same(request, "base.archive.architecture", asked.architecture, self.architecture)
+
+
+@BASES.add
+class ImageBase(VendorImage):
+    """An image in a registry.
+
+    image: as the recipe says it. indexes: from the one that the registry gave to the one that has the manifest; none
+    where it gave a manifest. epoch, env: out of its config. layers: lowest first.
+    """
+
+    kind: Literal["image"] = "image"
+    image: ImageAddress
+    architecture: Word
+    indexes: tuple[ImageDocument, ...] = ()
+    manifest: ImageDocument
+    config: ImageDocument
+    epoch: Epoch
+    env: dict[Annotated[str, Field(pattern=VARIABLE)], Annotated[str, Field(pattern=LINE)]] = Field({})
+    layers: Annotated[tuple[RegistryLayer, ...], Field(min_length=1)]
+
+    @property
+    def documents(self) -> dict[str, ImageDocument]:
+        """All of them, with what each is, in the order in which one leads to the next."""
+        named = {f"index {number}": index for number, index in enumerate(self.indexes, 1)}
+        return {**named, "manifest": self.manifest, "config": self.config}
+
+    def parts(self) -> list[tuple[int | None, dict[str, Any]]]:
+        """As of an archive with the same layers: what is the same image has the same keys."""
+        return [(number, {"diff_id": layer.diff_id}) for number, layer in enumerate(self.layers, 1)]
+
+    def bytes_for(self, diff_id: DiffID | None) -> int:
+        """As of other bases. What is packed is there together with what comes out of it, which is not smaller."""
+        layer = next((layer for layer in self.layers if layer.diff_id == diff_id), None)
+        return 0 if layer is None else layer.size or 2 * layer.packed_size
+
+    def inputs(self, at: str) -> Iterator[LockedInput]:
+        for what, document in self.documents.items():
+            name, digest = f"{self.image} {what}", document.sha256
+            yield LockedInput(at, "manifest", name, f"sha256:{digest}", name, document.size, digest)
+        for number, layer in enumerate(self.layers, 1):
+            name, version = f"{self.image} layer {number}", f"sha256:{layer.diff_id}"
+            yield LockedInput(at, "packed", name, version, name, layer.packed_size, layer.packed)
+
+    def otherwise(self, request: str, asked: recipes.RegistryImage) -> Found:
+        yield from comparison.same(request, "base.image", asked.image, self.image)
+        yield from comparison.same(request, "base.image.architecture", asked.architecture, self.architecture)
+        _, at, pinned = asked.image.partition("@sha256:")
+        first = (*self.indexes, self.manifest)[0].sha256
+        if at:
+            yield from comparison.same(request, "base.image", f"sha256:{pinned}", f"sha256:{first}")
 
 
 @DATA.add

@@ -11,7 +11,8 @@ from portside.common.values import FileName, RecipeName, Sha256, Size
 from portside.errors import InputError
 from portside.lock.record import Kind, LockedInput
 
-Epoch = Annotated[int, Field(ge=0, le=0o77777777777, strict=True)]
+LATEST = 0o77777777777
+Epoch = Annotated[int, Field(ge=0, le=LATEST, strict=True)]
 """Seconds since 1970 (UTC): the newest date among a group of inputs. Each group has its own, so that an update in one
 layer does not touch the times, and so the diff IDs, of another. A tar header holds none above the limit (2242)."""
 

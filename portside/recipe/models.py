@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, Tag, model_validator
 
 from portside.common.fields import (
     Absolute,
@@ -34,7 +34,7 @@ from portside.common.fields import (
 )
 from portside.common.globs import matches
 from portside.common.kinds import Kinds, OneKey
-from portside.common.values import FileName, ObjectName, RecipeName, Sha256
+from portside.common.values import FileName, ImageAddress, ObjectName, RecipeName, Sha256
 from portside.patches.steps import Globs, Step
 
 LAYERS = ("env", "sources", "migrated", "weights")
@@ -128,8 +128,45 @@ class Archive(Manual):
     architecture: Literal["amd64", "arm64"] = "amd64"
 
 
+@BASES.add
+class RegistryImage(Downloaded):
+    """An image in a registry; or just its address, as text. `lock` asks what its tag stands for, `lock --update base`
+    asks again. With `@sha256:…` behind it nobody asks for the tag."""
+
+    kind: ClassVar[str] = "image"
+    takes_packages: ClassVar[bool] = False
+    image: ImageAddress = Field(
+        description="[HOST[:PORT]/]REPOSITORY:TAG, with @sha256:… behind or in place of the tag; without a host Docker "
+        "Hub's",
+        examples=["ubuntu:22.04"],
+    )
+    architecture: Literal["amd64", "arm64"] = Field("amd64", description="which of its images, where it has several")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _address(cls, value: Any) -> Any:
+        if not isinstance(value, str | dict | cls):
+            raise ValueError(f"expected {ImageAddress.EXPECTED}")
+        return {"image": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        model = handler.resolve_ref_schema(handler(schema))
+        return model | {"type": ["object", "string"], "pattern": ImageAddress.PATTERN}
+
+
 class Base(Model):
     """What the image is built on: one of these."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_beside(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "architecture" in value:
+            raise WrongAtError(
+                "stands with the base's own keys, such as image: {image: 'ubuntu:22.04', architecture: arm64}",
+                "architecture",
+            )
+        return value
 
     @model_validator(mode="after")
     def _one_of_them(self) -> "Base":

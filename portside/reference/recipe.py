@@ -50,8 +50,14 @@ def model_sections(whole: dict[str, Any], title: str) -> list[str]:
     return [
         _section(_words(name) if name else title, models[name])
         for name in _mentioned("", models, [])
-        if models[name].get("type") == "object"
+        if "object" in _types(models[name])
     ]
+
+
+def _types(model: dict[str, Any]) -> list[str]:
+    """What a value may be: some models can be written as a text too."""
+    kind = model.get("type")
+    return kind if isinstance(kind, list) else [str(kind)]
 
 
 def _mentioned(name: str, models: dict[str, Any], seen: list[str]) -> list[str]:

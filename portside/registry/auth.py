@@ -15,6 +15,7 @@ from portside.common.url import shown
 from portside.common.values import BearerToken
 from portside.errors import RegistryError
 from portside.registry.credentials import Login, login_for
+from portside.registry.hub import login_command
 from portside.registry.reference import Repository, is_loopback
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Authorizer:
 
     def _make(self, scheme: str, values: dict[str, str]) -> str | None:
         if not self._asked:
-            self._login, self._asked = login_for(self._repository.host), True
+            self._login, self._asked = login_for(self._repository.host, self._repository.name), True
         login = self._login
         if scheme == "basic":
             return None if login is None or login.token else _basic(login)
@@ -109,7 +110,7 @@ def _basic(login: Login) -> str:
 
 
 def _log_in(repository: Repository) -> str:
-    return f"Log in as somebody who may: docker login {repository.host}"
+    return f"Is the name right? Then log in as somebody who may: {login_command(repository.host)}"
 
 
 def refused(repository: Repository, status: int, what: str) -> RegistryError:

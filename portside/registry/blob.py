@@ -7,14 +7,19 @@ from portside.common.values import DiffID, Sha256, Size
 
 
 @dataclass(frozen=True, slots=True)
-class RegistryBlob:
-    """A layer blob as a registry has it. digest, travels: sha256 hex and bytes of what travels.
-
-    diff_id, size: sha256 hex and bytes of the uncompressed layer, as its manifest says.
-    """
+class TravellingBlob:
+    """digest, travels: sha256 hex and bytes of what travels. diff_id, size: sha256 hex and bytes of the uncompressed
+    layer; size is None where nobody knows it before it has been unpacked."""
 
     digest: Sha256
     travels: Size
     compression: Compression
     diff_id: DiffID
+    size: Size | None
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryBlob(TravellingBlob):
+    """One that Portside pushed: its manifest says everything."""
+
     size: Size

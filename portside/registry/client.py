@@ -30,6 +30,7 @@ from portside.net.client import (
 from portside.net.pip_settings import read_pip_settings
 from portside.registry.answer import LARGEST_MANIFEST, Answer, answer_of
 from portside.registry.auth import Authorizer, refused
+from portside.registry.hub import login_command
 from portside.registry.reference import Repository, is_loopback
 
 if TYPE_CHECKING:
@@ -42,21 +43,30 @@ PAUSES = (0.5, 1.0, 2.0, 4.0)
 
 LONGEST_WAIT = 30.0
 
+SERVER_REMEDY = "Is its name right, and its server running?"
+
 _PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class PassingError(Exception):
-    """A fault that may be gone at the next try. wait: seconds that the registry asks for."""
+    """A fault that may be gone at the next try. wait: seconds that the registry asks for. remedy: what helps if not,
+    where that is another than for all faults."""
 
-    def __init__(self, reason: str, wait: float = 0.0) -> None:
+    def __init__(self, reason: str, wait: float = 0.0, remedy: str | None = None) -> None:
         super().__init__(reason)
         self.wait = wait
+        self.remedy = remedy
+
+
+class NotThereError(RegistryError):
+    """A registry that knows no such manifest or blob."""
 
 
 class Client:
     """Threads share one. sent, received: bytes of blobs that went through.
 
     pauses: see PAUSES; none: a fault is final. connect_seconds: how long to wait for a host that is silent.
+    remedy: what a person can do where it does not answer.
     Every method raises RegistryError where the registry does not answer, refuses, or breaks the protocol.
     """
 
@@ -66,6 +76,7 @@ class Client:
         *,
         pauses: Sequence[float] = PAUSES,
         connect_seconds: float = CONNECT_SECONDS,
+        remedy: str = SERVER_REMEDY,
     ) -> None:
         import httpx
 
@@ -74,6 +85,7 @@ class Client:
         self.sent = 0
         self.received = 0
         self._base: str | None = None
+        self._remedy = remedy
         verify = _certificates(repository.host)
         with usable_proxies():
             self._http = httpx.Client(
@@ -108,10 +120,23 @@ class Client:
         answer = self.ask("GET", f"manifests/{tag}", {"Accept": MANIFEST}, expect=(200, 404))
         if answer.status == 404:
             return None
-        said = answer.headers.get("Docker-Content-Digest", "")
-        if said.startswith("sha256:") and said != f"sha256:{sha256_hex(answer.body)}":
-            raise RegistryError(f"{self.repository}:{tag} is damaged: its bytes are not {said}")
+        self._check_digest(answer.headers.get("Docker-Content-Digest", ""), answer.body, tag)
         return answer.body
+
+    def document(self, wanted: str, accept: str) -> bytes:
+        """An index or a manifest. wanted: a tag, or sha256:HEX.
+
+        Raises NotThereError where the repository has none, RegistryError for bytes with another digest.
+        """
+        answer = self.ask("GET", f"manifests/{wanted}", {"Accept": accept}, expect=(200,))
+        said = wanted if wanted.startswith("sha256:") else answer.headers.get("Docker-Content-Digest", "")
+        self._check_digest(said, answer.body, wanted)
+        return answer.body
+
+    def _check_digest(self, said: str, body: bytes, wanted: str) -> None:
+        if said.startswith("sha256:") and said != f"sha256:{sha256_hex(body)}":
+            mark = "@" if wanted.startswith("sha256:") else ":"
+            raise RegistryError(f"{self.repository}{mark}{wanted} is damaged: its bytes are not {said}")
 
     def put_manifest(self, tag: Tag, data: bytes) -> bool:
         """Push a manifest; False where the registry lacks a blob that it names."""
@@ -246,7 +271,7 @@ class Client:
                 if fruitless >= len(self.pauses):
                     raise RegistryError(
                         f"{self.repository.host}: {fault}" + (f", {fruitless + 1} times" if fruitless else ""),
-                        "Is its name right, and its server running?",
+                        fault.remedy or self._remedy,
                     ) from None
                 time.sleep(max(self.pauses[fruitless], min(fault.wait, LONGEST_WAIT)))
                 fruitless += 1
@@ -276,9 +301,8 @@ class Client:
         if answer.status in (401, 403):
             return refused(self.repository, answer.status, what)
         told = "; ".join(f"{code}: {message}" for code, message in _errors(answer))
-        return RegistryError(
-            f"{self.repository} does not {what}: status {answer.status}" + (f" ({told})" if told else "")
-        )
+        kind = NotThereError if answer.status == 404 else RegistryError
+        return kind(f"{self.repository} does not {what}: status {answer.status}" + (f" ({told})" if told else ""))
 
     def _check(self, response: "httpx.Response", expect: "Sequence[int] | range", what: str) -> None:
         status = response.status_code
@@ -286,7 +310,8 @@ class Client:
             return
         if status in _PASSING_STATUS:
             wait = response.headers.get("Retry-After", "")
-            raise PassingError(f"it answers with status {status}", float(wait) if wait.isdecimal() else 0.0)
+            remedy = _limited(self.repository) if status == 429 else None
+            raise PassingError(f"it answers with status {status}", float(wait) if wait.isdecimal() else 0.0, remedy)
         raise self.unexpected(answer_of(response), f"allow {what}" if status in (401, 403) else f"answer {what}")
 
     def _url(self) -> str:
@@ -330,12 +355,19 @@ class Client:
                 f"Put its authority's certificate at /etc/docker/certs.d/{self.repository.host}/ca.crt, or into the "
                 "file that SSL_CERT_FILE names."
                 if certificate
-                else "Is its name right, and its server running?",
+                else self._remedy,
             ) from None
         except (httpx.InvalidURL, UnicodeError):
             raise RegistryError(f"{self.repository.host} leads to something that is no URL") from None
         except httpx.DecodingError as error:
             raise RegistryError(f"{self.repository.host}: {error}") from None
+
+
+def _limited(repository: Repository) -> str:
+    return (
+        f"It limits how much it gives to whom: log in ({login_command(repository.host)}), try again later, or name a "
+        "mirror (portside.toml, [mirrors] registries)."
+    )
 
 
 def _errors(answer: Answer) -> list[tuple[str, str]]:

@@ -5,11 +5,13 @@ import binascii
 import json
 import os
 import subprocess
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from portside.errors import RegistryError
+from portside.registry.hub import hub
 
 HELPER_SECONDS = 30
 
@@ -23,15 +25,17 @@ class Login:
     token: str | None = field(default=None, repr=False)
 
 
-def login_for(host: str) -> Login | None:
-    """What this machine's user has stored for the registry `HOST[:PORT]`; None where nothing is.
+def login_for(host: str, name: str = "") -> Login | None:
+    """What this machine's user has stored for the registry `HOST[:PORT]`, and `name` in it; None where nothing is.
 
     In this order: REGISTRY_AUTH_FILE, Docker's config.json (DOCKER_CONFIG or ~/.docker), Podman's auth.json. In each
-    of them a helper for this registry counts before a stored password, and that before the helper for all.
+    of them a helper for this registry counts before a stored password, and that before the helper for all. What is
+    stored for a part of the registry (`podman login HOST/NAMESPACE`) counts there, the longest part first
+    (containers-auth.json(5)).
     Raises RegistryError for a helper that cannot be run.
     """
     for path in _files():
-        found = _from_file(_read(path), host)
+        found = _from_file(_read(path), host, name)
         if found is not None:
             return found
     return None
@@ -54,22 +58,41 @@ def _read(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
+    return _mapping(value)
+
+
+def _from_file(config: dict[str, Any], host: str, name: str) -> Login | None:
+    hosts = _called(host)
+    helpers, stored = (_mapping(config.get(key)) for key in ("credHelpers", "auths"))
+    for called in hosts:
+        if isinstance(helpers.get(called), str):
+            return _from_helper(helpers[called], called)
+    for key in _keys(hosts, name):
+        entry = stored.get(key)
+        if isinstance(entry, dict) and (login := _from_entry(entry)):
+            return login
+    if isinstance(config.get("credsStore"), str) and config["credsStore"]:
+        return _from_helper(config["credsStore"], hosts[0])
+    return None
+
+
+def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _from_file(config: dict[str, Any], host: str) -> Login | None:
-    helpers = config.get("credHelpers")
-    if isinstance(helpers, dict) and isinstance(helpers.get(host), str):
-        return _from_helper(helpers[host], host)
-    stored = config.get("auths")
-    if isinstance(stored, dict):
-        for name in (host, f"https://{host}", f"http://{host}", f"https://{host}/v2/", f"https://{host}/v1/"):
-            entry = stored.get(name)
-            if isinstance(entry, dict) and (login := _from_entry(entry)):
-                return login
-    if isinstance(config.get("credsStore"), str) and config["credsStore"]:
-        return _from_helper(config["credsStore"], host)
-    return None
+def _called(host: str) -> list[str]:
+    """What a registry is called in these files, as its own engine calls it first."""
+    known = hub()
+    return [known.login, *known.names, known.host] if known.called(host) else [host]
+
+
+def _keys(hosts: Sequence[str], name: str) -> Iterator[str]:
+    """Under what a login may be stored, the nearest first."""
+    parts = name.split("/") if name else []
+    for length in range(len(parts), 0, -1):
+        yield from (f"{host}/{'/'.join(parts[:length])}" for host in hosts)
+    for host in hosts:
+        yield from (host, f"https://{host}", f"http://{host}", f"https://{host}/v2/", f"https://{host}/v1/")
 
 
 def _from_entry(entry: dict[str, Any]) -> Login | None:

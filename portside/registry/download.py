@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from portside.common.canonical import CHUNK
-from portside.common.compression import Compression, decompressed
+from portside.common.compression import decompressed, detect
 from portside.common.progress import Advance
 from portside.errors import InputError, RegistryError
-from portside.registry.blob import RegistryBlob
+from portside.registry.blob import TravellingBlob
 from portside.registry.client import Client, PassingError
 from portside.store import Store, files
 
 
-def download(client: Client, store: Store, blob: RegistryBlob, advance: Advance) -> None:
+def download(client: Client, store: Store, blob: TravellingBlob, advance: Advance) -> None:
     """Take a layer blob into the store's layout under its diff ID; what arrives is verified before it is used.
 
     Raises RegistryError for a blob that is not what its name says, or whose content is another layer.
@@ -26,19 +26,24 @@ def download(client: Client, store: Store, blob: RegistryBlob, advance: Advance)
         if blob.compression == "none":
             publish()
             return
-        _unpack(stream, client, store, blob, blob.compression)
+        _unpack(stream, client, store, blob)
 
 
-def _unpack(stream: BinaryIO, client: Client, store: Store, blob: RegistryBlob, kind: Compression) -> None:
-    files.need_space(store.home, blob.size)
+def _unpack(stream: BinaryIO, client: Client, store: Store, blob: TravellingBlob) -> None:
+    # What unpacks to less than it is was not worth packing.
+    files.need_space(store.home, blob.travels if blob.size is None else blob.size)
     name = f"{client.repository}: blob sha256:{blob.digest}"
     digest, size = hashlib.sha256(), 0
+    stream.seek(0)
+    # Engines look at the bytes, and some who push say gzip of what is zstd.
+    found = detect(stream.read(4))
+    kind = blob.compression if found == "none" else found
     stream.seek(0)
     with store.layout.new_blob() as new:
         try:
             for piece in decompressed(stream, kind, name):
                 size += len(piece)
-                if size > blob.size:
+                if blob.size is not None and size > blob.size:
                     raise RegistryError(f"{name} holds more than the {blob.size} bytes of its layer")
                 digest.update(piece)
                 new.stream.write(piece)
@@ -46,14 +51,14 @@ def _unpack(stream: BinaryIO, client: Client, store: Store, blob: RegistryBlob, 
             raise RegistryError(error.problem) from None
         if digest.hexdigest() != blob.diff_id:
             raise RegistryError(f"{name} holds layer sha256:{digest.hexdigest()}, not sha256:{blob.diff_id}")
-        if size != blob.size:
+        if blob.size is not None and size != blob.size:
             raise RegistryError(f"{name} holds {size} bytes, its manifest says {blob.size}")
         new.commit(blob.diff_id)
 
 
 @contextmanager
 def _arrived(
-    client: Client, store: Store, blob: RegistryBlob, advance: Advance
+    client: Client, store: Store, blob: TravellingBlob, advance: Advance
 ) -> Iterator[tuple[BinaryIO, Callable[[], None]]]:
     """The blob's verified bytes as they travel, and what publishes them as the layer that they are."""
     partial = store.home / "partial" / f"blob-{blob.digest}"
@@ -83,7 +88,7 @@ def _arrived(
 class _Receiving:
     """offset: bytes that are here; digest: their sha256 hex."""
 
-    def __init__(self, client: Client, blob: RegistryBlob, stream: BinaryIO, advance: Advance) -> None:
+    def __init__(self, client: Client, blob: TravellingBlob, stream: BinaryIO, advance: Advance) -> None:
         self.offset = 0
         self._hash = hashlib.sha256()
         self._client = client

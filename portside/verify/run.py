@@ -151,6 +151,8 @@ def _compare(
         note = None
         if part.kind == "base" and not base_made:
             note = "taken as it is: the store does not have the .debs that it is made of"
+            if not plan.lock.base.made_here:
+                note = "taken as it is: somebody else made it, and its diff ID is the locked one"
         if new is None:
             note = "not built again: the base is another"
         elif new != old:

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
+from portside.common import oci
 from portside.config import Config
 from portside.doctor.lacking import take_inventory
 from portside.fetch.fetcher import Fetcher
 from portside.inputs.kinds import BASES, DATA, SOURCES, WEIGHTS
 from portside.lock import agree, models
-from portside.lock.inputs import base_layers, git_sources, locked_files
+from portside.lock.inputs import base_documents, base_layers, git_sources, locked_files
 from portside.lock.models import Lock
 from portside.plan.parts import plan
 from portside.plan.states import expected_bytes
@@ -45,6 +46,24 @@ BASE_ROWS: dict[str, tuple[str, dict[str, Any]]] = {
             "sha256": HASHES["b"],
             "epoch": 5,
             "layers": [{"diff_id": HASHES["c"], "size": 9}],
+        },
+    ),
+    "image": (
+        "{image: 'registry.example/v:1'}",
+        {
+            "image": "registry.example/v:1",
+            "architecture": "amd64",
+            "manifest": {"media_type": oci.MANIFEST, "size": 8, "sha256": "3" * 64},
+            "config": {"media_type": oci.CONFIG, "size": 7, "sha256": "4" * 64},
+            "epoch": 5,
+            "layers": [
+                {
+                    "diff_id": HASHES["c"],
+                    "packed": "5" * 64,
+                    "packed_size": 6,
+                    "media_type": f"{oci.LAYER}+gzip",
+                }
+            ],
         },
     ),
 }
@@ -112,9 +131,13 @@ def test_every_kind_from_plan_to_bundle(tmp_path: Path, base: str, source: str, 
     fetcher = Fetcher(Store(tmp_path / "home"), Config(home=tmp_path / "home"), offline=True)
     assert all(len(fetcher.jobs(part, made)) == 1 for part in made.stack())
     named = {file.name for file in take_inventory(recipe, lock, Config(home=tmp_path / "home")).missing}
-    expected = {"debian": {"d 1"}, "archive": {"v.tar"}}[base] | ({"x-1.tar.gz"} if source == "sdist" else set())
+    of_image = {"v:1 manifest", "v:1 config", "v:1 layer 1"}
+    of_base = {"debian": {"d 1"}, "archive": {"v.tar"}, "image": of_image}[base]
+    expected = of_base | ({"x-1.tar.gz"} if source == "sdist" else set())
     assert named == expected | {"wheel": {"x-1-py3-none-any.whl"}, "files": {"w"}}[weights]
-    assert [file.sha256 for file in base_layers(lock)] == [{"debian": HASHES["a"], "archive": HASHES["c"]}[base]]
+    assert [file.sha256 for file in base_layers(lock)] == [HASHES["a" if base == "debian" else "c"]]
     hashes = ([HASHES["d"]] if source == "sdist" else []) + [{"wheel": HASHES["e"], "files": HASHES["f"]}[weights]]
     assert [file.sha256 for file in locked_files(lock)] == hashes
+    documents = ["3" * 64, "4" * 64] if base == "image" else []
+    assert [file.sha256 for file in base_documents(lock)] == documents
     assert len(git_sources(lock)) == (source == "git")

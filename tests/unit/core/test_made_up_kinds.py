@@ -320,7 +320,7 @@ def test_mistakes_and_documents_know_it(tmp_path: Path) -> None:
     path = tmp_path / "recipes/m.yaml"
     for old, new, line in [
         ("rock: basalt", "rok: basalt", "base.moon.rok: no such key here; did you mean 'rock'?"),
-        ("moon: {rock: basalt}", "", "base: expected either debian or archive or moon"),
+        ("moon: {rock: basalt}", "", "base: expected either debian or archive or image or moon"),
         ("rover: lunokhod", "rover: 5", "sources.code.rover: expected text, found the number 5"),
         ("rover: lunokhod", "", "expected a mapping with either sdist, or git and commit, or rover"),
         ("crater: tycho", "kraater: x", "expected a mapping with either wheel and files, or files, or crater"),

@@ -47,6 +47,9 @@ def take(path: Path, store: Store) -> None:
             read()
         except PortsideError:
             continue
+
+
+def check_store(store: Store) -> None:
     for ref in store.layout.refs():
         image = store.layout.image(ref)
         assert image is not None and type(ImageName(ref)) is ImageName
@@ -65,6 +68,7 @@ def test_any_docker_archive(tmp_path: Path, canary: Canary) -> None:
         files = {**docker_files(), "manifest.json": dump(manifest)}
         take(write_tar(tmp_path / "a.tar", files), Store(tmp_path / "home"))
         take(write_tar(tmp_path / "a.tar", docker_files(config=dump(config))), Store(tmp_path / "home"))
+        check_store(Store(tmp_path / "home"))
         canary.check()
 
     attempt()
@@ -85,6 +89,7 @@ def test_any_oci_archive(tmp_path: Path, canary: Canary) -> None:
         row = {**index["manifests"][0], "digest": f"sha256:{sha(data)}", "size": len(data)}
         new = {**files, f"blobs/sha256/{sha(data)}": data, "index.json": dump({**index, "manifests": [row]})}
         take(write_tar(tmp_path / "a.tar", new), Store(tmp_path / "home"))
+        check_store(Store(tmp_path / "home"))
         canary.check()
 
     attempt()

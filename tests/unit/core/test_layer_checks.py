@@ -241,10 +241,13 @@ def test_what_install_brought_lacks_what_it_needs(tmp_path: Path, checks: Module
     test(Host(site), installed)
     test(Host(site), project.expected())
     (site / "pt_mine-2.0.dist-info" / "METADATA").write_text("Name: pt_mine\nVersion: 2.0\nRequires-Dist: pt_absent\n")
+    said = Host(site).run("python3 -m pip check")
+    assert said.rc == 1
+    host = SimpleNamespace(run=lambda line: said if line.endswith(" check") else SimpleNamespace(rc=0))
     with pytest.raises(AssertionError, match="requires pt-absent, which is not installed"):
-        test(Host(site), installed)
+        test(host, installed)
     with pytest.raises(AssertionError, match=r"requires pt-other, which is not installed|but you have pt[_-]other 1"):
-        test(Host(site), installed | {"brought": ["pt-other"]})
+        test(host, installed | {"brought": ["pt-other"]})
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
 from portside.layers.raw import Tar
 from portside.layers.writer import read_layer, single_file_frame, write_layer
-from portside.lock.models import LockedSource, LockedWeightFile
+from portside.lock.models import LockedWeightFile
+from portside.lock.sources import LockedSource
 from portside.plan.model import (
     BaseLayer,
     Converted,

@@ -22,8 +22,8 @@ from portside.common.tree import Tree, file_entry
 from portside.common.values import Key, RecipeName, Sha256, Size, Word
 from portside.errors import RecipeError
 from portside.lock.inputs import base_documents, base_layers, git_sources, locked_files
-from portside.lock.models import LockedGitSource
 from portside.lock.record import LockedInput
+from portside.lock.sources import LockedGitSource
 from portside.migrate.rulesets import ruleset_path
 from portside.plan.model import Plan
 from portside.recipe import Recipe

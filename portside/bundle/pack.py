@@ -22,7 +22,7 @@ from portside.config import Config
 from portside.errors import InputError
 from portside.inputs import git
 from portside.inputs.git_mirror import Mirror
-from portside.lock.models import LockedGitSource
+from portside.lock.sources import LockedGitSource
 from portside.store import Store
 from portside.store.files import publish
 

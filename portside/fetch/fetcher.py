@@ -18,13 +18,10 @@ from portside.fetch.manual import manual_inputs, missing, missing_text, remedy, 
 from portside.inputs import git, python
 from portside.inputs.debian.mirrors import deb_locations
 from portside.inputs.kinds import BASES, SOURCES, WEIGHTS
-from portside.lock.models import (
-    DebianBase,
-    LockedBase,
-    LockedSource,
-    is_large,
-)
+from portside.lock.bases import DebianBase, LockedBase
+from portside.lock.models import is_large
 from portside.lock.packages import Artefact, Deb, PackageSet
+from portside.lock.sources import LockedSource
 from portside.net import transfer
 from portside.net.suspect import Pointer
 from portside.plan.model import (
@@ -43,7 +40,7 @@ from portside.plan.model import (
     Trees,
 )
 from portside.plan.states import frame_layer
-from portside.recipe.models import Brought
+from portside.recipe.asked import Brought
 from portside.store import Store, frame
 from portside.store.inputs import InPlace
 

@@ -34,7 +34,7 @@ from portside.plan.model import (
     Trees,
 )
 from portside.recipe import Recipe
-from portside.recipe.models import Brought
+from portside.recipe.asked import Brought
 from portside.store.seen import Seen
 
 

@@ -9,8 +9,9 @@ from portside.config import Config
 from portside.errors import InputError, MissingInputError
 from portside.fetch.folders import ManualInput, PointerOf, asked, candidates
 from portside.inputs.pointers import source_pointers
-from portside.lock.models import Lock, LockedSource
+from portside.lock.models import Lock
 from portside.lock.record import LockedInput
+from portside.lock.sources import LockedSource
 from portside.net.suspect import Pointer
 from portside.plan.model import Part
 from portside.recipe import Recipe

@@ -7,10 +7,10 @@ from typing import Literal
 from portside.errors import InputError
 from portside.inputs.bringer import Bringer, PlainBase
 from portside.inputs.vendor_image import read_vendor_image
-from portside.lock.models import ArchiveBase
+from portside.lock.bases import ArchiveBase
 from portside.lock.packages import Deb
 from portside.net import suspect
-from portside.recipe.models import Archive
+from portside.recipe.bases import Archive
 from portside.store import Store
 
 bring = None

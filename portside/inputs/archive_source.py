@@ -7,8 +7,8 @@ from portside.common.tree import Tree
 from portside.inputs import archives
 from portside.inputs.bringer import Bringer
 from portside.inputs.spool import Spool
-from portside.lock.models import LockedArchiveSource
-from portside.recipe import models as recipes
+from portside.lock.sources import LockedArchiveSource
+from portside.recipe import sources as recipes
 from portside.store import Store
 
 bring = None

@@ -7,9 +7,9 @@ from typing import NamedTuple, Protocol
 from portside.common.values import Sha256, Size
 from portside.config import Config
 from portside.inputs.archives import newest_date
-from portside.lock.models import DebianBase
+from portside.lock.bases import DebianBase
 from portside.lock.packages import Artefact, Deb
-from portside.recipe import models as recipes
+from portside.recipe import asked as recipes
 from portside.store import Store
 
 Look = Callable[[str, recipes.Model], tuple[Sha256 | None, Size | None]]

@@ -6,9 +6,9 @@ from typing import Literal
 from portside.inputs.bringer import Bringer, debs_date
 from portside.inputs.debian.base_layer import bring_base, make_base
 from portside.inputs.debian.resolve import resolve_base
-from portside.lock.models import DebianBase
+from portside.lock.bases import DebianBase
 from portside.lock.packages import Deb
-from portside.recipe.models import Debian
+from portside.recipe.bases import Debian
 
 read = None
 plain = None

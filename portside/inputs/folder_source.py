@@ -14,8 +14,8 @@ from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.writer import read_layer, write_layer
 from portside.lock.folders import EPOCH, project_files
-from portside.lock.models import LockedFolderSource
-from portside.recipe import models as recipes
+from portside.lock.sources import LockedFolderSource
+from portside.recipe import sources as recipes
 from portside.store import Store
 
 

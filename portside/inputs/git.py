@@ -18,7 +18,7 @@ from portside.inputs.git_mirror import Blobs, Mirror
 from portside.inputs.git_names import is_gits_own
 from portside.inputs.git_submodules import declared, url_of
 from portside.inputs.spool import Spool
-from portside.lock.models import LockedGitSource, LockedSubmodule
+from portside.lock.sources import LockedGitSource, LockedSubmodule
 
 if TYPE_CHECKING:
     from portside.store import Store

@@ -21,7 +21,7 @@ from portside.errors import InputError, fetch_it
 from portside.inputs.bringer import Bringer
 from portside.inputs.git_mirror import Mirror
 from portside.inputs.pointers import source_pointers
-from portside.lock.models import LockedGitSource, LockedLfsFile
+from portside.lock.sources import LockedGitSource, LockedLfsFile
 from portside.net import transfer
 from portside.net.client import PrivateUrl, post_json
 from portside.net.suspect import Pointer, read_pointer

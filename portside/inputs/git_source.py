@@ -8,8 +8,8 @@ from portside.inputs import git, git_lfs
 from portside.inputs.bringer import Bringer
 from portside.inputs.git_names import empty_folders, is_gits_own, tree_name
 from portside.inputs.spool import Spool
-from portside.lock.models import LockedGitSource
-from portside.recipe import models as recipes
+from portside.lock.sources import LockedGitSource
+from portside.recipe import sources as recipes
 from portside.store import Store
 
 

@@ -17,10 +17,10 @@ from portside.errors import InputError, MissingInputError, RegistryError
 from portside.inputs.bringer import Bringer, PlainBase
 from portside.inputs.image_documents import Documents, kept_elsewhere
 from portside.inputs.vendor_config import check_platform, created, environment
-from portside.lock.models import ImageBase
+from portside.lock.bases import ImageBase
 from portside.lock.packages import Deb
 from portside.lock.registry_image import RegistryLayer
-from portside.recipe.models import RegistryImage
+from portside.recipe.bases import RegistryImage
 from portside.registry.blob import TravellingBlob
 from portside.registry.client import Client, NotThereError
 from portside.registry.download import download

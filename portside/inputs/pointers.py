@@ -10,7 +10,7 @@ from portside.common.values import FileName, Sha256, Size, TreeName
 from portside.errors import InputError, StoreError
 from portside.inputs.git_mirror import Blobs, Mirror
 from portside.inputs.spool import Spool
-from portside.lock.models import LockedGitSource
+from portside.lock.sources import LockedGitSource
 from portside.net.suspect import POINTER_SIZES, Pointer, read_pointer
 
 if TYPE_CHECKING:

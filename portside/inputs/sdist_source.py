@@ -5,8 +5,8 @@ from portside.inputs import python
 from portside.inputs.archives import sdist_tree
 from portside.inputs.bringer import Bringer, artefact_date
 from portside.inputs.spool import Spool
-from portside.lock.models import LockedSdist
-from portside.recipe import models as recipes
+from portside.lock.sources import LockedSdist
+from portside.recipe import sources as recipes
 from portside.store import Store
 
 

@@ -17,7 +17,7 @@ from portside.archive.read import ArchiveImage, TakenArchive, read_archive, read
 from portside.common.values import ImageName, Sha256
 from portside.errors import InputError, StoreError
 from portside.inputs.vendor_config import check_platform, created, environment
-from portside.lock.models import ArchiveBase, ArchiveLayer
+from portside.lock.bases import ArchiveBase, ArchiveLayer
 from portside.lock.packages import REFERENCE
 from portside.store import Store
 from portside.store.inputs import SEEN_FROM

@@ -22,7 +22,8 @@ from portside.lock.comparison import (
     same,
     twice,
 )
-from portside.lock.models import Lock, Locked
+from portside.lock.locked import Locked
+from portside.lock.models import Lock
 from portside.lock.packages import (
     Artefact,
     Deb,
@@ -32,6 +33,7 @@ from portside.lock.packages import (
 )
 from portside.recipe import Recipe
 from portside.recipe import models as recipes
+from portside.recipe.asked import Asked
 from portside.recipe.stages import Stage
 
 
@@ -60,7 +62,7 @@ def _all(recipe: Recipe, lock: Lock) -> Found:
     model = recipe.model
     yield from _of_kind("base", model.base.chosen, lock.base)
     yield from _env(recipe.stages, lock)
-    groups: list[tuple[str, Mapping[str, recipes.Asked], Mapping[str, Locked]]] = [
+    groups: list[tuple[str, Mapping[str, Asked], Mapping[str, Locked]]] = [
         ("sources", model.sources, lock.sources),
         ("weights", model.weights, lock.weights),
         ("data", model.data, lock.data),
@@ -71,7 +73,7 @@ def _all(recipe: Recipe, lock: Lock) -> Found:
             yield from _of_kind(f"{group}.{name}", asked[name], locked[name])
 
 
-def _of_kind(request: str, asked: recipes.Asked, locked: Locked) -> Found:
+def _of_kind(request: str, asked: Asked, locked: Locked) -> Found:
     if asked.kind != locked.kind:
         yield from same(request, request, asked.kind, locked.kind)
     else:

@@ -1,7 +1,8 @@
 """Every file that a lock names, wherever its bytes go."""
 
-from portside.lock.models import Lock, LockedGitSource
+from portside.lock.models import Lock
 from portside.lock.record import LockedInput
+from portside.lock.sources import LockedGitSource
 
 
 def locked_files(lock: Lock) -> list[LockedInput]:

@@ -3,35 +3,26 @@
 A lock holds identity, never location: no host of a package index or of a mirror (docs/configuration.md).
 """
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import Field
 
 from portside.common.globs import matches
 from portside.common.kinds import Kinds
-from portside.common.sparing import Sparing
 from portside.common.values import (
-    DiffID,
-    FileName,
-    GitUrl,
-    ImageAddress,
-    ObjectName,
     RecipeName,
     Sha256,
     Size,
-    TreeName,
 )
-from portside.lock import comparison, folders
+from portside.lock import comparison
+from portside.lock.bases import BASES, LockedBase
 from portside.lock.comparison import Found
+from portside.lock.locked import Locked
 from portside.lock.packages import (
     LINE,
-    REFERENCE,
-    VARIABLE,
     Artefact,
     BroughtFile,
-    Deb,
     Epoch,
     LockedEnv,
     LockModel,
@@ -39,94 +30,15 @@ from portside.lock.packages import (
     Word,
 )
 from portside.lock.record import Kind, LockedInput
-from portside.lock.registry_image import ImageDocument, RegistryLayer
+from portside.lock.sources import SOURCES, LockedSource
 from portside.recipe import models as recipes
 
-FORMAT: Literal[2] = 2
-"""Version of the lock's form; a lock of another version is refused with the command that makes a new one."""
-
-
-class ArchiveLayer(LockModel):
-    """A layer of a base; size: of the uncompressed tar."""
-
-    diff_id: DiffID
-    size: Size
-
-
-BASES, SOURCES, WEIGHTS, DATA = Kinds(), Kinds(), Kinds(), Kinds()
+WEIGHTS, DATA = Kinds(), Kinds()
 """What can be locked, by kind: each model below is in one of these, and nothing else names them all."""
 
 
-class Locked(Protocol):
-    """What a lock has for one request of a recipe."""
-
-    @property
-    def kind(self) -> str: ...
-
-    def inputs(self, at: str) -> Iterator[LockedInput]:
-        """Everything in it. at: the request."""
-
-    def otherwise(self, request: str, asked: Any) -> Found:
-        """What it has otherwise than the recipe says it. asked: of its kind."""
-
-
-class LayerOfBase(Protocol):
-    @property
-    def diff_id(self) -> DiffID: ...
-
-    @property
-    def size(self) -> Size | None:
-        """Bytes of the uncompressed tar; None where only the layer itself tells."""
-
-
-class LockedBase(Locked, Protocol):
-    @property
-    def architecture(self) -> str: ...
-
-    @property
-    def epoch(self) -> int: ...
-
-    @property
-    def layers(self) -> Sequence[LayerOfBase]:
-        """Empty as long as nobody knows them."""
-
-    @property
-    def env(self) -> dict[str, str]:
-        """Environment variables that it sets."""
-
-    @property
-    def debs(self) -> tuple[Deb, ...]:
-        """The packages in it that we locked."""
-
-    @property
-    def distribution(self) -> "DebianBase | None":
-        """The base itself, where packages can be added to it; None for a base whose packages nobody knows."""
-
-    @property
-    def made_here(self) -> bool:
-        """Whether Portside writes its layers, so that another layer format gives others."""
-
-    def parts(self) -> list[tuple[int | None, dict[str, Any]]]:
-        """The parts that it gives an image: the number of its layer, from 1, None for the whole; what its key is of."""
-
-    def bytes_for(self, diff_id: DiffID | None) -> int:
-        """About how many bytes the layer takes in the store, together with what it is made from."""
-
-
-class LockedSource(Locked, Protocol):
-    @property
-    def epoch(self) -> int: ...
-
-    @property
-    def identity(self) -> dict[str, str]:
-        """What keys know of its content."""
-
-    @property
-    def commit_of(self) -> "LockedGitSource | None":
-        """The source itself, where it is a commit of a repository."""
-
-    def changed(self, root: Path) -> bool:
-        """Whether the project at `root` has its files, and they are others by now."""
+FORMAT: Literal[2] = 2
+"""Version of the lock's form; a lock of another version is refused with the command that makes a new one."""
 
 
 class LockedData(Locked, Protocol):
@@ -136,162 +48,6 @@ class LockedData(Locked, Protocol):
 
     def seen(self, sha256: Sha256, size: Size) -> "LockedData":
         """The same with what nobody knew before its file was there. size: bytes."""
-
-
-@BASES.add
-class DebianBase(LockModel):
-    """A minimal Debian made from .debs.
-
-    snapshot: the Date of the suite's Release file, YYYYMMDDTHHMMSSZ: where the distribution's snapshot service
-    keeps the .debs that a mirror has dropped. diff_id, size: of the canonical base layer made from the .debs.
-    """
-
-    kind: Literal["debian"] = "debian"
-    suite: Word
-    architecture: Word
-    snapshot: Word
-    epoch: Epoch
-    debs: tuple[Deb, ...]
-    diff_id: DiffID
-    size: Size
-
-    @property
-    def layers(self) -> tuple[ArchiveLayer, ...]:
-        return (ArchiveLayer(diff_id=self.diff_id, size=self.size),)
-
-    @property
-    def env(self) -> dict[str, str]:
-        return {}
-
-    @property
-    def distribution(self) -> "DebianBase | None":
-        return self
-
-    @property
-    def made_here(self) -> bool:
-        return True
-
-    def parts(self) -> list[tuple[int | None, dict[str, Any]]]:
-        return [(None, {"diff_id": self.diff_id})]
-
-    def bytes_for(self, diff_id: DiffID | None) -> int:
-        return self.size + sum(deb.size for deb in self.debs)
-
-    def inputs(self, at: str) -> Iterator[LockedInput]:
-        return (deb.input(at) for deb in self.debs)
-
-    def otherwise(self, request: str, asked: recipes.Debian) -> Found:
-        yield from comparison.same(request, "base.debian.suite", asked.suite, self.suite)
-        yield from comparison.same(request, "base.debian.architecture", asked.architecture, self.architecture)
-        yield from comparison.debian_packages(request, "base.debian.include", asked.include, self.debs, self.debs)
-        yield from comparison.architectures(request, self.debs, self.architecture)
-
-
-class VendorImage(LockModel):
-    """What is true of every base that somebody else made."""
-
-    @property
-    def debs(self) -> tuple[Deb, ...]:
-        """None that we locked: what is in a vendor's image is the vendor's."""
-        return ()
-
-    @property
-    def distribution(self) -> DebianBase | None:
-        """None: nobody knows which packages a vendor's image has."""
-        return None
-
-    @property
-    def made_here(self) -> bool:
-        return False
-
-
-@BASES.add
-class ArchiveBase(VendorImage):
-    """An image that a vendor hands out as an archive, or as a folder with an OCI layout; a person brings it.
-
-    sha256, size: of the file; a folder has none, and the layers say which image it is. What follows them was read out
-    of the image, and is empty as long as nobody has seen it: reference: the name that `docker load` gives it. env: its
-    environment variables.
-    """
-
-    kind: Literal["archive"] = "archive"
-    file: FileName
-    architecture: Word
-    size: Size | None = None
-    sha256: Sha256 | None = None
-    reference: Annotated[str, Field(pattern=REFERENCE)] | None = None
-    epoch: Epoch = 0
-    env: dict[Annotated[str, Field(pattern=VARIABLE)], Annotated[str, Field(pattern=LINE)]] = Field({})
-    layers: tuple[ArchiveLayer, ...] = ()
-
-    def parts(self) -> list[tuple[int | None, dict[str, Any]]]:
-        """As of other bases; one that nobody knows yet stands for the whole."""
-        if not self.layers:
-            return [(None, {"file": self.file, "diff_id": None})]
-        return [(number, {"diff_id": layer.diff_id}) for number, layer in enumerate(self.layers, 1)]
-
-    def bytes_for(self, diff_id: DiffID | None) -> int:
-        """As of other bases; its layers are taken out of its file, which is not kept."""
-        return next((layer.size for layer in self.layers if layer.diff_id == diff_id), 0)
-
-    def inputs(self, at: str) -> Iterator[LockedInput]:
-        version, pinned = self.sha256 or "unknown", bool(self.layers)
-        place = ("base", self.file)
-        yield LockedInput(at, "archive", self.file, version, self.file, self.size, self.sha256, None, place, pinned)
-
-    def otherwise(self, request: str, asked: recipes.Archive) -> Found:
-        yield from comparison.file(request, "base.archive", asked, self)
-        yield from comparison.same(request, "base.archive.architecture", asked.architecture, self.architecture)
-
-
-@BASES.add
-class ImageBase(VendorImage):
-    """An image in a registry.
-
-    image: as the recipe says it. indexes: from the one that the registry gave to the one that has the manifest; none
-    where it gave a manifest. epoch, env: out of its config. layers: lowest first.
-    """
-
-    kind: Literal["image"] = "image"
-    image: ImageAddress
-    architecture: Word
-    indexes: tuple[ImageDocument, ...] = ()
-    manifest: ImageDocument
-    config: ImageDocument
-    epoch: Epoch
-    env: dict[Annotated[str, Field(pattern=VARIABLE)], Annotated[str, Field(pattern=LINE)]] = Field({})
-    layers: Annotated[tuple[RegistryLayer, ...], Field(min_length=1)]
-
-    @property
-    def documents(self) -> dict[str, ImageDocument]:
-        """All of them, with what each is, in the order in which one leads to the next."""
-        named = {f"index {number}": index for number, index in enumerate(self.indexes, 1)}
-        return {**named, "manifest": self.manifest, "config": self.config}
-
-    def parts(self) -> list[tuple[int | None, dict[str, Any]]]:
-        """As of an archive with the same layers: what is the same image has the same keys."""
-        return [(number, {"diff_id": layer.diff_id}) for number, layer in enumerate(self.layers, 1)]
-
-    def bytes_for(self, diff_id: DiffID | None) -> int:
-        """As of other bases. What is packed is there together with what comes out of it, which is not smaller."""
-        layer = next((layer for layer in self.layers if layer.diff_id == diff_id), None)
-        return 0 if layer is None else layer.size or 2 * layer.packed_size
-
-    def inputs(self, at: str) -> Iterator[LockedInput]:
-        for what, document in self.documents.items():
-            name, digest = f"{self.image} {what}", document.sha256
-            yield LockedInput(at, "manifest", name, f"sha256:{digest}", name, document.size, digest)
-        for number, layer in enumerate(self.layers, 1):
-            name, version = f"{self.image} layer {number}", f"sha256:{layer.diff_id}"
-            yield LockedInput(at, "packed", name, version, name, layer.packed_size, layer.packed)
-
-    def otherwise(self, request: str, asked: recipes.RegistryImage) -> Found:
-        yield from comparison.same(request, "base.image", asked.image, self.image)
-        yield from comparison.same(request, "base.image.architecture", asked.architecture, self.architecture)
-        _, at, pinned = asked.image.partition("@sha256:")
-        first = (*self.indexes, self.manifest)[0].sha256
-        if at:
-            yield from comparison.same(request, "base.image", f"sha256:{pinned}", f"sha256:{first}")
 
 
 @DATA.add
@@ -314,177 +70,6 @@ class ManualFile(BroughtFile):
 
     def seen(self, sha256: Sha256, size: Size) -> "ManualFile":
         return self.model_copy(update={"sha256": sha256, "size": size})
-
-
-@SOURCES.add
-class LockedSdist(LockModel):
-    kind: Literal["sdist"] = "sdist"
-    epoch: Epoch
-    sdist: Artefact
-
-    @property
-    def identity(self) -> dict[str, str]:
-        return {"sdist": self.sdist.file, "sha256": self.sdist.sha256}
-
-    @property
-    def commit_of(self) -> "LockedGitSource | None":
-        return None
-
-    def changed(self, root: Path) -> bool:
-        return False
-
-    def inputs(self, at: str) -> Iterator[LockedInput]:
-        file = self.sdist
-        yield LockedInput(at, "source", at.partition(".")[2], file.file, file.file, file.size, file.sha256)
-
-    def otherwise(self, request: str, asked: recipes.SdistSource) -> Found:
-        yield from comparison.exact(request, f"{request}.sdist", asked.sdist, self.sdist)
-        if not comparison.is_sdist(self.sdist):
-            yield request, comparison.misnamed(f"{request}.sdist", self.sdist)
-
-
-class LockedSubmodule(LockModel):
-    """path: below the folder of the source, also that of a submodule's submodule."""
-
-    path: RelativePath
-    url: GitUrl
-    commit: ObjectName
-    tree: TreeName
-
-
-class LockedLfsFile(LockModel):
-    """A file of Git LFS, which a pointer in a commit stands for. path: below the folder of the source."""
-
-    path: RelativePath
-    size: Size
-    sha256: Sha256
-
-
-@SOURCES.add
-class LockedGitSource(Sparing, LockModel):
-    """commit and tree: full object names (40 hex digits). submodules: those whose files come along, by path.
-
-    lfs: the files that stand in the place of their pointers. pointers: whether pointers may stay, as the recipe says.
-    """
-
-    kind: Literal["git"] = "git"
-    later: ClassVar[frozenset[str]] = frozenset({"submodules", "lfs", "pointers"})
-    epoch: Epoch
-    url: GitUrl
-    commit: ObjectName
-    tree: TreeName
-    submodules: tuple[LockedSubmodule, ...] = ()
-    lfs: tuple[LockedLfsFile, ...] = ()
-    pointers: bool = False
-
-    @property
-    def identity(self) -> dict[str, str]:
-        own: dict[str, str] = {"commit": self.commit, "tree": self.tree}
-        own |= {f"submodule {module.path}": module.tree for module in self.submodules}
-        return own | {f"lfs {file.path}": file.sha256 for file in self.lfs}
-
-    def placed(self) -> Iterator[tuple[str, "LockedGitSource"]]:
-        """The commit itself and those of its submodules, each alone, with its path."""
-        yield "", self.model_copy(update={"submodules": (), "lfs": ()})
-        for module in self.submodules:
-            commit = LockedGitSource(epoch=self.epoch, url=module.url, commit=module.commit, tree=module.tree)
-            yield module.path, commit
-
-    @property
-    def commit_of(self) -> "LockedGitSource | None":
-        return self
-
-    def changed(self, root: Path) -> bool:
-        return False
-
-    def inputs(self, at: str) -> Iterator[LockedInput]:
-        for path, commit in self.placed():
-            name = "/".join(filter(None, (at.partition(".")[2], path)))
-            yield LockedInput(at, "source", name, commit.commit, "", None, None, commit.tree)
-        for file in self.lfs:
-            name, own = f"{at.partition('.')[2]}/{file.path}", file.path.rpartition("/")[2]
-            yield LockedInput(at, "source", name, file.sha256, own, file.size, file.sha256)
-
-    def otherwise(self, request: str, asked: recipes.GitSource) -> Found:
-        yield from comparison.same(request, f"{request}.git", asked.git, self.url)
-        if asked.commit is not None and not self.commit.startswith(asked.commit):
-            yield from comparison.same(request, f"{request}.commit", asked.commit, self.commit)
-        if self.submodules and not asked.submodules:
-            paths = ", ".join(comparison.shown(module.path) for module in self.submodules[:5])
-            yield request, f"{request}.submodules: the recipe does not ask for them, the lock has {paths}"
-        if self.lfs and asked.lfs != "fetch":
-            paths = ", ".join(comparison.shown(file.path) for file in self.lfs[:5])
-            yield request, f"{request}.lfs: the recipe does not fetch them, the lock has {paths}"
-        yield from comparison.same(request, f"{request}.lfs: pointers", asked.lfs == "pointers", self.pointers)
-
-
-@SOURCES.add
-class LockedArchiveSource(Sparing, LockModel):
-    """An archive in one file. strip: folders that are left out in front of each path, None for the one above all."""
-
-    kind: Literal["archive"] = "archive"
-    later: ClassVar[frozenset[str]] = frozenset({"strip"})
-    epoch: Epoch
-    file: FileName
-    size: Size
-    sha256: Sha256
-    strip: Annotated[int, Field(ge=0, strict=True)] | None = None
-
-    @property
-    def identity(self) -> dict[str, str]:
-        return {"archive": self.sha256} | ({"strip": str(self.strip)} if self.strip is not None else {})
-
-    @property
-    def commit_of(self) -> "LockedGitSource | None":
-        return None
-
-    def changed(self, root: Path) -> bool:
-        return False
-
-    def inputs(self, at: str) -> Iterator[LockedInput]:
-        name = at.partition(".")[2]
-        place = ("sources", name)
-        yield LockedInput(at, "source", name, self.sha256, self.file, self.size, self.sha256, None, place)
-
-    def otherwise(self, request: str, asked: recipes.ArchiveSource) -> Found:
-        yield from comparison.file(request, f"{request}.archive", asked.archive, self)
-        yield from comparison.same(request, f"{request}.archive.strip", asked.archive.strip, self.strip)
-
-
-@SOURCES.add
-class LockedFolderSource(LockModel):
-    """A folder of the project. digest: of its files and links, with their modes and hashes (`Tree.digest`). sha256,
-    size: of the tar that keeps them in the store."""
-
-    kind: Literal["folder"] = "folder"
-    epoch: Epoch
-    folder: RelativePath
-    digest: Sha256
-    sha256: Sha256
-    size: Size
-
-    @property
-    def file(self) -> str:
-        """What the tar is called, for people."""
-        return f"{self.folder.rpartition('/')[2]}.tar"
-
-    @property
-    def identity(self) -> dict[str, str]:
-        return {"files": self.digest}
-
-    @property
-    def commit_of(self) -> "LockedGitSource | None":
-        return None
-
-    def changed(self, root: Path) -> bool:
-        return folders.changed(root, self.folder, self.digest)
-
-    def inputs(self, at: str) -> Iterator[LockedInput]:
-        name = at.partition(".")[2]
-        yield LockedInput(at, "source", name, self.digest, self.file, self.size, self.sha256)
-
-    def otherwise(self, request: str, asked: recipes.FolderSource) -> Found:
-        return comparison.same(request, f"{request}.folder", asked.folder, self.folder)
 
 
 class LockedWeightFile(LockModel):

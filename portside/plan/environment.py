@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from portside.lock.models import LockedBase
+from portside.lock.bases import LockedBase
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """The search path of a base that has none of its own."""

@@ -4,13 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from portside.layers import FORMAT, RUN_FORMAT, volatile
-from portside.lock.models import (
-    Lock,
-    LockedBase,
-    LockedSource,
-    is_large,
-)
+from portside.lock.bases import LockedBase
+from portside.lock.models import Lock, is_large
 from portside.lock.packages import PackageSet
+from portside.lock.sources import LockedSource
 from portside.plan.environment import variables
 from portside.plan.instructions import (
     convert_instructions,

@@ -1,9 +1,9 @@
 """The recipe format, defined only here: parsing, errors, the JSON schema and docs/recipe.md come from these models."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, Tag, model_validator
+from pydantic import Field, Tag, model_validator
 
 from portside.common.fields import (
     Absolute,
@@ -11,7 +11,6 @@ from portside.common.fields import (
     Description,
     Exact,
     FileMode,
-    GitUrl,
     Name,
     Origin,
     Plain,
@@ -23,7 +22,6 @@ from portside.common.fields import (
     SearchFolder,
     ShellLine,
     Size,
-    Suite,
     Url,
     Variable,
     VersionRange,
@@ -34,156 +32,21 @@ from portside.common.fields import (
 )
 from portside.common.globs import matches
 from portside.common.kinds import Kinds, OneKey
-from portside.common.sparing import Sparing
-from portside.common.values import CommitName, FileName, ImageAddress, RecipeName, RefName, Sha256
+from portside.common.values import RecipeName, Sha256
 from portside.patches.steps import Globs, Step
+from portside.recipe.asked import Asked, AskedData, Brought, Downloaded, Manual, Model
+from portside.recipe.bases import BASES, Base
+from portside.recipe.sources import SOURCES
+
+WEIGHTS, DATA = Kinds(), Kinds()
+"""What can be asked for, by kind: each model below is in one of these, and nothing else names them all."""
+
 
 LAYERS = ("env", "sources", "migrated", "weights")
 
 
 WHEEL_ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
 """What the platforms of wheels call the architecture of a base."""
-
-
-class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
-
-
-BASES, SOURCES, WEIGHTS, DATA = Kinds(), Kinds(), Kinds(), Kinds()
-"""What can be asked for, by kind: each model below is in one of these, and nothing else names them all."""
-
-
-class Brought(NamedTuple):
-    """A file that is looked for in folders. file: where it lies there. size: bytes. origin: for people. url: where it
-    is downloaded, if it is."""
-
-    file: str
-    size: Size | None
-    sha256: Sha256 | None
-    origin: str | None
-    url: str | None = None
-
-
-class Asked(Protocol):
-    """What a recipe asks for under one name."""
-
-    kind: ClassVar[str]
-
-    def brought(self, name: str) -> Iterator[Brought]:
-        """Its files that are looked for in folders. name: its own."""
-
-
-class AskedBase(Asked, Protocol):
-    """takes_packages: whether packages can be added to it."""
-
-    takes_packages: ClassVar[bool]
-
-    @property
-    def architecture(self) -> str: ...
-
-
-class AskedData(Asked, Protocol):
-    """to: below the workspace, the folder where its files are mounted."""
-
-    @property
-    def to(self) -> str: ...
-
-
-class Downloaded(Model):
-    """What no person brings: a download does."""
-
-    def brought(self, name: str) -> Iterator[Brought]:
-        return iter(())
-
-
-@BASES.add
-class Debian(Downloaded):
-    """A minimal Debian, made from the .debs of the suite's main archive."""
-
-    kind: ClassVar[str] = "debian"
-    takes_packages: ClassVar[bool] = True
-    suite: Suite = Field(examples=["bookworm"])
-    architecture: Literal["amd64", "arm64"] = "amd64"
-    include: tuple[DebianPackage, ...] = Field((), description="packages beyond the essential ones and apt")
-
-
-class Manual(Model):
-    """A file that no download brings: a person puts it into a folder that portside.toml names."""
-
-    file: FileName = Field(description="its name in that folder")
-    origin: Origin = Field(description="for people: where to get it")
-    sha256: Sha256 | None = Field(None, description="unknown: what is first seen is locked; see configuration.md")
-    size: Size | None = Field(None, description="bytes")
-
-    def brought(self, name: str) -> Iterator[Brought]:
-        yield Brought(self.file, self.size, self.sha256, self.origin)
-
-
-@BASES.add
-class Archive(Manual):
-    """An image that a vendor hands out: a file of `docker save` or an OCI archive, compressed or not, or a folder with
-    an OCI layout. Which of them it is, is found out."""
-
-    kind: ClassVar[str] = "archive"
-    takes_packages: ClassVar[bool] = False
-    architecture: Literal["amd64", "arm64"] = "amd64"
-
-
-@BASES.add
-class RegistryImage(Downloaded):
-    """An image in a registry; or just its address, as text. `lock` asks what its tag stands for, `lock --update base`
-    asks again. With `@sha256:…` behind it nobody asks for the tag."""
-
-    kind: ClassVar[str] = "image"
-    takes_packages: ClassVar[bool] = False
-    image: ImageAddress = Field(
-        description="[HOST[:PORT]/]REPOSITORY:TAG, with @sha256:… behind or in place of the tag; without a host Docker "
-        "Hub's",
-        examples=["ubuntu:22.04"],
-    )
-    architecture: Literal["amd64", "arm64"] = Field("amd64", description="which of its images, where it has several")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _address(cls, value: Any) -> Any:
-        if not isinstance(value, str | dict | cls):
-            raise ValueError(f"expected {ImageAddress.EXPECTED}")
-        return {"image": value} if isinstance(value, str) else value
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        model = handler.resolve_ref_schema(handler(schema))
-        return model | {"type": ["object", "string"], "pattern": ImageAddress.PATTERN}
-
-
-class Base(Model):
-    """What the image is built on: one of these."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nothing_beside(cls, value: Any) -> Any:
-        if isinstance(value, dict) and "architecture" in value:
-            raise WrongAtError(
-                "stands with the base's own keys, such as image: {image: 'ubuntu:22.04', architecture: arm64}",
-                "architecture",
-            )
-        return value
-
-    @model_validator(mode="after")
-    def _one_of_them(self) -> "Base":
-        if sum(value is not None for _, value in self) != 1:
-            raise ValueError(f"expected either {' or '.join(name for name, _ in self)}")
-        return self
-
-    @property
-    def chosen(self) -> AskedBase:
-        """The one."""
-        [asked] = [value for _, value in self if value is not None]
-        return asked  # type: ignore[no-any-return]
-
-    @property
-    def architecture(self) -> str:
-        return self.chosen.architecture
 
 
 class Accelerator(Model):
@@ -258,85 +121,6 @@ class Env(Model):
     files: tuple[EnvFile, ...] = Field((), description="files of the recipe's folder, such as settings")
     path: tuple[SearchFolder, ...] = Field((), description="folders in front of the base's PATH")
     variables: dict[Variable, Plain] = Field({}, description="environment variables of the image")
-
-
-@SOURCES.add
-class SdistSource(Downloaded):
-    """The sdist of a Python project, from PyPI."""
-
-    kind: ClassVar[str] = "sdist"
-    sdist: Exact = Field(examples=["transformers==4.27.4"])
-
-
-@SOURCES.add
-class GitSource(Sparing, Downloaded):
-    """One commit of a git repository: the lock has its full name, and keeps it until `lock --update NAME`."""
-
-    kind: ClassVar[str] = "git"
-    later: ClassVar[frozenset[str]] = frozenset({"tag", "branch", "submodules", "lfs"})
-    git: GitUrl = Field(description="URL of the repository")
-    commit: CommitName | None = Field(
-        None, description="the name of the commit, or its first digits (7 or more); say this, `tag` or `branch`"
-    )
-    tag: RefName | None = Field(None, description="the tag whose commit is locked", examples=["v1.0"])
-    branch: RefName | None = Field(None, description="the branch whose newest commit is locked", examples=["main"])
-    submodules: bool = Field(
-        False, strict=True, description="whether its submodules come along, and theirs; else each is an empty folder"
-    )
-    lfs: Literal["fetch", "pointers"] | None = Field(
-        None,
-        description="fetch: the files that pointers of Git LFS stand for are fetched and stand in their place; "
-        "pointers: those may stay; default: they stay, and `lock`, `plan`, `build` and `check` name them",
-    )
-
-    @model_validator(mode="after")
-    def _one_of_them(self) -> "GitSource":
-        said = [key for key in ("commit", "tag", "branch") if getattr(self, key) is not None]
-        if not said:
-            raise ValueError("expected one of `commit`, `tag` and `branch`: which commit is meant?")
-        if len(said) > 1:
-            raise WrongAtError(f"expected one of `commit`, `tag` and `branch`, found {' and '.join(said)}", said[-1])
-        return self
-
-    @property
-    def revision(self) -> str:
-        """`refs/tags/NAME`, `refs/heads/NAME`, or the name of a commit."""
-        if self.tag is not None:
-            return f"refs/tags/{self.tag}"
-        return f"refs/heads/{self.branch}" if self.branch is not None else str(self.commit)
-
-
-class ArchiveFile(Model):
-    """A tar archive (plain, gzip, bzip2, xz, zstd) or a zip: from a URL, or from a folder that portside.toml names."""
-
-    file: FileName = Field(description="its name there", examples=["model-1.0.tar.gz"])
-    url: Url | None = Field(None, description="where to download it; default: a person brings it")
-    origin: Origin | None = Field(None, description="for people: where else to get it, or where at all without a URL")
-    sha256: Sha256 | None = Field(None, description="unknown: what is first seen is locked; see configuration.md")
-    size: Size | None = Field(None, description="bytes")
-    strip: Annotated[int, Field(ge=0, le=100, strict=True)] | None = Field(
-        None, description="how many folders are left out in front of each path; default: the one that holds everything"
-    )
-
-
-@SOURCES.add
-class ArchiveSource(Model):
-    """The files of an archive that upstream, or a person, hands out."""
-
-    kind: ClassVar[str] = "archive"
-    archive: ArchiveFile
-
-    def brought(self, name: str) -> Iterator[Brought]:
-        file = self.archive
-        yield Brought(file.file, file.size, file.sha256, file.origin, file.url)
-
-
-@SOURCES.add
-class FolderSource(Downloaded):
-    """A folder of the project, as it is when it is locked, without `.git` and byte code."""
-
-    kind: ClassVar[str] = "folder"
-    folder: Relative = Field(description="its path below the project's root", examples=["src"])
 
 
 class Migration(Model):

@@ -8,7 +8,7 @@ from portside.common.parallel import run_all
 from portside.errors import RecipeError
 from portside.fetch.fetcher import JOBS, Fetcher
 from portside.inputs.debian.distributions import distributions, pip_leaves_them
-from portside.lock.models import LockedBase
+from portside.lock.bases import LockedBase
 from portside.lock.packages import Deb, LockedManualWheel
 from portside.store import Store
 

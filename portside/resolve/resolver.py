@@ -19,15 +19,10 @@ from portside.inputs.bringer import artefact_date, debs_date
 from portside.inputs.debian.resolve import resolve_packages
 from portside.inputs.kinds import BASES, DATA, SOURCES, WEIGHTS
 from portside.lock.agree import contradicted
+from portside.lock.bases import LockedBase
 from portside.lock.comparison import named_rightly
 from portside.lock.lower import complete
-from portside.lock.models import (
-    Lock,
-    LockedBase,
-    LockedData,
-    LockedSource,
-    LockedWeights,
-)
+from portside.lock.models import Lock, LockedData, LockedWeights
 from portside.lock.packages import (
     Deb,
     LockedEnv,
@@ -35,9 +30,11 @@ from portside.lock.packages import (
     PackageSet,
     PythonSet,
 )
+from portside.lock.sources import LockedSource
 from portside.lock.written import same_layers, writer
 from portside.recipe import Recipe
-from portside.recipe import models as recipes
+from portside.recipe import asked as recipes
+from portside.recipe.models import ManualWheel, Python
 from portside.recipe.stages import Stage
 from portside.resolve.debian_python import debian_python
 from portside.store import Store
@@ -214,7 +211,7 @@ class _Resolver:
 
     def _python(
         self,
-        wanted: recipes.Python,
+        wanted: Python,
         stage: str,
         old: PackageSet | None,
         base: LockedBase,
@@ -256,7 +253,7 @@ class _Resolver:
             self.notes.append(str(note))
         return found.model_copy(update={"given": dict(sorted((wanted.given | there).items()))})
 
-    def _manual_wheel(self, wanted: recipes.ManualWheel, stage: str) -> LockedManualWheel:
+    def _manual_wheel(self, wanted: ManualWheel, stage: str) -> LockedManualWheel:
         from packaging.utils import parse_wheel_filename
 
         name, version, _, _ = parse_wheel_filename(wanted.file)

@@ -13,8 +13,9 @@ from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
 from portside.layers.writer import read_layer
-from portside.lock.models import Lock, LockedSource, LockedWeights
+from portside.lock.models import Lock, LockedWeights
 from portside.lock.packages import PackageSet
+from portside.lock.sources import LockedSource
 from portside.plan.instructions import converter_context
 from portside.plan.model import (
     BaseLayer,

@@ -21,7 +21,7 @@ from portside.common.values import DiffID, ImageID, Key, Size
 from portside.errors import KINDS, BuildError, InputError
 from portside.fetch.fetcher import JOBS, Fetcher, fetch
 from portside.image.config import make_image
-from portside.lock.models import DebianBase
+from portside.lock.bases import DebianBase
 from portside.plan.model import Part, Plan
 from portside.plan.states import blob_of
 from portside.prepare import lock_pin_and_plan

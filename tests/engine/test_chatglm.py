@@ -11,8 +11,8 @@ from chatglm_standins import ARCHIVE, RECIPES, Standins, wheel
 from file_systems import differences, of_build, of_plain_build
 from pipeline import Machine, checkout
 
+from portside.lock.bases import ArchiveBase
 from portside.lock.file import read_lock
-from portside.lock.models import ArchiveBase
 
 
 @pytest.fixture(scope="module")

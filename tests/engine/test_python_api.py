@@ -8,8 +8,8 @@ from pathlib import Path
 from pipeline import ROOT
 from tiny_project import MORE_PROGRAMS, remove, tiny_project
 
+from portside.lock.bases import DebianBase
 from portside.lock.file import read_lock, write_lock
-from portside.lock.models import DebianBase
 from portside.lock.packages import Deb
 from portside.plan import plan
 from portside.recipe import load_recipe

@@ -25,16 +25,11 @@ from portside.config import Config
 from portside.inputs import git
 from portside.layers.canonical import data_layer
 from portside.layers.writer import write_layer
+from portside.lock.bases import DebianBase
 from portside.lock.file import dump_lock
-from portside.lock.models import (
-    DebianBase,
-    Lock,
-    LockedSdist,
-    LockedSource,
-    LockedWeightFile,
-    LockedWeights,
-)
+from portside.lock.models import Lock, LockedWeightFile, LockedWeights
 from portside.lock.packages import Artefact, LockedEnv
+from portside.lock.sources import LockedSdist, LockedSource
 from portside.lock.written import writer
 from portside.recipe import load_recipe
 from portside.store import Store

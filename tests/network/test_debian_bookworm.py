@@ -11,7 +11,7 @@ from portside.inputs.debian.base import make_base
 from portside.inputs.debian.control import deb_date
 from portside.inputs.debian.mirrors import deb_locations
 from portside.inputs.debian.resolve import resolve_base, resolve_packages
-from portside.lock.models import DebianBase
+from portside.lock.bases import DebianBase
 from portside.lock.packages import Deb
 from portside.net import transfer
 from portside.store import Store

@@ -11,7 +11,7 @@ from portside.layers.engine_layer import read
 from portside.layers.index import Index
 from portside.layers.raw import TarLayer
 from portside.layers.writer import write_layer
-from portside.lock.models import DebianBase
+from portside.lock.bases import DebianBase
 from portside.lock.packages import Deb
 from portside.store import Store
 from portside.store.layout import Blob

@@ -13,7 +13,7 @@ from portside.common.url import SecretUrl
 from portside.config import Config
 from portside.errors import InputError
 from portside.inputs.debian.control import check_deb, stanzas
-from portside.lock.models import DebianBase
+from portside.lock.bases import DebianBase
 from portside.lock.packages import Deb
 
 _TIMESTAMP = re.compile(r"(https?://\S+?)/\d{8}T\d{6}Z/?")

@@ -16,7 +16,7 @@ from portside.archive.read import read_archive
 from portside.common.values import DiffID, ImageName
 from portside.errors import InputError, PortsideError, RecipeError
 from portside.inputs.vendor_image import read_vendor_image
-from portside.lock.models import ArchiveBase
+from portside.lock.bases import ArchiveBase
 from portside.plan.model import Plan
 from portside.store import Store
 

@@ -13,7 +13,7 @@ from portside.errors import InputError
 from portside.inputs import git
 from portside.inputs.git_mirror import Mirror
 from portside.inputs.spool import Spool
-from portside.lock.models import LockedGitSource
+from portside.lock.sources import LockedGitSource
 from portside.store import Store
 
 SIZES = (0, 1, 15, 16, 2047, 2048, 65535, 65536, 200_000)

@@ -3,18 +3,11 @@
 import pytest
 
 from portside.errors import LockError
+from portside.lock.bases import ArchiveBase, ArchiveLayer, DebianBase, LockedBase
 from portside.lock.inputs import base_files, base_layers, git_sources, locked_files
-from portside.lock.models import (
-    ArchiveBase,
-    ArchiveLayer,
-    DebianBase,
-    Lock,
-    LockedBase,
-    LockedGitSource,
-    LockedWeightFile,
-    LockedWeights,
-)
+from portside.lock.models import Lock, LockedWeightFile, LockedWeights
 from portside.lock.packages import Deb, LockedEnv, PackageSet
+from portside.lock.sources import LockedGitSource
 
 DEB = Deb(name="d", version="1", architecture="amd64", path="pool/d.deb", size=3, sha256="d" * 64)
 VENDOR = ArchiveBase(

@@ -13,14 +13,11 @@ from pydantic import ValidationError
 from portside.build.render import LINK_NOTE, dockerfile
 from portside.errors import BuildError, RecipeError
 from portside.image.config import command, environment, labels, workdir
+from portside.lock.bases import ArchiveBase, ArchiveLayer
 from portside.lock.file import read_lock
-from portside.lock.models import (
-    ArchiveBase,
-    ArchiveLayer,
-    Lock,
-    LockedSdist,
-)
+from portside.lock.models import Lock
 from portside.lock.packages import Artefact, LockedEnv
+from portside.lock.sources import LockedSdist
 from portside.plan.model import Plan
 from portside.plan.parts import plan
 from portside.recipe import Recipe, load_recipe

@@ -23,8 +23,10 @@ from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
 from portside.layers.writer import write_layer
-from portside.lock.models import DebianBase, Lock, LockedSdist
+from portside.lock.bases import DebianBase
+from portside.lock.models import Lock
 from portside.lock.packages import Artefact, LockedEnv
+from portside.lock.sources import LockedSdist
 from portside.plan.model import Part, Plan
 from portside.plan.parts import plan
 from portside.recipe import load_recipe

@@ -12,9 +12,10 @@ from portside.clean import find_garbage
 from portside.cli.report.recipes import overview, overview_lines
 from portside.errors import InputError, LockError
 from portside.lock.agree import contradictions
+from portside.lock.bases import DebianBase
 from portside.lock.file import read_lock
 from portside.lock.lower import behind, known
-from portside.lock.models import DebianBase, Lock
+from portside.lock.models import Lock
 from portside.lock.packages import Artefact, Deb, LockedEnv
 from portside.prepare import locked_plan
 from portside.project import Project

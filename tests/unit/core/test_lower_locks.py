@@ -8,9 +8,10 @@ import pytest
 
 from portside.cli.report.recipes import overview, overview_lines
 from portside.errors import LockError, RecipeError
+from portside.lock.bases import ArchiveBase, ArchiveLayer
 from portside.lock.file import dump_lock, read_lock, write_lock
 from portside.lock.lower import behind, known
-from portside.lock.models import ArchiveBase, ArchiveLayer, Lock
+from portside.lock.models import Lock
 from portside.prepare import locked_plan, say_behind
 from portside.project import Project
 from portside.resolve.chain import lock_recipe

@@ -24,19 +24,16 @@ from portside.layers.canonical import data_layer
 from portside.layers.writer import write_layer
 from portside.lock import models
 from portside.lock.agree import contradictions
+from portside.lock.bases import ArchiveLayer
 from portside.lock.comparison import Found, same
 from portside.lock.file import check_lock, dump_lock, read_lock, write_lock
-from portside.lock.models import (
-    ArchiveLayer,
-    Lock,
-    LockedWeightFile,
-    LockedWeights,
-)
+from portside.lock.models import Lock, LockedWeightFile, LockedWeights
 from portside.lock.packages import LockModel
 from portside.lock.record import LockedInput
 from portside.plan.parts import plan
-from portside.recipe import load_recipe
+from portside.recipe import asked, load_recipe
 from portside.recipe import models as recipes
+from portside.recipe.models import RecipeModel
 from portside.reference.recipe import reference_text, schema
 from portside.resolve.resolver import make_lock
 from portside.runtime.datasets import data_mounts, pin_data, unpack_data
@@ -65,7 +62,7 @@ def put(name: str, store: Store) -> None:
         receiver.write(BYTES[name])
 
 
-class Moon(recipes.Downloaded):
+class Moon(asked.Downloaded):
     """A base made of moon rock."""
 
     kind: ClassVar[str] = "moon"
@@ -74,21 +71,21 @@ class Moon(recipes.Downloaded):
     rock: str
 
 
-class Rover(recipes.Downloaded):
+class Rover(asked.Downloaded):
     """What a rover brought back."""
 
     kind: ClassVar[str] = "rover"
     rover: str
 
 
-class Crater(recipes.Downloaded):
+class Crater(asked.Downloaded):
     """Weights out of a crater."""
 
     kind: ClassVar[str] = "crater"
     crater: str
 
 
-class Orbit(recipes.Downloaded):
+class Orbit(asked.Downloaded):
     """Data seen from an orbit."""
 
     kind: ClassVar[str] = "orbit"
@@ -263,10 +260,10 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             patch.setitem(getattr(recipes, table), kind, asked)
             patch.setitem(getattr(models, table), kind, locked)
             patch.setitem(getattr(kinds, table), kind, module)
-        recipes.RecipeModel.model_rebuild(force=True)
+        RecipeModel.model_rebuild(force=True)
         Lock.model_rebuild(force=True)
         yield
-    recipes.RecipeModel.model_rebuild(force=True)
+    RecipeModel.model_rebuild(force=True)
     Lock.model_rebuild(force=True)
 
 

@@ -19,13 +19,8 @@ from portside.fetch.folders import ManualInput
 from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.writer import write_layer
-from portside.lock.models import (
-    DebianBase,
-    Lock,
-    LockedSdist,
-    LockedWeightFile,
-    LockedWeights,
-)
+from portside.lock.bases import DebianBase
+from portside.lock.models import Lock, LockedWeightFile, LockedWeights
 from portside.lock.packages import (
     Artefact,
     Deb,
@@ -33,6 +28,7 @@ from portside.lock.packages import (
     PackageSet,
 )
 from portside.lock.record import Kind, LockedInput
+from portside.lock.sources import LockedSdist
 from portside.plan.model import (
     BaseLayer,
     Converted,

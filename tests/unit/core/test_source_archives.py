@@ -29,7 +29,7 @@ from portside.inputs.archives import archive_tree
 from portside.inputs.spool import Spool
 from portside.lock.file import check_lock, read_lock
 from portside.lock.inputs import locked_files
-from portside.lock.models import LockedArchiveSource, LockedFolderSource
+from portside.lock.sources import LockedArchiveSource, LockedFolderSource
 from portside.plan.parts import plan
 from portside.store import Store
 

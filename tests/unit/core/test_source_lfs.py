@@ -23,7 +23,7 @@ from portside.inputs import git_lfs, git_source
 from portside.inputs.spool import Spool
 from portside.lock.file import check_lock, read_lock
 from portside.lock.inputs import locked_files
-from portside.lock.models import LockedGitSource
+from portside.lock.sources import LockedGitSource
 from portside.net.suspect import read_pointer
 from portside.plan.parts import plan
 from portside.store import Store

@@ -19,7 +19,7 @@ from portside.inputs.git_mirror import mirror_name
 from portside.inputs.spool import Spool
 from portside.lock.file import check_lock, read_lock
 from portside.lock.inputs import git_sources
-from portside.lock.models import LockedGitSource
+from portside.lock.sources import LockedGitSource
 from portside.plan.parts import plan
 from portside.store import Store
 from portside.verify.scratch import scratch_store

@@ -18,12 +18,8 @@ from portside.doctor import Finding, examine, exit_code, to_json, to_lines
 from portside.engines import CacheRecord, Choice, Engine, EngineImage
 from portside.engines.base import RECIPE_LABEL
 from portside.errors import EngineError
-from portside.lock.models import (
-    DebianBase,
-    Lock,
-    LockedWeightFile,
-    LockedWeights,
-)
+from portside.lock.bases import DebianBase
+from portside.lock.models import Lock, LockedWeightFile, LockedWeights
 from portside.lock.packages import Deb, LockedEnv
 from portside.lock.written import writer
 from portside.recipe import Recipe

@@ -16,7 +16,7 @@ from portside.errors import InputError, RecipeError
 from portside.inputs import python
 from portside.inputs.debian.distributions import distributions, pip_leaves_them
 from portside.lock import file as lock_file
-from portside.lock.models import DebianBase
+from portside.lock.bases import DebianBase
 from portside.lock.packages import Deb, LockedManualWheel, PythonSet
 from portside.project import Project
 from portside.resolve import resolver as resolve

@@ -7,7 +7,7 @@ from portside.common.url import SecretUrl
 from portside.config import Config, Mirrors
 from portside.errors import InputError
 from portside.inputs.debian import mirrors
-from portside.lock.models import DebianBase
+from portside.lock.bases import DebianBase
 from portside.lock.packages import Deb
 
 URIS = """\

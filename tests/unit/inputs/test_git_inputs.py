@@ -13,7 +13,7 @@ from portside.config import Config, Mirrors
 from portside.errors import InputError, RecipeError
 from portside.inputs import git
 from portside.inputs.spool import Spool
-from portside.lock.models import LockedGitSource
+from portside.lock.sources import LockedGitSource
 from portside.store import Store
 
 DATE = 1_600_000_000

@@ -17,7 +17,7 @@ from portside.errors import InputError, MissingInputError
 from portside.fetch.fetcher import Fetcher
 from portside.fetch.folders import ManualInput
 from portside.inputs.vendor_image import read_vendor_image
-from portside.lock.models import ArchiveBase
+from portside.lock.bases import ArchiveBase
 from portside.store import Store
 from portside.store.indexes import image_index
 from portside.store.layout import Blob

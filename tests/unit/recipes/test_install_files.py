@@ -8,7 +8,8 @@ import yaml
 
 from portside.build.needed_files import say_needed_files
 from portside.errors import RecipeError, StepError
-from portside.lock.models import DebianBase, Lock
+from portside.lock.bases import DebianBase
+from portside.lock.models import Lock
 from portside.lock.packages import LockedEnv
 from portside.plan.model import Plan
 from portside.plan.parts import plan

@@ -9,8 +9,9 @@ from portside.build.builder import build
 from portside.config import Config
 from portside.fetch.fetcher import Fetcher
 from portside.image.built import Built
+from portside.lock.bases import ImageBase
 from portside.lock.file import check_lock, read_lock, write_lock
-from portside.lock.models import ImageBase, Lock
+from portside.lock.models import Lock
 from portside.plan.model import Plan
 from portside.plan.parts import plan
 from portside.recipe import load_recipe

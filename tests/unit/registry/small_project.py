@@ -16,12 +16,8 @@ from portside.fetch.fetcher import Fetcher
 from portside.image.built import Built
 from portside.layers.canonical import data_layer
 from portside.layers.writer import write_layer
-from portside.lock.models import (
-    DebianBase,
-    Lock,
-    LockedWeightFile,
-    LockedWeights,
-)
+from portside.lock.bases import DebianBase
+from portside.lock.models import Lock, LockedWeightFile, LockedWeights
 from portside.lock.packages import LockedEnv
 from portside.lock.written import writer
 from portside.plan.model import Plan

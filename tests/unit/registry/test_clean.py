@@ -14,7 +14,7 @@ from portside.clean import find_garbage, remove
 from portside.errors import StoreError
 from portside.inputs import git_mirror
 from portside.lock.file import dump_lock
-from portside.lock.models import LockedGitSource
+from portside.lock.sources import LockedGitSource
 from portside.project import Project
 from portside.recipe import load_recipe
 from portside.store.layout import Image

@@ -14,8 +14,8 @@ from portside.doctor.lacking import take_inventory
 from portside.errors import InputError, PortsideError
 from portside.fetch.fetcher import Fetcher
 from portside.fetch.manual import ManualInput, missing
+from portside.lock.bases import ArchiveBase, ArchiveLayer
 from portside.lock.file import dump_lock
-from portside.lock.models import ArchiveBase, ArchiveLayer
 from portside.lock.packages import Deb
 
 

@@ -13,7 +13,7 @@ from portside.common import oci
 from portside.common.values import DiffID, Sha256, Size
 from portside.errors import InputError
 from portside.inputs.vendor_config import check_platform, created, environment
-from portside.lock.models import ImageBase
+from portside.lock.bases import ImageBase
 from portside.lock.registry_image import ImageDocument, RegistryLayer
 from portside.registry.answer import LARGEST_MANIFEST
 from portside.registry.image_manifest import check_layers, media_type, read_config, read_index, read_manifest

@@ -19,15 +19,10 @@ from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
 from portside.layers.writer import read_layer, write_layer
-from portside.lock.models import (
-    DebianBase,
-    Lock,
-    LockedSdist,
-    LockedSource,
-    LockedWeightFile,
-    LockedWeights,
-)
+from portside.lock.bases import DebianBase
+from portside.lock.models import Lock, LockedWeightFile, LockedWeights
 from portside.lock.packages import Artefact, LockedEnv
+from portside.lock.sources import LockedSdist, LockedSource
 from portside.plan.model import Converted, LargeWeight, Part, Plan
 from portside.plan.parts import plan
 from portside.plan.states import frame_layer

@@ -10,7 +10,8 @@ from runtime_recipes import make_recipe
 
 from portside.config import Config, KeptFolder
 from portside.errors import InputError
-from portside.lock.models import DebianBase, Lock, ManualFile
+from portside.lock.bases import DebianBase
+from portside.lock.models import Lock, ManualFile
 from portside.lock.packages import LockedEnv
 from portside.runtime.datasets import data_mounts, pin_data, target_data, unpack_data
 from portside.store import Store

@@ -10,13 +10,8 @@ import pytest
 from runtime_recipes import make_recipe
 
 from portside.errors import InputError, StoreError
-from portside.lock.models import (
-    DebianBase,
-    Lock,
-    LockedWeightFile,
-    LockedWeights,
-    LockedWheelWeights,
-)
+from portside.lock.bases import DebianBase
+from portside.lock.models import Lock, LockedWeightFile, LockedWeights, LockedWheelWeights
 from portside.lock.packages import Artefact, LockedEnv
 from portside.runtime import weight_mounts
 from portside.store import Store

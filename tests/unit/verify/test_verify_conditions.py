@@ -7,12 +7,8 @@ from pathlib import Path
 import pytest
 
 from portside.common.tree import Tree, file_entry
-from portside.lock.models import (
-    DebianBase,
-    Lock,
-    LockedWeightFile,
-    LockedWeights,
-)
+from portside.lock.bases import DebianBase
+from portside.lock.models import Lock, LockedWeightFile, LockedWeights
 from portside.lock.packages import LockedEnv
 from portside.store import Store
 from portside.verify.conditions import INPUT_TIME, other_conditions, put_reversed

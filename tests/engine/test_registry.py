@@ -147,7 +147,9 @@ def test_what_docker_saves_loads(project: TinyProject, tmp_path: Path) -> None:
 
 
 def test_a_foreign_image_does_not_run_as_the_recipes(project: TinyProject, tmp_path: Path) -> None:
-    """Under the recipe's name it is not loaded; who gives it that name in the engine gets it refused, until a build."""
+    """Under the recipe's name it is not loaded; who gives it that name in the engine gets it refused, until a build.
+
+    What runs meanwhile is the layer below, with the weights mounted."""
     name, machine = project.full("port"), project.machine
     machine.run("build", "--recipe", name, "--load-all")
     ref, other = f"portside/{name}:weights", f"portside/{name}:env"
@@ -158,9 +160,11 @@ def test_a_foreign_image_does_not_run_as_the_recipes(project: TinyProject, tmp_p
     make_foreign(tmp_path / "evil.tar", config)
     refused = machine.run("load", "--archive", str(tmp_path / "evil.tar"), expect=4)
     assert f"an image called {ref}, which is not the recipe's" in refused.stderr
-    refused = machine.run("run-container", "--recipe", name, "--command", "true", expect=6)
+    refused = machine.run("run-container", "--recipe", name, "--weights", "baked", "--command", "true", expect=6)
     assert f"Load the right one: invoke build --recipe {name} --layer weights" in refused.stderr
     machine.run("check", "--recipe", name, "--layer", "weights", expect=6)
+    # Where it is left open how the weights come, the store's own are mounted: the foreign image is not run either.
+    assert runs(machine, name) == "a vocabulary\none\ninstalled\n"
     machine.run("build", "--recipe", name)
     assert docker("image", "inspect", ref, "--format", "{{.Id}}") == before
     assert runs(machine, name) == "a vocabulary\none\ninstalled\n"

@@ -24,6 +24,8 @@ class Needs:
     def line(self, engine: str) -> str:
         """What a person is told."""
         free = "what is free there is not known" if self.free is None else f"{human_bytes(self.free)} are free"
+        if not self.room:
+            return f"{engine} has all layers; {free}"
         while_loading = f", {human_bytes(self.room)} while they are loaded" if self.room > self.layers else ""
         return f"{engine} lacks about {human_bytes(self.layers)} of layers{while_loading}; {free}"
 

@@ -62,6 +62,9 @@ def test_where_nobody_knows_what_is_free_nothing_is_refused(machine: Callable[..
 def test_a_person_is_told_both(machine: Callable[..., Machine]) -> None:
     here = machine("here")
     here.build()
+    here.engine.free = 1 << 30
+    line = engine_needs(here.plan, here.store, here.engine).line("docker")  # type: ignore[arg-type]
+    assert line == "docker has all layers; 1.0 GiB are free"
     here.engine = NoEngine()
     here.engine.free = 1 << 30
     line = engine_needs(here.plan, here.store, here.engine).line("docker")  # type: ignore[arg-type]

@@ -121,7 +121,7 @@ def main() -> None:
     chance = random.Random(arguments.seed)
     settings = settings_of(bench_parser().parse_args(["--tiny", "--size", "1", "--engine", arguments.engine]))
     faults: list[str] = []
-    killed = number = 0
+    killed = number = changed = 0
     with bench_of(settings) as bench:
         project = bench.project("kills")
         project.new_weights("0.bin", WEIGHTS)
@@ -152,13 +152,14 @@ def main() -> None:
                         found.append(f"{mine} after the kills, {theirs} in a new store")
                     remove_tree(fresh)
                     if not has_a_copy(bench, project):
+                        changed += 1
                         found += refuses_a_changed_file(bench, project)
             except BenchError as error:
                 found.append(str(error))
             print(f"{number}: {task} {'killed' if hit else 'had ended'}, {len(found)} faults", flush=True)
             print(*found, sep="\n", end="\n" if found else "", flush=True)
             faults += found
-    print(f"{killed} kills, {len(faults)} faults")
+    print(f"{killed} kills, {changed} files changed in place, {len(faults)} faults")
     sys.exit(bool(faults))
 
 

@@ -1,8 +1,11 @@
 """A registry's answer with its small body."""
 
+import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from portside.common.url import without_secrets
 from portside.errors import RegistryError
 
 if TYPE_CHECKING:
@@ -32,3 +35,14 @@ def answer_of(response: "httpx.Response") -> Answer:
             raise RegistryError(f"{response.url.host} answers with more than {LARGEST_MANIFEST} bytes")
         parts.append(piece)
     return Answer(response.status_code, response.headers, b"".join(parts), response.url)
+
+
+def errors_of(answer: Answer) -> list[tuple[str, str]]:
+    """(code, message) of the errors that a registry tells (distribution-spec, "Error codes")."""
+    try:
+        rows = [
+            (str(row.get("code", "")), str(row.get("message", ""))) for row in json.loads(answer.body)["errors"][:5]
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return []
+    return [(code, re.sub(r"\s+", " ", without_secrets(message))[:200]) for code, message in rows]

@@ -1,8 +1,6 @@
 """One repository of a registry over HTTP (OCI distribution-spec 1.1): manifests, blobs, and the faults on the way."""
 
-import json
 import os
-import re
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from portside.common.canonical import sha256_hex
 from portside.common.oci import MANIFEST
-from portside.common.url import may_lead, shown, without_secrets
+from portside.common.url import may_lead, shown
 from portside.common.values import Sha256, Size, Tag
 from portside.errors import RegistryError
 from portside.net.client import (
@@ -28,7 +26,7 @@ from portside.net.client import (
     usable_proxies,
 )
 from portside.net.pip_settings import read_pip_settings
-from portside.registry.answer import LARGEST_MANIFEST, Answer, answer_of
+from portside.registry.answer import LARGEST_MANIFEST, Answer, answer_of, errors_of
 from portside.registry.auth import Authorizer, refused
 from portside.registry.hub import login_command
 from portside.registry.reference import Repository, is_loopback
@@ -143,7 +141,7 @@ class Client:
         answer = self.ask("PUT", f"manifests/{tag}", {"Content-Type": MANIFEST}, data, expect=(201, 400, 404))
         if answer.status == 201:
             return True
-        if any(code in ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN") for code, _ in _errors(answer)):
+        if any(code in ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN") for code, _ in errors_of(answer)):
             return False
         raise self.unexpected(answer, f"take the tag {tag}")
 
@@ -300,7 +298,7 @@ class Client:
         """The error for a status that says no."""
         if answer.status in (401, 403):
             return refused(self.repository, answer.status, what)
-        told = "; ".join(f"{code}: {message}" for code, message in _errors(answer))
+        told = "; ".join(f"{code}: {message}" for code, message in errors_of(answer))
         kind = NotThereError if answer.status == 404 else RegistryError
         return kind(f"{self.repository} does not {what}: status {answer.status}" + (f" ({told})" if told else ""))
 
@@ -368,17 +366,6 @@ def _limited(repository: Repository) -> str:
         f"It limits how much it gives to whom: log in ({login_command(repository.host)}), try again later, or name a "
         "mirror (portside.toml, [mirrors] registries)."
     )
-
-
-def _errors(answer: Answer) -> list[tuple[str, str]]:
-    """(code, message) of the errors that a registry tells (distribution-spec, "Error codes")."""
-    try:
-        rows = [
-            (str(row.get("code", "")), str(row.get("message", ""))) for row in json.loads(answer.body)["errors"][:5]
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return []
-    return [(code, re.sub(r"\s+", " ", without_secrets(message))[:200]) for code, message in rows]
 
 
 def _certificates(host: str) -> ssl.SSLContext:

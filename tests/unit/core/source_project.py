@@ -7,6 +7,7 @@ from pathlib import Path
 from portside.inputs.spool import Spool
 from portside.lock.file import read_lock
 from portside.lock.models import Lock
+from portside.lock.sources import LockedGitSource
 from portside.project import Project
 from portside.resolve.chain import lock_recipe
 from portside.trees.parts import source_tree
@@ -83,3 +84,12 @@ class SourceProject:
                 kinds = {"file": lambda e: e.read().decode(), "symlink": lambda e: f"-> {e.link}"}
                 found[entry.path] = kinds.get(entry.kind, lambda e: "/")(entry)
         return found
+
+
+def locked(made: SourceProject) -> LockedGitSource:
+    """The git source `s` of the project's lock."""
+    lock = read_lock(made.root / "recipes/r.lock")
+    assert lock is not None
+    source = lock.sources["s"]
+    assert isinstance(source, LockedGitSource)
+    return source

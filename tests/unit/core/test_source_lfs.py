@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from source_project import SourceProject, commit, git, repository
+from source_project import SourceProject, commit, git, locked, repository
 
 from portside.config import Config
 from portside.errors import InputError, LockError, PortsideError
@@ -21,9 +21,8 @@ from portside.fetch.fetcher import Fetcher
 from portside.image.pointers import left_pointers
 from portside.inputs import git_lfs, git_source
 from portside.inputs.spool import Spool
-from portside.lock.file import check_lock, read_lock
+from portside.lock.file import check_lock
 from portside.lock.inputs import locked_files
-from portside.lock.sources import LockedGitSource
 from portside.net.suspect import read_pointer
 from portside.plan.parts import plan
 from portside.store import Store
@@ -140,14 +139,6 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: LfsServer) -> 
 def fetched(made: SourceProject) -> None:
     lock = made.project.lock(made.project.recipe("r"))
     git_source.bring(lock.sources["s"], Fetcher(made.project.store, made.project.config))
-
-
-def locked(made: SourceProject) -> LockedGitSource:
-    lock = read_lock(made.root / "recipes/r.lock")
-    assert lock is not None
-    source = lock.sources["s"]
-    assert isinstance(source, LockedGitSource)
-    return source
 
 
 def test_fetch_brings_the_file_by_the_pointers_hash(made: SourceProject, server: LfsServer) -> None:

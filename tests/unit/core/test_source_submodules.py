@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from source_project import SourceProject, git, repository
+from source_project import SourceProject, git, locked, repository
 
 from portside.bundle.contents import pack_paths
 from portside.bundle.pack import read_pack, write_pack
@@ -17,9 +17,8 @@ from portside.fetch.fetcher import Fetcher
 from portside.inputs import git_source
 from portside.inputs.git_mirror import mirror_name
 from portside.inputs.spool import Spool
-from portside.lock.file import check_lock, read_lock
+from portside.lock.file import check_lock
 from portside.lock.inputs import git_sources
-from portside.lock.sources import LockedGitSource
 from portside.plan.parts import plan
 from portside.store import Store
 from portside.verify.scratch import scratch_store
@@ -57,14 +56,6 @@ def upstream(tmp_path: Path) -> Path:
 
 
 FILES = {"t": "top", "libs/mid/m": "mid", "libs/mid/deep/d": "deep", "old/t": "top", "old/libs/mid": "/"}
-
-
-def locked(made: SourceProject) -> LockedGitSource:
-    lock = read_lock(made.root / "recipes/r.lock")
-    assert lock is not None
-    source = lock.sources["s"]
-    assert isinstance(source, LockedGitSource)
-    return source
 
 
 def test_all_of_them_come_along(made: SourceProject, upstream: Path) -> None:

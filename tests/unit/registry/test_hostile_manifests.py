@@ -11,9 +11,8 @@ from small_project import Machine, Small
 from portside.common.canonical import sha256_hex
 from portside.common.values import DiffID, ImageID, Sha256, Size
 from portside.errors import RegistryError
-from portside.registry.answer import Answer
+from portside.registry.answer import Answer, errors_of
 from portside.registry.blob import RegistryBlob
-from portside.registry.client import _errors
 from portside.registry.upload import _received
 from portside.share.manifests import image_manifest, layer_manifest, read_image_manifest, read_layer_manifest
 
@@ -84,7 +83,7 @@ def test_what_a_registry_complains_of() -> None:
     import httpx
 
     def errors(body: bytes) -> list[tuple[str, str]]:
-        return _errors(Answer(400, httpx.Headers(), body, httpx.URL("http://x")))
+        return errors_of(Answer(400, httpx.Headers(), body, httpx.URL("http://x")))
 
     assert errors(b'{"errors": [{"code": "DENIED", "message": "a\\nb"}]}') == [("DENIED", "a b")]
     for body in (b"", b"[" * 100_000, b'{"errors": 5}', b'{"errors": [5]}', b'{"errors": {}}', b"\xff"):

@@ -130,6 +130,7 @@ def _file(number: int, file: FileReport, rules: dict[str, RuleInfo], before: Tre
         f'<details open class="file" id="f{number}" data-path="{escape(file.path.lower())}"><summary>'
         f"<h3>{escape(file.path)}</h3><span class='state'>{file.state}</span><b></b></summary>",
         reason if file.reason else "",
+        f'<p class="reason">{escape(file.summary)}</p>' if file.summary else "",
         "<table><colgroup><col class='n'><col><col class='n'><col></colgroup>",
     ]
     whole = [hit for hit in file.hits if not hit.line]
@@ -244,7 +245,7 @@ def _notes(hits: list[Hit], rules: dict[str, RuleInfo]) -> str:
         out.append(
             f'<tr class="hit" data-class="{hit.cls}" data-rule="{escape(hit.rule)}"><td></td><td colspan="3">'
             f'<span class="tag {hit.cls}">{HEADINGS[hit.cls]}</span> <b>{escape(hit.rule)}</b>{name} '
-            f"<span class='why'>{escape(why)}</span>"
+            f"<span class='why'>{escape(why)}{f' · under {escape(hit.guard)}' if hit.guard else ''}</span>"
             + (f"<span class='advice'>{escape(advice)}</span>" if advice else "")
             + "</td></tr>"
         )

@@ -42,6 +42,7 @@ def to_markdown(report: Report) -> bytes:
         lines += [f"### {_code(path)}", ""]
         if file.reason:
             lines += [f"{'Left as it was: ' if file.state == 'left' else ''}{file.reason}", ""]
+        lines += [file.summary, ""] if file.summary else []
         lines += [_line(hit) for hit in file.hits]
         lines += [""] if file.hits else []
     lines += _comparison(report)
@@ -73,7 +74,8 @@ def _line(hit: Hit) -> str:
         what = f"+ {_code(hit.after)}"
     else:
         what = f"{_code(hit.before)} → {_code(hit.after)}"
-    return f"- {place} {hit.cls} ({hit.rule}): {what}" + (f". {hit.note}" if hit.note else "")
+    said = (hit.note.rstrip("."), f"under {hit.guard}" if hit.guard else "")
+    return ". ".join([f"- {place} {hit.cls} ({hit.rule}): {what}", *filter(None, said)])
 
 
 def compared(report: Report) -> tuple[str, str, str]:

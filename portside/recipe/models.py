@@ -195,7 +195,8 @@ class FileWeights(Model):
 
 @DATA.add
 class Data(Manual):
-    """A data set that a run target reads: a tar archive, unpacked and mounted read-only, no part of the image."""
+    """A data set that a run target reads: an archive as those of sources, unpacked (without the one folder that holds
+    everything, if there is one) and mounted read-only, no part of the image."""
 
     kind: ClassVar[str] = "file"
     url: Url | None = Field(None, description="where to download it; default: a person brings it")

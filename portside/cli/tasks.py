@@ -255,6 +255,7 @@ def inspect(c: Context, recipe: str, json: bool = False) -> None:
     help={
         "source": "folder with the code to migrate; it is not changed",
         "ruleset": "mlu (default), npu, cpu, one of the project's, or a path to a ruleset (.yaml)",
+        "framework": "version of the framework whose rules count; default: the ruleset's",
         "output": "a new or empty folder for the migrated tree and its reports",
         "mode": "precise (default; token and import aware) or vendor (as torch_gpu2mlu.py, line by line)",
         "strict": "vendor mode: also CUDA, gpu and GPU",
@@ -267,6 +268,7 @@ def migrate(
     output: str,
     ruleset: str = "mlu",
     mode: str = "precise",
+    framework: str | None = None,
     strict: bool = False,
     json: bool = False,
 ) -> None:
@@ -286,7 +288,7 @@ def migrate(
         )
     if mode not in ("precise", "vendor"):
         raise RecipeError(f"no mode '{mode}'", "The modes are precise and vendor.")
-    rules = load_ruleset(ruleset, root=machine().root)
+    rules = load_ruleset(ruleset, {"framework": framework} if framework else None, root=machine().root)
     report = migrate_folder(Path(source), rules, "vendor" if mode == "vendor" else "precise", Path(output), strict)
     if json:
         show({"output": output, "counts": report.counts()})

@@ -7,7 +7,7 @@ from portside.errors import LockError
 from portside.layers import FORMAT as LAYER_FORMAT
 from portside.lock.models import Lock, Writer
 
-IMAGE_FORMAT = 2
+IMAGE_FORMAT = 3
 """The number of everything that makes an image ID of a recipe and its lock, beside the canonical layer format of bases
 and data layers: that of run layers, the order of the blobs, what goes into each part and into its key (plan/), and the
 image's config with its labels and its history (image/config.py). A change that gives any recipe another key or image ID

@@ -9,7 +9,7 @@ from portside.common.tree import Entry, Tree
 from portside.errors import RecipeError
 from portside.migrate import precise, vendor
 from portside.migrate.links import resolve
-from portside.migrate.parallel import Convert, convert_all
+from portside.migrate.parallel import Convert, Result, convert_all
 from portside.migrate.report.hits import Report
 from portside.migrate.rulesets.model import Ruleset
 
@@ -31,25 +31,35 @@ def migrate(tree: Tree, ruleset: Ruleset, mode: Mode, *, strict: bool = False, j
     Raises RecipeError where the ruleset has no such mode.
     """
     report = Report(mode, strict, ruleset.name, ruleset.suffix, ruleset.digest)
-    convert, wants = _vendor(ruleset, strict, report) if mode == "vendor" else _precise(ruleset, strict, report)
     files = [entry for entry in tree if entry.kind == "file"]
+    paths = [entry.path for entry in files]
+    convert, wants = _vendor(ruleset, strict, report) if mode == "vendor" else _precise(ruleset, strict, report, paths)
     report.total_files = len(files)
     report.python_files = sum(entry.path.endswith(".py") for entry in files)
     out = tree.copy()
-    wanted = [entry for entry in files if wants(entry.path)]
-    for number, new, found in convert_all(wanted, convert, jobs):
-        path = wanted[number].path
-        if found is not None:
-            report.files[path] = found
-        if new is not None:
-            out.write(path, new)
+    _convert([entry for entry in files if wants(entry.path)], convert, jobs, out, report)
+    asked = {path: file.asked for path, file in report.files.items() if file.asked}
+    if asked:
+        code = (entry.read() for entry in files if _is_python(entry.path))
+        known = precise.signatures({name for names in asked.values() for name in names}, code)
+        again = [entry for entry in files if not asked.get(entry.path, frozenset()).isdisjoint(known)]
+        _convert(again, partial(convert, signatures=known), jobs, out, report)
     _materialise_links(tree, out, convert)
     used = {hit.rule for _, hit in report.hits()}
     report.rules = {name: info for name, info in sorted(report.rules.items()) if name in used}
     return Migrated(out, report)
 
 
-def _vendor(ruleset: Ruleset, strict: bool, report: Report) -> tuple[Convert, Callable[[str], bool]]:
+def _convert(entries: list[Entry], convert: Convert, jobs: int | None, out: Tree, report: Report) -> None:
+    for number, new, found in convert_all(entries, convert, jobs):
+        path = entries[number].path
+        if found is not None:
+            report.files[path] = found
+        if new is not None:
+            out.write(path, new)
+
+
+def _vendor(ruleset: Ruleset, strict: bool, report: Report) -> tuple[partial[Result], Callable[[str], bool]]:
     rules = ruleset.vendor
     if rules is None:
         raise RecipeError(f"the ruleset {ruleset.name} has no vendor mode", "Use precise mode.")
@@ -62,12 +72,15 @@ def _is_python(path: str) -> bool:
     return path.endswith(".py")
 
 
-def _precise(ruleset: Ruleset, strict: bool, report: Report) -> tuple[Convert, Callable[[str], bool]]:
+def _precise(
+    ruleset: Ruleset, strict: bool, report: Report, paths: list[str]
+) -> tuple[partial[Result], Callable[[str], bool]]:
     if strict:
         raise RecipeError("strict is an option of vendor mode", "Leave it out, or use vendor mode.")
     rules = precise.compile_rules(ruleset)
     report.rules = precise.rule_info(rules)
-    return partial(precise.convert, rules=rules), partial(precise.wants, rules=rules)
+    twin = precise.twins(paths, rules)
+    return partial(precise.convert, rules=rules, twin=twin), partial(precise.wants, rules=rules)
 
 
 def _materialise_links(tree: Tree, out: Tree, convert: Convert) -> None:

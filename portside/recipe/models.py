@@ -164,7 +164,8 @@ class FileWeights(Model):
 
 @DATA.add
 class Data(Manual):
-    """A data set that a run target reads: a tar archive, unpacked and mounted read-only, no part of the image."""
+    """A data set that a run target reads: an archive as those of sources, unpacked (without the one folder that holds
+    everything, if there is one) and mounted read-only, no part of the image."""
 
     kind: ClassVar[str] = "file"
     url: Url | None = Field(None, description="where to download it; default: a person brings it")
@@ -266,7 +267,9 @@ class RecipeModel(Model):
         {}, description="upstream code, at /workspace/RECIPE/NAME in the image"
     )
     migration: Migration | None = Field(None, description="without it the sources stay as they are")
-    patches: tuple[Step, ...] = Field((), description="ordered steps on the migrated trees; see patches.md")
+    patches: tuple[Step, ...] = Field(
+        (), description="ordered steps on migrated trees, and on sources that are not migrated; see patches.md"
+    )
     files: tuple[MigratedFile, ...] = Field(
         (),
         description="files of the recipe's folder, for the workspace; they are put there after `install`, but for "
@@ -299,8 +302,6 @@ class RecipeModel(Model):
 
     @model_validator(mode="after")
     def _names_agree(self) -> "RecipeModel":
-        if self.migration is None and self.patches:
-            raise WrongAtError("patches change migrated trees, and there is no migration", "patches")
         for number, source in enumerate(self.migration.sources if self.migration else ()):
             if source not in self.sources:
                 known = ", ".join(self.sources) or "none"

@@ -17,6 +17,7 @@ from portside.migrate.rulesets.model import (
     MemberRule,
     ModuleRule,
     PlaceRule,
+    ProgramRule,
     RequirementRule,
     Rule,
     Ruleset,
@@ -37,12 +38,15 @@ _NOTHING = re.compile(rb"(?!)")
 @dataclass(frozen=True, slots=True)
 class NewName:
     """What a rule makes of a name: its new form (the same, where the rule does not rewrite).
-    device: the new form needs the ruleset's module."""
+    device: the new form needs the ruleset's module. value, otherwise: what a keyword's `True` and `False`
+    become, where the new one takes something else."""
 
     rule: str
     cls: HitClass
     to: str
     device: bool = True
+    value: str = ""
+    otherwise: str = ""
 
 
 @dataclass(slots=True)
@@ -52,11 +56,13 @@ class Rules:
     apis: dotted name -> target. others: module -> target for the names below it that no rule knows.
     methods, attributes, strings: name -> target. dropped: methods that lose their arguments.
     devices, backends: literal -> target; drop_index: rules that remove a device's index.
-    keywords: (callable, keyword) -> target. variables: environment variable -> target.
+    keywords: (callable, keyword) -> target. variables: environment variable -> target. programs: name -> target.
     words: found anywhere; names: (what the file holds then, last parts), as whole words; direct: `torch.X`,
     direct_import: those X as they are imported, direct_ends: all of them; imported: import statements of reported
     packages. A file without any of these has no hit. shown: one of these texts is in every name that is known.
-    hiding: what `hides` found out.
+    hiding: what `hides` found out. cards: words that name the card that the rules lead to (`npu`, `hccl`), in small
+    letters; none where the rules lead to what any source may have beside CUDA (the processor). notes: rule -> what it
+    says at each of its places.
     """
 
     module: str | None
@@ -76,6 +82,7 @@ class Rules:
     variable_files: list[tuple[re.Pattern[str], dict[str, NewName]]] = field(default_factory=list)
     files: list[tuple[re.Pattern[str], NewName]] = field(default_factory=list)
     requirements: list[tuple[re.Pattern[str], re.Pattern[bytes], NewName]] = field(default_factory=list)
+    programs: dict[str, NewName] = field(default_factory=dict)
     index: str = ""
     dynamic: str = ""
     words: tuple[bytes, ...] = ()
@@ -87,13 +94,22 @@ class Rules:
     shown: tuple[str, ...] = ()
     info: dict[str, RuleInfo] = field(default_factory=dict)
     hiding: dict[str, bool] = field(default_factory=dict)
+    cards: tuple[str, ...] = ()
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 def compile_rules(ruleset: Ruleset) -> Rules:
     rules = Rules(ruleset.module, ruleset.namespace)
     for rule in ruleset.active():
         rules.info[rule.id] = RuleInfo(rule.title, rule.why, rule.advice)
+        if rule.note:
+            rules.notes[rule.id] = rule.note
         _add(rules, rule)
+    if rules.namespace is not None:
+        new = {target.to for target in (*rules.devices.values(), *rules.backends.values())}
+        rules.cards = tuple(
+            sorted({rules.namespace.rpartition(".")[2], *new} - {*rules.devices, *rules.backends, "cpu", "gloo"})
+        )
     _make_triggers(rules, ruleset)
     return rules
 
@@ -114,8 +130,10 @@ def _add(rules: Rules, rule: Rule) -> None:
         rules.drop_index |= rule.index == "drop"
     elif isinstance(rule, StringRule):
         rules.strings.update(_rewritten(rule.id, rule.map))
+        rules.strings.update({name: NewName(rule.id, CLASS_OF[rule.action], name) for name in rule.names})
     elif isinstance(rule, KeywordRule):
-        for name, target in _rewritten(rule.id, rule.map).items():
+        for name, to in rule.map.items():
+            target = NewName(rule.id, "rewritten", to, value=rule.value, otherwise=rule.otherwise)
             rules.keywords.update({(function, name): target for function in rule.callables})
     elif isinstance(rule, EnvironmentRule):
         variables = _rewritten(rule.id, rule.map)
@@ -131,6 +149,8 @@ def _add(rules: Rules, rule: Rule) -> None:
         names = "|".join(re.escape(name) for name in rule.names)
         line = re.compile(rb"(?m)(?<![\w.-])(?:%s)[ \t]*(?:[<>=!~]=?=?)[ \t]*[\w.*]+" % names.encode())
         rules.requirements.append((globs(rule.files), line, NewName(rule.id, CLASS_OF[rule.action], "")))
+    elif isinstance(rule, ProgramRule):
+        rules.programs.update({name: NewName(rule.id, CLASS_OF[rule.action], name) for name in rule.names})
     elif isinstance(rule, PlaceRule):
         _set_place(rules, rule)
 
@@ -154,7 +174,15 @@ def _make_triggers(rules: Rules, ruleset: Ruleset) -> None:
     stands somewhere in a file that uses it, whatever the aliases, and the last one where it is used."""
     device = ruleset.namespace.rpartition(".")[2] if ruleset.namespace is not None else ""
     shown = (*ruleset.words, f".{device}") if device else ruleset.words
-    plain = {*rules.methods, *rules.attributes, *rules.devices, *rules.backends, *rules.strings, *rules.variables}
+    plain = {
+        *rules.methods,
+        *rules.attributes,
+        *rules.devices,
+        *rules.backends,
+        *rules.strings,
+        *rules.variables,
+        *rules.programs,
+    }
     plain |= {keyword for _, keyword in rules.keywords} | ({device} if device else set())
     dotted = [name for name in (*rules.apis, *rules.others) if not any(word in name for word in shown)]
     direct = {name for name in dotted if name.startswith("torch.") and name.count(".") == 1}

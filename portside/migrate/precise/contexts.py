@@ -19,6 +19,7 @@ _CALLS_WITH_DEVICE = frozenset(
     [
         *("to", "to_empty", "device", "Device", "set_default_device", "Generator", "DeviceMesh"),
         *("autocast", "GradScaler", "is_autocast_enabled", "is_autocast_available", "get_autocast_dtype"),
+        "get_device_module",
         *("set_autocast_enabled", "set_autocast_dtype"),
     ]
 )
@@ -30,6 +31,12 @@ _MESSAGE_CALLS = frozenset(
     ["print", "debug", "info", "warning", "warn", "error", "exception", "critical", "log", "warning_once", "write"]
 )
 _ATTRIBUTE_CALLS = frozenset(["hasattr", "getattr", "setattr", "delattr"])
+_FIELD_CALLS = frozenset(["field", "Field", "attrib", "ib", "Option", "Argument", "Parameter", "param", "PrivateAttr"])
+"""Calls that stand for the value of the variable or list that they are in: fields of data classes (dataclasses, attrs,
+pydantic), options (typer), `pytest.param`."""
+_NAMED_BY_TEXT = frozenset(["add_argument", "add_option", "option"])
+"""Calls whose texts name what they define: argparse, optparse, click; those of absl begin with DEFINE_."""
+_LIST_METHODS = frozenset(["append", "add", "insert", "extend", "remove"])
 _KEY_METHODS = frozenset(["get", "pop", "setdefault"])
 _DEVICE_SIBLINGS = frozenset(["cpu", "cuda", "mps", "xpu", "npu", "mlu", "tpu", "xla", "ipu", "hpu", "meta", "auto"])
 _BACKEND_SIBLINGS = frozenset(["gloo", "nccl", "mpi", "ccl", "hccl", "cncl", "smddp"])
@@ -100,14 +107,36 @@ Siblings = dict[ast.AST, list[tuple[ast.AST, Use]]]
 def use_of(node: ast.expr, parents: Sequence[ast.AST], siblings: Siblings) -> Use:
     """What the literal `node` is for; parents: the nodes around it, outermost first."""
     inner: ast.AST = node
+    below: ast.AST = node
     for parent in reversed(parents):
         use = _step(inner, parent, siblings)
+        if use is None and isinstance(parent, ast.Assign):
+            use = _unpacked(below, inner, parent)
+        elif use is None and isinstance(parent, ast.Return):
+            use = _returned(parents)
         if use is not None:
             return "question" if use == "device" and _asks(parents) else use
         if isinstance(parent, ast.stmt):
             break
-        inner = parent
+        below, inner = inner, parent
     return "unknown"
+
+
+def _unpacked(element: ast.AST, value: ast.AST, assign: ast.Assign) -> Use | None:
+    """`device, dtype = "cuda", torch.half`"""
+    for target in assign.targets:
+        if isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
+            pairs = zip(target.elts, value.elts, strict=False)
+            starred = any(isinstance(item, ast.Starred) for item in (*target.elts, *value.elts))
+            if not starred and len(target.elts) == len(value.elts):
+                return next((named_use(last_name(name)) for name, item in pairs if item is element), None)
+    return None
+
+
+def _returned(parents: Sequence[ast.AST]) -> Use | None:
+    """What the name of the function around says about what it returns."""
+    functions = (node for node in reversed(parents) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return next((named_use(function.name) for function in functions), None)
 
 
 def _asks(parents: Sequence[ast.AST]) -> bool:
@@ -125,7 +154,7 @@ def _asks(parents: Sequence[ast.AST]) -> bool:
 def _step(inner: ast.AST, parent: ast.AST, siblings: Siblings) -> Use | None:
     """What one parent says; None: ask the next one."""
     if isinstance(parent, ast.keyword):
-        if parent.arg in ("default", "choices", "const", "help", "dest"):
+        if parent.arg in ("default", "default_factory", "choices", "const", "help", "dest"):
             return "message" if parent.arg in ("help", "dest") else None
         asks = parent.arg in (None, "type")
         return (named_use(parent.arg) if parent.arg else None) or (None if asks else "unknown")
@@ -141,6 +170,8 @@ def _step(inner: ast.AST, parent: ast.AST, siblings: Siblings) -> Use | None:
             told = ((child, use) for child in among if (use := expression_use(child)) is not None)
             siblings[parent] = list(islice(told, 2))
         return next((use for child, use in siblings[parent] if child is not inner), None)
+    if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add) and isinstance(inner, ast.List | ast.Tuple):
+        return expression_use(parent.right if inner is parent.left else parent.left)
     if isinstance(parent, ast.Subscript):
         return "device" if last_name(parent.value) == "Literal" else "key"
     if isinstance(parent, ast.Dict):
@@ -166,12 +197,11 @@ def _statement(inner: ast.AST, parent: ast.AST) -> Use | None:
 
 def _call(inner: ast.AST, call: ast.Call) -> Use | None:
     name = last_name(call.func)
-    if name == "add_argument":
-        options = [arg.value for arg in call.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
-        if inner in call.args:
-            return "flag"
-        return next(filter(None, (named_use(option.lstrip("-").replace("-", "_")) for option in options)), "unknown")
-    if inner is call.func:
+    if name in _NAMED_BY_TEXT or name.startswith("DEFINE_"):
+        use = _option(inner, call, absl=name.startswith("DEFINE_"))
+        if use is not None:
+            return use
+    if inner is call.func or name in _FIELD_CALLS:
         return None
     if name == "init_process_group":
         return "backend"
@@ -185,6 +215,8 @@ def _call(inner: ast.AST, call: ast.Call) -> Use | None:
         return "key"
     if name in _PATH_CALLS:
         return "path"
+    if isinstance(call.func, ast.Attribute) and name in _LIST_METHODS:
+        return named_use(last_name(call.func.value)) or "unknown"
     if name in _CALLS_WITH_DEVICE:
         return "device"
     if name.startswith("assert"):
@@ -195,6 +227,17 @@ def _call(inner: ast.AST, call: ast.Call) -> Use | None:
             named_use(first.value) if isinstance(first, ast.Constant) and isinstance(first.value, str) else None
         ) or "unknown"
     return named_use(name) or "unknown"
+
+
+def _option(inner: ast.AST, call: ast.Call, absl: bool) -> Use | None:
+    """What a command-line option's name says about its default and choices; None where the texts name no option."""
+    texts = [arg.value for arg in call.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+    names = texts[:1] if absl else texts
+    if last_name(call.func) == "option" and not any(text.startswith("-") for text in names):
+        return None
+    if inner in call.args and (not absl or inner is call.args[0]):
+        return "flag"
+    return next(filter(None, (named_use(name.lstrip("-").replace("-", "_")) for name in names)), "unknown")
 
 
 def _in_dict(inner: ast.AST, parent: ast.Dict) -> Use | None:

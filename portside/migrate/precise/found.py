@@ -10,7 +10,8 @@ from portside.migrate.report.hits import HitClass
 class Found:
     """A classified place start..end (bytes of the UTF-8 text) and the edits inside it.
 
-    name: as a recipe would accept it. device: the place needs the device's module at run time.
+    name: as a recipe would accept it. device: the place needs the device's module at run time. guard: what stands
+    around it so that it may never be reached.
     """
 
     start: int
@@ -21,6 +22,7 @@ class Found:
     edits: tuple[Edit, ...] = ()
     note: str = ""
     device: bool = False
+    guard: str = ""
 
 
 def rename(start: int, old: str, new: str) -> tuple[Edit, ...]:

@@ -3,20 +3,23 @@
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from portside.migrate.precise.compiled import NewName, Rules
 from portside.migrate.precise.found import Found, rename
+from portside.migrate.precise.guards import guard_of
+from portside.migrate.precise.known import Upstream
 from portside.migrate.precise.names import Alias, Function, look_up
 from portside.migrate.precise.source import Edit, Lines, find_all
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """An import statement. functions: those around it, outermost first. depth: blocks around it, in its function
-    or module. typing_only: it runs for type checkers alone."""
+    """An import statement. parents: the statements around it, outermost first; functions: those of them that are
+    functions. depth: blocks around it, in its function or module. typing_only: it runs for type checkers alone."""
 
     node: ast.Import | ast.ImportFrom
+    parents: tuple[ast.AST, ...]
     functions: tuple[Function, ...]
     depth: int
     typing_only: bool
@@ -34,21 +37,34 @@ class Imports:
     touched: list[Site] = field(default_factory=list)
 
 
-def collect(tree: ast.Module, lines: Lines, rules: Rules) -> Imports:
+def collect(tree: ast.Module, lines: Lines, rules: Rules, known: Upstream) -> Imports:
     out = Imports()
     marked = sorted({lines.line(at) for at in find_all(lines.utf8, b"import")})
-    for site in _sites(tree.body, marked, (), 0, False):
+    for site in _sites(tree.body, marked, (), (), 0, False):
         out.sites.append(site)
         before = len(out.found)
         if isinstance(site.node, ast.Import):
             _plain(site.node, lines, rules, out)
         elif not site.node.level and site.node.module:
             _from(site.node, site.node.module, lines, rules, out)
+        out.found[before:] = _judged(site, out.found[before:], out.aliases, lines, known)
         if any(found.device for found in out.found[before:]):
             out.touched.append(site)
     if any(not site.functions and _is_star(site.node) for site in out.sites):
         out.aliases.setdefault("torch", Alias("torch", "torch"))
     return out
+
+
+def _judged(site: Site, found: list[Found], aliases: dict[str, Alias], lines: Lines, known: Upstream) -> list[Found]:
+    """What is found in one statement, with what stands around it; beside the card's own import nothing is rewritten."""
+    if any(item.edits for item in found) and known.place(site.node, site.parents):
+        found = [known.left(item) if item.edits else item for item in found]
+        for name in (alias.asname or alias.name for alias in site.node.names):
+            if name in aliases:
+                aliases[name] = Alias(aliases[name].old, aliases[name].old)
+    asked = any(item.cls in ("unsupported", "needs-person") for item in found)
+    guard = guard_of(site.node, site.parents, lines) if asked else ""
+    return [replace(item, guard=guard) if item.cls in ("unsupported", "needs-person") else item for item in found]
 
 
 def _is_star(node: ast.Import | ast.ImportFrom) -> bool:
@@ -57,24 +73,29 @@ def _is_star(node: ast.Import | ast.ImportFrom) -> bool:
 
 
 def _sites(
-    body: list[ast.stmt], marked: list[int], functions: tuple[Function, ...], depth: int, typing_only: bool
+    body: list[ast.stmt],
+    marked: list[int],
+    parents: tuple[ast.AST, ...],
+    functions: tuple[Function, ...],
+    depth: int,
+    typing_only: bool,
 ) -> Iterator[Site]:
     for node in body:
         if not within(marked, node.lineno, node.end_lineno or node.lineno):
             continue
         if isinstance(node, ast.Import | ast.ImportFrom):
-            yield Site(node, functions, depth, typing_only)
+            yield Site(node, parents, functions, depth, typing_only)
             continue
-        inner, level = (functions, depth + 1)
+        inner, level, around = functions, depth + 1, (*parents, node)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             inner, level = (*functions, node), 0
         typing = typing_only or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
         for name in ("body", "orelse", "finalbody"):
             part = getattr(node, name, None)
             if part:
-                yield from _sites(part, marked, inner, level, typing if name == "body" else typing_only)
+                yield from _sites(part, marked, around, inner, level, typing if name == "body" else typing_only)
         for handler in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
-            yield from _sites(handler.body, marked, inner, level, typing_only)
+            yield from _sites(handler.body, marked, (*around, handler), inner, level, typing_only)
 
 
 def within(marked: list[int], first: int, last: int) -> bool:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from portside.migrate.precise.compiled import NewName
 from portside.migrate.precise.contexts import Use, last_name, use_of
-from portside.migrate.precise.found import Found
+from portside.migrate.precise.found import Found, rename
 from portside.migrate.precise.lexer import Token
+from portside.migrate.precise.names import look_up
 from portside.migrate.precise.source import Edit
 from portside.migrate.precise.walk import Walk
 
@@ -28,9 +29,13 @@ KEPT_RULES = {
 
 def judge_string(walk: Walk, node: ast.Constant) -> None:
     """Record what a literal is; edits only those that are a device or backend as a whole."""
+    if node in walk.judged:
+        return
     start, end = walk.span(node)
     tokens = walk.tokens(start, end)
     use: Use = "unknown" if walk.is_part_of_text() else use_of(node, walk.parents, walk.siblings)
+    if use == "unknown" and isinstance(node.value, str):
+        use = _as_argument(walk, node, node.value)
     value = node.value
     if isinstance(value, str) and use != "docstring" and len(tokens) == 1:
         token = tokens[0]
@@ -42,6 +47,23 @@ def judge_string(walk: Walk, node: ast.Constant) -> None:
         return
     for token in tokens:
         walk.uses[token.start] = KEPT_RULES.get(use, "") if isinstance(value, str) else "text"
+
+
+def _as_argument(walk: Walk, node: ast.Constant, value: str) -> Use:
+    """What the source's own function says by the name of the parameter that a text goes to."""
+    call = walk.parents[-1] if walk.parents else None
+    if not isinstance(call, ast.Call) or node not in call.args or walk.is_part_of_text():
+        return "unknown"
+    place = call.args.index(node)
+    if any(isinstance(arg, ast.Starred) for arg in call.args[:place]):
+        return "unknown"
+    match = _LITERAL.fullmatch(value)
+    if match is None or (match[1] not in walk.rules.devices and value not in walk.rules.backends):
+        return "unknown"
+    name = last_name(call.func)
+    walk.asked.add(name)
+    parameters = walk.signatures.get(name, ())
+    return parameters[place] if place < len(parameters) else "unknown"
 
 
 def _in_pieces(walk: Walk, value: str, start: int, end: int, use: Use) -> bool:
@@ -65,6 +87,11 @@ def _whole(walk: Walk, node: ast.Constant, token: Token, value: str, use: Use) -
         edits = (Edit(token.body_start, token.body_end, exact.to.encode()),) if exact.cls == "rewritten" else ()
         walk.add(Found(token.start, token.end, exact.cls, exact.rule, value, edits))
         return True
+    program = rules.programs.get(value.split(maxsplit=1)[0]) if rules.programs and value.strip() else None
+    if program is not None and use not in ("message", "key"):
+        name = value.split(maxsplit=1)[0]
+        walk.add(Found(token.start, token.end, program.cls, program.rule, name))
+        return True
     if use == "attribute" and value in rules.attributes:
         target = rules.attributes[value]
         note = f"Ask for {target.to!r} by hand."
@@ -80,12 +107,23 @@ def _whole(walk: Walk, node: ast.Constant, token: Token, value: str, use: Use) -
         return _backend(walk, token, replace(capitals, to=capitals.to.upper()), value, use)
     if use == "backend" and _PAIRS.fullmatch(value):
         return _backend_pairs(walk, token, value)
-    if _QUALIFIED.fullmatch(value) and value.startswith(tuple(rules.others)):
-        rule = next(target.rule for module, target in rules.others.items() if value.startswith(module))
-        note = "The text names a function; whatever reads it decides what it has to be."
-        walk.add(Found(token.start, token.end, "needs-person", rule, value, note=note))
+    return _QUALIFIED.fullmatch(value) is not None and _dotted(walk, token, value, use)
+
+
+def _dotted(walk: Walk, token: Token, value: str, use: Use) -> bool:
+    """A dotted name as a text (`"torch.cuda.FloatTensor"`, `@patch("torch.cuda.is_available")`): it follows the code
+    that it names. As a key it is a person's, like every key."""
+    found = look_up(walk.rules, value)
+    if found is None or use in ("path", "flag", "message"):
+        return False
+    rule, part = found
+    if rule.cls == "rewritten" and use in ("key", "table"):
+        note = f"If this text names the function, write {rule.to!r} by hand."
+        walk.add(Found(token.start, token.end, "needs-person", rule.rule, part, note=note))
         return True
-    return False
+    edits = rename(token.body_start, part, rule.to) if rule.cls == "rewritten" else ()
+    walk.add(Found(token.start, token.end, rule.cls, rule.rule, part, edits, device=bool(edits) and rule.device))
+    return True
 
 
 def _device(

@@ -5,16 +5,19 @@ import gc
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from portside.migrate.precise.compiled import Rules, hides, places
 from portside.migrate.precise.found import Found
 from portside.migrate.precise.imports import Imports, collect
+from portside.migrate.precise.known import Upstream, names_card
 from portside.migrate.precise.leftovers import left_over
 from portside.migrate.precise.lexer import NotLexed, Token, fields, tokens
 from portside.migrate.precise.placing import place
 from portside.migrate.precise.regions import reduced
+from portside.migrate.precise.signatures import NONE, Signatures
 from portside.migrate.precise.source import Decoded, Edit, Lines, Unreadable, apply, decode
 from portside.migrate.precise.visitor import Visitor
 from portside.migrate.report.hits import FileReport, Hit
@@ -29,8 +32,14 @@ UNREADABLE_RULE = "not-text"
 SYNTAX_RULE = "does-not-compile"
 
 
-def migrate_python(path: str, data: bytes, rules: Rules) -> tuple[bytes, FileReport | None]:
-    """The migrated bytes, and the report if there is any hit. A file that cannot be judged stays as it is."""
+def migrate_python(
+    path: str, data: bytes, rules: Rules, twin: str = "", signatures: Signatures = NONE
+) -> tuple[bytes, FileReport | None]:
+    """The migrated bytes, and the report if there is any hit. A file that cannot be judged stays as it is.
+
+    twin: the path of a file beside it that does for the card what this one does for CUDA; "" where there is none.
+    signatures: of the source's own functions, as far as any file asked for them.
+    """
     found = places(rules, data)
     if not found:
         return data, None
@@ -41,18 +50,19 @@ def migrate_python(path: str, data: bytes, rules: Rules) -> tuple[bytes, FileRep
     utf8 = decoded.utf8
     found = found if utf8 is data else places(rules, utf8)
     try:
-        with _room():
-            return _migrate(path, data, decoded, found, rules)
+        with room():
+            return _migrate(path, data, decoded, found, rules, twin, signatures)
     except NotLexed as error:
-        return data, _left(path, SYNTAX_RULE, f"it has syntax that is not understood: {error}")
+        newer = "its syntax is newer than Python 3.10: " if error.newer else "it has syntax that is not understood: "
+        return data, _left(path, SYNTAX_RULE, f"{newer}{error}")
     except (SyntaxError, ValueError):
-        return data, _left(path, SYNTAX_RULE, "it does not compile as Python 3")
+        return data, _left(path, SYNTAX_RULE, _reason(utf8))
     except (RecursionError, MemoryError):
         return data, _left(path, SYNTAX_RULE, "it is nested too deeply to be read")
 
 
 @contextmanager
-def _room() -> Iterator[None]:
+def room() -> Iterator[None]:
     """As many nested calls for the block as a new process has: what a file becomes must not depend on who calls."""
     frame, depth = sys._getframe(), 0
     while frame.f_back is not None:
@@ -65,50 +75,93 @@ def _room() -> Iterator[None]:
         sys.setrecursionlimit(before)
 
 
+_NEWER = (
+    ("type parameters", re.compile(rb"(?m)^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+\w+[ \t]*\[")),
+    ("a type statement", re.compile(rb"(?m)^[ \t]*type[ \t]+\w+[ \t]*(?:\[[^\n]*\][ \t]*)?=(?!=)")),
+    ("exception groups", re.compile(rb"(?m)^[ \t]*except[ \t]*\*")),
+    ("template strings", re.compile(rb"(?<![\w\"'])(?:t|rt|tr)[\"']", re.IGNORECASE)),
+    ("unpacking in an index", re.compile(rb"\w\[\*|\w\[[^\]\n]*,[ \t]*\*\w")),
+)
+"""What came after `GRAMMAR`, by texts: which Python runs Portside must not decide what a report says."""
+
+
+def _reason(utf8: bytes) -> str:
+    """Why a text does not compile."""
+    newer = [name for name, pattern in _NEWER if pattern.search(utf8)]
+    if newer:
+        return f"its syntax is newer than Python 3.10 ({', '.join(newer)})"
+    return "it does not compile as Python 3"
+
+
 def _left(path: str, rule: str, reason: str) -> FileReport:
     return FileReport(path, "left", [Hit("needs-person", rule, 0, 0, path, "", "")], reason)
 
 
-def _migrate(
-    path: str, data: bytes, decoded: Decoded, found: list[int], rules: Rules
-) -> tuple[bytes, FileReport | None]:
-    utf8 = decoded.utf8
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is found in a program, by place; what there is to know of it as a whole; and the functions whose parameters
+    would say what a text in it is."""
+
+    found: list[Found]
+    summary: str
+    asked: frozenset[str]
+
+
+def judge(utf8: bytes, rules: Rules, found: list[int], twin: str = "", signatures: Signatures = NONE) -> Judged:
+    """Judge a program. found: what `places` gives for it. Raises SyntaxError, ValueError, NotLexed or RecursionError
+    where it cannot be read."""
     lexed = list(tokens(utf8))
     for token in lexed:
         if token.is_f and b"{" in utf8[token.body_start : token.body_end]:
             fields(utf8, token)
     lines = Lines(utf8)
     marked = sorted({lines.line(at) for at in found})
-    tree, whole = _tree(utf8, lines, lexed, marked)
-    imports = collect(tree, lines, rules)
+    tree, whole = _tree(utf8, lines, lexed, marked, names_card(utf8, rules))
+    known = Upstream(rules, utf8, tree, twin)
+    imports = collect(tree, lines, rules, known)
     behind = {lines.line(at) for at in _alias_places(utf8, imports, rules)}
     if behind and not whole:
         tree = parse(utf8)
-        imports = collect(tree, lines, rules)
+        known = Upstream(rules, utf8, tree, twin)
+        imports = collect(tree, lines, rules, known)
     marked = sorted({*marked, *behind})
     strings = {token.start: token for token in lexed if token.kind == "string"}
-    visitor = Visitor(lines, rules, imports, strings, marked)
+    visitor = Visitor(lines, rules, imports, strings, marked, known, signatures)
     visitor.body(tree.body)
     everything = [*imports.found, *visitor.found]
-    if rules.module is not None:
+    if rules.module is not None and (not known.possible or any(item.edits for item in everything)):
         everything += place(tree, lines, rules.module, imports, visitor.needs)
-    everything = _outermost(everything)
+    everything = outermost(everything)
     covered = sorted((item.start, item.end) for item in everything if item.end > item.start)
     everything += left_over(utf8, rules, lexed, covered, visitor.uses)
     everything.sort(key=lambda item: (item.start, item.end))
-    edits = [edit for item in everything for edit in item.edits]
-    edits.sort(key=lambda edit: (edit.start, edit.end))
-    if not everything:
+    return Judged(everything, known.summary(lines), frozenset(visitor.asked))
+
+
+def edits_of(found: Iterable[Found]) -> list[Edit]:
+    """All edits, by place."""
+    return sorted((edit for item in found for edit in item.edits), key=lambda edit: (edit.start, edit.end))
+
+
+def _migrate(
+    path: str, data: bytes, decoded: Decoded, found: list[int], rules: Rules, twin: str, signatures: Signatures
+) -> tuple[bytes, FileReport | None]:
+    judged = judge(decoded.utf8, rules, found, twin, signatures)
+    if not judged.found:
         return data, None
+    lines = Lines(decoded.utf8)
+    report = FileReport(path, "unchanged", hits(judged.found, lines), "", judged.summary, judged.asked)
+    edits = edits_of(judged.found)
     if not edits:
-        return data, FileReport(path, "unchanged", hits(everything, lines))
-    new = decoded.encode(apply(utf8, edits))
+        return data, report
+    new = decoded.encode(apply(decoded.utf8, edits))
     if not compiles(new):
         return data, _left(path, SYNTAX_RULE, "it does not compile as Python 3")
-    return new, FileReport(path, "edited", hits(everything, lines))
+    report.state = "edited"
+    return new, report
 
 
-def _outermost(found: list[Found]) -> list[Found]:
+def outermost(found: list[Found]) -> list[Found]:
     """Ordered by place, without what lies in text that another place replaces (`"cuda:" + str(x.cuda())`, whole)."""
     out: list[Found] = []
     end = -1
@@ -128,9 +181,11 @@ def _alias_places(utf8: bytes, imports: Imports, rules: Rules) -> list[int]:
     return out
 
 
-def _tree(utf8: bytes, lines: Lines, lexed: list[Token], marked: list[int]) -> tuple[ast.Module, bool]:
-    """The syntax tree of what matters, and whether it is that of the whole file."""
-    part = reduced(utf8, lines, lexed, marked)
+def _tree(
+    utf8: bytes, lines: Lines, lexed: list[Token], marked: list[int], everything: bool
+) -> tuple[ast.Module, bool]:
+    """The syntax tree of what matters (or everything), and whether it is that of the whole file."""
+    part = None if everything else reduced(utf8, lines, lexed, marked)
     if part is not None:
         try:
             return parse(part), False
@@ -187,6 +242,7 @@ def hits(found: list[Found], lines: Lines) -> list[Hit]:
                 text,
                 line + added + at_end,
                 item.note,
+                item.guard,
             )
         )
         added += grown

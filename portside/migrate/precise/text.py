@@ -1,72 +1,76 @@
-"""Files that are not Python: environment variables in scripts, configuration and notebooks; requirements; kernels."""
+"""Files that are not Python: environment variables, requirements and kernels by their rules, and what else names the
+device in scripts, configuration and notebooks."""
 
+import json
 import re
-from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from portside.migrate.precise.compiled import NewName, Rules
+from portside.migrate.precise.compiled import NewName, Rules, places
+from portside.migrate.precise.file_kind import FileKind
 from portside.migrate.precise.found import Found
+from portside.migrate.precise.lexer import NotLexed
+from portside.migrate.precise.notebook import Code, broken_cells
+from portside.migrate.precise.python import GRAMMAR, SYNTAX_RULE, Judged, edits_of, hits, judge, outermost, room
+from portside.migrate.precise.signatures import Signatures
 from portside.migrate.precise.source import Edit, Lines, apply
+from portside.migrate.precise.words import Spans, device_words, inside, report_only
 from portside.migrate.report.hits import FileReport, Hit
 
 _COMMENT = re.compile(rb"(?:^|(?<=[\s;]))#[^\r\n]*", re.MULTILINE)
-_WITH_COMMENTS = re.compile(
-    r"(?i).*\.(?:sh|bash|zsh|slurm|sbatch|ya?ml|toml|cfg|ini|env|mk|txt|dockerfile)|.*/?(?:\.env|Makefile|Dockerfile[^/]*)"
-)
-_JSON = re.compile(rb'"(?:[^"\\]|\\.)*"?|[][{},:]|[^\s"\][{},:]+', re.DOTALL)
+_WITHOUT_COMMENTS = re.compile(r"(?i).*\.(?:json|ipynb)")
+_REPORTED: dict[FileKind, str] = {"code": "other-code", "document": "document"}
 
 
-def concerns(rules: Rules, path: str) -> bool:
-    """Whether any rule looks at the file at `path`, Python or not."""
-    return any(
-        pattern.match(path) is not None
-        for pattern in (
-            *(pattern for pattern, _ in rules.variable_files),
-            *(pattern for pattern, _ in rules.files),
-            *(pattern for pattern, _, _ in rules.requirements),
-        )
-    )
-
-
-def migrate_text(path: str, data: bytes, rules: Rules) -> tuple[bytes, FileReport | None]:
+def migrate_text(
+    path: str, data: bytes, rules: Rules, kind: FileKind, signatures: Signatures
+) -> tuple[bytes, FileReport | None]:
     """The migrated bytes of a file that is not Python, and the report if there is any hit."""
-    found = list(_found(path, data, rules))
+    found = [*_by_name(path, rules), *_requirements(path, data, rules)]
+    asked: frozenset[str] = frozenset()
+    if kind == "notebook":
+        judged = _notebook(path, data, rules, signatures)
+        found, asked = [*found, *judged.found], judged.asked
+    elif kind in _REPORTED:
+        if not any(item.cls != "kept" for item in found):
+            found += report_only(data, rules, _REPORTED[kind])
+    elif kind == "configuration":
+        found += _configuration(path, data, rules, _spans(found))
     if not found:
         return data, None
-    found.sort(key=lambda item: (item.start, item.end))
-    lines = Lines(data)
-    new = apply(data, [edit for item in found for edit in item.edits])
-    out = [_hit(item, lines, data) for item in found]
-    return new, FileReport(path, "edited" if new != data else "unchanged", out)
+    found = outermost(found)
+    new = apply(data, edits_of(found))
+    return new, FileReport(path, "edited" if new != data else "unchanged", _hits(found, data), asked=asked)
 
 
 def python_extras(path: str, data: bytes, rules: Rules) -> list[Hit]:
     """Requirements in a Python file (setup.py)."""
-    found = list(_requirements(path, data, rules))
-    lines = Lines(data) if found else Lines(b"")
-    return [_hit(item, lines, data) for item in found]
+    return _hits(list(_requirements(path, data, rules)), data)
 
 
-def _hit(item: Found, lines: Lines, data: bytes) -> Hit:
-    before = data[item.start : item.end].decode("utf-8", "replace")
-    after = item.edits[0].new.decode() if item.edits else before
-    whole = item.start == item.end
-    line, column = (0, 0) if whole else (lines.line(item.start), lines.column(item.start))
-    return Hit(item.cls, item.rule, line, column, item.name, before, after, line, item.note)
+def _hits(found: list[Found], data: bytes) -> list[Hit]:
+    """The report's hits; an empty place without edits is the file itself."""
+    if not found:
+        return []
+    whole = [item for item in found if item.start == item.end and not item.edits]
+    places_of = [item for item in found if item not in whole]
+    files = [Hit(item.cls, item.rule, 0, 0, item.name, "", "", 0, item.note, item.guard) for item in whole]
+    return [*files, *hits(places_of, Lines(data))]
 
 
-def _found(path: str, data: bytes, rules: Rules) -> Iterator[Found]:
+def _spans(found: Iterable[Found]) -> list[tuple[int, int]]:
+    return sorted((item.start, item.end) for item in found if item.end > item.start)
+
+
+def by_name(path: str, rules: Rules) -> bool:
+    """Whether a rule is for the file as such."""
+    return any(_by_name(path, rules))
+
+
+def _by_name(path: str, rules: Rules) -> Iterator[Found]:
     for pattern, target in rules.files:
         if pattern.match(path):
             yield Found(0, 0, target.cls, target.rule, path)
-    yield from _requirements(path, data, rules)
-    variables: dict[str, NewName] = {}
-    for pattern, table in rules.variable_files:
-        if pattern.match(path):
-            variables.update(table)
-    names = [name for name in variables if name.encode() in data]
-    if names:
-        yield from _variables(path, data, variables, names)
 
 
 def _requirements(path: str, data: bytes, rules: Rules) -> Iterator[Found]:
@@ -78,76 +82,96 @@ def _requirements(path: str, data: bytes, rules: Rules) -> Iterator[Found]:
                 yield Found(match.start(), match.end(), target.cls, target.rule, match[0].decode("ascii", "replace"))
 
 
-def _variables(path: str, data: bytes, variables: dict[str, NewName], names: list[str]) -> Iterator[Found]:
-    pattern = re.compile(rb"(?<![A-Za-z0-9_])(?:%s)(?![A-Za-z0-9_])" % "|".join(names).encode())
-    commented = [match.span() for match in _COMMENT.finditer(data)] if _WITH_COMMENTS.fullmatch(path) else []
-    allowed = _notebook_code(data) if path.endswith(".ipynb") else None
-    for match in pattern.finditer(data):
+def _configuration(path: str, data: bytes, rules: Rules, covered: Spans) -> Iterator[Found]:
+    prose = _WITHOUT_COMMENTS.fullmatch(path) is not None
+    comments = [] if prose else [match.span() for match in _COMMENT.finditer(data)]
+    variables = list(_variables(path, data, rules, comments))
+    yield from variables
+    words = device_words(data, rules, comments, sorted([*covered, *_spans(variables)]), prose)
+    required = next((target for pattern, _, target in rules.requirements if pattern.match(path)), None)
+    for found in words:
+        is_name = required is not None and found.cls == "kept" and found.rule in ("identifier", "text")
+        yield replace(found, cls=required.cls, rule=required.rule) if required is not None and is_name else found
+
+
+def _variables(path: str, data: bytes, rules: Rules, comments: Spans) -> Iterator[Found]:
+    """Environment variables, in files that the rules for them name."""
+    variables: dict[str, NewName] = {}
+    for pattern, table in rules.variable_files:
+        if pattern.match(path):
+            variables.update(table)
+    names = [name for name in variables if name.encode() in data]
+    if not names:
+        return
+    for match in re.finditer(rb"(?<![A-Za-z0-9_])(?:%s)(?![A-Za-z0-9_])" % "|".join(names).encode(), data):
         start, end = match.span()
         name = match[0].decode()
         target = variables[name]
-        if _inside(commented, start, end):
+        if inside(comments, start):
             yield Found(start, end, "kept", "comment", name)
-        elif allowed is not None and not _inside(allowed, start, end):
-            yield Found(start, end, "kept", "notebook-text", name)
         else:
             edits = (Edit(start, end, target.to.encode()),) if target.cls == "rewritten" else ()
             yield Found(start, end, target.cls, target.rule, name, edits)
 
 
-def _inside(spans: list[tuple[int, int]], start: int, end: int) -> bool:
-    """Whether one of the sorted spans, none of which overlap, holds start..end."""
-    at = bisect_right(spans, start, key=lambda span: span[0]) - 1
-    return at >= 0 and spans[at][0] <= start and end <= spans[at][1]
+def _notebook(path: str, data: bytes, rules: Rules, signatures: Signatures) -> Judged:
+    """What the code cells say; of what is no Python in them, what configuration would say; the rest is for people."""
+    code = Code(data)
+    judged, broken = _cells(code, rules, signatures), frozenset[int]()
+    if judged is None:
+        broken = broken_cells(code, GRAMMAR)
+        code = Code(data, broken)
+        judged = _cells(code, rules, signatures) or Judged([], "", frozenset())
+    found = [code.in_file(item) for item in judged.found]
+    new = apply(data, edits_of(found))
+    if not _is_json(new) and _is_json(data):
+        found = [replace(item, cls="needs-person", edits=()) for item in found if item.start < item.end]
+    for start, end in code.other:
+        text = data[start:end].replace(b"\\n", b" \n")
+        variables = list(_variables(path, text, rules, ()))
+        words = device_words(text, rules, (), _spans(variables), prose=False)
+        found += [_shifted(item, start) for item in (*variables, *words)]
+    whole = Code(data)
+    for number in sorted(broken):
+        first, last = whole.cells[number]
+        start, end = whole.start(first), whole.end(last)
+        found += [_shifted(item, start) for item in report_only(data[start:end], rules, SYNTAX_RULE)]
+    spans = sorted((code.start(first), code.end(last)) for first, last in code.cells if last > first)
+    for start, end in _between(spans, len(data)):
+        texts = [_shifted(item, start) for item in report_only(data[start:end], rules, "notebook-text")]
+        if texts:
+            return Judged([*found, *texts], judged.summary, judged.asked)
+    return Judged(found, judged.summary, judged.asked)
 
 
-def _notebook_code(data: bytes) -> list[tuple[int, int]]:
-    """The spans of the strings that are source of a notebook's code cells: `cells[].source` (format 4) and
-    `worksheets[].cells[].input` (format 3) of cells whose `cell_type` is `code`; markdown and outputs are not."""
-    spans: list[tuple[int, int]] = []
-    stack: list[_Level] = []
-    for match in _JSON.finditer(data):
-        text = match[0]
-        if text[:1] == b'"' and not (len(text) > 1 and text.endswith(b'"')):
-            break
-        if text in (b"{", b"["):
-            stack.append(_Level(text == b"{", stack[-1].key if stack else b""))
-        elif text in (b"}", b"]"):
-            if not stack:
-                return []
-            closed = stack.pop()
-            if closed.is_object and closed.is_code:
-                spans += closed.sources
-            elif stack and not closed.is_object:
-                stack[-1].sources += closed.sources if closed.parent in (b'"source"', b'"input"') else []
-        elif text == b":" and stack:
-            stack[-1].key, stack[-1].is_value = stack[-1].last, True
-        elif text == b"," and stack:
-            stack[-1].is_value = False
-        elif stack:
-            stack[-1].take(text, match.span())
-    return sorted(spans)
+def _cells(code: Code, rules: Rules, signatures: Signatures) -> Judged | None:
+    """What a notebook's program says; None where it is no Python."""
+    marked = places(rules, code.utf8)
+    if not marked:
+        return Judged([], "", frozenset())
+    try:
+        with room():
+            return judge(code.utf8, rules, marked, signatures=signatures)
+    except (NotLexed, SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
-class _Level:
-    """An open object or array: `parent` is the key that it is the value of."""
+def _between(spans: Spans, end: int) -> Iterator[tuple[int, int]]:
+    at = 0
+    for start, last in spans:
+        yield at, start
+        at = last
+    yield at, end
 
-    def __init__(self, is_object: bool, parent: bytes) -> None:
-        self.is_object = is_object
-        self.parent = parent
-        self.key = b"" if is_object else parent
-        self.last = b""
-        self.is_value = False
-        self.is_code = False
-        self.sources: list[tuple[int, int]] = []
 
-    def take(self, text: bytes, span: tuple[int, int]) -> None:
-        """A string, number or word inside."""
-        if not self.is_object or not self.is_value:
-            self.last = text
-            if not self.is_object and text.startswith(b'"'):
-                self.sources.append(span)
-        elif self.key == b'"cell_type"':
-            self.is_code = text == b'"code"'
-        elif self.key in (b'"source"', b'"input"') and text.startswith(b'"'):
-            self.sources.append(span)
+def _shifted(found: Found, by: int) -> Found:
+    edits = tuple(Edit(edit.start + by, edit.end + by, edit.new) for edit in found.edits)
+    return replace(found, start=found.start + by, end=found.end + by, edits=edits)
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return True

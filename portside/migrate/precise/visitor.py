@@ -6,10 +6,12 @@ from bisect import insort
 from collections.abc import Sequence
 from dataclasses import replace
 
+from portside.migrate.precise.compiled import NewName
 from portside.migrate.precise.found import Found, rename
 from portside.migrate.precise.imports import within
 from portside.migrate.precise.lexer import fields, tokens
 from portside.migrate.precise.literals import judge_f_string, judge_string
+from portside.migrate.precise.members import REPLACED, judge_member, judge_numbers, of_card
 from portside.migrate.precise.names import Alias, Chain, Function, look_up
 from portside.migrate.precise.source import Edit, Lines
 from portside.migrate.precise.walk import Walk
@@ -50,6 +52,11 @@ class Visitor(Walk):
                 self.visit(node)
 
     def visit(self, node: ast.AST) -> None:
+        outer, self.node = self.node, node
+        self._visit(node)
+        self.node = outer
+
+    def _visit(self, node: ast.AST) -> None:
         kind = type(node)
         if kind is ast.Attribute:
             self._attribute(node)  # type: ignore[arg-type]
@@ -150,6 +157,8 @@ class Visitor(Walk):
         return namespace is not None and (dotted == namespace or dotted.startswith(namespace + "."))
 
     def _attribute(self, node: ast.Attribute) -> None:
+        if node in self.judged:
+            return
         chain = self.chain(node)
         if chain is not None and chain.attributes:
             if self._is_device(chain.old) or self._is_device(chain.alias.new):
@@ -177,6 +186,9 @@ class Visitor(Walk):
         end = self._end_of_part(chain, part)
         if rule.cls != "rewritten":
             self.add(Found(chain.start, end, rule.cls, rule.rule, part))
+            return True
+        if isinstance(self.node, ast.Attribute) and not isinstance(self.node.ctx, ast.Load) and of_card(self, part):
+            self.add(Found(chain.start, end, "needs-person", rule.rule, part, note=REPLACED))
             return True
         edits = self._rewrite(chain, part, rule.to, end)
         if edits is None:
@@ -279,29 +291,40 @@ class Visitor(Walk):
             if target is None and any(keyword.arg == name for _, name in self.rules.keywords):
                 chain = self.chain(node.func)
                 target = self.rules.keywords.get((chain.old, keyword.arg)) if chain is not None else None
-            if target is not None and self.lines.utf8[start:end] == keyword.arg.encode():
-                edits = rename(start, keyword.arg, target.to) if target.cls == "rewritten" else ()
+            if target is None or self.lines.utf8[start:end] != keyword.arg.encode():
+                continue
+            edits = rename(start, keyword.arg, target.to) if target.cls == "rewritten" else ()
+            if target.value:
+                self._keyword_value(keyword, start, target, edits)
+            else:
                 self.add(Found(start, end, target.cls, target.rule, keyword.arg, edits))
 
+    def _keyword_value(self, keyword: ast.keyword, start: int, target: NewName, edits: tuple[Edit, ...]) -> None:
+        """A keyword whose new one takes something else than a truth value."""
+        assert keyword.arg is not None
+        value = keyword.value
+        first, last = self.span(value)
+        if isinstance(value, ast.Constant):
+            new = target.value if value.value is True else target.otherwise
+            if new:
+                edits = (*edits, Edit(first, last, new.encode()))
+                self.add(Found(start, last, target.cls, target.rule, keyword.arg, edits))
+        elif target.otherwise and not isinstance(value, ast.IfExp | ast.Lambda | ast.NamedExpr):
+            head = Edit(start, first, f"{target.to}={target.value} if ".encode())
+            self.add(Found(start, first, target.cls, target.rule, keyword.arg, (head,)))
+            tail = Edit(last, last, f" else {target.otherwise}".encode())
+            self.add(Found(last, last, target.cls, target.rule, keyword.arg, (tail,)))
+        else:
+            note = f"Where it is true, write {target.to}={target.value} by hand."
+            self.add(Found(start, start + len(keyword.arg), "needs-person", target.rule, keyword.arg, note=note))
+
     def _places(self, node: ast.Call) -> None:
-        """Bare device numbers, and names that are made up at run time."""
+        """Bare device numbers, and names that are given as texts or made up at run time."""
+        func = node.func
         if self.rules.index:
-            numbers = [k.value for k in node.keywords if k.arg in ("device", "map_location")]
-            func = node.func
-            chain = self.chain(func) if isinstance(func, ast.Attribute | ast.Name) else None
-            is_device = chain is not None and chain.old == "torch.device"
-            if node.args and (is_device or (isinstance(func, ast.Attribute) and func.attr == "to")):
-                numbers.append(node.args[0])
-            for value in numbers:
-                if isinstance(value, ast.Constant) and type(value.value) is int:
-                    self.add(Found(*self.span(value), "needs-person", self.rules.index, "bare device number"))
-        if self.rules.dynamic and isinstance(node.func, ast.Name) and node.func.id == "getattr" and len(node.args) > 1:
-            chain = self.chain(node.args[0])
-            name = node.args[1]
-            if chain is None or chain.old.partition(".")[0] != "torch":
-                return
-            if not isinstance(name, ast.Constant) or name.value in self.rules.devices:
-                self.add(Found(*self.span(node), "needs-person", self.rules.dynamic, "getattr"))
+            judge_numbers(self, node, self.chain(func) if isinstance(func, ast.Attribute | ast.Name) else None)
+        if len(node.args) > 1 and isinstance(node.args[0], ast.Attribute | ast.Name):
+            judge_member(self, node, self.chain(node.args[0]))
 
     # f-strings
 
@@ -338,5 +361,7 @@ class Visitor(Walk):
                 body_end=token.body_end + shift,
             )
         outer, self.base = self.base, (lines, first - 1)
+        if outer is None:
+            self.field_depth = len(self.parents)
         self.visit(ast.parse(text.decode(), mode="eval").body)
         self.base = outer

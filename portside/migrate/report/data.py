@@ -21,6 +21,7 @@ def to_data(report: Report) -> dict[str, Any]:
                 "path": file.path,
                 "state": file.state,
                 "reason": file.reason,
+                "summary": file.summary,
                 "hits": [_hit(hit) for hit in file.hits],
             }
             for _, file in sorted(report.files.items())
@@ -40,6 +41,7 @@ def _hit(hit: Hit) -> dict[str, Any]:
         "before": hit.before,
         "after": hit.after,
         "note": hit.note,
+        **({"guard": hit.guard} if hit.guard else {}),
     }
 
 

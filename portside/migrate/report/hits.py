@@ -23,7 +23,9 @@ class Hit:
     rule: the rule's id, or the patch step's name. name: what was found, as a recipe would accept it
     (`torch.cuda.ipc_collect`). line, column: in the source, from 1, columns in characters; 0 means the whole
     line or file. new_line: the line in the result, 0 where there is none. before, after: the text of the
-    place, equal where nothing changed. note: why, or what to do.
+    place, equal where nothing changed. note: why, or what to do. guard: what stands around the place so that it may
+    never be reached on the card (`if torch.cuda.is_available() (line 12)`, `try (line 3)`); an unsupported name there
+    does not stop a build.
     """
 
     cls: HitClass
@@ -35,16 +37,23 @@ class Hit:
     after: str
     new_line: int = 0
     note: str = ""
+    guard: str = ""
 
 
 @dataclass(slots=True)
 class FileReport:
-    """The hits in one file, in the order of their places; reason says why a file was left."""
+    """The hits in one file, in the order of their places.
+
+    reason: why it was left. summary: what there is to know of it as a whole. asked: functions whose parameters would
+    say what a text in the file is; no part of reports.
+    """
 
     path: str
     state: State
     hits: list[Hit] = field(default_factory=list)
     reason: str = ""
+    summary: str = ""
+    asked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +81,9 @@ class Difference:
 
 @dataclass(slots=True)
 class Report:
-    """mode: precise, vendor or image. ruleset, suffix, digest: of the ruleset. files: those with hits, by path.
-    total_files, python_files: of the whole tree. comparison: see portside.migrate.other_converter."""
+    """mode: precise, vendor or image; none where nothing is migrated, only patched. ruleset, suffix, digest: of the
+    ruleset. files: those with hits, by path. total_files, python_files: of the whole migrated tree. comparison: see
+    portside.migrate.other_converter."""
 
     mode: str
     strict: bool
@@ -106,14 +116,15 @@ class Report:
         }
 
     def unaccepted(self, accepted: Mapping[str, str]) -> list[tuple[str, Hit]]:
-        """The `unsupported` hits that `accepted` (name of a hit or id of a rule -> reason) does not cover.
+        """The `unsupported` hits without a guard that `accepted` (name of a hit or id of a rule -> reason) does not
+        cover.
 
         A build stops while there are any.
         """
         return [
             (path, hit)
             for path, hit in self.hits()
-            if hit.cls == "unsupported" and hit.name not in accepted and hit.rule not in accepted
+            if hit.cls == "unsupported" and not hit.guard and hit.name not in accepted and hit.rule not in accepted
         ]
 
     def accept(self, accepted: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from portside.common.canonical import digest_of
 
-MIGRATOR_VERSION = 1
+MIGRATOR_VERSION = 2
 """Goes into every ruleset's digest: raise it when the same ruleset would give other bytes than before."""
 
 Action = Literal["rewrite", "keep", "unsupported", "person"]
@@ -16,6 +16,7 @@ Action = Literal["rewrite", "keep", "unsupported", "person"]
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _ID = re.compile(r"[a-z][a-z0-9-]*")
+_PROGRAM = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]*")
 
 
 def _words(key: str, *values: str) -> None:
@@ -28,6 +29,11 @@ def _dotted(key: str, *values: str) -> None:
     for value in values:
         if not _DOTTED.fullmatch(value):
             raise ValueError(f"{key}: {value!r} is not a dotted name")
+
+
+def _map_or_names(action: str, pairs: dict[str, str], names: tuple[str, ...]) -> None:
+    if (action == "rewrite") != bool(pairs) or (action == "rewrite") == bool(names):
+        raise ValueError("a rule that rewrites has `map`, any other has `names`")
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,8 @@ class Converter:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """id: appears in reports. title: one line. why: the reason. advice: what a person can do.
+    """id: appears in reports. title: one line. why: the reason. advice: what a person can do. note: what the report
+    says at each place, for what is rewritten and yet not quite the same.
     frameworks: the framework versions that the rule is for; none: all."""
 
     id: str
@@ -76,6 +83,7 @@ class Rule:
     title: str
     why: str = ""
     advice: str = ""
+    note: str = ""
     frameworks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -151,21 +159,32 @@ class LiteralRule(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class StringRule(Rule):
-    """Other string literals that are replaced as a whole wherever they stand (`cuda_time_total`)."""
+    """Other string literals as a whole, wherever they stand (`cuda_time_total`). map: for a rule that rewrites; names:
+    for one that reports."""
 
-    map: dict[str, str]
+    action: Action = "rewrite"
+    map: dict[str, str] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _words("map", *self.map, *self.map.values())
+        _words("map, names", *self.map, *self.map.values(), *self.names)
+        _map_or_names(self.action, self.map, self.names)
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeywordRule(Rule):
-    """Keyword arguments (`profile(use_cuda=True)`) in calls of the named functions."""
+    """Keyword arguments (`profile(use_cuda=True)`) in calls of the named functions.
+
+    value: what a plain `True` becomes, as Python spells it, for a new name that takes something else. otherwise: what
+    stands for `False`, so that an expression becomes `VALUE if EXPRESSION else OTHERWISE`; without it, an expression is
+    a person's.
+    """
 
     callables: tuple[str, ...]
     map: dict[str, str]
+    value: str = ""
+    otherwise: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -186,8 +205,7 @@ class EnvironmentRule(Rule):
     def __post_init__(self) -> None:
         super().__post_init__()
         _words("map, names", *self.map, *self.map.values(), *self.names)
-        if (self.action == "rewrite") != bool(self.map) or (self.action == "rewrite") == bool(self.names):
-            raise ValueError("a rule that rewrites has `map`, any other has `names`")
+        _map_or_names(self.action, self.map, self.names)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,6 +238,20 @@ class RequirementRule(Rule):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProgramRule(Rule):
+    """Programs that scripts call (`nvidia-smi`), also from Python."""
+
+    action: Literal["keep", "unsupported", "person"]
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in self.names:
+            if not _PROGRAM.fullmatch(name):
+                raise ValueError(f"names: {name!r} is not the name of a program")
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlaceRule(Rule):
     """index: bare device numbers (`.to(0)`). dynamic: `getattr(torch, name)`."""
 
@@ -236,6 +268,7 @@ KINDS: dict[str, type[Rule]] = {
     "module": ModuleRule,
     "file": FileRule,
     "requirement": RequirementRule,
+    "program": ProgramRule,
     "index": PlaceRule,
     "dynamic": PlaceRule,
 }

@@ -2,13 +2,14 @@
 
 import ast
 import io
+import json
 import random
 import re
 import tokenize
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from portside.common.tree import Tree, file_entry
@@ -186,3 +187,30 @@ def test_the_result_does_not_depend_on_the_number_of_processes() -> None:
     one, two = (migrate(tree, load("mlu"), "precise", jobs=jobs) for jobs in (1, 2))
     assert one.tree.digest() == two.tree.digest()
     assert one.report == two.report
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 2**32), one=st.booleans(), ascii_only=st.booleans(), indent=st.sampled_from([None, 1]))
+def test_a_notebook_becomes_what_its_code_becomes(seed: int, one: bool, ascii_only: bool, indent: int | None) -> None:
+    """However its JSON is written, the cells together are what the same lines are as a program."""
+    code = source_of(seed)
+    cells = [code] if one else re.split(r"(?<=\n)(?=(?:\w|\"\"\")[^\n]*\n(?!except))", code)
+    rebuilt = [{"cell_type": "code", "source": cell.splitlines(True) if seed % 2 else cell} for cell in cells]
+    data = json.dumps({"cells": rebuilt, "nbformat": 4}, ensure_ascii=ascii_only, indent=indent).encode()
+    new, _ = convert("x.ipynb", data, MLU)
+    found = ["".join(cell["source"]) for cell in json.loads(new)["cells"]]
+    program, report = convert("x.py", code.encode(), MLU)
+    assume(report is None or report.state != "left")  # of a notebook, cells that are no Python are left alone
+    assert "".join(found) == program.decode()
+
+
+@settings(max_examples=100)
+@given(st.sampled_from(["x.ipynb", "x.json", "x.yaml", "run.sh", "Dockerfile", "x.cpp", "tool"]), st.data())
+def test_any_file_is_read_to_its_end(path: str, data: st.DataObject) -> None:
+    """Nothing raises, the device is never left without a hit, and twice changes nothing."""
+    words = [b"cuda", b"nccl", b":0", b"device", b": ", b"=", b'"', b"\\", b"\n", b"--", b" ", b"{", b"#"]
+    pieces = st.sampled_from(words)
+    text = b"".join(data.draw(st.lists(pieces, max_size=30)))
+    new, report = convert(path, text, MLU)
+    assert (report is not None) or not (b"cuda" in text or b"nccl" in text)
+    assert convert(path, new, MLU)[0] == new

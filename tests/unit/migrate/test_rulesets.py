@@ -57,9 +57,12 @@ def test_upstream_support_per_framework() -> None:
     old, image, new = (compile_rules(load("mlu", {"framework": version})).apis for version in ("1.6", "1.9", "2.1"))
     for name in ("is_available", "memory_reserved", "amp.GradScaler", "Stream.query"):
         assert [table[f"torch.cuda.{name}"].cls for table in (old, image)] == ["rewritten"] * 2
-    for name in ("ipc_collect", "get_rng_state", "Event", "memory_stats", "seed_all"):
+    for name in ("ipc_collect", "get_rng_state", "memory_stats", "seed_all"):
         found = [table[f"torch.cuda.{name}"].cls for table in (old, image, new)]
         assert found == ["unsupported", "unsupported", "rewritten"], name
+    for name in ("Event", "Event.record", "Stream.wait_stream", "stream"):
+        found = [table[f"torch.cuda.{name}"].cls for table in (old, image)]
+        assert found == ["unsupported", "rewritten"], name
     assert image["torch.cuda.random"].to == "torch_mlu.core.random"
     assert new["torch.cuda.random"].to == "torch.mlu.random"
     assert "torch.concat" in image and "torch.concat" not in new

@@ -3,7 +3,7 @@ from torch.cuda.amp import autocast, GradScaler
 
 if torch.cuda.is_available():
     torch.cuda.empty_cache()
-    torch.cuda.synchronize()
+    torch.cpu.synchronize()
 device = torch.device("cpu")
 DEVICE = "cpu" if torch.cuda.is_available() else "cpu"
 x = torch.zeros(1).cpu().cpu().cpu()

@@ -1,0 +1,6 @@
+import torch
+
+
+class CUDA_Accelerator:
+    def synchronize(self):
+        return torch.cuda.synchronize()

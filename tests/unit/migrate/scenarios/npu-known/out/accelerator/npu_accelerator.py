@@ -1,0 +1,6 @@
+import torch
+
+
+class NPU_Accelerator:
+    def synchronize(self):
+        return torch.npu.synchronize()

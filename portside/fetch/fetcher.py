@@ -26,6 +26,7 @@ from portside.net import transfer
 from portside.net.suspect import Pointer
 from portside.plan.model import (
     BaseLayer,
+    BuiltPackages,
     Converted,
     Files,
     Install,
@@ -82,6 +83,10 @@ class Fetcher:
             case Packages(recipe):
                 packages = lock.env.of(recipe)
                 return self._packages(packages, part, plan) if packages else []
+            case BuiltPackages(recipe):
+                packages = lock.env.of(recipe)
+                built = packages.python.built if packages and packages.python else None
+                return [partial(self.artefact, file) for file in (*built.sdists, *built.tools)] if built else []
             case Source(name):
                 return self._sources([name], part, plan)
             case Trees():

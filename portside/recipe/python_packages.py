@@ -1,6 +1,6 @@
 """Python packages, as a recipe asks for them."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, Tag, model_validator
 
@@ -14,7 +14,9 @@ from portside.common.fields import (
     WheelPlatform,
     WrongAtError,
     one_of,
+    parsed,
 )
+from portside.common.sparing import Sparing
 from portside.recipe.asked import Manual, Model
 
 
@@ -87,9 +89,29 @@ AnyRequirement = Annotated[
 ]
 
 
-class Python(Model):
+class ToBuild(Model):
+    """A package of which only a source distribution is to be had, and what building it needs beside what it says."""
+
+    sdist: Requirement = Field(examples=["torch-scatter==2.1.2"])
+    needs: tuple[Requirement, ...] = Field(
+        (), description="what its build needs and its pyproject.toml does not say", examples=[["ninja"]]
+    )
+
+
+def _build_kind(value: Any) -> str:
+    return "a mapping" if isinstance(value, dict | ToBuild) else "text"
+
+
+AnyToBuild = Annotated[
+    Annotated[Requirement, Tag("text")] | Annotated[ToBuild, Tag("a mapping")],
+    one_of(_build_kind, "a requirement such as 'jieba==0.42.1', or a mapping with sdist and needs"),
+]
+
+
+class Python(Sparing, Model):
     """Python packages, installed as locked wheels with the interpreter of the image."""
 
+    later: ClassVar[frozenset[str]] = frozenset({"build"})
     version: PythonVersion = Field(description="version of the image's interpreter; quote it", examples=["3.11"])
     platform: WheelPlatform | None = Field(
         None,
@@ -111,6 +133,16 @@ class Python(Model):
     manual: tuple[ManualWheel, ...] = Field(
         (), description="wheels that a person brings; name what they need among the requirements"
     )
+    build: tuple[AnyToBuild, ...] = Field(
+        (),
+        description="packages whose source distribution is built in the env layer, in this order; see packages.md",
+        examples=[["jieba==0.42.1"]],
+    )
+
+    @property
+    def to_build(self) -> tuple[ToBuild, ...]:
+        """The packages to build, in their order."""
+        return tuple(ToBuild(sdist=item) if isinstance(item, str) else item for item in self.build)
 
     @property
     def read(self) -> tuple[RequirementsFile | NeedsOf, ...]:
@@ -135,4 +167,8 @@ class Python(Model):
                 if item.shown in seen:
                     raise WrongAtError(f"{item.shown} stands twice", "requirements", number)
                 seen.add(item.shown)
+        names = [parsed(item.sdist).name.lower() for item in self.to_build]
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                raise WrongAtError(f"{name} stands twice", "build", number)
         return self

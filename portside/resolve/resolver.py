@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 from portside.common.parallel import run_all
@@ -27,7 +28,9 @@ from portside.lock.comparison import named_rightly
 from portside.lock.lower import complete
 from portside.lock.models import Lock, LockedData, LockedWeights
 from portside.lock.packages import (
+    Artefact,
     Deb,
+    LockedBuild,
     LockedEnv,
     LockedManualWheel,
     PackageSet,
@@ -39,7 +42,7 @@ from portside.recipe import Recipe
 from portside.recipe import asked as recipes
 from portside.recipe.python_packages import ManualWheel, Python
 from portside.recipe.stages import Stage
-from portside.resolve.debian_python import debian_python
+from portside.resolve.debian_python import DebianPython, check_interpreter, debian_python
 from portside.store import Store
 
 Update = Collection[str] | Literal["all"]
@@ -95,7 +98,7 @@ def _check_update(recipe: Recipe, old: Lock | None, update: Update, below: Lock 
 
 
 def _packages(lock: Lock) -> set[str]:
-    return {item.name for item in lock.inputs() if item.kind in ("deb", "wheel") and item.pinned}
+    return {item.name for item in lock.inputs() if item.kind in ("deb", "wheel", "sdist", "tool") and item.pinned}
 
 
 class _Resolver:
@@ -252,9 +255,18 @@ class _Resolver:
         manual = tuple(self._manual_wheel(wheel, stage) for wheel in wanted.manual)
         lower = below.python.all_wheels() if below.python else ()
         # What is given in the base, below, or by hand satisfies requirements; its own needs are not looked at.
-        installed = dict(wanted.given) | {w.name: w.version for w in lower} | {w.name: w.version for w in manual}
+        installed = dict(wanted.given) | {w.name: w.version for w in (*lower, *below.sdists)}
+        installed |= {w.name: w.version for w in manual}
         system = debian_python(base, (*below.debs, *debs), self.fetcher, self.store)
         system.check_manual(manual)
+        before = old.python.built if old and old.python else None
+        with self.store.workspace() as folder, Spool(folder) as spool:
+            kept = before.sdists if before is not None else ()
+            made = python.building(wanted, kept, self.update, self.config, self._brought, spool)
+        for line in made.unknown:
+            say(f"  {line}")
+        of = replace(of, lines=(*of.lines, *made.needs))
+        installed |= made.versions
         fixed = system.fixed(installed)
         target: dict[str, Any] = {"installed": installed | fixed, "config": self.config, "store": self.store}
         wheels = python.resolve_wheels(
@@ -262,6 +274,7 @@ class _Resolver:
             keep=[wheel for wheel in (old.python.wheels if old and old.python else ()) if named_rightly(wheel)],
             update=self.update,
             fixed=fixed,
+            built=made.versions,
             **target,
         )
         there = {wheel.name: system.packages[wheel.name] for wheel in wheels if system.has(wheel.name, wheel.version)}
@@ -271,8 +284,9 @@ class _Resolver:
             wheels=tuple(wheel for wheel in wheels if wheel.name not in there),
             manual=manual,
             read=dict(of.read),
+            built=self._built(made, of, before, system, installed | {w.name: w.version for w in wheels}),
         )
-        if base.distribution is not None and found.all_wheels():
+        if base.distribution is not None and (found.all_wheels() or found.sdists):
             check_interpreter(found.version, (*base.debs, *below.debs, *debs))
         run_all([partial(self.fetcher.artefact, wheel) for wheel in found.all_wheels()], JOBS)
         names = python.needed(of, found.all_wheels(), self.store)
@@ -280,7 +294,7 @@ class _Resolver:
         for note in python.passed_over(of, found.wheels, **target):
             say(f"  {note}")
             self.notes.append(str(note))
-        own = {wheel.name for wheel in found.wheels} | {wheel.name for wheel in found.manual}
+        own = {item.name for item in (*found.all_wheels(), *found.sdists)} | {wheel.name for wheel in found.manual}
         asked = python.who_asks(of, found.all_wheels(), self.store)
         return found.model_copy(
             update={
@@ -288,6 +302,33 @@ class _Resolver:
                 "asked": {name: who for name, who in asked.items() if name in own},
             }
         )
+
+    def _brought(self, file: Artefact) -> Path:
+        self.fetcher.artefact(file)
+        return self.store.inputs.require(file.sha256, file.file).path
+
+    def _built(
+        self,
+        made: python.Building,
+        of: Asking,
+        before: LockedBuild | None,
+        system: DebianPython,
+        installed: Mapping[str, str],
+    ) -> LockedBuild | None:
+        """What is built, with the wheels that building needs beside what is installed."""
+        if not made.sdists:
+            return None
+        tools = python.resolve_wheels(
+            python.tools_asked(made, of),
+            keep=before.tools if before is not None else (),
+            update=self.update,
+            installed={**system.packages, **installed},
+            config=self.config,
+            store=self.store,
+        )
+        run_all([partial(self.fetcher.artefact, tool) for tool in tools], JOBS)
+        epoch = max(artefact_date(sdist, self.store) for sdist in made.sdists)
+        return LockedBuild(epoch=epoch, sdists=made.sdists, tools=tuple(tools))
 
     def _manual_wheel(self, wanted: ManualWheel, stage: str) -> LockedManualWheel:
         from packaging.utils import parse_wheel_filename
@@ -346,24 +387,3 @@ class _Resolver:
 def _agree(file: ManualInput, sha256: str | None, size: int | None) -> bool:
     """Whether what is locked of a file is what the recipe pins of it."""
     return file.sha256 in (None, sha256) and (file.size is None or file.size == size or size is None)
-
-
-def check_interpreter(version: str, debs: Sequence[Deb]) -> None:
-    """Raise RecipeError unless these packages bring pip and the Python that wheels are chosen for.
-
-    version: as a recipe says it, such as 3.11. Debian's python3 has the version of the interpreter behind it.
-    """
-    found = {deb.name: deb.version for deb in debs if deb.name in ("python3", "python3-pip")}
-    if len(found) < 2:
-        raise RecipeError(
-            "env.python has packages, but the image has neither python3 nor pip to install them with"
-            if not found
-            else f"env.python has packages, but of python3 and python3-pip the image has only {next(iter(found))}",
-            "Add python3-pip to env.debian: what it needs comes along.",
-        )
-    there = ".".join(found["python3"].rpartition(":")[2].split(".")[:2])
-    if there != version:
-        raise RecipeError(
-            f"env.python.version is {version}, but the image's interpreter is python3 {found['python3']}",
-            f'Say version: "{there}".',
-        )

@@ -161,6 +161,11 @@ def _checked(path: Path, called: str | None = None) -> Iterator[None]:
         if error.solution is not None:
             raise
         raise InputError(f"{called or path.name}: {error.problem}", _REMEDY) from None
+    except OSError as error:
+        # bz2 reports bad data as an OSError without a number.
+        if error.errno is not None:
+            raise
+        raise InputError(f"{called or path.name} is broken: {error}", _REMEDY) from None
 
 
 def _is_zip(path: Path) -> bool:
@@ -206,13 +211,7 @@ def _decompressed(path: Path, called: str | None) -> BinaryIO:
 
 def _unpacked_tar(path: Path, spool: Spool, called: str | None) -> FileRange:
     with _decompressed(path, called) as source:
-        try:
-            content, _ = spool.append(source, _limit(path))
-        except OSError as error:
-            # bz2 reports bad data as an OSError without a number.
-            if error.errno is not None:
-                raise
-            raise ValueError(str(error)) from None
+        content, _ = spool.append(source, _limit(path))
     return content
 
 
@@ -255,5 +254,10 @@ def _zip_times(path: Path) -> Iterator[int]:
 
 
 def _tar_times(path: Path, called: str | None) -> Iterator[int]:
+    most = _limit(path)
     with _decompressed(path, called) as source, tarfile.open(fileobj=source, mode="r|", tarinfo=Header) as archive:
-        yield from (int(member.mtime) for member in counted(archive))
+        for member in counted(archive):
+            # A stream has no end that tarfile would see: it would read on to wherever a header sends it.
+            if archive.offset > most:
+                raise InputError(f"{member.name} is cut off, or more than {most} bytes come out")
+            yield int(member.mtime)

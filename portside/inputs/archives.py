@@ -5,6 +5,7 @@ A hostile or broken archive raises InputError that names the archive and, where 
 
 import bz2
 import calendar
+import errno
 import gzip
 import io
 import lzma
@@ -19,6 +20,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, BinaryIO, TypeVar, cast
 
+from portside.common import foreign_tar
 from portside.common.canonical import copy_and_hash
 from portside.common.compression import ZSTD_MAGIC, as_file, inflated
 from portside.common.globs import matches
@@ -28,8 +30,6 @@ from portside.inputs.spool import Spool
 from portside.inputs.unpacked import Unpacked
 
 MOST_ENTRIES = 200_000
-LARGEST_HEADER = 1 << 20
-"""Bytes of a tar's extension header (a long name, PAX records): tarfile reads one into memory."""
 
 SMALLEST_LIMIT = 64 << 20
 MOST_GROWTH = 200
@@ -154,7 +154,8 @@ def newest_date(path: Path, called: str | None = None) -> int:
 @contextmanager
 def _checked(path: Path, called: str | None = None) -> Iterator[None]:
     try:
-        yield
+        with _bad_data():
+            yield
     except _BROKEN as error:
         raise InputError(f"{called or path.name} is broken: {error}", _REMEDY) from None
     except InputError as error:
@@ -187,32 +188,20 @@ def _decompressed(path: Path) -> BinaryIO:
 
 
 def _unpacked_tar(path: Path, spool: Spool) -> FileRange:
-    with _decompressed(path) as source:
-        try:
-            content, _ = spool.append(source, _limit(path))
-        except OSError as error:
-            # bz2 reports bad data as an OSError without a number.
-            if error.errno is not None:
-                raise
-            raise ValueError(str(error)) from None
+    with _decompressed(path) as source, _bad_data():
+        content, _ = spool.append(source, _limit(path))
     return content
 
 
-class _Header(tarfile.TarInfo):
-    """Refuses an extension header that is larger than any real one before tarfile reads it into memory.
-
-    `_proc_member` is where tarfile tells subclasses to step in ("the entry point ... which can be overridden"); which
-    function parses the block before it differs between security updates of one Python version.
-    """
-
-    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
-        extension = self.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
-        if (extension or self.type in (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)) and (
-            self.size > LARGEST_HEADER
-        ):
-            raise InputError(f"an extension header of {self.size} bytes")
-        member: tarfile.TarInfo = super()._proc_member(tar)  # type: ignore[misc]
-        return member
+@contextmanager
+def _bad_data() -> Iterator[None]:
+    """bz2 reports bad data as an OSError without a number; zipfile seeks to where a damaged file sends it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):
+            raise
+        raise ValueError(error.strerror or str(error)) from None
 
 
 def _counted(members: Iterable[_Member]) -> Iterator[_Member]:
@@ -226,14 +215,8 @@ def _tar_members(tar: FileRange) -> Iterator[tarfile.TarInfo]:
     """The members of an uncompressed tar that fills a range of a file, offsets relative to the range."""
     with tar.path.open("rb") as raw:
         stream = _Window(raw, tar.offset, tar.size)
-        with tarfile.open(
-            fileobj=cast(BinaryIO, stream),
-            mode="r:",
-            tarinfo=_Header,
-            encoding="utf-8",
-            errors="surrogateescape",
-        ) as archive:
-            yield from _counted(archive)
+        with foreign_tar.open_tar(cast(BinaryIO, stream)) as archive:
+            yield from _counted(foreign_tar.members(archive))
             # tarfile takes a broken header for the end; the end is a block of zeros.
             stream.seek(archive.offset)
             if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
@@ -321,5 +304,5 @@ def _zip_times(path: Path) -> Iterator[int]:
 
 
 def _tar_times(path: Path) -> Iterator[int]:
-    with _decompressed(path) as source, tarfile.open(fileobj=source, mode="r|", tarinfo=_Header) as archive:
-        yield from (int(member.mtime) for member in _counted(archive))
+    with _decompressed(path) as source, _bad_data(), foreign_tar.open_stream(source) as archive:
+        yield from (int(member.mtime) for member in _counted(foreign_tar.members(archive)))

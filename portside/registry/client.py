@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from portside.common.canonical import sha256_hex
+from portside.common.home import home_folder
 from portside.common.oci import MANIFEST
 from portside.common.url import may_lead, shown
 from portside.common.values import Sha256, Size, Tag
@@ -370,7 +371,7 @@ def _certificates(host: str) -> ssl.SSLContext:
     certs.d/HOST:PORT/ holds `*.crt` (authorities) and `*.cert` with `*.key` (a certificate of our own).
     """
     cert = os.environ.get("SSL_CERT_FILE") or read_pip_settings().cert
-    places = (Path.home() / ".config/containers", Path("/etc/containers"), Path("/etc/docker"))
+    places = (home_folder() / ".config/containers", Path("/etc/containers"), Path("/etc/docker"))
     folder = next((folder for place in places if (folder := place / "certs.d" / host).is_dir()), None)
     if folder is None:
         return shared_tls_context(cert)

@@ -4,6 +4,7 @@ Formats: PEP 503 (HTML), PEP 691 and PEP 700 (JSON, with sizes). The places are 
 mirrors or pip's configuration. Nothing of them gets into a result but the location itself.
 """
 
+import os
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -150,7 +151,7 @@ def _read(place: str, index: bool) -> Iterator[Offer]:
     if place.startswith(("http://", "https://")):
         yield from _read_page(place)
         return
-    path = path_of(place) if place.startswith("file://") else Path(place).expanduser()
+    path = path_of(place) if place.startswith("file://") else Path(os.path.expanduser(place))
     page = path / "index.html" if index else path
     if page.is_dir():
         files = sorted(file for file in page.iterdir() if file.is_file())

@@ -21,7 +21,7 @@ _EXTENSIONS = (
 )
 
 
-class _Header(tarfile.TarInfo):
+class Header(tarfile.TarInfo):
     """Refuses what no real archive has before tarfile reads or believes it.
 
     `_proc_member` is where tarfile tells subclasses to step in ("the entry point ... which can be overridden"); which
@@ -58,16 +58,16 @@ class _Ending:
         return data
 
 
-def open_tar(source: BinaryIO) -> tarfile.TarFile:
+def open_tar(source: BinaryIO, header: type[Header] = Header) -> tarfile.TarFile:
     """An uncompressed tar in a file that can be sought in. Raises tarfile.TarError, here and while it is read."""
-    return tarfile.open(fileobj=source, mode="r:", tarinfo=_Header, encoding="utf-8", errors="surrogateescape")
+    return tarfile.open(fileobj=source, mode="r:", tarinfo=header, encoding="utf-8", errors="surrogateescape")
 
 
-def open_stream(source: Readable, bufsize: int = tarfile.RECORDSIZE) -> tarfile.TarFile:
+def open_stream(source: Readable, header: type[Header] = Header, bufsize: int = tarfile.RECORDSIZE) -> tarfile.TarFile:
     """As `open_tar`, of one that is read from its start to its end once."""
     stream = cast(IO[bytes], _Ending(source))
     return tarfile.open(
-        fileobj=stream, mode="r|", tarinfo=_Header, encoding="utf-8", errors="surrogateescape", bufsize=bufsize
+        fileobj=stream, mode="r|", tarinfo=header, encoding="utf-8", errors="surrogateescape", bufsize=bufsize
     )
 
 

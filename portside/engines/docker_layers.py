@@ -77,7 +77,7 @@ def spool_saved(stream: Iterator[bytes], diff_ids: Sequence[DiffID], first: int,
 
 def saved_members(stream: Iterator[bytes]) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
     """The regular files of a tar that comes in pieces."""
-    with foreign_tar.open_stream(as_file(stream), CHUNK) as archive:
+    with foreign_tar.open_stream(as_file(stream), bufsize=CHUNK) as archive:
         for member in foreign_tar.members(archive):
             if member.isreg():
                 content = archive.extractfile(member)

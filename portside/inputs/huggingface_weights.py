@@ -165,7 +165,9 @@ _NO_HUB = "That is no answer of a hub: name another endpoint, by HF_ENDPOINT or 
 
 def _closed(endpoint: HubEndpoint, name: str, commit: ObjectName) -> InputError | None:
     """Why a repository that is gated gives us no files, None where it does."""
-    reply = ask(_url(endpoint, name, commit, "README.md"), f"{at(endpoint)}: {name}", {"Range": "bytes=0-0"}, most=1)
+    reply = ask(
+        _url(endpoint, name, commit, "README.md"), f"{at(endpoint)}: {name}", {"Range": "bytes=0-0"}, body=False
+    )
     return _refused(endpoint, name, reply, commit) if reply.status in (401, 403) else None
 
 

@@ -1,6 +1,5 @@
 """Questions to interfaces of the web: a GET, and the whole small answer, whatever its status."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +8,8 @@ from typing import Any
 from portside.common.url import redact, secrets_of
 from portside.errors import InputError
 from portside.net import transfer
-from portside.net.client import LARGEST_ANSWER, NO_URL, PrivateUrl, RedirectError, get, is_lasting
+from portside.net.bounded import AnswerError, body_of, from_json
+from portside.net.client import NO_URL, PrivateUrl, RedirectError, get, is_lasting
 
 
 @dataclass(frozen=True)
@@ -25,23 +25,23 @@ class Reply:
     def json(self, what: str) -> Any:
         """What stands in it. what: who was asked, for the InputError where it is no JSON."""
         try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
+            return from_json(self.body)
+        except ValueError:
             raise InputError(f"{what} does not answer in JSON") from None
 
 
-def ask(url: str, what: str, headers: Mapping[str, str] | None = None, *, most: int = LARGEST_ANSWER) -> Reply:
+def ask(url: str, what: str, headers: Mapping[str, str] | None = None, *, body: bool = True) -> Reply:
     """The answer of a server, after redirects, and after further tries where a fault may pass.
 
     what: who is asked, for messages. headers: of the request; what is private belongs into a `PrivateUrl`, and is in no
-    message. most: bytes of the body that are looked at; with fewer than an answer may have, only those are read.
+    message. body: whether the body is read.
     Raises InputError where there is no answer, or one that is too large.
     """
     private = url.headers.values() if isinstance(url, PrivateUrl) else ()
     secrets = secrets_of([url]) | {word for value in private for word in value.replace("=", " ").split()}
     tries = 0
     while True:
-        reply, fault, wait = _try(lambda: _once(url, what, headers or {}, most), secrets)
+        reply, fault, wait = _try(lambda: _once(url, headers or {}, body), secrets)
         if reply is not None and (reply.status not in transfer.PASSING_STATUS or tries >= len(transfer.PAUSES)):
             return reply
         if fault is not None and (fault.lasting or tries >= len(transfer.PAUSES)):
@@ -64,7 +64,7 @@ def _try(once: Callable[[], Reply], secrets: frozenset[str]) -> tuple[Reply | No
         reply = once()
     except httpx.TransportError as error:
         return None, _Fault(redact(str(error), secrets) or type(error).__name__, is_lasting(error)), 0.0
-    except RedirectError as error:
+    except (RedirectError, AnswerError) as error:
         return None, _Fault(str(error), lasting=True), 0.0
     except (httpx.InvalidURL, UnicodeError):
         return None, _Fault(NO_URL, lasting=True), 0.0
@@ -72,14 +72,8 @@ def _try(once: Callable[[], Reply], secrets: frozenset[str]) -> tuple[Reply | No
     return reply, None, float(wait) if wait.isdecimal() else 0.0
 
 
-def _once(url: str, what: str, headers: Mapping[str, str], most: int) -> Reply:
+def _once(url: str, headers: Mapping[str, str], body: bool) -> Reply:
     with get(url, headers) as response:
-        data = bytearray()
-        for chunk in response.iter_bytes():
-            data += chunk
-            if len(data) > most < LARGEST_ANSWER:
-                break
-            if len(data) > LARGEST_ANSWER:
-                raise InputError(f"{what} answers with more than {LARGEST_ANSWER} bytes")
+        data = body_of(response) if body else b""
         told = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(response.status_code, response.reason_phrase, told, bytes(data[:most]), str(response.url))
+        return Reply(response.status_code, response.reason_phrase, told, data, str(response.url))

@@ -295,7 +295,7 @@ def _is_local(place: str) -> bool:
 
 
 def _path(place: str) -> Path:
-    return path_of(place) if "://" in place else Path(place).expanduser().absolute()
+    return path_of(place) if "://" in place else Path(os.path.expanduser(place)).absolute()
 
 
 def _link(place: str) -> str:

@@ -376,7 +376,7 @@ def test_a_giant_extension_header_is_refused_before_it_is_read(tmp_path: Path, s
 def test_a_size_that_leads_far_out_is_refused_at_once(tmp_path: Path, spool: Spool) -> None:
     path = sdist(tmp_path, pax("p/x", size="99999999999999999999"))
     for use in (lambda: archives.sdist_tree(path, spool), lambda: archives.newest_date(path)):
-        with pytest.raises(InputError, match="p/x is cut off"):
+        with pytest.raises(InputError, match="p/x has a size of"):
             use()
 
 

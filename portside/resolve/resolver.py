@@ -18,14 +18,17 @@ from portside.inputs import python
 from portside.inputs.bringer import artefact_date, debs_date
 from portside.inputs.debian.resolve import resolve_packages
 from portside.inputs.kinds import BASES, DATA, SOURCES, WEIGHTS
+from portside.layers.image_files import ImageFiles
 from portside.lock.agree import contradicted
 from portside.lock.bases import LockedBase
 from portside.lock.comparison import named_rightly
 from portside.lock.lower import complete
 from portside.lock.models import Lock, LockedData, LockedWeights
 from portside.lock.packages import (
+    Artefact,
     Deb,
     LockedEnv,
+    LockedInterpreter,
     LockedManualWheel,
     PackageSet,
     PythonSet,
@@ -36,6 +39,8 @@ from portside.recipe import Recipe
 from portside.recipe import asked as recipes
 from portside.recipe.models import ManualWheel, Python
 from portside.recipe.stages import Stage
+from portside.resolve import base_python
+from portside.resolve.base_files import base_files, unseen_base
 from portside.resolve.debian_python import debian_python
 from portside.store import Store
 
@@ -121,6 +126,7 @@ class _Resolver:
         # What somebody edited into a lock, against its recipe, does not stay.
         self.wrong_below = contradicted(recipe, below) if below is not None else frozenset[str]()
         self.wrong_old = contradicted(recipe, old) if old is not None else frozenset[str]()
+        self._files: ImageFiles | None = None
 
     def lock(self) -> Lock:
         model = self.recipe.model
@@ -131,6 +137,8 @@ class _Resolver:
             sources[name] = kept.sources[name] if kept else SOURCES[source.kind].resolve(source, self.fetcher)
         kept = self._kept("base", "base")
         base = kept.base if kept else self._base()
+        if not base.layers and any(stage.reads_base for stage in self.recipe.stages):
+            base = unseen_base(base, self.wanted, self.fetcher, self.recipe, self.config)
         env = self._env(base)
         weights: dict[str, LockedWeights] = {}
         for name, wanted in sorted(model.weights.items()):
@@ -219,39 +227,72 @@ class _Resolver:
         debs: Sequence[Deb],
     ) -> PythonSet:
         """The Python packages of a stage, with their files in the store. debs: the stage's own."""
-        assert wanted.platform is not None, "a stage says its platform"
+        its = self._interpreter(wanted, stage, base, below)
+        version, platform = wanted.version, wanted.platform
+        if its is not None:
+            version, platform = its.version, platform or its.platform
+        assert version is not None and platform is not None, "a stage says them, or its interpreter does"
         manual = tuple(self._manual_wheel(wheel, stage) for wheel in wanted.manual)
         lower = below.python.all_wheels() if below.python else ()
         # What is given in the base, below, or by hand satisfies requirements; its own needs are not looked at.
-        installed = dict(wanted.given) | {w.name: w.version for w in lower} | {w.name: w.version for w in manual}
+        installed = (
+            base_python.installed(wanted, its)
+            | {w.name: w.version for w in lower}
+            | {w.name: w.version for w in manual}
+        )
         system = debian_python(base, (*below.debs, *debs), self.fetcher, self.store)
         system.check_manual(manual)
         fixed = system.fixed(installed)
-        target: dict[str, Any] = {"version": wanted.version, "platform": wanted.platform, "config": self.config}
+        target: dict[str, Any] = {"version": version, "platform": platform, "config": self.config}
         target |= {"installed": installed | fixed, "store": self.store}
         wheels = python.resolve_wheels(
             wanted.requirements,
             keep=[wheel for wheel in (old.python.wheels if old and old.python else ()) if named_rightly(wheel)],
             update=self.update,
             fixed=fixed,
+            replaceable=its is not None,
             **target,
         )
         there = {wheel.name: system.packages[wheel.name] for wheel in wheels if system.has(wheel.name, wheel.version)}
         found = PythonSet(
-            version=wanted.version,
-            platform=wanted.platform,
+            interpreter=its,
+            version=version,
+            platform=platform,
             wheels=tuple(wheel for wheel in wheels if wheel.name not in there),
             manual=manual,
         )
-        if base.distribution is not None and found.all_wheels():
+        if its is not None and (found.wheels or found.manual) and not base_python.has_pip(its):
+            found = found.model_copy(update={"installer": self._installer(old, target)})
+        if its is None and base.distribution is not None and found.all_wheels():
             check_interpreter(found.version, (*base.debs, *below.debs, *debs))
-        run_all([partial(self.fetcher.artefact, wheel) for wheel in found.all_wheels()], JOBS)
-        names = python.needed(wanted.requirements, found.all_wheels(), wanted.version, wanted.platform, self.store)
+        run_all([partial(self.fetcher.artefact, wheel) for wheel in (*found.all_wheels(), *found.installers)], JOBS)
+        names = python.needed(wanted.requirements, found.all_wheels(), version, platform, self.store)
         there |= {name: version for name, version in fixed.items() if name in names}
         for note in python.passed_over(wanted.requirements, found.wheels, **target):
             say(f"  {note}")
             self.notes.append(str(note))
-        return found.model_copy(update={"given": dict(sorted((wanted.given | there).items()))})
+        return found.model_copy(update={"given": dict(sorted((base_python.given(wanted, its) | there).items()))})
+
+    def _interpreter(self, wanted: Python, stage: str, base: LockedBase, below: LockedEnv) -> LockedInterpreter | None:
+        base_python.check_below(wanted, below.python, stage)
+        old = None if self.update == "all" or self.old is None or self.old.base != base else self.old.env.of(stage)
+        before = [*below.sets, *([old] if old else [])]
+        known = [s.python.interpreter for s in before if s.python and s.python.interpreter]
+        its = next((k for k in known if k.path == wanted.interpreter), None)
+        files = partial(self._base_files, base)
+        return base_python.interpreter(wanted, its, files, base.env, base.architecture)
+
+    def _installer(self, old: PackageSet | None, target: Mapping[str, Any]) -> Artefact:
+        """The pip that installs wheels where the base has none that can."""
+        before = old.python.installer if old and old.python else None
+        keep = [before] if before else []
+        [found] = python.resolve_wheels(["pip"], keep=keep, update=self.update, **{**target, "installed": {}})
+        return found
+
+    def _base_files(self, base: LockedBase) -> ImageFiles:
+        if self._files is None:
+            self._files = base_files(base, self.wanted, self.fetcher)
+        return self._files
 
     def _manual_wheel(self, wanted: ManualWheel, stage: str) -> LockedManualWheel:
         from packaging.utils import parse_wheel_filename

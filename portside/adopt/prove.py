@@ -91,10 +91,10 @@ def prove_all(parts: Sequence[Part], arrived: Arrived, unproven: Unproven) -> di
 
 def made_from(part: Part, plan: Plan) -> list[Part]:
     """The parts whose blobs a data part is made from."""
-    if not isinstance(part.of, Trees) or plan.recipe.model.migration is None:
+    if not isinstance(part.of, Trees):
         return []
-    migrated = plan.recipe.model.migration.sources
-    sources = [p for p in plan.layer("sources").parts if isinstance(p.of, Source) and p.of.name in migrated]
+    used = plan.recipe.tree_sources
+    sources = [p for p in plan.layer("sources").parts if isinstance(p.of, Source) and p.of.name in used]
     return [*sources, *(p for p in plan.layer("migrated").parts if p.key == part.after)]
 
 
@@ -252,9 +252,7 @@ def _timed_alike(expected: Layer, part: Part, arrived: Arrived) -> Layer:
 
     In the sources it looks like a file of that time, so both are right here.
     """
-    migration = arrived.plan.recipe.model.migration
-    assert migration is not None
-    epochs = {arrived.plan.lock.sources[name].epoch for name in migration.sources} - {part.epoch}
+    epochs = {arrived.plan.lock.sources[name].epoch for name in arrived.plan.recipe.tree_sources} - {part.epoch}
     if not epochs:
         return expected
     newest = {entry.path for entry in _read(part, arrived).entries if entry.mtime == part.epoch}

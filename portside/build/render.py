@@ -24,7 +24,6 @@ from portside.plan.model import Plan, Trees, converted_part
 from portside.plan.states import blob_of
 from portside.store import Store
 from portside.trees import parts as data
-from portside.trees.migrated import migrated_tree
 
 LINK_NOTE = (
     "The --link of COPY needs BuildKit with Dockerfile 1.4, which Docker brings since 23. Docker 20.10 stops with "
@@ -35,7 +34,7 @@ LINK_NOTE = (
 def dockerfile(plan: Plan, gone: Sequence[str] = (), *, link: bool = False) -> str:
     """The whole Dockerfile of a recipe, from an empty image to the finished one.
 
-    gone: in image mode, what the patches remove from the converter's result; paths relative to the workspace.
+    gone: what the patches remove from sources, or from the converter's result; paths relative to the workspace.
     link: write COPY --link for what goes into the workspace, of which no layer depends on what lies below it.
     Raises RecipeError or BuildError for what no Dockerfile can say.
     """
@@ -47,7 +46,8 @@ def dockerfile(plan: Plan, gone: Sequence[str] = (), *, link: bool = False) -> s
             lock=lock,
             base=plain(lock.base, recipe.name) if (plain := BASES[lock.base.kind].plain) is not None else None,
             stages=list(_stages(plan)),
-            converted=_converted(plan, gone),
+            converted=_converted(plan),
+            gone=list(_removals(recipe.workspace, gone)),
             has={"migrated": any(isinstance(p.of, Trees) for p in migrated)},
             install_epoch=max((p.epoch for p in migrated), default=0),
             workdir=workdir(plan, "weights"),
@@ -59,11 +59,11 @@ def dockerfile(plan: Plan, gone: Sequence[str] = (), *, link: bool = False) -> s
     return readable(text)
 
 
-def _converted(plan: Plan, gone: Sequence[str]) -> dict[str, Any] | None:
+def _converted(plan: Plan) -> dict[str, Any] | None:
     part = converted_part(plan)
     if part is None:
         return None
-    return {"instructions": part.manifest["instructions"], "gone": list(_removals(plan.recipe.workspace, gone))}
+    return {"instructions": part.manifest["instructions"]}
 
 
 def _removals(workspace: str, gone: Sequence[str]) -> Iterator[str]:
@@ -161,13 +161,11 @@ def render(plan: Plan, store: Store, output: Path, *, link: bool = False) -> Non
         }
         sources = {name: data.source_tree(source, store, spool) for name, source in sorted(lock.sources.items())}
         contexts |= {f"sources/{name}": tree for name, tree in sources.items()}
-        gone: tuple[str, ...] = ()
-        if converted is None:
-            contexts["migrated"] = migrated_tree(recipe, sources)
-        else:
-            made = data.over_converted(plan, converted, store, spool)
-            contexts |= {"migrated": made.tree, "converter": converter_context()}
-            gone = (*made.removed, *made.replaced)
+        made = data.over_sources(plan, sources, converted)
+        contexts["migrated"] = made.tree
+        if converted is not None:
+            contexts["converter"] = converter_context()
+        gone = (*made.removed, *made.replaced)
         with new_file(output / "Dockerfile", None) as out:
             out.write(dockerfile(plan, gone, link=link).encode())
         contexts["install-files"] = recipe.file_tree(recipe.files_below_install)

@@ -85,8 +85,7 @@ class Fetcher:
             case Source(name):
                 return self._sources([name], part, plan)
             case Trees():
-                migration = plan.recipe.model.migration
-                return self._sources(migration.sources if migration else (), part, plan)
+                return self._sources(plan.recipe.tree_sources, part, plan)
             case SmallWeights(name) | LargeWeight(name):
                 weights = lock.weights[name]
                 bring = WEIGHTS[weights.kind].bring

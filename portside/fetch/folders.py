@@ -100,7 +100,9 @@ class ManualInput:
             case Source(name):
                 return self.place == ("sources", name)
             case Trees():
-                return self.kind == "sources" and self.place[1] in part.manifest.get("sources", ())
+                return self.kind == "sources" and any(
+                    self.place[1] in part.manifest.get(names, ()) for names in ("sources", "patched")
+                )
             case Files() | Converted() | InstallFiles() | Install() | RecipeFiles():
                 return False
             case other:

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from portside.common.canonical import digest_of
-from portside.common.globs import matches
 from portside.common.progress import human_bytes
 from portside.common.tree import Entry
 from portside.common.values import Sha256
@@ -20,6 +19,7 @@ from portside.lock.inputs import git_sources
 from portside.net.suspect import POINTER_SIZES, read_pointer
 from portside.patches.steps import Copy, Delete, Diff
 from portside.patches.unified import parse_diff
+from portside.patches.workspace import reaches
 from portside.plan.model import Part, Plan
 from portside.plan.states import blob_of
 from portside.recipe import Recipe
@@ -110,7 +110,7 @@ def _expected(plan: Plan, store: Store) -> Iterable[PointerFile]:
         migrated = migration is not None and name in migration.sources
         folder = f"{name}{recipe.ruleset.suffix}" if migrated else name
         placed = [replace(file, path=f"{folder}/{file.path}") for file in pointers]
-        for file in _unreplaced(placed, recipe) if migrated else placed:
+        for file in _unreplaced(placed, recipe):
             yield replace(file, path=f"{recipe.workspace}/{file.path}")
 
 
@@ -128,7 +128,8 @@ def _unreplaced(files: Sequence[PointerFile], recipe: Recipe) -> Iterable[Pointe
             with suppress(RecipeError):  # a build says what is wrong with it
                 changes = parse_diff(recipe.file(step.diff).read_bytes(), step.diff, step.strip)
                 written |= {above + path for change in changes for path in (change.old, change.new) if path}
-    return [file for file in files if file.path not in written and not matches(deleted, file.path)]
+    others = recipe.unmigrated_sources
+    return [file for file in files if file.path not in written and not reaches(deleted, file.path, others)]
 
 
 def what_is_left(plan: Plan, store: Store) -> list[str]:

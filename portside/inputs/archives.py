@@ -5,6 +5,7 @@ A hostile or broken archive raises InputError that names the archive and, where 
 
 import bz2
 import calendar
+import errno
 import gzip
 import io
 import lzma
@@ -12,24 +13,21 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import IO, BinaryIO, TypeVar, cast
+from typing import IO, BinaryIO, cast
 
-from portside.common.canonical import copy_and_hash
+from portside.common import foreign_tar
 from portside.common.compression import ZSTD_MAGIC, as_file, inflated
 from portside.common.globs import matches
 from portside.common.tree import Entry, FileRange, Tree
 from portside.errors import InputError
 from portside.inputs.spool import Spool
-from portside.inputs.unpacked import Unpacked
-
-MOST_ENTRIES = 200_000
-LARGEST_HEADER = 1 << 20
-"""Bytes of a tar's extension header (a long name, PAX records): tarfile reads one into memory."""
+from portside.inputs.tars import Header, untarred
+from portside.inputs.unpacked import Unpacked, counted
 
 SMALLEST_LIMIT = 64 << 20
 MOST_GROWTH = 200
@@ -44,11 +42,11 @@ _BROKEN = (
     gzip.BadGzipFile,
     EOFError,
     ValueError,
+    IndexError,
     OverflowError,
     NotImplementedError,
     RuntimeError,
 )
-_Member = TypeVar("_Member")
 _YEAR_1981 = calendar.timegm((1981, 1, 1, 0, 0, 0))
 _YEAR_2101 = calendar.timegm((2101, 1, 1, 0, 0, 0))
 
@@ -62,16 +60,20 @@ def sdist_tree(path: Path, spool: Spool, called: str | None = None) -> Tree:
     they lead to a place inside; a hard link becomes a file of its own. The contents live as long as `spool`.
     """
     with _checked(path, called):
-        unpacked = _unzipped(path, spool) if _is_zip(path) else _untarred(_unpacked_tar(path, spool))
-        return unpacked.tree_of_sdist()
+        return _unpacked(path, spool, called).tree_of_sdist()
 
 
 def archive_tree(path: Path, spool: Spool, strip: int | None, called: str | None = None) -> Tree:
     """As `sdist_tree`, of any such archive. strip: how many folders to leave out in front of each path; None: the one
     that holds everything, if there is one."""
     with _checked(path, called):
-        unpacked = _unzipped(path, spool) if _is_zip(path) else _untarred(_unpacked_tar(path, spool))
-        return unpacked.tree(strip)
+        return _unpacked(path, spool, called).tree(strip)
+
+
+def _unpacked(path: Path, spool: Spool, called: str | None) -> Unpacked:
+    if _is_zip(path):
+        return _unzipped(path, spool)
+    return untarred(_unpacked_tar(path, spool, called), spool, _limit(path))
 
 
 def wheel_members(path: Path, patterns: Sequence[str], called: str | None = None) -> list[tuple[str, int]]:
@@ -147,14 +149,15 @@ def newest_date(path: Path, called: str | None = None) -> int:
     Zip times have no zone and count as UTC. The year 1980 (zip's zero) and years after 2100 are no real times.
     """
     with _checked(path, called):
-        times = _zip_times(path) if _is_zip(path) else _tar_times(path)
+        times = _zip_times(path) if _is_zip(path) else _tar_times(path, called)
         return max((time for time in times if _YEAR_1981 <= time < _YEAR_2101), default=0)
 
 
 @contextmanager
 def _checked(path: Path, called: str | None = None) -> Iterator[None]:
     try:
-        yield
+        with _bad_data():
+            yield
     except _BROKEN as error:
         raise InputError(f"{called or path.name} is broken: {error}", _REMEDY) from None
     except InputError as error:
@@ -172,121 +175,60 @@ def _limit(path: Path) -> int:
     return max(SMALLEST_LIMIT, MOST_GROWTH * path.stat().st_size)
 
 
-def _decompressed(path: Path) -> BinaryIO:
+_NOT_READ = {
+    b"7z\xbc\xaf\x27\x1c": "7-Zip",
+    b"Rar!": "RAR",
+    b"LZIP": "lzip",
+    b"\x1f\x9d": "compress (.Z)",
+    b"\x04\x22\x4d\x18": "lz4",
+}
+"""The first bytes of what archives are packed with elsewhere; each as its format's specification or file(1) says."""
+
+
+def _decompressed(path: Path, called: str | None) -> BinaryIO:
     with path.open("rb") as stream:
         magic = stream.read(6)
     if magic.startswith(b"\x1f\x8b"):
         return cast(BinaryIO, gzip.open(path, "rb"))
-    if magic == b"\xfd7zXZ\0":
+    if magic == b"\xfd7zXZ\0" or magic.startswith(b"\x5d\0\0"):
         return cast(BinaryIO, lzma.open(path, "rb"))
     if magic.startswith(b"BZh"):
         return cast(BinaryIO, bz2.open(path, "rb"))
-    if magic.startswith(ZSTD_MAGIC):
+    if magic.startswith(ZSTD_MAGIC) or (magic[1:4] == b"\x2a\x4d\x18" and magic[0] & 0xF0 == 0x50):
+        # Parallel zstd begins with a skippable frame (RFC 8878, 3.1.2).
         return as_file(inflated(path.open("rb"), "zstd", path.name))
+    for start, what in _NOT_READ.items():
+        if magic.startswith(start):
+            raise InputError(
+                f"{called or path.name} is packed with {what}",
+                "Taken are zip, and tar plain or packed with gzip, bzip2, xz or zstd. Pack its files again, and have "
+                "the recipe name that file.",
+            )
     return path.open("rb")
 
 
-def _unpacked_tar(path: Path, spool: Spool) -> FileRange:
-    with _decompressed(path) as source:
-        try:
-            content, _ = spool.append(source, _limit(path))
-        except OSError as error:
-            # bz2 reports bad data as an OSError without a number.
-            if error.errno is not None:
-                raise
-            raise ValueError(str(error)) from None
+def _unpacked_tar(path: Path, spool: Spool, called: str | None) -> FileRange:
+    with _decompressed(path, called) as source, _bad_data():
+        content, _ = spool.append(source, _limit(path))
     return content
 
 
-class _Header(tarfile.TarInfo):
-    """Refuses an extension header that is larger than any real one before tarfile reads it into memory.
-
-    `_proc_member` is where tarfile tells subclasses to step in ("the entry point ... which can be overridden"); which
-    function parses the block before it differs between security updates of one Python version.
-    """
-
-    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
-        extension = self.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
-        if (extension or self.type in (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)) and (
-            self.size > LARGEST_HEADER
-        ):
-            raise InputError(f"an extension header of {self.size} bytes")
-        member: tarfile.TarInfo = super()._proc_member(tar)  # type: ignore[misc]
-        return member
-
-
-def _counted(members: Iterable[_Member]) -> Iterator[_Member]:
-    for count, member in enumerate(members):
-        if count >= MOST_ENTRIES:
-            raise InputError(f"more than {MOST_ENTRIES} members")
-        yield member
-
-
-def _tar_members(tar: FileRange) -> Iterator[tarfile.TarInfo]:
-    """The members of an uncompressed tar that fills a range of a file, offsets relative to the range."""
-    with tar.path.open("rb") as raw:
-        stream = _Window(raw, tar.offset, tar.size)
-        with tarfile.open(
-            fileobj=cast(BinaryIO, stream),
-            mode="r:",
-            tarinfo=_Header,
-            encoding="utf-8",
-            errors="surrogateescape",
-        ) as archive:
-            yield from _counted(archive)
-            # tarfile takes a broken header for the end; the end is a block of zeros.
-            stream.seek(archive.offset)
-            if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-                raise InputError(f"its end is missing or broken, at byte {archive.offset} of the tar")
-
-
-class _Window:
-    """A range of a file as a seekable file, for tarfile."""
-
-    def __init__(self, raw: BinaryIO, offset: int, size: int) -> None:
-        self._raw = raw
-        self._offset = offset
-        self._size = size
-        raw.seek(offset)
-
-    def read(self, size: int) -> bytes:
-        return self._raw.read(max(0, min(size, self._size - self.tell())))
-
-    def seek(self, position: int) -> int:
-        return self._raw.seek(self._offset + position) - self._offset
-
-    def tell(self) -> int:
-        return self._raw.tell() - self._offset
-
-
-def _untarred(tar: FileRange) -> Unpacked:
-    unpacked = Unpacked()
-    for member in _tar_members(tar):
-        mtime = max(0, int(member.mtime))
-        if member.isdir():
-            unpacked.folder(member.name, mtime)
-        elif member.issym():
-            unpacked.symlink(member.name, member.linkname, mtime)
-        elif member.islnk():
-            unpacked.hardlink(member.name, member.linkname, mtime)
-        elif member.isreg() and not member.issparse():
-            if member.size < 0 or member.offset_data + member.size > tar.size:
-                raise InputError(f"{member.name} is cut off")
-            content = FileRange(tar.path, tar.offset + member.offset_data, member.size)
-            with content.open() as stream:
-                sha256, size = copy_and_hash(stream)
-            mode = 0o755 if member.mode & stat.S_IXUSR else 0o644
-            unpacked.file(Entry(member.name, "file", mode, mtime=mtime, size=size, sha256=sha256, content=content))
-        else:
-            raise InputError(f"{member.name} is a device, a FIFO or something else that no sdist needs")
-    return unpacked
+@contextmanager
+def _bad_data() -> Iterator[None]:
+    """bz2 reports bad data as an OSError without a number; zipfile seeks to where a damaged file sends it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):
+            raise
+        raise ValueError(error.strerror or str(error)) from None
 
 
 def _unzipped(path: Path, spool: Spool) -> Unpacked:
     unpacked = Unpacked()
     left = _limit(path)
     with zipfile.ZipFile(path) as archive:
-        for member in _counted(archive.infolist()):
+        for member in counted(archive.infolist()):
             if not member.filename:
                 raise InputError("it holds a member without a name")
             kind, mtime = stat.S_IFMT(member.external_attr >> 16), _zip_time(member)
@@ -320,6 +262,6 @@ def _zip_times(path: Path) -> Iterator[int]:
         yield from (_zip_time(member) for member in archive.infolist())
 
 
-def _tar_times(path: Path) -> Iterator[int]:
-    with _decompressed(path) as source, tarfile.open(fileobj=source, mode="r|", tarinfo=_Header) as archive:
-        yield from (int(member.mtime) for member in _counted(archive))
+def _tar_times(path: Path, called: str | None) -> Iterator[int]:
+    with _decompressed(path, called) as source, foreign_tar.open_stream(source, Header) as archive:
+        yield from (int(member.mtime) for member in counted(foreign_tar.members(archive)))

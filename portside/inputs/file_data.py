@@ -20,6 +20,6 @@ def resolve(asked: recipes.Data, bringer: Bringer, look: Look) -> ManualFile:
 
 
 def tree(data: ManualFile, store: Store, spool: Spool) -> Tree:
-    """Its files, without the one folder that holds all of them."""
+    """Its files, without the one folder that holds all of them, if there is one."""
     assert data.sha256 is not None, data.file
-    return archives.sdist_tree(store.inputs.require(data.sha256, data.file).path, spool, data.file)
+    return archives.archive_tree(store.inputs.require(data.sha256, data.file).path, spool, None, data.file)

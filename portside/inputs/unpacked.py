@@ -1,19 +1,34 @@
 """The members of an archive on their way to becoming a tree: every path and link is checked as it comes."""
 
 import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from portside.common.tree import Entry, Tree, check_path
 from portside.errors import InputError
 
+MOST_ENTRIES = 200_000
 _MOST_LINKS = 40
 """Symlinks followed for one path before it counts as a circle, as Linux does."""
+
+
+_Member = TypeVar("_Member")
+
+
+def counted(members: Iterable[_Member]) -> Iterator[_Member]:
+    """The members of an archive. Raises InputError for more than any real one has."""
+    for count, member in enumerate(members):
+        if count >= MOST_ENTRIES:
+            raise InputError(f"more than {MOST_ENTRIES} members")
+        yield member
 
 
 class Unpacked:
     """Takes members in the archive's order, with the names the archive gives them; `tree` checks the whole.
 
-    Every method raises InputError for a name that is not a clean path, that came before, or that leads through
-    something that is not a folder.
+    Of files and links of one name the last counts, as where they are unpacked: so `tar --append` changes a file. Every
+    method raises InputError for a name that is not a clean path, that a folder has where a file comes or the other way
+    round, or that leads through something that is not a folder.
     """
 
     def __init__(self) -> None:
@@ -37,7 +52,7 @@ class Unpacked:
 
     def hardlink(self, name: str, target: str, mtime: int) -> None:
         path, other = self._named(name), self._entries.get(self._named(target))
-        if other is None or other.kind != "file":
+        if other is None or other.kind == "dir":
             raise InputError(f"{name} is a hard link to {target}, which is no file before it in the archive")
         self._add(dataclasses.replace(other, path=path, mtime=mtime))
 
@@ -93,8 +108,8 @@ class Unpacked:
         return path
 
     def _add(self, entry: Entry) -> None:
-        if entry.path in self._entries:
-            raise InputError(f"{entry.path} comes twice")
+        if (old := self._entries.get(entry.path)) is not None and "dir" in (old.kind, entry.kind):
+            raise InputError(f"{entry.path} comes twice, once as a folder")
         parent = entry.path.rpartition("/")[0]
         while parent:
             above = self._entries.get(parent)

@@ -90,6 +90,13 @@ class LockedManualWheel(BroughtFile):
         yield LockedInput(at, "wheel", *named, self.size, self.sha256, None, place, self.pinned)
 
 
+Line = Annotated[str, Field(pattern=LINE)]
+
+
+NEEDS_OF = "needs of "
+"""What stands before a source's name where what its project needs was read."""
+
+
 class LockedInterpreter(LockModel):
     """An interpreter of the base, as it was read there. path: absolute, in the image. platform: the newest whose wheels
     it can load. site: the folder that it installs into. packages: what it has, versions by name (PEP 503).
@@ -110,10 +117,12 @@ class PythonSet(Sparing, LockModel):
 
     given: versions of what the base has already, by name, as far as no interpreter of it tells. manual: wheels that a
     person brings. interpreter: which one of the base it is, where a recipe says so. installer: the pip that installs
-    the wheels, where that interpreter has none that could.
+    the wheels, where that interpreter has none that could. read: the requirements that stand in sources, by place.
+    asked: who asks for a package, by its name: `recipe`, `SOURCE/FILE:LINE`, `needs of SOURCE`, or the names of other
+    packages; for people, and no part of any key.
     """
 
-    later: ClassVar[frozenset[str]] = frozenset({"interpreter", "installer"})
+    later: ClassVar[frozenset[str]] = frozenset({"interpreter", "installer", "read", "asked"})
     interpreter: LockedInterpreter | None = None
     installer: Artefact | None = None
     version: Word
@@ -121,6 +130,13 @@ class PythonSet(Sparing, LockModel):
     wheels: tuple[Artefact, ...]
     given: dict[Word, Word] = {}
     manual: tuple[LockedManualWheel, ...] = ()
+    read: dict[Line, tuple[Line, ...]] = {}
+    asked: dict[Word, tuple[Line, ...]] = {}
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """The names of the sources that requirements were read from."""
+        return frozenset(place.removeprefix(NEEDS_OF).partition("/")[0] for place in self.read)
 
     @property
     def there(self) -> dict[str, str]:

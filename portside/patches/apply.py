@@ -1,12 +1,12 @@
 """Carrying out a recipe's patch steps on its migrated trees, each step exactly or not at all."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from portside.common.canonical import digest_of, sha256_hex
-from portside.common.globs import closest_paths, glob_pattern
+from portside.common.globs import closest_paths, is_literal
 from portside.common.tree import Tree
 from portside.errors import MigrationError, RecipeError
 from portside.patches import file_steps
@@ -19,7 +19,7 @@ from portside.patches.python import compile_problem
 from portside.patches.steps import CommentOut, Copy, Define, Delete, Diff, Replace, SetLine, Step, TextStep
 from portside.patches.text_steps import explain, find_places
 from portside.patches.unified import parse_diff
-from portside.patches.workspace import FileEdit, Workspace
+from portside.patches.workspace import FileEdit, SourceFolders, Workspace
 
 VERSION = 2
 """Of what steps mean and report: a new number is a new digest, and so a new key, for every layer with patches."""
@@ -38,15 +38,20 @@ class Patched:
 
 
 def apply(
-    tree: Tree, steps: Sequence[Step], files: Tree, places: Sequence[str] = (), unpatched: Collection[str] = ()
+    tree: Tree,
+    steps: Sequence[Step],
+    files: Tree,
+    places: Sequence[str] = (),
+    sources: SourceFolders = SourceFolders(),  # noqa: B008  (it is frozen)
 ) -> Patched:
     """Carry out `steps` in their order; each sees the result of the steps before. `tree` itself stays as it is.
 
-    files: the recipe's folder. places: where each step stands in the recipe, for errors. unpatched: the sources beside
-    the tree, for errors. Raises MigrationError where a step finds another number of places than it says or leaves a .py
-    file that no longer compiles, RecipeError where a file of the recipe's folder cannot be used.
+    files: the recipe's folder. places: where each step stands in the recipe, for errors. sources: the recipe's; the
+    tree has those that are not migrated and that a step names. Raises MigrationError where a step finds another number
+    of places than it says or leaves a .py file that no longer compiles, RecipeError where a file of the recipe's folder
+    cannot be used.
     """
-    workspace = Workspace(tree, unpatched)
+    workspace = Workspace(tree, sources)
     changes: list[Change] = []
     lines = MovedLines()
     for number, (step, place) in enumerate(zip(steps, places or [""] * len(steps), strict=True), 1):
@@ -68,7 +73,7 @@ def used_files(steps: Sequence[Step]) -> tuple[str, ...]:
 
 
 def written_files(step: Step, read: Callable[[str], bytes]) -> list[str]:
-    """The paths of the migrated area that a step names and leaves a file at. read: gives a file of the recipe's folder.
+    """The paths of the workspace that a step names and leaves a file at. read: gives a file of the recipe's folder.
 
     A diff that is wrong names none here: carrying it out says what is wrong with it.
     """
@@ -80,6 +85,26 @@ def written_files(step: Step, read: Callable[[str], bytes]) -> list[str]:
     with suppress(RecipeError):
         return [above + diff.new for diff in parse_diff(read(step.diff), step.diff, step.strip) if diff.new]
     return []
+
+
+def named_folders(steps: Sequence[Step], read: Callable[[str], bytes]) -> set[str]:
+    """The folders of the workspace that steps call by name: the first part of each path, or of a glob that has no
+    wildcard there. read: gives a file of the recipe's folder; a diff that is wrong names none here."""
+    paths: list[str] = []
+    for step in steps:
+        if isinstance(step, Copy):
+            paths.append(step.to)
+        elif isinstance(step, Delete):
+            paths += step.delete
+        elif not isinstance(step, Diff):
+            paths += step.files
+        elif step.folder:
+            paths.append(step.folder)
+        else:
+            with suppress(RecipeError):
+                found = parse_diff(read(step.diff), step.diff, step.strip)
+                paths += [path for diff in found for path in (diff.old, diff.new) if path]
+    return {name for path in paths if is_literal(name := path.partition("/")[0])}
 
 
 def described(steps: Sequence[Step], files: Tree) -> dict[str, Any]:
@@ -141,7 +166,7 @@ def _text(step: TextStep, workspace: Workspace, files: Tree, where: Where) -> li
 def _select(step: TextStep, workspace: Workspace, where: Where) -> list[str]:
     selected = workspace.select(step.files)
     for glob in step.files:
-        if not any(glob_pattern(glob).fullmatch(path) for path in selected):
+        if not any(workspace.matches([glob], path) for path in selected):
             entry = workspace.tree.get(glob)
             is_link = entry is not None and entry.kind == "symlink"
             why = "it is a link, which is never followed" if is_link else workspace.why_missing(glob)

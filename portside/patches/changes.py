@@ -17,7 +17,7 @@ class Change:
     """One place that a step changed, for the reports.
 
     step: the step's number in the recipe's list, from 1. name: its name, or a title made from what it looks for.
-    path: in the migrated area; of a renamed file the new one. line: from 1, in the file as it was before this step;
+    path: in the workspace; of a renamed file the new one. line: from 1, in the file as it was before this step;
     0 for the file as a whole. new_line: where that is when all steps are done; 0 for the whole file, and where a
     later step took the file away. before, after: the whole lines of the place, with this place alone changed; bytes
     that are no text stand as \\xNN. note: what the lines do not say ("new file", a hunk's offset). spans: the lines

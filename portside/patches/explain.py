@@ -63,7 +63,7 @@ def no_file(where: str, glob: str, keys: str, close: Sequence[str], why: str | N
     lines = [f"{where}: no file matches {glob!r}" + (f": {why}" if why else "")]
     if close:
         lines += ["  close to it:", *(f"    {readable(path)}" for path in close)]
-    return MigrationError("\n".join(lines), f"Correct {keys}: paths are relative to the recipe's migrated area.")
+    return MigrationError("\n".join(lines), f"Correct {keys}: paths are relative to the recipe's workspace.")
 
 
 def closest_lines(documents: Iterable[Document], wanted: str) -> list[Candidate]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from portside.common.globs import closest_paths, glob_pattern, is_literal, matches
+from portside.common.globs import closest_paths, is_literal, matches
 from portside.common.tree import Entry, Tree, encode_path
 from portside.errors import MigrationError, RecipeError
 from portside.patches.changes import Change, Where
@@ -40,9 +40,8 @@ def copy(step: Copy, workspace: Workspace, files: Tree, where: Where) -> list[Ou
             "Say `overwrite: true` if the copy is meant to replace it, or choose another path.",
         )
     if step.overwrite and not exists:
-        why = f": {reason}" if (reason := workspace.why_missing(step.to)) else ""
         raise MigrationError(
-            f"{where}: there is no {step.to} to overwrite{why}",
+            f"{where}: there is no {step.to} to overwrite",
             "The code is not what this step was written for. Correct `to`, or drop `overwrite` if the file is new.",
         )
     mode = recipe_file_mode(source) if step.mode is None else int(step.mode, 8)
@@ -56,11 +55,11 @@ def delete(step: Delete, workspace: Workspace, files: Tree, where: Where) -> lis
     tree = workspace.tree
     paths = [entry.path for entry in tree if entry.kind != "dir"]
     for glob in step.delete:
-        if not any(glob_pattern(glob).fullmatch(path) for path in paths):
+        if not any(workspace.matches([glob], path) for path in paths):
             folder = is_literal(glob) and any(path.startswith(glob + "/") for path in paths)
             why = f"it is a folder; {glob}/** names everything in it" if folder else workspace.why_missing(glob)
             raise no_file(str(where), glob, "`delete`", closest_paths(glob, paths), why)
-    gone = [path for path in paths if matches(step.delete, path)]
+    gone = [path for path in paths if workspace.matches(step.delete, path)]
     if len(gone) != step.count:
         found = [Candidate(path, 0, "") for path in gone]
         raise wrong_count(str(where), step.count, found, [], "the files that match", "`delete`")
@@ -85,7 +84,7 @@ def diff(step: Diff, workspace: Workspace, files: Tree, where: Where) -> list[Ou
     """An outcome for each commit of a series, which are to be carried out one after the other."""
     name = f"{where}: {step.diff}"
     parsed = parse_diff(recipe_file(files, step.diff, where).read(), name, step.strip)
-    state = Workspace(workspace.tree, workspace.unpatched)
+    state = Workspace(workspace.tree, workspace.sources)
     outcomes = []
     for part in sorted({file.part for file in parsed}):
         outcomes.append(_diff_part([file for file in parsed if file.part == part], step, state, name, where))
@@ -204,6 +203,11 @@ def _no_place(error: NoPlace, file: FileDiff, path: str, data: bytes, at: str) -
 
 
 def _check_target(workspace: Workspace, path: str, where: object) -> None:
+    if (why := workspace.not_patched(path)) is not None:
+        raise MigrationError(
+            f"{where}: {readable(path)} cannot be written: {why}",
+            "Name the path in the migrated folder, or leave the source out of the migration.",
+        )
     obstacle = workspace.obstacle(path)
     if obstacle is not None:
         raise MigrationError(

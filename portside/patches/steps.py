@@ -60,7 +60,8 @@ Count = Annotated[int, Field(strict=True, ge=1)]
 RegexOption = Literal["dotall", "ignorecase", "verbose"]
 
 FILES = Field(
-    description="one path glob or a list of them, relative to the recipe's migrated area; each must match a file",
+    description="one path glob or a list of them, relative to the workspace (a migrated source is SOURCE with the "
+    "ruleset's suffix, one that is not migrated SOURCE); each must match a file",
     examples=["ChatGLM-6B_mlu/**/*.py"],
 )
 COUNT = Field(
@@ -226,7 +227,7 @@ class Diff(_Step):
     diff: RelativePath = Field(description="the diff's path below the recipe's folder", examples=["fix-loader.patch"])
     folder: RelativePath | None = Field(
         None,
-        description="the folder that the diff's paths are in; default: the migrated area",
+        description="the folder that the diff's paths are in; default: the workspace",
         examples=["ChatGLM-6B_mlu"],
     )
     strip: Annotated[int, Field(strict=True, ge=0, le=20)] = Field(
@@ -247,9 +248,7 @@ class Copy(_Step):
     kind: ClassVar[str] = "copy"
 
     copy_: RelativePath = Field(alias="copy", description="the file's path below the recipe's folder")
-    to: RelativePath = Field(
-        description="its path in the migrated area", examples=["ChatGLM-6B_mlu/ptuning/train_mlu.sh"]
-    )
+    to: RelativePath = Field(description="its path in the workspace", examples=["ChatGLM-6B_mlu/ptuning/train_mlu.sh"])
     mode: Annotated[str, Field(pattern=r"^0?[0-7]{3}$")] | None = Field(
         None,
         description="permission bits, quoted; default: 0755 if the recipe's file is executable, else 0644",
@@ -268,7 +267,7 @@ class Delete(_Step):
 
     kind: ClassVar[str] = "delete"
 
-    delete: Globs = Field(description="one path glob or a list of them, relative to the migrated area")
+    delete: Globs = Field(description="one path glob or a list of them, relative to the workspace")
     count: Count = COUNT
 
     def _subject(self) -> str:

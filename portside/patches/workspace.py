@@ -1,10 +1,10 @@
 """The tree that patch steps work on: each step sees what the steps before it left."""
 
 import dataclasses
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from portside.common.globs import matches
+from portside.common.globs import is_literal, matches
 from portside.common.tree import Bytes, Entry, Tree, file_entry
 from portside.errors import InputError
 
@@ -23,22 +23,42 @@ class FileEdit:
     origin: str | None = None
 
 
-class Workspace:
-    """A copy of a tree. A hard link is a file of its own here; it stays a link while no step touches its bytes.
+@dataclass(frozen=True, slots=True)
+class SourceFolders:
+    """The folders that the recipe's sources have in the workspace.
 
-    unpatched: names of folders beside the tree that no step changes.
+    migrated: by the name of each source that is migrated, the folder of what comes of it; the source stays as it is.
+    others: the names of those that are not: steps change them where they are, and only those that they call by name.
     """
 
-    def __init__(self, tree: Tree, unpatched: Collection[str] = ()) -> None:
+    migrated: Mapping[str, str] = field(default_factory=dict)
+    others: Collection[str] = ()
+
+
+class Workspace:
+    """A copy of a tree. A hard link is a file of its own here; it stays a link while no step touches its bytes."""
+
+    def __init__(self, tree: Tree, sources: SourceFolders = SourceFolders()) -> None:
         self.tree = tree.copy()
-        self.unpatched = unpatched
+        self.sources = sources
+
+    def not_patched(self, path: str) -> str | None:
+        """Why no step changes this path, where a source that stays as it is is the reason."""
+        name = path.partition("/")[0]
+        if (folder := self.sources.migrated.get(name)) is None:
+            return None
+        return f"it is in a source that is not patched: {name} stays as it is, what is patched is {folder}"
 
     def why_missing(self, path: str) -> str | None:
         """What a person is told of a path or glob that is none of this tree's, where that is the reason."""
         name = path.partition("/")[0]
-        if name not in self.unpatched:
-            return None
-        return f"it is in a source that is not patched: {name} stays as it is"
+        if not is_literal(name) and self.sources.others:
+            known = ", ".join(sorted(self.sources.others))
+            return f"a source that is not migrated ({known}) is reached by its name alone, not by {name!r}"
+        return self.not_patched(path)
+
+    def matches(self, globs: Sequence[str], path: str) -> bool:
+        return reaches(globs, path, self.sources.others)
 
     def is_file(self, path: str) -> bool:
         entry = self.tree.get(path)
@@ -46,7 +66,7 @@ class Workspace:
 
     def select(self, globs: Sequence[str]) -> list[str]:
         """The files that match, in the order of their paths' bytes; links to other paths are never followed."""
-        return [e.path for e in self.tree if e.kind in ("file", "hardlink") and matches(globs, e.path)]
+        return [e.path for e in self.tree if e.kind in ("file", "hardlink") and self.matches(globs, e.path)]
 
     def entry(self, path: str) -> Entry:
         """The file at a path; for a hard link, its file's entry under the link's name."""
@@ -102,6 +122,13 @@ class Workspace:
         for entry in list(self.tree):
             if entry.kind == "hardlink" and (entry.path in paths or entry.link in paths):
                 self.tree.put(self.entry(entry.path))
+
+
+def reaches(globs: Sequence[str], path: str, others: Collection[str]) -> bool:
+    """Whether one of a step's globs matches the path. others: sources that are not migrated, into which only a glob
+    goes that begins with the source's name: one that was written for migrated trees means nothing else."""
+    name = path.partition("/")[0]
+    return matches([glob for glob in globs if glob.partition("/")[0] == name] if name in others else globs, path)
 
 
 def _word(entry: Entry) -> str:

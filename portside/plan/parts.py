@@ -125,28 +125,31 @@ def _source_part(name: str, source: LockedSource, at: str) -> Part:
 def _migrated_parts(recipe: Recipe, lock: Lock, workspace: str, below: Sequence[Part]) -> list[Part]:
     model = recipe.model
     migration = model.migration
-    if migration is None:
+    if migration is None and not model.patches:
         return []
     from portside.patches.apply import described
     from portside.patches.apply import digest as patches_digest
 
-    epoch = _code_epoch(recipe, lock)
+    epoch = max((lock.sources[name].epoch for name in recipe.tree_sources), default=_code_epoch(recipe, lock))
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "at": workspace,
-        "migration": {
+        "patches": patches_digest(model.patches, recipe.folder_tree()),
+        "epoch": epoch,
+    }
+    if migration is not None:
+        manifest["migration"] = {
             "ruleset": recipe.ruleset.digest,
             "mode": migration.mode,
             "strict": migration.strict,
             # What was accepted once must not be taken for built where it is not any more.
             **({"accept": migration.accept} if migration.accept else {}),
-        },
-        "sources": {name: lock.sources[name].identity for name in migration.sources},
-        "patches": patches_digest(model.patches, recipe.folder_tree()),
-        "epoch": epoch,
-    }
+        }
+        manifest["sources"] = {name: lock.sources[name].identity for name in migration.sources}
+    if recipe.patched_sources:
+        manifest["patched"] = {name: lock.sources[name].identity for name in recipe.patched_sources}
     converted: list[Part] = []
-    if migration.mode == "image":
+    if migration is not None and migration.mode == "image":
         converted = [_converted_part(recipe, lock, below)]
         manifest["converted"] = converted[0].key
     return [*converted, Part(Trees(), epoch, manifest, {"patches": described(model.patches, recipe.folder_tree())})]

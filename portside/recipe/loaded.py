@@ -118,10 +118,34 @@ class Recipe:
             named += [(("patches", number, step.kind), f"{below}/{path}") for path in paths]
         return named
 
+    @cached_property
+    def patched_sources(self) -> tuple[str, ...]:
+        """The sources that are not migrated and that patches call by name, sorted: they are patched where they are."""
+        if not self.model.patches:
+            return ()
+        from portside.patches.apply import named_folders
+
+        named = named_folders(self.model.patches, lambda path: self.file(path).read_bytes())
+        return tuple(sorted(named & self.unmigrated_sources))
+
+    @property
+    def tree_sources(self) -> tuple[str, ...]:
+        """The sources that the migrated and patched trees are made of."""
+        return (*self._migrated_sources, *self.patched_sources)
+
+    @property
+    def unmigrated_sources(self) -> set[str]:
+        """The sources that no migration makes anything of."""
+        return self.model.sources.keys() - set(self._migrated_sources)
+
+    @property
+    def _migrated_sources(self) -> tuple[str, ...]:
+        return self.model.migration.sources if self.model.migration else ()
+
     def requests(self) -> dict[str, Any]:
         """What decides the lock: compared with what the lock says it was made for."""
         dump = self.model.model_dump(mode="json", by_alias=True)
-        python = {s.recipe: s.python.model_dump(mode="json") if s.python else None for s in self.stages}
+        python = {s.recipe: s.python.model_dump(mode="json", by_alias=True) if s.python else None for s in self.stages}
         return {
             "base": {kind: base for kind, base in dump["base"].items() if base is not None},
             **{f"env.{s.recipe}": {"debian": list(s.debian), "python": python[s.recipe]} for s in self.stages},

@@ -15,29 +15,24 @@ from portside.common.fields import (
     Origin,
     Plain,
     Port,
-    Program,
-    PythonVersion,
     Relative,
     Repository,
-    Requirement,
     SearchFolder,
     ShellLine,
     Size,
     Url,
     Variable,
     VersionRange,
-    WheelName,
-    WheelPlatform,
     WrongAtError,
     one_of,
 )
 from portside.common.globs import matches
 from portside.common.kinds import Kinds, OneKey
-from portside.common.sparing import Sparing
 from portside.common.values import RecipeName, Sha256
 from portside.patches.steps import Globs, Step
 from portside.recipe.asked import Asked, AskedData, Brought, Downloaded, Manual, Model
 from portside.recipe.bases import BASES, Base
+from portside.recipe.python_packages import Python, RequirementsFile
 from portside.recipe.sources import SOURCES
 
 WEIGHTS, DATA = Kinds(), Kinds()
@@ -58,61 +53,6 @@ class Accelerator(Model):
     driver: VersionRange | None = Field(
         None, description="range of versions of the host's driver", examples=[">=5.10.10"]
     )
-
-
-class ManualWheel(Manual):
-    """A wheel that a person brings."""
-
-    file: WheelName = Field(description="its name in that folder")
-
-
-class Python(Sparing, Model):
-    """Python packages, installed as locked wheels with an interpreter of the image."""
-
-    later: ClassVar[frozenset[str]] = frozenset({"interpreter", "replace"})
-    interpreter: Program | None = Field(
-        None,
-        description="an interpreter of the base, such as that of its virtual environment or conda prefix: version, "
-        "platform and what it has installed are read from the base; wheels go where it looks for them, and its folder "
-        "in front of PATH. Default: the python3 that PATH finds",
-        examples=["/torch/venv3/pytorch/bin/python"],
-    )
-    version: PythonVersion | None = Field(
-        None,
-        description="version of the image's interpreter; quote it; default: that of `interpreter`",
-        examples=["3.11"],
-    )
-    platform: WheelPlatform | None = Field(
-        None,
-        description="the newest platform whose wheels the image can load; default: what the base of `interpreter` has, "
-        "else manylinux_2_28 on the base's architecture",
-        examples=["x86_64-manylinux_2_28"],
-    )
-    requirements: tuple[Requirement, ...] = Field((), examples=[["numpy>=1.24,<2"]])
-    given: dict[Name, Plain] = Field(
-        {},
-        description="packages that the base has already, with their versions; they satisfy requirements and are not "
-        "installed again. With `interpreter` the base tells them by itself, and what stands here is compared",
-        examples=[{"torch": "1.9.0"}],
-    )
-    replace: tuple[Name, ...] = Field(
-        (),
-        description="packages that the base of `interpreter` has, and that a wheel of another version may replace",
-        examples=[["numpy"]],
-    )
-    manual: tuple[ManualWheel, ...] = Field(
-        (), description="wheels that a person brings; name what they need among the requirements"
-    )
-
-    @model_validator(mode="after")
-    def _version_is_known(self) -> "Python":
-        if self.interpreter is None and self.version is None:
-            raise WrongAtError(
-                "this key is missing, and no `interpreter` of the base tells it; for example version: '3.11'", "version"
-            )
-        if self.interpreter is None and self.replace:
-            raise ValueError("`replace` is for packages that the base of an `interpreter` has, and there is none")
-        return self
 
 
 class File(Model):
@@ -224,7 +164,8 @@ class FileWeights(Model):
 
 @DATA.add
 class Data(Manual):
-    """A data set that a run target reads: a tar archive, unpacked and mounted read-only, no part of the image."""
+    """A data set that a run target reads: an archive as those of sources, unpacked (without the one folder that holds
+    everything, if there is one) and mounted read-only, no part of the image."""
 
     kind: ClassVar[str] = "file"
     url: Url | None = Field(None, description="where to download it; default: a person brings it")
@@ -326,7 +267,9 @@ class RecipeModel(Model):
         {}, description="upstream code, at /workspace/RECIPE/NAME in the image"
     )
     migration: Migration | None = Field(None, description="without it the sources stay as they are")
-    patches: tuple[Step, ...] = Field((), description="ordered steps on the migrated trees; see patches.md")
+    patches: tuple[Step, ...] = Field(
+        (), description="ordered steps on migrated trees, and on sources that are not migrated; see patches.md"
+    )
     files: tuple[MigratedFile, ...] = Field(
         (),
         description="files of the recipe's folder, for the workspace; they are put there after `install`, but for "
@@ -359,8 +302,6 @@ class RecipeModel(Model):
 
     @model_validator(mode="after")
     def _names_agree(self) -> "RecipeModel":
-        if self.migration is None and self.patches:
-            raise WrongAtError("patches change migrated trees, and there is no migration", "patches")
         for number, source in enumerate(self.migration.sources if self.migration else ()):
             if source not in self.sources:
                 known = ", ".join(self.sources) or "none"
@@ -369,6 +310,13 @@ class RecipeModel(Model):
             raise WrongAtError(
                 "needs a base of Debian: nobody knows which packages a vendor's image has", "env", "debian"
             )
+        for number, item in enumerate(self.env.python.requirements if self.env.python else ()):
+            if not isinstance(item, str) and (source := item.reads.partition("/")[0]) not in self.sources:
+                known = ", ".join(self.sources) or "none"
+                key = "from" if isinstance(item, RequirementsFile) else "needs-of"
+                raise WrongAtError(
+                    f"'{source}' is not among the sources ({known})", "env", "python", "requirements", number, key
+                )
         for name, target in self.run.targets.items():
             if unknown := sorted(set(target.data) - self.data.keys()):
                 known = ", ".join(self.data) or "none"

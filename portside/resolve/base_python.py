@@ -8,7 +8,8 @@ from portside.inputs.python.tags import is_newer_platform
 from portside.layers.image_files import ImageFiles
 from portside.lock.comparison import canonical, is_build_of, parsed_version
 from portside.lock.packages import LockedInterpreter, PythonSet
-from portside.recipe.models import WHEEL_ARCHITECTURES, Python
+from portside.recipe.models import WHEEL_ARCHITECTURES
+from portside.recipe.python_packages import Python
 
 KEY = "env.python"
 OLDEST_PIP = "20.3"
@@ -90,6 +91,13 @@ def given(wanted: Python, found: LockedInterpreter | None) -> dict[str, str]:
     """Of what the recipe says is given, that which the interpreter does not tell by itself."""
     packages = found.packages if found else {}
     return {name: version for name, version in wanted.given.items() if canonical(name) not in packages}
+
+
+def filled(wanted: Python, found: LockedInterpreter | None) -> Python:
+    """What the recipe asks for, with what it leaves to the interpreter."""
+    if found is None:
+        return wanted
+    return wanted.model_copy(update={"version": found.version, "platform": wanted.platform or found.platform})
 
 
 def has_pip(found: LockedInterpreter) -> bool:

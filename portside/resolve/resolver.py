@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from portside.common.parallel import run_all
 from portside.common.progress import say, step
+from portside.common.tree import Tree
 from portside.common.values import Sha256, Size
 from portside.config import Config
 from portside.errors import LockError, MissingInputError, RecipeError, did_you_mean
@@ -18,6 +19,8 @@ from portside.inputs import python
 from portside.inputs.bringer import artefact_date, debs_date
 from portside.inputs.debian.resolve import resolve_packages
 from portside.inputs.kinds import BASES, DATA, SOURCES, WEIGHTS
+from portside.inputs.python import Asking, asking
+from portside.inputs.spool import Spool
 from portside.layers.image_files import ImageFiles
 from portside.lock.agree import contradicted
 from portside.lock.bases import LockedBase
@@ -37,11 +40,11 @@ from portside.lock.sources import LockedSource
 from portside.lock.written import same_layers, writer
 from portside.recipe import Recipe
 from portside.recipe import asked as recipes
-from portside.recipe.models import ManualWheel, Python
+from portside.recipe.python_packages import ManualWheel, Python
 from portside.recipe.stages import Stage
 from portside.resolve import base_python
 from portside.resolve.base_files import base_files, unseen_base
-from portside.resolve.debian_python import debian_python
+from portside.resolve.debian_python import check_interpreter, debian_python
 from portside.store import Store
 
 Update = Collection[str] | Literal["all"]
@@ -139,7 +142,7 @@ class _Resolver:
         base = kept.base if kept else self._base()
         if not base.layers and any(stage.reads_base for stage in self.recipe.stages):
             base = unseen_base(base, self.wanted, self.fetcher, self.recipe, self.config)
-        env = self._env(base)
+        env = self._env(base, sources)
         weights: dict[str, LockedWeights] = {}
         for name, wanted in sorted(model.weights.items()):
             kept = self._kept(f"weights.{name}", name)
@@ -187,20 +190,41 @@ class _Resolver:
         sha256, size = before.pin()
         return (sha256, size) if _agree(self.wanted[kind, place], sha256, size) else None
 
-    def _env(self, base: LockedBase) -> LockedEnv:
-        """The lower recipes' sets as their lock has them, as long as base and requests are the same; the rest anew."""
+    def _env(self, base: LockedBase, sources: Mapping[str, LockedSource]) -> LockedEnv:
+        """The lower recipes' sets as their lock has them, as long as base, requests and the sources that are read for
+        them are the same; the rest anew."""
         sets: list[PackageSet] = []
         for stage in self.recipe.stages:
             request = f"env.{stage.recipe}"
-            same = self.below is not None and self.below.base == base
+            same = self.below is not None and self.below.base == base and self._reads_same(stage, sources)
             lower = self.below.env.of(stage.recipe) if self.below is not None and same else None
             if lower is not None and self.below is not None and self._can_stay(request, self.below, self.wrong_below):
                 sets.append(lower)
             else:
-                sets.append(self._packages(stage, base, sets))
+                sets.append(self._packages(stage, base, sets, sources))
         return LockedEnv(sets=tuple(sets))
 
-    def _packages(self, stage: Stage, base: LockedBase, below: Sequence[PackageSet]) -> PackageSet:
+    def _reads_same(self, stage: Stage, sources: Mapping[str, LockedSource]) -> bool:
+        """Whether the sources that requirements are read from are those of the lower lock."""
+        names = stage.python.sources if stage.python is not None else ()
+        return all(self.below is not None and self.below.sources.get(name) == sources[name] for name in names)
+
+    def _tree(self, sources: Mapping[str, LockedSource], spool: Spool, name: str) -> Tree:
+        """The files of a source, which is brought if need be."""
+        source = sources[name]
+        kind = SOURCES[source.kind]
+        if not kind.is_here(source, self.store):
+            if kind.bring is not None:
+                kind.bring(source, self.fetcher)
+            for item in source.inputs(f"sources.{name}") if kind.bring is None else ():
+                file = self.wanted["sources", name]
+                found = replace(file, input=replace(file.input, sha256=item.sha256, size=item.size))
+                self.fetcher.manual(found, {})
+        return kind.tree(source, self.store, spool)
+
+    def _packages(
+        self, stage: Stage, base: LockedBase, below: Sequence[PackageSet], sources: Mapping[str, LockedSource]
+    ) -> PackageSet:
         """What a stage adds to the base and the sets below it."""
         there = LockedEnv(sets=tuple(below))
         old = self.old.env.of(stage.recipe) if self.old else None
@@ -212,7 +236,13 @@ class _Resolver:
             where = (distribution.suite, base.architecture)
             debs = tuple(resolve_packages(stage.debian, lower, *where, keep, self.update, self.config, self.store))
             epoch = debs_date(debs, distribution, self.fetcher)
-        python = self._python(stage.python, stage.recipe, old, base, there, debs) if stage.python else None
+        python: PythonSet | None = None
+        if stage.python is not None:
+            its = self._interpreter(stage.python, stage.recipe, base, there)
+            wanted = base_python.filled(stage.python, its)
+            with self.store.workspace() as folder, Spool(folder) as spool:
+                of = asking(wanted, partial(self._tree, sources, spool))
+            python = self._python(wanted, its, of, stage.recipe, old, base, there, debs)
         if python is not None:
             epoch = max([epoch, *(artefact_date(wheel, self.store) for wheel in python.all_wheels())])
         return PackageSet(recipe=stage.recipe, epoch=epoch, debs=debs, python=python)
@@ -220,6 +250,8 @@ class _Resolver:
     def _python(
         self,
         wanted: Python,
+        its: LockedInterpreter | None,
+        of: Asking,
         stage: str,
         old: PackageSet | None,
         base: LockedBase,
@@ -227,11 +259,6 @@ class _Resolver:
         debs: Sequence[Deb],
     ) -> PythonSet:
         """The Python packages of a stage, with their files in the store. debs: the stage's own."""
-        its = self._interpreter(wanted, stage, base, below)
-        version, platform = wanted.version, wanted.platform
-        if its is not None:
-            version, platform = its.version, platform or its.platform
-        assert version is not None and platform is not None, "a stage says them, or its interpreter does"
         manual = tuple(self._manual_wheel(wheel, stage) for wheel in wanted.manual)
         lower = below.python.all_wheels() if below.python else ()
         # What is given in the base, below, or by hand satisfies requirements; its own needs are not looked at.
@@ -243,10 +270,9 @@ class _Resolver:
         system = debian_python(base, (*below.debs, *debs), self.fetcher, self.store)
         system.check_manual(manual)
         fixed = system.fixed(installed)
-        target: dict[str, Any] = {"version": version, "platform": platform, "config": self.config}
-        target |= {"installed": installed | fixed, "store": self.store}
+        target: dict[str, Any] = {"installed": installed | fixed, "config": self.config, "store": self.store}
         wheels = python.resolve_wheels(
-            wanted.requirements,
+            of,
             keep=[wheel for wheel in (old.python.wheels if old and old.python else ()) if named_rightly(wheel)],
             update=self.update,
             fixed=fixed,
@@ -256,22 +282,30 @@ class _Resolver:
         there = {wheel.name: system.packages[wheel.name] for wheel in wheels if system.has(wheel.name, wheel.version)}
         found = PythonSet(
             interpreter=its,
-            version=version,
-            platform=platform,
+            version=of.version,
+            platform=of.platform,
             wheels=tuple(wheel for wheel in wheels if wheel.name not in there),
             manual=manual,
+            read=dict(of.read),
         )
         if its is not None and (found.wheels or found.manual) and not base_python.has_pip(its):
-            found = found.model_copy(update={"installer": self._installer(old, target)})
+            found = found.model_copy(update={"installer": self._installer(of, old, target)})
         if its is None and base.distribution is not None and found.all_wheels():
             check_interpreter(found.version, (*base.debs, *below.debs, *debs))
         run_all([partial(self.fetcher.artefact, wheel) for wheel in (*found.all_wheels(), *found.installers)], JOBS)
-        names = python.needed(wanted.requirements, found.all_wheels(), version, platform, self.store)
+        names = python.needed(of, found.all_wheels(), self.store)
         there |= {name: version for name, version in fixed.items() if name in names}
-        for note in python.passed_over(wanted.requirements, found.wheels, **target):
+        for note in python.passed_over(of, found.wheels, **target):
             say(f"  {note}")
             self.notes.append(str(note))
-        return found.model_copy(update={"given": dict(sorted((base_python.given(wanted, its) | there).items()))})
+        own = {wheel.name for wheel in found.wheels} | {wheel.name for wheel in found.manual}
+        asked = python.who_asks(of, found.all_wheels(), self.store)
+        return found.model_copy(
+            update={
+                "given": dict(sorted((base_python.given(wanted, its) | there).items())),
+                "asked": {name: who for name, who in asked.items() if name in own},
+            }
+        )
 
     def _interpreter(self, wanted: Python, stage: str, base: LockedBase, below: LockedEnv) -> LockedInterpreter | None:
         base_python.check_below(wanted, below.python, stage)
@@ -282,11 +316,12 @@ class _Resolver:
         files = partial(self._base_files, base)
         return base_python.interpreter(wanted, its, files, base.env, base.architecture)
 
-    def _installer(self, old: PackageSet | None, target: Mapping[str, Any]) -> Artefact:
+    def _installer(self, of: Asking, old: PackageSet | None, target: Mapping[str, Any]) -> Artefact:
         """The pip that installs wheels where the base has none that can."""
         before = old.python.installer if old and old.python else None
+        pip = asking(Python(version=of.version, platform=of.platform, requirements=("pip",)), lambda _: Tree())
         keep = [before] if before else []
-        [found] = python.resolve_wheels(["pip"], keep=keep, update=self.update, **{**target, "installed": {}})
+        [found] = python.resolve_wheels(pip, keep=keep, update=self.update, **{**target, "installed": {}})
         return found
 
     def _base_files(self, base: LockedBase) -> ImageFiles:
@@ -351,24 +386,3 @@ class _Resolver:
 def _agree(file: ManualInput, sha256: str | None, size: int | None) -> bool:
     """Whether what is locked of a file is what the recipe pins of it."""
     return file.sha256 in (None, sha256) and (file.size is None or file.size == size or size is None)
-
-
-def check_interpreter(version: str, debs: Sequence[Deb]) -> None:
-    """Raise RecipeError unless these packages bring pip and the Python that wheels are chosen for.
-
-    version: as a recipe says it, such as 3.11. Debian's python3 has the version of the interpreter behind it.
-    """
-    found = {deb.name: deb.version for deb in debs if deb.name in ("python3", "python3-pip")}
-    if len(found) < 2:
-        raise RecipeError(
-            "env.python has packages, but the image has neither python3 nor pip to install them with"
-            if not found
-            else f"env.python has packages, but of python3 and python3-pip the image has only {next(iter(found))}",
-            "Add python3-pip to env.debian: what it needs comes along.",
-        )
-    there = ".".join(found["python3"].rpartition(":")[2].split(".")[:2])
-    if there != version:
-        raise RecipeError(
-            f"env.python.version is {version}, but the image's interpreter is python3 {found['python3']}",
-            f'Say version: "{there}".',
-        )

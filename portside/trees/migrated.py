@@ -1,4 +1,4 @@
-"""The tree of the migrated sources: migrated, patched, with their reports."""
+"""The tree of the sources that are migrated or patched: migrated, patched, with their reports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,37 +22,40 @@ CONVERTER_REPORTS = f"{REPORT}/converter"
 
 
 def migrated_tree(recipe: Recipe, sources: Mapping[str, Tree], converted: Tree | None = None) -> Tree:
-    """The migrated and patched sources and their reports; paths relative to the workspace. Empty without a migration.
+    """The migrated and patched sources and their reports; paths relative to the workspace. Of a source that is patched
+    where it is, the whole. Empty where nothing is migrated or patched.
 
-    sources: by name, at least those that the recipe migrates. converted: in image mode, what the converter left in
-    the workspace. Raises MigrationError.
+    sources: by name, at least those that the recipe migrates or patches. converted: in image mode, what the converter
+    left in the workspace. Raises MigrationError.
     """
-    migration = recipe.model.migration
-    if migration is None:
+    model = recipe.model
+    migration = model.migration
+    if migration is None and not model.patches:
         return Tree()
-    from portside.migrate.migration import migrate
-    from portside.migrate.report import PatchHit, to_html, to_json, to_markdown
+    from portside.migrate.report import PatchHit, Report, to_html, to_json, to_markdown
     from portside.patches.apply import apply
+    from portside.patches.workspace import SourceFolders
 
-    ruleset = recipe.ruleset
-    together = Tree()
-    for name in sorted(migration.sources):
-        for entry in sources[name].at(f"{name}{ruleset.suffix}"):
-            together.put(entry)
-    migrated = _migrate(together, ruleset, migration, converted)
-    files, unpatched = recipe.folder_tree(), recipe.model.sources.keys()
-    patched = apply(migrated.tree, recipe.model.patches, files, recipe.patch_places, unpatched)
-    report = migrated.report
-    if migration.mode != "image" and (open_hits := report.unaccepted(migration.accept)):
-        # A patch may have taken care of them, so what counts is what the patched files still have.
-        suspects = Tree(patched.tree[path] for path in {path for path, _ in open_hits} if path in patched.tree)
-        _stop_at(migrate(suspects, ruleset, migration.mode, strict=migration.strict).report, migration)
-    report.accept(migration.accept)
+    together, report, folders = Tree(), Report("none", False, "", "", ""), {}
+    if migration is not None:
+        folders = {name: f"{name}{recipe.ruleset.suffix}" for name in sorted(migration.sources)}
+        together = _together(sources, folders)
+        migrated = _migrate(together, recipe.ruleset, migration, converted)
+        result, report = migrated.tree, migrated.report
+    else:
+        result = Tree()
+    beside = _together(sources, {name: name for name in recipe.patched_sources})
+    where = SourceFolders(folders, recipe.unmigrated_sources)
+    whole = Tree([*result, *beside])
+    patched = apply(whole, model.patches, recipe.folder_tree(), recipe.patch_places, where)
+    if migration is not None:
+        _stop_at_unsupported(report, patched.tree, recipe.ruleset, migration)
+        report.accept(migration.accept)
     report.follow(patched.lines.follow)
     for change in patched.changes:
         hit = PatchHit(change.name, change.line, change.before, change.after, change.new_line, change.note)
         report.add_patches(change.path, [hit])
-    html = to_html(report, together, patched.tree)
+    html = to_html(report, Tree([*together, *beside]), patched.tree)
     reports = {"report.json": to_json(report), "report.md": to_markdown(report), "report.html": html}
     for name, content in reports.items():
         patched.tree.put(file_entry(f"{REPORT}/{name}", content))
@@ -60,6 +63,11 @@ def migrated_tree(recipe: Recipe, sources: Mapping[str, Tree], converted: Tree |
         if entry.path.startswith(f"{CONVERTER_REPORTS}/"):
             patched.tree.put(entry)
     return patched.tree
+
+
+def _together(sources: Mapping[str, Tree], folders: Mapping[str, str]) -> Tree:
+    """Several sources, each in its folder. folders: by the source's name."""
+    return Tree(entry for name, folder in folders.items() for entry in sources[name].at(folder))
 
 
 def _migrate(together: Tree, ruleset: "Ruleset", migration: "Migration", converted: Tree | None) -> "Migrated":
@@ -72,6 +80,17 @@ def _migrate(together: Tree, ruleset: "Ruleset", migration: "Migration", convert
     below = tuple(f"{name}{ruleset.suffix}" for name in migration.sources)
     result = Tree(entry for entry in converted if entry.path.partition("/")[0] in below)
     return read_back(together, result, ruleset, strict=migration.strict)
+
+
+def _stop_at_unsupported(report: "Report", patched: Tree, ruleset: "Ruleset", migration: "Migration") -> None:
+    """Raise MigrationError for what the accelerator does not support and no patch has taken care of."""
+    from portside.migrate.migration import migrate
+
+    if migration.mode == "image" or not (open_hits := report.unaccepted(migration.accept)):
+        return
+    # What counts is what the patched files still have.
+    suspects = Tree(patched[path] for path in {path for path, _ in open_hits} if path in patched)
+    _stop_at(migrate(suspects, ruleset, migration.mode, strict=migration.strict).report, migration)
 
 
 def _stop_at(report: "Report", migration: "Migration") -> None:

@@ -142,26 +142,26 @@ def _some_weights(weights: LockedWeights, paths: Collection[str], store: Store) 
 
 
 def migrated_layer(plan: Plan, part: Part, sources: Mapping[str, Tree], converted: Layer | None) -> Layer:
-    """The layer of the part `trees`. sources: by name, at least those that the recipe migrates, paths relative to each.
+    """The layer of the part `trees`. sources: by name, at least those that the recipe migrates or patches, paths
+    relative to each.
 
     converted: in image mode, the layer that the image's converter made.
     """
     workspace = plan.recipe.workspace.lstrip("/")
-    if converted is None:
-        return data_layer(_timed(migrated_tree(plan.recipe, sources).at(workspace), part.epoch), part.epoch)
-    made = _over_converted(plan, converted, sources)
+    made = over_sources(plan, sources, converted)
     layer = data_layer(_timed(made.tree.at(workspace), part.epoch), part.epoch)
     return replace(layer, whiteouts=tuple(f"{workspace}/{path}" for path in made.removed))
 
 
-def over_converted(plan: Plan, converted: Layer, store: Store, spool: Spool) -> Over:
-    """What lies over the result of the image's converter in the migrated layer; paths relative to the workspace."""
-    return _over_converted(plan, converted, _migrated_sources(plan.recipe, plan.lock, store, spool))
-
-
-def _over_converted(plan: Plan, converted: Layer, sources: Mapping[str, Tree]) -> Over:
-    below = converted_tree(plan.recipe, converted)
-    return over(migrated_tree(plan.recipe, sources, below), below)
+def over_sources(plan: Plan, sources: Mapping[str, Tree], converted: Layer | None) -> Over:
+    """What the migrated layer has over the sources and, in image mode, over what the image's converter made of them;
+    paths relative to the workspace. The arguments are those of `migrated_layer`."""
+    recipe = plan.recipe
+    if converted is None and not recipe.patched_sources:
+        return Over(migrated_tree(recipe, sources), (), ())
+    made = converted_tree(recipe, converted) if converted is not None else None
+    below = [*(made or ()), *(entry for name in recipe.patched_sources for entry in sources[name].at(name))]
+    return over(migrated_tree(recipe, sources, made), Tree(below))
 
 
 def _timed(tree: Tree, epoch: int) -> Tree:
@@ -169,5 +169,4 @@ def _timed(tree: Tree, epoch: int) -> Tree:
 
 
 def _migrated_sources(recipe: Recipe, lock: Lock, store: Store, spool: Spool) -> dict[str, Tree]:
-    migration = recipe.model.migration
-    return {name: source_tree(lock.sources[name], store, spool) for name in (migration.sources if migration else ())}
+    return {name: source_tree(lock.sources[name], store, spool) for name in recipe.tree_sources}

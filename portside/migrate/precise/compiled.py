@@ -38,13 +38,15 @@ _NOTHING = re.compile(rb"(?!)")
 @dataclass(frozen=True, slots=True)
 class NewName:
     """What a rule makes of a name: its new form (the same, where the rule does not rewrite).
-    device: the new form needs the ruleset's module. value: what a keyword's plain `True` becomes."""
+    device: the new form needs the ruleset's module. value, otherwise: what a keyword's `True` and `False`
+    become, where the new one takes something else."""
 
     rule: str
     cls: HitClass
     to: str
     device: bool = True
     value: str = ""
+    otherwise: str = ""
 
 
 @dataclass(slots=True)
@@ -131,7 +133,7 @@ def _add(rules: Rules, rule: Rule) -> None:
         rules.strings.update({name: NewName(rule.id, CLASS_OF[rule.action], name) for name in rule.names})
     elif isinstance(rule, KeywordRule):
         for name, to in rule.map.items():
-            target = NewName(rule.id, "rewritten", to, value=rule.value)
+            target = NewName(rule.id, "rewritten", to, value=rule.value, otherwise=rule.otherwise)
             rules.keywords.update({(function, name): target for function in rule.callables})
     elif isinstance(rule, EnvironmentRule):
         variables = _rewritten(rule.id, rule.map)

@@ -24,7 +24,15 @@ _BODY = {
 
 
 class NotLexed(Exception):
-    """A string without an end, or syntax newer than what is understood; the message says what and where."""
+    """A string without an end; the message says what."""
+
+    newer = False
+
+
+class NewerSyntax(NotLexed):
+    """Syntax newer than what is understood."""
+
+    newer = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,7 @@ def _prefix(utf8: bytes, after: int, start: int) -> str:
     if prefix in _KEYWORDS:
         return ""
     if prefix not in _PREFIXES:
-        raise NotLexed(f"the string prefix {prefix!r}")
+        raise NewerSyntax(f"the string prefix {prefix!r}")
     return prefix
 
 
@@ -118,14 +126,14 @@ def _field(utf8: bytes, token: Token, start: int, end: int, out: list[tuple[int,
                 at = match.start() + 2
                 continue
             if body is None:
-                raise NotLexed("an f-string that reuses its quotes")
+                raise NewerSyntax("an f-string that reuses its quotes")
             at = body.end()
         elif found in (b"(", b"[", b"{"):
             depth += 1
         elif found in (b")", b"]") or (found == b"}" and depth):
             depth -= 1
         elif found == b"#":
-            raise NotLexed("an f-string with a comment in a field")
+            raise NewerSyntax("an f-string with a comment in a field")
         elif depth or found == b"!=":
             continue
         elif found == b"=" and utf8[at : at + 1] == b"=":
@@ -134,10 +142,10 @@ def _field(utf8: bytes, token: Token, start: int, end: int, out: list[tuple[int,
             continue
         else:
             if b"\\" in utf8[start : match.start()]:
-                raise NotLexed("an f-string with a backslash in a field")
+                raise NewerSyntax("an f-string with a backslash in a field")
             out.append((start, match.start()))
             return _after(utf8, token, match.start(), end, out)
-    raise NotLexed("an f-string whose field does not end")
+    raise NewerSyntax("an f-string whose field does not end")
 
 
 _CONVERSION = re.compile(rb"(?:=[ \t]*)?(?:![a-z])?[ \t]*")
@@ -150,5 +158,5 @@ def _after(utf8: bytes, token: Token, at: int, end: int, out: list[tuple[int, in
     if utf8[at : at + 1] == b":":
         at = _literal(utf8, token, at + 1, end, out, nested=True)
     if utf8[at : at + 1] != b"}":
-        raise NotLexed("an f-string whose field does not end")
+        raise NewerSyntax("an f-string whose field does not end")
     return at + 1

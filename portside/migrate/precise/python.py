@@ -53,9 +53,10 @@ def migrate_python(
         with room():
             return _migrate(path, data, decoded, found, rules, twin, signatures)
     except NotLexed as error:
-        return data, _left(path, SYNTAX_RULE, f"it has syntax that is not understood: {error}")
+        newer = "its syntax is newer than Python 3.10: " if error.newer else "it has syntax that is not understood: "
+        return data, _left(path, SYNTAX_RULE, f"{newer}{error}")
     except (SyntaxError, ValueError):
-        return data, _left(path, SYNTAX_RULE, "it does not compile as Python 3")
+        return data, _left(path, SYNTAX_RULE, _reason(utf8))
     except (RecursionError, MemoryError):
         return data, _left(path, SYNTAX_RULE, "it is nested too deeply to be read")
 
@@ -72,6 +73,24 @@ def room() -> Iterator[None]:
         yield
     finally:
         sys.setrecursionlimit(before)
+
+
+_NEWER = (
+    ("type parameters", re.compile(rb"(?m)^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+\w+[ \t]*\[")),
+    ("a type statement", re.compile(rb"(?m)^[ \t]*type[ \t]+\w+[ \t]*(?:\[[^\n]*\][ \t]*)?=(?!=)")),
+    ("exception groups", re.compile(rb"(?m)^[ \t]*except[ \t]*\*")),
+    ("template strings", re.compile(rb"(?<![\w\"'])(?:t|rt|tr)[\"']", re.IGNORECASE)),
+    ("unpacking in an index", re.compile(rb"\w\[\*|\w\[[^\]\n]*,[ \t]*\*\w")),
+)
+"""What came after `GRAMMAR`, by texts: which Python runs Portside must not decide what a report says."""
+
+
+def _reason(utf8: bytes) -> str:
+    """Why a text does not compile."""
+    newer = [name for name, pattern in _NEWER if pattern.search(utf8)]
+    if newer:
+        return f"its syntax is newer than Python 3.10 ({', '.join(newer)})"
+    return "it does not compile as Python 3"
 
 
 def _left(path: str, rule: str, reason: str) -> FileReport:

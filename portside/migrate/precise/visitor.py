@@ -6,6 +6,7 @@ from bisect import insort
 from collections.abc import Sequence
 from dataclasses import replace
 
+from portside.migrate.precise.compiled import NewName
 from portside.migrate.precise.found import Found, rename
 from portside.migrate.precise.imports import within
 from portside.migrate.precise.lexer import fields, tokens
@@ -293,15 +294,29 @@ class Visitor(Walk):
             if target is None or self.lines.utf8[start:end] != keyword.arg.encode():
                 continue
             edits = rename(start, keyword.arg, target.to) if target.cls == "rewritten" else ()
-            if not target.value:
+            if target.value:
+                self._keyword_value(keyword, start, target, edits)
+            else:
                 self.add(Found(start, end, target.cls, target.rule, keyword.arg, edits))
-            elif isinstance(keyword.value, ast.Constant) and keyword.value.value is True:
-                first, last = self.span(keyword.value)
-                edits = (*edits, Edit(first, last, target.value.encode()))
+
+    def _keyword_value(self, keyword: ast.keyword, start: int, target: NewName, edits: tuple[Edit, ...]) -> None:
+        """A keyword whose new one takes something else than a truth value."""
+        assert keyword.arg is not None
+        value = keyword.value
+        first, last = self.span(value)
+        if isinstance(value, ast.Constant):
+            new = target.value if value.value is True else target.otherwise
+            if new:
+                edits = (*edits, Edit(first, last, new.encode()))
                 self.add(Found(start, last, target.cls, target.rule, keyword.arg, edits))
-            elif not isinstance(keyword.value, ast.Constant):
-                note = f"Where it is true, write {target.to}={target.value} by hand."
-                self.add(Found(start, end, "needs-person", target.rule, keyword.arg, note=note))
+        elif target.otherwise and not isinstance(value, ast.IfExp | ast.Lambda | ast.NamedExpr):
+            head = Edit(start, first, f"{target.to}={target.value} if ".encode())
+            self.add(Found(start, first, target.cls, target.rule, keyword.arg, (head,)))
+            tail = Edit(last, last, f" else {target.otherwise}".encode())
+            self.add(Found(last, last, target.cls, target.rule, keyword.arg, (tail,)))
+        else:
+            note = f"Where it is true, write {target.to}={target.value} by hand."
+            self.add(Found(start, start + len(keyword.arg), "needs-person", target.rule, keyword.arg, note=note))
 
     def _places(self, node: ast.Call) -> None:
         """Bare device numbers, and names that are given as texts or made up at run time."""

@@ -81,8 +81,9 @@ class Difference:
 
 @dataclass(slots=True)
 class Report:
-    """mode: precise, vendor or image. ruleset, suffix, digest: of the ruleset. files: those with hits, by path.
-    total_files, python_files: of the whole tree. comparison: see portside.migrate.other_converter."""
+    """mode: precise, vendor or image; none where nothing is migrated, only patched. ruleset, suffix, digest: of the
+    ruleset. files: those with hits, by path. total_files, python_files: of the whole migrated tree. comparison: see
+    portside.migrate.other_converter."""
 
     mode: str
     strict: bool

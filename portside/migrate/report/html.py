@@ -9,7 +9,7 @@ from typing import Literal
 from portside.common.tree import Tree
 from portside.migrate.report.diff import Row, rows, split_lines
 from portside.migrate.report.hits import CLASSES, FileReport, Hit, Report, RuleInfo
-from portside.migrate.report.markdown import AS_IT_WAS, GONE, HEADINGS, compared
+from portside.migrate.report.markdown import AS_IT_WAS, GONE, HEADINGS, ONLY_PATCHES, compared
 
 _HERE = Path(__file__).parent
 _CONTEXT = 3
@@ -35,7 +35,7 @@ def to_html(report: Report, before: Tree | None = None, after: Tree | None = Non
     parts += ['<p class="none" id="none" hidden>No place matches the filters.</p></div>', _comparison(report)]
     page = (_HERE / "page.html").read_text(encoding="utf-8")
     for key, value in (
-        ("TITLE", f"Migration to {escape(report.ruleset)}"),
+        ("TITLE", f"Migration to {escape(report.ruleset)}" if report.ruleset else ONLY_PATCHES),
         ("STYLE", (_HERE / "page.css").read_text(encoding="utf-8")),
         ("SCRIPT", (_HERE / "page.js").read_text(encoding="utf-8")),
         ("FILTERS", _filters(report, counts)),
@@ -48,6 +48,11 @@ def to_html(report: Report, before: Tree | None = None, after: Tree | None = Non
 
 def _head(report: Report, counts: dict[str, int]) -> str:
     strict = ", strict" if report.strict else ""
+    if not report.ruleset:
+        return (
+            f"<header><h1>{ONLY_PATCHES}</h1>"
+            f"<p><b>{counts['edits']}</b> edits in <b>{counts['files_edited']}</b> files</p></header>"
+        )
     return (
         f"<header><h1>Migration with the ruleset {escape(report.ruleset)}</h1>"
         f"<p>{escape(report.mode)} mode{strict} · <b>{counts['edits']}</b> edits in <b>{counts['files_edited']}</b> of "

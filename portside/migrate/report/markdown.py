@@ -11,6 +11,8 @@ HEADINGS = {
     "needs-person": "Needs a person",
     "patched": "Patched",
 }
+ONLY_PATCHES = "Patches, without a migration"
+"""The heading where no ruleset had anything to do."""
 AS_IT_WAS, GONE = "as it was", "gone"
 """What stands for a line on the side of a comparison that did not change it, or took it away."""
 _FIRST = ("unsupported", "needs-person")
@@ -19,10 +21,13 @@ _FIRST = ("unsupported", "needs-person")
 def to_markdown(report: Report) -> bytes:
     """Counts, what is unsupported or needs a person with what to do, then every file."""
     counts = report.counts()
+    migration = f"Migration with the ruleset {report.ruleset}, {report.mode} mode{' (strict)' if report.strict else ''}"
     lines = [
-        f"# Migration with the ruleset {report.ruleset}, {report.mode} mode{' (strict)' if report.strict else ''}",
+        f"# {migration if report.ruleset else ONLY_PATCHES}",
         "",
-        f"{counts['edits']} edits in {counts['files_edited']} of {counts['files']} files "
+        f"{counts['edits']} edits in {counts['files_edited']} files."
+        if not report.ruleset
+        else f"{counts['edits']} edits in {counts['files_edited']} of {counts['files']} files "
         f"({counts['python_files']} Python); {counts['files_left']} left as they were.",
         "",
         "| class | hits |",

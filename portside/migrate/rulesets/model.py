@@ -174,12 +174,17 @@ class StringRule(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class KeywordRule(Rule):
-    """Keyword arguments (`profile(use_cuda=True)`) in calls of the named functions. value: what a plain `True` becomes,
-    as Python spells it, for a new name that takes something else; any other value is then a person's."""
+    """Keyword arguments (`profile(use_cuda=True)`) in calls of the named functions.
+
+    value: what a plain `True` becomes, as Python spells it, for a new name that takes something else. otherwise: what
+    stands for `False`, so that an expression becomes `VALUE if EXPRESSION else OTHERWISE`; without it, an expression is
+    a person's.
+    """
 
     callables: tuple[str, ...]
     map: dict[str, str]
     value: str = ""
+    otherwise: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()

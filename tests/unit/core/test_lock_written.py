@@ -164,4 +164,4 @@ def test_a_config_that_changes_changes_the_image_format(project: Project) -> Non
     assert make_image(made, "weights", blobs).image_id == IMAGE_OF_FORMAT_3, "raise IMAGE_FORMAT with it"
 
 
-IMAGE_OF_FORMAT_3 = "e1092b957e283c65324baa377f0b7c2d20bae6e15f9e55d17fbd8845e1f06ba9"
+IMAGE_OF_FORMAT_3 = "1aa963f11fe4eda030a1baa3d6be0f3fd97d85b19580fddedfba8c43f2d4bfb9"

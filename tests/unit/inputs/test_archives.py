@@ -3,20 +3,23 @@
 import bz2
 import calendar
 import gzip
+import hashlib
 import io
 import lzma
+import subprocess
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from portside.common.tree import Tree
 from portside.errors import InputError
-from portside.inputs import archives
+from portside.inputs import archives, unpacked
 from portside.inputs.spool import Spool
 
 Member = tuple[tarfile.TarInfo, bytes]
@@ -95,7 +98,18 @@ EXPECTED = [
 ]
 
 
-@pytest.mark.parametrize("compress", [gzip.compress, lzma.compress, bz2.compress, bytes])
+def zstd(data: bytes) -> bytes:
+    """Two frames behind one that is to be skipped, as pzstd writes them."""
+    one = zstandard.ZstdCompressor()
+    half = len(data) // 2
+    return b"\x50\x2a\x4d\x18\4\0\0\0abcd" + one.compress(data[:half]) + one.compress(data[half:])
+
+
+def old_lzma(data: bytes) -> bytes:
+    return lzma.compress(data, lzma.FORMAT_ALONE)
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, lzma.compress, old_lzma, bz2.compress, zstd, bytes])
 @pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])
 def test_a_tar_becomes_a_tree(tmp_path: Path, spool: Spool, compress: Callable[[bytes], bytes], form: int) -> None:
     path = tmp_path / "pkg-1.0.tar"
@@ -125,6 +139,95 @@ def test_a_zip_becomes_a_tree(tmp_path: Path, spool: Spool) -> None:
     ]
 
 
+def test_the_last_of_a_name_counts(tmp_path: Path, spool: Spool) -> None:
+    """As `tar --append` leaves it; a hard link has what its file had when it came."""
+    members = [
+        file("p/LICENSE"), file("p/LICENSE"),
+        file("p/x", b"old"), special("p/h", tarfile.LNKTYPE, "p/x"), file("./p/x", b"new", 0o755),
+        symlink("p/l", "x"), special("p/m", tarfile.LNKTYPE, "p/l"), file("p/l", b"now a file"),
+        special("p/x", tarfile.LNKTYPE, "p/x"), folder("p"), special("label", b"V"), special("p/listed", b"D"),
+    ]  # fmt: skip
+    tree = archives.sdist_tree(sdist(tmp_path, *members), spool)
+    assert [(e.path, e.mode, e.link, e.read() if e.content else b"") for e in tree if e.kind != "dir"] == [
+        ("LICENSE", 0o644, "", b"data"),
+        ("h", 0o644, "", b"old"),
+        ("l", 0o644, "", b"now a file"),
+        ("m", 0o777, "x", b""),
+        ("x", 0o755, "", b"new"),
+    ]
+    assert tree["listed"].kind == "dir"
+
+
+SPARSE_FORMS = ["--format=gnu", *(f"--format=posix --sparse-version={version}" for version in ("0.0", "0.1", "1.0"))]
+
+
+def sparse_tar(folder: Path, form: str, pieces: int = 3) -> tuple[Path, bytes]:
+    """A tar with a sparse file as GNU tar writes it, between two others; and what the sparse file holds."""
+    data = b"".join(bytes([number % 250 + 1]) * 4096 + bytes(64 * 1024) for number in range(pieces))
+    (folder / "p").mkdir()
+    for name in ("a", "z"):
+        (folder / "p" / name).write_text(name)
+    with (folder / "p/holes").open("wb") as out:
+        for number in range(pieces):
+            out.seek(number * 17 * 4096)
+            out.write(bytes([number % 250 + 1]) * 4096)
+        out.truncate(len(data))
+    names = ["p/a", "p/holes", "p/z"]
+    done = subprocess.run(
+        ["tar", "--create", "--sparse", "--hole-detection=raw", *form.split(), "--file=s.tar", *names],
+        cwd=folder,
+        check=False,
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "s.tar", data
+
+
+@pytest.mark.parametrize("form", SPARSE_FORMS)
+def test_sparse_files(tmp_path: Path, spool: Spool, form: str) -> None:
+    path, data = sparse_tar(tmp_path, form, 30)
+    assert path.stat().st_size < len(data)
+    tree = archives.sdist_tree(path, spool)
+    assert [(e.path, e.read()) for e in tree] == [("a", b"a"), ("holes", data), ("z", b"z")]
+    assert tree["holes"].sha256 == hashlib.sha256(data).hexdigest()
+    assert archives.newest_date(path) > DATE
+
+
+def test_a_sparse_bomb_is_stopped_at_the_limit(tmp_path: Path, spool: Spool) -> None:
+    member, _ = pax("p/x", **{"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(1 << 40)})
+    member.size = 512
+    path = sdist(tmp_path, (member, b"1\n0\n0\n".ljust(512, b"\0")))
+    with pytest.raises(InputError, match="bytes come out"):
+        archives.sdist_tree(path, spool)
+
+
+@pytest.mark.parametrize(
+    ("records", "data", "named"),
+    [
+        ({"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9"}, b"99999999999\n", "p/x"),
+        ({"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9"}, b"x\n", "broken"),
+        ({"GNU.sparse.map": "4,2,0,9", "GNU.sparse.size": "9"}, b"", "overlap"),
+        ({"GNU.sparse.map": "0,-2", "GNU.sparse.size": "9"}, b"", "overlap"),
+        ({"GNU.sparse.map": "0,99999", "GNU.sparse.size": "9"}, b"", "cut off"),
+    ],
+)
+def test_sparse_maps_that_are_wrong(
+    tmp_path: Path, spool: Spool, records: dict[str, str], data: bytes, named: str
+) -> None:
+    member, _ = pax("p/x", **records)
+    member.size = 512
+    with pytest.raises(InputError, match=named):
+        archives.sdist_tree(sdist(tmp_path, (member, data.ljust(512, b"\0"))), spool)
+
+
+@pytest.mark.parametrize("head", [b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"LZIP\x01", b"\x1f\x9d\x90"])
+def test_what_is_packed_otherwise_is_named(tmp_path: Path, spool: Spool, head: bytes) -> None:
+    path = tmp_path / "data.tar"
+    path.write_bytes(head.ljust(2048, b"\0"))
+    with pytest.raises(InputError, match=r"data\.tar is packed with .*\n.*Taken are zip, and tar"):
+        archives.archive_tree(path, spool, None)
+
+
 def test_odd_but_harmless_names(tmp_path: Path, spool: Spool) -> None:
     names = ["./p/ü", "./p/\udcff", "p/new\nline", "p/" + "long/" * 60 + "x", "p/..dots..", "p/-rf"]
     tree = archives.sdist_tree(sdist(tmp_path, folder("."), *(file(name) for name in names)), spool)
@@ -150,12 +253,14 @@ def test_odd_but_harmless_names(tmp_path: Path, spool: Spool) -> None:
         ([symlink("p/l", "d"), folder("p/d"), file("p/l/x")], "p/l/x leads through p/l"),
         ([file("p/f"), file("p/f/x")], "p/f/x leads through p/f"),
         ([file("p/d/x"), symlink("p/d", "e")], "p/d comes twice"),
-        ([file("p/x"), file("p/x")], "p/x comes twice"),
-        ([file("p/x"), file("./p/x")], "p/x comes twice"),
         ([file("p/x"), folder("p/x")], "p/x comes twice"),
         ([special("p/h", tarfile.LNKTYPE, "p/none")], "p/h is a hard link to p/none"),
         ([special("p/h", tarfile.LNKTYPE, "/etc/passwd")], "/etc/passwd"),
-        ([symlink("p/l", "x"), special("p/h", tarfile.LNKTYPE, "p/l")], "p/h is a hard link"),
+        ([folder("p/d"), special("p/h", tarfile.LNKTYPE, "p/d")], "p/h is a hard link to p/d"),
+        ([symlink("p/l", "x"), special("p/d/h", tarfile.LNKTYPE, "p/l"), symlink("p/l", "../x")], "out of the archive"),
+        ([file("p/x"), symlink("p/x", "/etc/passwd")], "an absolute path"),
+        ([file("p/d/x"), file("p/d")], "p/d comes twice"),
+        ([special("p/rest", b"M")], "another volume"),
         ([special("p/null", tarfile.CHRTYPE)], "p/null is a device"),
         ([special("p/sda", tarfile.BLKTYPE)], "p/sda is a device"),
         ([special("p/pipe", tarfile.FIFOTYPE)], "p/pipe is a device, a FIFO"),
@@ -251,7 +356,7 @@ def test_a_zip_bomb_is_stopped_at_the_limit(tmp_path: Path, spool: Spool) -> Non
 
 
 def test_too_many_members(tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "MOST_ENTRIES", 10)
+    monkeypatch.setattr(unpacked, "MOST_ENTRIES", 10)
     assert len(archives.sdist_tree(sdist(tmp_path, *(file(f"p/{number}") for number in range(10))), spool)) == 10
     with pytest.raises(InputError, match="more than 10 members"):
         archives.sdist_tree(sdist(tmp_path, *(file(f"p/{number}") for number in range(11))), spool)
@@ -285,7 +390,12 @@ def test_an_encrypted_member_is_refused(tmp_path: Path, spool: Spool) -> None:
 def test_a_flipped_byte_gives_a_tree_or_a_clear_error(
     tmp_path: Path, position: int, value: int, compressed: bool
 ) -> None:
-    data = bytearray(tar_bytes(*GOOD))
+    sparse = {"GNU.sparse.map": "0,512,4096,0", "GNU.sparse.size": "4096"}
+    later = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "600"}
+    holes = [(pax("pkg-1.0/s", **sparse)[0], bytes(512)), (pax("pkg-1.0/t", **later)[0], b"1\n0\n1\nx".ljust(513))]
+    for member, content in holes:
+        member.size = len(content)
+    data = bytearray(tar_bytes(*GOOD, *holes))
     data = bytearray(gzip.compress(bytes(data), mtime=0)) if compressed else data
     data[position % len(data)] = value
     path = tmp_path / "pkg-1.0.tar"

@@ -12,12 +12,14 @@ from portside.common.tree import Tree
 from portside.errors import MigrationError, RecipeError
 from portside.patches.apply import Patched, apply
 from portside.patches.unified import parse_diff
+from portside.patches.workspace import SourceFolders
 
 BEFORE = {"m/a.txt": "".join(f"{n}\n" for n in range(1, 41)), "m/b.py": "x = 1\n", "m/c/d": "d\n" + "same\n" * 9}
 
 
 def run_steps(files: dict[str, str], text: str, recipe: dict[str, str], unpatched: Sequence[str] = ()) -> Patched:
-    return apply(tree_of({**files}), steps(text), tree_of({**recipe}), unpatched=unpatched)
+    folders = SourceFolders({name: f"{name}_mlu" for name in unpatched})
+    return apply(tree_of({**files}), steps(text), tree_of({**recipe}), sources=folders)
 
 
 def files_of(tree: Tree) -> dict[str, str]:
@@ -187,3 +189,11 @@ def test_what_is_in_a_source_beside_is_told_so(step: str) -> None:
     with pytest.raises(MigrationError) as caught:
         run_steps(BEFORE, f"[{step}]", files, unpatched=["other"])
     assert "not patched" not in str(caught.value)
+
+
+def test_no_step_puts_a_new_file_into_a_source_that_stays_as_it_is() -> None:
+    for step in ("{copy: f, to: src/new.txt}", "{diff: d, folder: src, count: 1}"):
+        files = {"f": "x", "d": "--- /dev/null\n+++ b/new.txt\n@@ -0,0 +1 @@\n+b\n"}
+        with pytest.raises(MigrationError, match="not patched: src stays as it is, what is patched is src_mlu"):
+            run_steps(BEFORE, f"[{step}]", files, unpatched=["src"])
+        assert "src/new.txt" in files_of(run_steps(BEFORE, f"[{step}]", files).tree)

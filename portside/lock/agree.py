@@ -9,6 +9,7 @@ own word.
 from collections.abc import Collection, Iterable, Mapping
 
 from portside.common.fields import parsed
+from portside.common.markers import marker_environment
 from portside.lock.comparison import (
     Found,
     allows,
@@ -32,8 +33,8 @@ from portside.lock.packages import (
     PythonSet,
 )
 from portside.recipe import Recipe
-from portside.recipe import models as recipes
 from portside.recipe.asked import Asked
+from portside.recipe.python_packages import Python
 from portside.recipe.stages import Stage
 
 
@@ -116,7 +117,7 @@ def _unasked(request: str, key: str, found: Collection[Deb] | Collection[Artefac
 
 def _python(
     request: str,
-    asked: recipes.Python | None,
+    asked: Python | None,
     packages: PackageSet,
     below: dict[str, str],
     debs: Iterable[Deb],
@@ -156,11 +157,11 @@ def _python(
     for name in sorted(own.keys() & given.keys()):
         yield request, f"{key}.given.{name}: the base has it, and the lock has a wheel of it"
     installed = own | given | below | {wheel.name: wheel.version for wheel in locked.manual}
-    yield from _requirements(request, f"{key}.requirements", asked, installed)
+    yield from _requirements(request, f"{key}.requirements", asked, locked, installed)
     below |= {wheel.name: wheel.version for wheel in locked.all_wheels()}
 
 
-def _manual(request: str, key: str, asked: recipes.Python, locked: PythonSet) -> Found:
+def _manual(request: str, key: str, asked: Python, locked: PythonSet) -> Found:
     files = {wheel.file: wheel for wheel in locked.manual}
     yield from ((request, line) for _, line in names(key, [wheel.file for wheel in asked.manual], files))
     for wheel in asked.manual:
@@ -168,33 +169,16 @@ def _manual(request: str, key: str, asked: recipes.Python, locked: PythonSet) ->
             yield from pinned(request, f"{key}.{wheel.file}", wheel, found.sha256, found.size)
 
 
-def _requirements(request: str, key: str, asked: recipes.Python, installed: Mapping[str, str]) -> Found:
-    for text in asked.requirements:
+def _requirements(request: str, key: str, asked: Python, locked: PythonSet, installed: Mapping[str, str]) -> Found:
+    yield from ((request, line) for _, line in names(key, [item.shown for item in asked.read], locked.read))
+    assert asked.platform is not None, "a stage says its platform"
+    environment = marker_environment(asked.version, asked.platform)
+    for text in (*asked.written, *(line for lines in locked.read.values() for line in lines)):
         requirement = parsed(text)
-        if requirement.marker is not None and not requirement.marker.evaluate(_target(asked)):
+        if requirement.marker is not None and not requirement.marker.evaluate(environment):
             continue
         name = canonical(requirement.name)
         if name not in installed:
             yield request, f"{key}: {text}: the lock has no {name}"
         elif not allows(requirement, installed[name]):
             yield request, f"{key}: {text}: the lock has {name} {installed[name]}"
-
-
-def _target(python: recipes.Python) -> dict[str, str]:
-    """The environment of PEP 508 markers on the target, as uv takes it: CPython's first patch level, on Linux."""
-    full = f"{python.version}.0"
-    assert python.platform is not None, "a stage says its platform"
-    return {
-        "python_version": python.version,
-        "python_full_version": full,
-        "implementation_name": "cpython",
-        "implementation_version": full,
-        "platform_python_implementation": "CPython",
-        "os_name": "posix",
-        "sys_platform": "linux",
-        "platform_system": "Linux",
-        "platform_machine": python.platform.partition("-")[0],
-        "platform_release": "",
-        "platform_version": "",
-        "extra": "",
-    }

@@ -1,6 +1,6 @@
 """What a lock shares with that of a recipe which its own extends: the inputs that both ask for in the same words."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from typing import TypeVar
 
@@ -8,7 +8,7 @@ from portside.errors import LockError
 from portside.lock.changes import lock_changes
 from portside.lock.file import fits, read_lock
 from portside.lock.models import Lock
-from portside.lock.packages import LockedEnv
+from portside.lock.packages import LockedEnv, PackageSet
 from portside.lock.record import Group
 from portside.recipe import Recipe, load_recipe
 
@@ -63,7 +63,9 @@ def _with(lock: Lock, other: Lock, choose: Callable[[Group, Group], Group]) -> L
         return choose(own, theirs) if request in same and theirs is not None else own  # type: ignore[return-value]
 
     base = chosen("base", lock.base, other.base)
-    sets = tuple(chosen(f"env.{s.recipe}", s, other.env.of(s.recipe)) for s in lock.env.sets)
+    sets = tuple(
+        chosen(f"env.{s.recipe}", s, other.env.of(s.recipe)) if _reads_only(s, same) else s for s in lock.env.sets
+    )
     sources = {name: chosen(f"sources.{name}", s, other.sources.get(name)) for name, s in lock.sources.items()}
     weights = {name: chosen(f"weights.{name}", w, other.weights.get(name)) for name, w in lock.weights.items()}
     data = {name: chosen(f"data.{name}", d, other.data.get(name)) for name, d in lock.data.items()}
@@ -73,6 +75,12 @@ def _with(lock: Lock, other: Lock, choose: Callable[[Group, Group], Group]) -> L
     groups = [base.epoch, *(s.epoch for s in sets), *(s.epoch for s in sources.values())]
     groups += [w.epoch for w in weights.values()]
     return lock.model_copy(update={**parts, "epoch": max(groups)})
+
+
+def _reads_only(packages: PackageSet, same: Collection[str]) -> bool:
+    """Whether the requirements of a set were read from no sources but those that both ask for in the same words."""
+    names = packages.python.sources if packages.python is not None else ()
+    return all(f"sources.{name}" in same for name in names)
 
 
 def _known(part: Group) -> bool:

@@ -1,11 +1,12 @@
 """What a lock says of packages, and the values that all models of a lock are made of."""
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from portside.common import values
+from portside.common.sparing import Sparing
 from portside.common.tree import check_path
 from portside.common.values import FileName, RecipeName, Sha256, Size
 from portside.errors import InputError
@@ -87,17 +88,34 @@ class LockedManualWheel(BroughtFile):
         yield LockedInput(at, "wheel", *named, self.size, self.sha256, None, place, self.pinned)
 
 
-class PythonSet(LockModel):
+Line = Annotated[str, Field(pattern=LINE)]
+
+
+NEEDS_OF = "needs of "
+"""What stands before a source's name where what its project needs was read."""
+
+
+class PythonSet(Sparing, LockModel):
     """Wheels for one interpreter. version: '3.11'; platform: as uv names it, e.g. x86_64-manylinux_2_28.
 
-    given: versions of what the base has already, by name. manual: wheels that a person brings.
+    given: versions of what the base has already, by name. manual: wheels that a person brings. read: the requirements
+    that stand in sources, by place. asked: who asks for a package, by its name: `recipe`, `SOURCE/FILE:LINE`, `needs of
+    SOURCE`, or the names of other packages; for people, and no part of any key.
     """
 
+    later: ClassVar[frozenset[str]] = frozenset({"read", "asked"})
     version: Word
     platform: Word
     wheels: tuple[Artefact, ...]
     given: dict[Word, Word] = {}
     manual: tuple[LockedManualWheel, ...] = ()
+    read: dict[Line, tuple[Line, ...]] = {}
+    asked: dict[Word, tuple[Line, ...]] = {}
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """The names of the sources that requirements were read from."""
+        return frozenset(place.removeprefix(NEEDS_OF).partition("/")[0] for place in self.read)
 
     def all_wheels(self) -> tuple[Artefact, ...]:
         """The wheels to install; manual ones only once their bytes are known."""

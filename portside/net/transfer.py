@@ -19,6 +19,7 @@ from portside.common.url import redact, secrets_of, shown
 from portside.common.values import Sha256, Size
 from portside.errors import InputError, MissingInputError, Remedy
 from portside.net import suspect
+from portside.net.bounded import Pace
 from portside.net.client import NO_URL, RedirectError, get, is_lasting
 
 if TYPE_CHECKING:
@@ -322,8 +323,9 @@ class _Download:
             if self._own_bytes and self._validator is None and self._size is None:
                 # Nothing would tell if the server's file had changed since the first part.
                 self._sink.restart()
-            with get(self._url, self._headers()) as response:
-                self._receive(response)
+            pace = Pace()
+            with get(self._url, self._headers(), pace) as response:
+                self._receive(response, pace)
         except httpx.TransportError as error:
             raise _fault(error, self._url) from None
         except RedirectError as error:
@@ -339,7 +341,7 @@ class _Download:
                 headers["If-Range"] = self._validator
         return headers
 
-    def _receive(self, response: "httpx.Response") -> None:
+    def _receive(self, response: "httpx.Response", pace: Pace) -> None:
         status = response.status_code
         if status == 416 and self._sink.offset:
             if response.headers.get("Content-Range", "").strip() == f"bytes */{self._sink.offset}":
@@ -360,6 +362,7 @@ class _Download:
         self._validator = _validator(response)
         # Raw: what a server calls a content encoding may be the very file that the lock means (x.tar.gz as gzip).
         for chunk in response.iter_raw():
+            pace.came(len(chunk))
             self._sink.write(chunk)
         if total is not None and self._sink.offset < total:
             raise _PassingError(f"the connection ended after {self._sink.offset} of {total} bytes")

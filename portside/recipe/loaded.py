@@ -145,7 +145,7 @@ class Recipe:
     def requests(self) -> dict[str, Any]:
         """What decides the lock: compared with what the lock says it was made for."""
         dump = self.model.model_dump(mode="json", by_alias=True)
-        python = {s.recipe: s.python.model_dump(mode="json") if s.python else None for s in self.stages}
+        python = {s.recipe: s.python.model_dump(mode="json", by_alias=True) if s.python else None for s in self.stages}
         return {
             "base": {kind: base for kind, base in dump["base"].items() if base is not None},
             **{f"env.{s.recipe}": {"debian": list(s.debian), "python": python[s.recipe]} for s in self.stages},

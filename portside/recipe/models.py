@@ -15,18 +15,14 @@ from portside.common.fields import (
     Origin,
     Plain,
     Port,
-    PythonVersion,
     Relative,
     Repository,
-    Requirement,
     SearchFolder,
     ShellLine,
     Size,
     Url,
     Variable,
     VersionRange,
-    WheelName,
-    WheelPlatform,
     WrongAtError,
     one_of,
 )
@@ -36,6 +32,7 @@ from portside.common.values import RecipeName, Sha256
 from portside.patches.steps import Globs, Step
 from portside.recipe.asked import Asked, AskedData, Brought, Downloaded, Manual, Model
 from portside.recipe.bases import BASES, Base
+from portside.recipe.python_packages import Python, RequirementsFile
 from portside.recipe.sources import SOURCES
 
 WEIGHTS, DATA = Kinds(), Kinds()
@@ -55,34 +52,6 @@ class Accelerator(Model):
     name: Name = Field(examples=["mlu370"])
     driver: VersionRange | None = Field(
         None, description="range of versions of the host's driver", examples=[">=5.10.10"]
-    )
-
-
-class ManualWheel(Manual):
-    """A wheel that a person brings."""
-
-    file: WheelName = Field(description="its name in that folder")
-
-
-class Python(Model):
-    """Python packages, installed as locked wheels with the interpreter of the image."""
-
-    version: PythonVersion = Field(description="version of the image's interpreter; quote it", examples=["3.11"])
-    platform: WheelPlatform | None = Field(
-        None,
-        description="the newest platform whose wheels the image can load; default: manylinux_2_28 on the base's "
-        "architecture",
-        examples=["x86_64-manylinux_2_28"],
-    )
-    requirements: tuple[Requirement, ...] = Field((), examples=[["numpy>=1.24,<2"]])
-    given: dict[Name, Plain] = Field(
-        {},
-        description="packages that the base has already, with their versions; they satisfy requirements and are not "
-        "installed again",
-        examples=[{"torch": "1.9.0"}],
-    )
-    manual: tuple[ManualWheel, ...] = Field(
-        (), description="wheels that a person brings; name what they need among the requirements"
     )
 
 
@@ -341,6 +310,13 @@ class RecipeModel(Model):
             raise WrongAtError(
                 "needs a base of Debian: nobody knows which packages a vendor's image has", "env", "debian"
             )
+        for number, item in enumerate(self.env.python.requirements if self.env.python else ()):
+            if not isinstance(item, str) and (source := item.reads.partition("/")[0]) not in self.sources:
+                known = ", ".join(self.sources) or "none"
+                key = "from" if isinstance(item, RequirementsFile) else "needs-of"
+                raise WrongAtError(
+                    f"'{source}' is not among the sources ({known})", "env", "python", "requirements", number, key
+                )
         for name, target in self.run.targets.items():
             if unknown := sorted(set(target.data) - self.data.keys()):
                 known = ", ".join(self.data) or "none"

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from portside.common.explain import explain
 from portside.errors import RecipeError
-from portside.recipe.models import WHEEL_ARCHITECTURES, Env, EnvFile, Python
+from portside.recipe.models import WHEEL_ARCHITECTURES, Env, EnvFile
+from portside.recipe.python_packages import Python
 
 
 @dataclass(frozen=True)

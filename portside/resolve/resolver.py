@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from portside.common.parallel import run_all
 from portside.common.progress import say, step
+from portside.common.tree import Tree
 from portside.common.values import Sha256, Size
 from portside.config import Config
 from portside.errors import LockError, MissingInputError, RecipeError, did_you_mean
@@ -18,6 +19,8 @@ from portside.inputs import python
 from portside.inputs.bringer import artefact_date, debs_date
 from portside.inputs.debian.resolve import resolve_packages
 from portside.inputs.kinds import BASES, DATA, SOURCES, WEIGHTS
+from portside.inputs.python import Asking, asking
+from portside.inputs.spool import Spool
 from portside.lock.agree import contradicted
 from portside.lock.bases import LockedBase
 from portside.lock.comparison import named_rightly
@@ -34,7 +37,7 @@ from portside.lock.sources import LockedSource
 from portside.lock.written import same_layers, writer
 from portside.recipe import Recipe
 from portside.recipe import asked as recipes
-from portside.recipe.models import ManualWheel, Python
+from portside.recipe.python_packages import ManualWheel, Python
 from portside.recipe.stages import Stage
 from portside.resolve.debian_python import debian_python
 from portside.store import Store
@@ -131,7 +134,7 @@ class _Resolver:
             sources[name] = kept.sources[name] if kept else SOURCES[source.kind].resolve(source, self.fetcher)
         kept = self._kept("base", "base")
         base = kept.base if kept else self._base()
-        env = self._env(base)
+        env = self._env(base, sources)
         weights: dict[str, LockedWeights] = {}
         for name, wanted in sorted(model.weights.items()):
             kept = self._kept(f"weights.{name}", name)
@@ -179,20 +182,41 @@ class _Resolver:
         sha256, size = before.pin()
         return (sha256, size) if _agree(self.wanted[kind, place], sha256, size) else None
 
-    def _env(self, base: LockedBase) -> LockedEnv:
-        """The lower recipes' sets as their lock has them, as long as base and requests are the same; the rest anew."""
+    def _env(self, base: LockedBase, sources: Mapping[str, LockedSource]) -> LockedEnv:
+        """The lower recipes' sets as their lock has them, as long as base, requests and the sources that are read for
+        them are the same; the rest anew."""
         sets: list[PackageSet] = []
         for stage in self.recipe.stages:
             request = f"env.{stage.recipe}"
-            same = self.below is not None and self.below.base == base
+            same = self.below is not None and self.below.base == base and self._reads_same(stage, sources)
             lower = self.below.env.of(stage.recipe) if self.below is not None and same else None
             if lower is not None and self.below is not None and self._can_stay(request, self.below, self.wrong_below):
                 sets.append(lower)
             else:
-                sets.append(self._packages(stage, base, sets))
+                sets.append(self._packages(stage, base, sets, sources))
         return LockedEnv(sets=tuple(sets))
 
-    def _packages(self, stage: Stage, base: LockedBase, below: Sequence[PackageSet]) -> PackageSet:
+    def _reads_same(self, stage: Stage, sources: Mapping[str, LockedSource]) -> bool:
+        """Whether the sources that requirements are read from are those of the lower lock."""
+        names = stage.python.sources if stage.python is not None else ()
+        return all(self.below is not None and self.below.sources.get(name) == sources[name] for name in names)
+
+    def _tree(self, sources: Mapping[str, LockedSource], spool: Spool, name: str) -> Tree:
+        """The files of a source, which is brought if need be."""
+        source = sources[name]
+        kind = SOURCES[source.kind]
+        if not kind.is_here(source, self.store):
+            if kind.bring is not None:
+                kind.bring(source, self.fetcher)
+            for item in source.inputs(f"sources.{name}") if kind.bring is None else ():
+                file = self.wanted["sources", name]
+                found = replace(file, input=replace(file.input, sha256=item.sha256, size=item.size))
+                self.fetcher.manual(found, {})
+        return kind.tree(source, self.store, spool)
+
+    def _packages(
+        self, stage: Stage, base: LockedBase, below: Sequence[PackageSet], sources: Mapping[str, LockedSource]
+    ) -> PackageSet:
         """What a stage adds to the base and the sets below it."""
         there = LockedEnv(sets=tuple(below))
         old = self.old.env.of(stage.recipe) if self.old else None
@@ -204,7 +228,11 @@ class _Resolver:
             where = (distribution.suite, base.architecture)
             debs = tuple(resolve_packages(stage.debian, lower, *where, keep, self.update, self.config, self.store))
             epoch = debs_date(debs, distribution, self.fetcher)
-        python = self._python(stage.python, stage.recipe, old, base, there, debs) if stage.python else None
+        python: PythonSet | None = None
+        if stage.python is not None:
+            with self.store.workspace() as folder, Spool(folder) as spool:
+                of = asking(stage.python, partial(self._tree, sources, spool))
+            python = self._python(stage.python, of, stage.recipe, old, base, there, debs)
         if python is not None:
             epoch = max([epoch, *(artefact_date(wheel, self.store) for wheel in python.all_wheels())])
         return PackageSet(recipe=stage.recipe, epoch=epoch, debs=debs, python=python)
@@ -212,6 +240,7 @@ class _Resolver:
     def _python(
         self,
         wanted: Python,
+        of: Asking,
         stage: str,
         old: PackageSet | None,
         base: LockedBase,
@@ -227,10 +256,9 @@ class _Resolver:
         system = debian_python(base, (*below.debs, *debs), self.fetcher, self.store)
         system.check_manual(manual)
         fixed = system.fixed(installed)
-        target: dict[str, Any] = {"version": wanted.version, "platform": wanted.platform, "config": self.config}
-        target |= {"installed": installed | fixed, "store": self.store}
+        target: dict[str, Any] = {"installed": installed | fixed, "config": self.config, "store": self.store}
         wheels = python.resolve_wheels(
-            wanted.requirements,
+            of,
             keep=[wheel for wheel in (old.python.wheels if old and old.python else ()) if named_rightly(wheel)],
             update=self.update,
             fixed=fixed,
@@ -242,16 +270,24 @@ class _Resolver:
             platform=wanted.platform,
             wheels=tuple(wheel for wheel in wheels if wheel.name not in there),
             manual=manual,
+            read=dict(of.read),
         )
         if base.distribution is not None and found.all_wheels():
             check_interpreter(found.version, (*base.debs, *below.debs, *debs))
         run_all([partial(self.fetcher.artefact, wheel) for wheel in found.all_wheels()], JOBS)
-        names = python.needed(wanted.requirements, found.all_wheels(), wanted.version, wanted.platform, self.store)
+        names = python.needed(of, found.all_wheels(), self.store)
         there |= {name: version for name, version in fixed.items() if name in names}
-        for note in python.passed_over(wanted.requirements, found.wheels, **target):
+        for note in python.passed_over(of, found.wheels, **target):
             say(f"  {note}")
             self.notes.append(str(note))
-        return found.model_copy(update={"given": dict(sorted((wanted.given | there).items()))})
+        own = {wheel.name for wheel in found.wheels} | {wheel.name for wheel in found.manual}
+        asked = python.who_asks(of, found.all_wheels(), self.store)
+        return found.model_copy(
+            update={
+                "given": dict(sorted((wanted.given | there).items())),
+                "asked": {name: who for name, who in asked.items() if name in own},
+            }
+        )
 
     def _manual_wheel(self, wanted: ManualWheel, stage: str) -> LockedManualWheel:
         from packaging.utils import parse_wheel_filename

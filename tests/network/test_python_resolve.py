@@ -2,21 +2,23 @@
 
 from pathlib import Path
 
+from portside.common.tree import Tree
 from portside.config import Config
 from portside.inputs import python
+from portside.inputs.python import asking
 from portside.net import transfer
+from portside.recipe.python_packages import Python
 from portside.store import Store
 
 PLATFORM = "x86_64-manylinux_2_28"
+REQUIREMENTS = ("numpy>=1.17,<2", "tokenizers>=0.11.1,!=0.11.3,<0.14")
 
 
 def test_wheels_of_pypi_are_resolved_located_and_brought(tmp_path: Path) -> None:
     config = Config(home=tmp_path / "home")
     store = Store(config.home)
     wheels = python.resolve_wheels(
-        ["numpy>=1.17,<2", "tokenizers>=0.11.1,!=0.11.3,<0.14"],
-        version="3.11",
-        platform=PLATFORM,
+        asking(Python(version="3.11", platform=PLATFORM, requirements=REQUIREMENTS), lambda name: Tree()),
         keep=[],
         update=[],
         installed={},

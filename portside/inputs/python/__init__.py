@@ -1,12 +1,15 @@
 """Python packages: `resolve` finds the wheels of an environment, `exact` one file of one package."""
 
 from portside.inputs.archives import newest_date
+from portside.inputs.python.asking import Asking, asking, needed, who_asks
 from portside.inputs.python.exact import locations, resolve_sdist, resolve_wheel_exact
-from portside.inputs.python.newer import PassedOver, needed, passed_over
+from portside.inputs.python.newer import PassedOver, passed_over
 from portside.inputs.python.resolve import resolve_wheels
 
 __all__ = [
+    "Asking",
     "PassedOver",
+    "asking",
     "locations",
     "needed",
     "newest_date",
@@ -14,4 +17,5 @@ __all__ = [
     "resolve_sdist",
     "resolve_wheel_exact",
     "resolve_wheels",
+    "who_asks",
 ]

@@ -5,9 +5,8 @@ it would take if source distributions counted is found by asking it again, with 
 What those need themselves is not looked at: to know it, one would have to run their code.
 """
 
-import email
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,17 +14,15 @@ from typing import TYPE_CHECKING
 
 from portside.common.parallel import thread_pool
 from portside.config import Config
-from portside.errors import InputError, PortsideError
-from portside.inputs import archives
-from portside.inputs.python.exact import parse_requirement
+from portside.errors import PortsideError
+from portside.inputs.python.asking import Asking, needs_on
 from portside.inputs.python.file_names import sdist_version, wheel_version
 from portside.inputs.python.index import Offer, offers
-from portside.inputs.python.resolve import KEY, OnlySourceError, Uv, stand_in
+from portside.inputs.python.resolve import OnlySourceError, Uv, stand_in
 from portside.inputs.python.tags import best_wheel, tag_ranks
 from portside.lock.packages import Artefact
 
 if TYPE_CHECKING:
-    from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
     from packaging.tags import Tag
     from packaging.version import Version
@@ -60,30 +57,28 @@ class PassedOver:
 
 
 def passed_over(
-    requirements: Sequence[str],
+    of: Asking,
     wheels: Sequence[Artefact],
     *,
-    version: str,
-    platform: str,
     installed: Mapping[str, str],
     config: Config,
     store: "Store",
 ) -> list[PassedOver]:
-    """Which of the wheels that satisfy the requirements are older than they had to be, for want of wheels; by name.
+    """Which of the wheels that satisfy what is asked for are older than they had to be, for want of wheels; by name.
 
-    version, platform, installed: as for `resolve_wheels`, which gave the wheels. store: has them, or what they need
+    installed: as for `resolve_wheels`, which gave the wheels. store: has them, or what they need
     themselves is not considered. A place that cannot be asked counts as one that offers nothing.
     """
     from packaging.utils import canonicalize_name
 
-    wanted = [parse_requirement(text, KEY) for text in requirements]
     base = {str(canonicalize_name(name)): number for name, number in installed.items()}
     limits: dict[str, list[SpecifierSet]] = {}
-    for requirement in (*wanted, *_needs(wheels, version, platform, store)):
+    needs = needs_on(wheels, of.version, of.platform, store)
+    for requirement in (*(line.requirement for line in of.lines), *needs):
         limits.setdefault(canonicalize_name(requirement.name), []).append(requirement.specifier)
     with tempfile.TemporaryDirectory(prefix="portside-uv-") as folder:
-        uv = Uv(Path(folder), config, version, platform, base)
-        search = _Search(uv, [str(requirement) for requirement in wanted], tag_ranks(version, platform))
+        uv = Uv(Path(folder), config, of.version, of.platform, base, limits=tuple(of.constraints))
+        search = _Search(uv, of.requirements, tag_ranks(of.version, of.platform))
         # What only the lock keeps back is no release that was passed over.
         fresh: dict[str, str] = {}
         with suppress(PortsideError):
@@ -94,46 +89,6 @@ def passed_over(
         rows = zip(wheels, taken, newer, strict=True)
         notes = [search.explain(wheel, version) for wheel, version, found in rows if found]
     return [note for note in notes if note is not None]
-
-
-def _needs(wheels: Sequence[Artefact], version: str, platform: str, store: "Store") -> "Iterator[Requirement]":
-    """What these wheels say that they need on the target, without their extras."""
-    from packaging.requirements import Requirement
-
-    environment = {
-        "python_version": version,
-        "python_full_version": f"{version}.0",
-        "platform_machine": platform.partition("-")[0],
-        "extra": "",
-    }
-    for wheel in wheels:
-        for line in _requires(wheel, store):
-            with suppress(ValueError):  # what pip would not understand either
-                requirement = Requirement(line)
-                if requirement.marker is None or requirement.marker.evaluate(environment):
-                    yield requirement
-
-
-def _requires(wheel: Artefact, store: "Store") -> list[str]:
-    """The lines Requires-Dist of a wheel's metadata; none where the store lacks it or it cannot be read."""
-    place = store.inputs.locate(wheel.sha256)
-    if place is None:
-        return []
-    with suppress(InputError):
-        [(member, _)] = archives.wheel_members(place.path, ["*.dist-info/METADATA"], wheel.file)
-        with archives.open_member(place.path, member, wheel.file).open() as stream:
-            return email.message_from_bytes(stream.read()).get_all("Requires-Dist", [])
-    return []
-
-
-def needed(
-    requirements: Sequence[str], wheels: Sequence[Artefact], version: str, platform: str, store: "Store"
-) -> set[str]:
-    """The names (PEP 503) that the requirements and these wheels, which the store has, ask for on the target."""
-    from packaging.utils import canonicalize_name
-
-    wanted = [parse_requirement(text, KEY) for text in requirements]
-    return {canonicalize_name(each.name) for each in (*wanted, *_needs(wheels, version, platform, store))}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from urllib.parse import unquote, urldefrag, urlsplit
 from portside.common.url import holds_secret, redact, secrets_of, shown, split_login, with_login
 from portside.config import Config
 from portside.errors import InputError, PortsideError, RecipeError
-from portside.inputs.python.exact import artefact_of, parse_requirement
+from portside.inputs.python.asking import KEY, Asking
+from portside.inputs.python.exact import artefact_of
 from portside.inputs.python.index import Offer, indexes_and_links, is_remote, offer_of
 from portside.inputs.python.tags import best_wheel, tag_ranks
 from portside.lock.packages import Artefact
@@ -32,17 +33,12 @@ if TYPE_CHECKING:
 
     from portside.store import Store
 
-KEY = "env.python"
-"""The recipe's key that messages name."""
-
 _LONGEST_EXPLANATION = 14
 
 
 def resolve_wheels(
-    requirements: Sequence[str],
+    of: Asking,
     *,
-    version: str,
-    platform: str,
     keep: Sequence[Artefact],
     update: Collection[str] | Literal["all"],
     installed: Mapping[str, str],
@@ -50,9 +46,9 @@ def resolve_wheels(
     store: "Store",
     fixed: Collection[str] = (),
 ) -> list[Artefact]:
-    """The wheels that satisfy the requirements and everything they need, sorted by name.
+    """The wheels that satisfy what is asked for and everything they need, sorted by name.
 
-    version, platform: of the target, '3.11' and 'x86_64-manylinux_2_28'. keep: the wheels of the lock so far; they
+    keep: the wheels of the lock so far; they
     stay unless `update` names them or the requirements no longer allow them. installed: name and version of what the
     base already has; it satisfies requirements, and neither it nor what only it needs is in the result (a version
     that is not PEP 440 satisfies every requirement). fixed: those of them that came with .debs, for what errors say.
@@ -61,18 +57,17 @@ def resolve_wheels(
     """
     from packaging.utils import canonicalize_name
 
-    ranks = tag_ranks(version, platform)
+    ranks = tag_ranks(of.version, of.platform)
     base = {str(canonicalize_name(name)): number for name, number in installed.items()}
     updated = {str(canonicalize_name(name)) for name in update} if update != "all" else set()
     kept = {wheel.name: wheel for wheel in keep if update != "all" and wheel.name not in updated}
-    wanted = [str(parse_requirement(text, KEY)) for text in requirements]
     with tempfile.TemporaryDirectory(prefix="portside-uv-") as folder:
-        uv = Uv(Path(folder), config, version, platform, base, frozenset(fixed))
-        packages = _compile(uv, wanted, kept)
+        uv = Uv(Path(folder), config, of.version, of.platform, base, frozenset(fixed), limits=tuple(of.constraints))
+        packages = _compile(uv, of.requirements, kept)
     places = [place for kind in indexes_and_links(read_pip_settings(), config) for place in kind]
     elsewhere = places[0].full if places and all(is_remote(place.full) for place in places) else ""
     artefacts = [
-        _choose(package, kept.get(package["name"]), ranks, elsewhere, store)
+        _choose(package, kept.get(package["name"]), ranks, elsewhere, of, store)
         for package in packages
         if package["name"] not in base
     ]
@@ -108,20 +103,32 @@ def _choose(
     kept: Artefact | None,
     ranks: "Mapping[Tag, int]",
     elsewhere: str,
+    of: Asking,
     store: "Store",
 ) -> Artefact:
     """The wheel of one resolved package: the kept one if it is of this version and fits, else what pip would take."""
     name, version = package["name"], package["version"]
-    if kept is not None and kept.version == version and best_wheel([kept.file], ranks):
+    hashes = of.hashes.get(name)
+    is_allowed = kept is not None and (hashes is None or kept.sha256 in hashes)
+    if kept is not None and is_allowed and kept.version == version and best_wheel([kept.file], ranks):
         return kept
     rows = (_offer(wheel, elsewhere) for wheel in package.get("wheels", ()))
     offers: dict[str, Offer] = {offer.file: offer for offer in rows if offer is not None}
-    file = best_wheel(offers, ranks)
-    if file is None:
+    any_fits = best_wheel(offers, ranks) is not None
+    while (file := best_wheel(offers, ranks)) is not None:
+        offer = offers.pop(file)
+        if hashes is None or offer.sha256 is None or offer.sha256 in hashes:
+            artefact = artefact_of(name, version, offer, store)
+            if hashes is None or artefact.sha256 in hashes:
+                return artefact
+    if any_fits:
         raise InputError(
-            f"{KEY}: {name} {version} has no wheel for the target", "Allow another version of it in the recipe."
+            f"{KEY}: no wheel of {name} {version} for the target has a hash that is asked for by {of.origins(name)}",
+            f"Allow another version, or leave {name} out there and name it in the recipe.",
         )
-    return artefact_of(name, version, offers[file], store)
+    raise InputError(
+        f"{KEY}: {name} {version} has no wheel for the target", "Allow another version of it in the recipe."
+    )
 
 
 def _offer(wheel: Mapping[str, Any], elsewhere: str) -> Offer | None:
@@ -145,7 +152,8 @@ class Uv:
     """Calls of `uv pip compile`, with pip's idea of where packages come from and nothing of uv's own settings.
 
     folder: for its files, empty at first. version, platform: of the target. installed: what the base already has.
-    fixed: those of them that came with .debs. offline: ask no place, use what is known from before.
+    fixed: those of them that came with .debs. limits: constraints of every call. offline:
+    ask no place, use what is known from before.
     """
 
     folder: Path
@@ -155,6 +163,7 @@ class Uv:
     installed: Mapping[str, str]
     fixed: frozenset[str] = frozenset()
     offline: bool = False
+    limits: tuple[str, ...] = ()
 
     def compile(
         self,
@@ -180,7 +189,7 @@ class Uv:
         if pins:
             output.write_text(f'lock-version = "1.0"\ncreated-by = "portside"\n{pins}', encoding="utf-8")
         constraints = self.folder / "constraints.txt"
-        limits = [*(f"{name}==={version}" for name, version in fixed.items()), *more]
+        limits = [*(f"{name}==={version}" for name, version in fixed.items()), *self.limits, *more]
         constraints.write_text("".join(f"{limit}\n" for limit in limits), encoding="utf-8")
         present, anything = self._stand_ins()
         source = self.folder / "requirements.in"
@@ -286,7 +295,7 @@ def _is_local(place: str) -> bool:
 
 
 def _path(place: str) -> Path:
-    return path_of(place) if "://" in place else Path(place).expanduser().absolute()
+    return path_of(place) if "://" in place else Path(os.path.expanduser(place)).absolute()
 
 
 def _link(place: str) -> str:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tiny_wheels import wheel
+from tiny_wheels import asks, wheel
 
 from portside.common.canonical import sha256_hex
 from portside.config import Config
@@ -228,9 +228,7 @@ def test_errors_name_only_what_uv_named(tmp_path: Path) -> None:
     wheel(tmp_path / "links", "two", "2.0")
     with pytest.raises(RecipeError) as caught:
         python.resolve_wheels(
-            ["one"],
-            version="3.11",
-            platform="x86_64-manylinux_2_28",
+            asks("one"),
             keep=(),
             update=(),
             installed={"wheel": "1", "wo": "1", "two-fish": "1"},

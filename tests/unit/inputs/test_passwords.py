@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import pytest
 from password_server import PasswordServer, basic, serving
+from tiny_wheels import asks
 
 from portside.config import Config
 from portside.errors import InputError, RecipeError
@@ -203,9 +204,7 @@ def wheel(folder: Path, name: str) -> Path:
 
 def resolve(given: Config, *requirements: str) -> list[Artefact]:
     return python.resolve_wheels(
-        requirements,
-        version="3.11",
-        platform="x86_64-manylinux_2_28",
+        asks(*requirements),
         keep=(),
         update=(),
         installed={},

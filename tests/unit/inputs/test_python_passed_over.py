@@ -7,7 +7,7 @@ from typing import Any
 
 import calls
 import pytest
-from tiny_wheels import PLATFORM, artefact, wheel
+from tiny_wheels import artefact, asks, wheel
 
 from portside.config import Config, Mirrors
 from portside.inputs import python
@@ -34,10 +34,10 @@ def told(
     config: Config, *requirements: str, installed: dict[str, str] | None = None, keep: Sequence[Artefact] = ()
 ) -> list[str]:
     """What is said about the wheels that satisfy the requirements."""
-    target: dict[str, Any] = {"version": "3.11", "platform": PLATFORM, "installed": installed or {}, "config": config}
+    target: dict[str, Any] = {"installed": installed or {}, "config": config}
     store = Store(config.home)
-    wheels = python.resolve_wheels(requirements, keep=keep, update=(), store=store, **target)
-    return list(map(str, python.passed_over(requirements, wheels, store=store, **target)))
+    wheels = python.resolve_wheels(asks(*requirements), keep=keep, update=(), store=store, **target)
+    return list(map(str, python.passed_over(asks(*requirements), wheels, store=store, **target)))
 
 
 def test_what_a_newer_release_needs_has_only_a_source_distribution(links: Path, config: Config) -> None:

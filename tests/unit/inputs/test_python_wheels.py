@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_wheels import PLATFORM, artefact, digest, wheel
+from tiny_wheels import PLATFORM, artefact, asks, digest, wheel
 
 from portside.config import Config, Mirrors
 from portside.errors import InputError, PortsideError, RecipeError
@@ -28,9 +28,7 @@ def resolve(
     version: str = "3.11",
 ) -> list[Artefact]:
     return python.resolve_wheels(
-        requirements,
-        version=version,
-        platform=PLATFORM,
+        asks(*requirements, version=version),
         keep=keep,
         update=update,
         installed=installed or {},
@@ -77,9 +75,7 @@ def test_what_is_locked_stays_until_it_is_named(tmp_path: Path, config: Config) 
     assert [a.version for a in resolve(config, "one>1", keep=keep)] == ["1.5", "1.0"]
     assert [a.version for a in resolve(config, "one")] == ["1.5", "1.5"]
     everything = python.resolve_wheels(
-        ["one"],
-        version="3.11",
-        platform=PLATFORM,
+        asks("one"),
         keep=keep,
         update="all",
         installed={},

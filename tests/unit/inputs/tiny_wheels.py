@@ -4,7 +4,10 @@ import hashlib
 import zipfile
 from pathlib import Path
 
+from portside.common.tree import Tree
+from portside.inputs.python import Asking, asking
 from portside.lock.packages import Artefact
+from portside.recipe.python_packages import Python
 
 PLATFORM = "x86_64-manylinux_2_28"
 
@@ -25,6 +28,12 @@ def wheel(folder: Path, name: str, version: str, *needs: str, tag: str = "py3-no
         archive.writestr(f"{stem}/WHEEL", f"Wheel-Version: 1.0\nTag: {tag}\n")
         archive.writestr(f"{stem}/RECORD", "")
     return path
+
+
+def asks(*requirements: str, version: str = "3.11") -> Asking:
+    """What a recipe that says these requirements asks for."""
+    wanted = Python.model_construct(version=version, platform=PLATFORM, requirements=requirements)
+    return asking(wanted, lambda name: Tree())
 
 
 def digest(path: Path) -> str:

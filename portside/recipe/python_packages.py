@@ -1,0 +1,138 @@
+"""Python packages, as a recipe asks for them."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, Tag, model_validator
+
+from portside.common.fields import (
+    Name,
+    Plain,
+    PythonVersion,
+    Relative,
+    Requirement,
+    WheelName,
+    WheelPlatform,
+    WrongAtError,
+    one_of,
+)
+from portside.recipe.asked import Manual, Model
+
+
+class ManualWheel(Manual):
+    """A wheel that a person brings."""
+
+    file: WheelName = Field(description="its name in that folder")
+
+
+class RequirementsFile(Model):
+    """The requirements file of a source, as upstream has it at the locked commit."""
+
+    source: Relative = Field(
+        alias="from", description="a source and the path in it", examples=["ChatGLM2-6B/requirements.txt"]
+    )
+    without: tuple[Plain, ...] = Field(
+        (),
+        description="what is left out: names of packages, options (`--extra-index-url`), or what a line without a name "
+        "says (`-e .`)",
+        examples=[["torch"]],
+    )
+
+    @property
+    def reads(self) -> str:
+        return self.source
+
+    @property
+    def shown(self) -> str:
+        """What locks and messages call it."""
+        return self.source
+
+
+class NeedsOf(Model):
+    """What a source that a step of `install` installs needs, by its pyproject.toml, PKG-INFO, setup.cfg or setup.py."""
+
+    source: Relative = Field(
+        alias="needs-of", description="a source, or a folder in it that has a Python project", examples=["transformers"]
+    )
+    extras: tuple[Name, ...] = Field((), description="with what these extras of it need", examples=[["sentencepiece"]])
+    without: tuple[Name, ...] = Field((), description="names of packages that are left out", examples=[["torch"]])
+    recorded: bool = Field(
+        False,
+        strict=True,
+        description="where its setup.py computes what it needs: take what was noted when its sdist was made",
+    )
+
+    @property
+    def reads(self) -> str:
+        return self.source
+
+    @property
+    def shown(self) -> str:
+        """What locks and messages call it."""
+        return f"needs of {self.source}"
+
+
+def _requirement_kind(value: Any) -> str | None:
+    if isinstance(value, RequirementsFile | NeedsOf):
+        return "a file" if isinstance(value, RequirementsFile) else "a project"
+    if not isinstance(value, dict):
+        return "text"
+    return "a file" if "from" in value else "a project" if "needs-of" in value else None
+
+
+AnyRequirement = Annotated[
+    Annotated[Requirement, Tag("text")]
+    | Annotated[RequirementsFile, Tag("a file")]
+    | Annotated[NeedsOf, Tag("a project")],
+    one_of(_requirement_kind, "a requirement such as 'numpy>=1.24', or a mapping with from or needs-of"),
+]
+
+
+class Python(Model):
+    """Python packages, installed as locked wheels with the interpreter of the image."""
+
+    version: PythonVersion = Field(description="version of the image's interpreter; quote it", examples=["3.11"])
+    platform: WheelPlatform | None = Field(
+        None,
+        description="the newest platform whose wheels the image can load; default: manylinux_2_28 on the base's "
+        "architecture",
+        examples=["x86_64-manylinux_2_28"],
+    )
+    requirements: tuple[AnyRequirement, ...] = Field(
+        (),
+        description="what to install, with all that it needs; see packages.md",
+        examples=[["numpy>=1.24,<2", {"from": "demo/requirements.txt", "without": ["torch"]}]],
+    )
+    given: dict[Name, Plain] = Field(
+        {},
+        description="packages that the base has already, with their versions; they satisfy requirements and are not "
+        "installed again",
+        examples=[{"torch": "1.9.0"}],
+    )
+    manual: tuple[ManualWheel, ...] = Field(
+        (), description="wheels that a person brings; name what they need among the requirements"
+    )
+
+    @property
+    def read(self) -> tuple[RequirementsFile | NeedsOf, ...]:
+        """The requirements that stand in sources."""
+        return tuple(item for item in self.requirements if not isinstance(item, str))
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The requirements that stand in the recipe."""
+        return tuple(item for item in self.requirements if isinstance(item, str))
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """The names of the sources that are read."""
+        return frozenset(item.reads.partition("/")[0] for item in self.read)
+
+    @model_validator(mode="after")
+    def _read_once(self) -> "Python":
+        seen: set[str] = set()
+        for number, item in enumerate(self.requirements):
+            if not isinstance(item, str):
+                if item.shown in seen:
+                    raise WrongAtError(f"{item.shown} stands twice", "requirements", number)
+                seen.add(item.shown)
+        return self

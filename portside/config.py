@@ -25,6 +25,7 @@ from pydantic import (
 
 from portside.common.explain import explain
 from portside.common.fields import Name, RegistryMirror, RegistryPrefix, Repository
+from portside.common.home import NOWHERE, own_folder
 from portside.common.url import SecretUrl
 from portside.common.version import __version__
 from portside.common.yaml_file import FileLine, Location
@@ -42,7 +43,7 @@ HELP = "docs/configuration.md describes every key."
 def _folder(value: object) -> object:
     if not isinstance(value, str | Path):
         return value
-    path = Path(value).expanduser()
+    path = Path(os.path.expanduser(value))
     if not path.is_absolute():
         raise ValueError("expected an absolute path, or one that begins with ~")
     return path
@@ -100,6 +101,8 @@ class Mirrors(BaseModel):
         {},
         description="HOST[:PORT][/PATH] of an image -> the same of where to ask instead; http:// in front: without TLS",
     )
+    huggingface: tuple[SecretUrl, ...] = Field((), description="endpoints that answer as Hugging Face's hub does")
+    modelscope: tuple[SecretUrl, ...] = Field((), description="endpoints that answer as ModelScope does")
     git: dict[str, SecretUrl] = Field({}, description="URL prefix -> the prefix to use instead, as git's insteadOf")
 
 
@@ -152,8 +155,8 @@ def load_config(root: Path | None) -> Config:
     """
     import platformdirs
 
-    values: dict[str, Any] = {"home": platformdirs.user_data_dir("portside")}
-    places = [Path(platformdirs.user_config_dir("portside")), *([root] if root else [])]
+    values: dict[str, Any] = {"home": own_folder(lambda: platformdirs.user_data_dir("portside"))}
+    places = [own_folder(lambda: platformdirs.user_config_dir("portside")), *([root] if root else [])]
     for path in (place / FILE_NAME for place in places):
         if path.is_file():
             read = _read(path)
@@ -164,7 +167,15 @@ def load_config(root: Path | None) -> Config:
     found = Config.model_validate(values)
     overrides: dict[str, object] = {}
     if home := os.environ.get("PORTSIDE_HOME"):
-        overrides["home"] = Path(home).absolute()
+        path = Path(os.path.expanduser(home))
+        if home.startswith("~") and not path.is_absolute():
+            raise RecipeError(f"PORTSIDE_HOME is {home}, and nobody knows that home", "Write the whole path.")
+        overrides["home"] = path.absolute()
+    elif found.home.is_relative_to(NOWHERE):
+        raise RecipeError(
+            "this user has no home (no HOME, and no entry in /etc/passwd), so there is no place for the store",
+            "Set PORTSIDE_HOME to a folder you may write to.",
+        )
     if engine := os.environ.get("PORTSIDE_ENGINE"):
         overrides["engine"] = engine
     return found.model_copy(update=overrides)
@@ -181,7 +192,6 @@ def overridden(root: Path, kind: str) -> tuple[str, ...]:
 
 def _read(path: Path) -> dict[str, Any]:
     """The keys of one file; all of them must be right, whatever the environment or another file replaces."""
-    import platformdirs
 
     try:
         text = path.read_text(encoding="utf-8")
@@ -194,7 +204,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise RecipeError(f"{path}: not valid TOML: {error}", HELP) from None
     _check_version(path, values.get("requires"))
     try:
-        Config.model_validate({"home": platformdirs.user_data_dir("portside")} | values)
+        Config.model_validate({"home": NOWHERE} | values)
     except ValidationError as error:
         lines = explain(error, Config, _places(path, text, values), FileLine(path, 1))
         raise RecipeError("\n".join(lines), HELP) from None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from portside.begin.examples import example_tree
+from portside.common.os_errors import remedy
 from portside.common.root import is_root
 from portside.common.tree import Entry, Tree, file_entry
 from portside.errors import PortsideError, RecipeError
@@ -46,7 +47,7 @@ def make_project(folder: Path, example: str | None = None) -> Made:
             _write(folder / entry.path, entry)
     except OSError as error:
         place = error.filename or folder
-        raise PortsideError(f"{place} cannot be written: {error.strerror}", "Name a folder that is yours.") from None
+        raise PortsideError(f"{place} cannot be written: {error.strerror}", remedy(error, folder)) from None
     return Made(recipe, tuple(entry.path for entry in missing))
 
 

@@ -91,10 +91,9 @@ def _stages(plan: Plan) -> Iterator[dict[str, Any]]:
         built = packages.python.built if packages is not None and packages.python is not None else None
         built_epoch = max(epoch, built.epoch if built is not None else 0)
         yield {
-            "built": built,
             "built_epoch": built_epoch,
             "recipe": stage.recipe,
-            "environment": sorted(variables(plan.lock.base, stage.path, stage.variables).items()),
+            "environment": sorted(variables(plan.lock.base, stage).items()),
             "packages": packages,
             "epoch": epoch,
             "files": stage.files,
@@ -165,9 +164,9 @@ def render(plan: Plan, store: Store, output: Path, *, link: bool = False) -> Non
             for packages in lock.env.sets
         }
         contexts |= {
-            f"build/{packages.recipe}": data.build_context(packages.python.built, store)
+            f"build/{packages.recipe}": data.build_context(packages.python, store)
             for packages in lock.env.sets
-            if packages.python is not None and packages.python.built is not None
+            if packages.python is not None and packages.python.sdists
         }
         sources = {name: data.source_tree(source, store, spool) for name, source in sorted(lock.sources.items())}
         contexts |= {f"sources/{name}": tree for name, tree in sources.items()}

@@ -11,12 +11,15 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from portside.common.called import called
+from portside.common.os_errors import explained
 from portside.common.url import without_secrets
 from portside.errors import PortsideError, RecipeError, did_you_mean
 
@@ -48,22 +51,37 @@ def portside_task(**options: Any) -> Callable[[Callable[..., Any]], Any]:
                 sys.stdout.flush()
                 return result
             except PortsideError as error:
-                if os.environ.get("PORTSIDE_DEBUG") or logging.getLogger("invoke").isEnabledFor(logging.DEBUG):
-                    print(without_secrets(traceback.format_exc()), end="", file=sys.stderr)
                 if name := kwargs.get("recipe"):
                     error.name_recipe(name)
-                print(called(f"error: {without_secrets(str(error))}"), file=sys.stderr)
-                leave(error.exit_code)
+                fail(error)
+            except MemoryError:
+                fail(PortsideError("there is not enough memory for this", "End something else, or give it more."))
             except KeyboardInterrupt:
                 print("\ninterrupted; the next run continues from here", file=sys.stderr)
                 leave(130)
-            except OSError:
+            except OSError as error:
                 leave_if_stdout_fails()
-                raise
+                fail(explained(error, _own_folders()))
 
         return task(run, **({"auto_shortflags": False, "positional": []} | options))
 
     return decorate
+
+
+def fail(error: PortsideError) -> NoReturn:
+    """End with an expected error: its text, and where it arose if somebody wants to know."""
+    if os.environ.get("PORTSIDE_DEBUG") or logging.getLogger("invoke").isEnabledFor(logging.DEBUG):
+        print(without_secrets(traceback.format_exc()), end="", file=sys.stderr)
+    print(called(f"error: {without_secrets(str(error))}"), file=sys.stderr)
+    leave(error.exit_code)
+
+
+def _own_folders() -> list[Path]:
+    """The folders that a call may write to, for a refusal that names none."""
+    home = os.environ.get("PORTSIDE_HOME")
+    with suppress(OSError):
+        return [*([Path(home).expanduser()] if home else []), Path.cwd()]
+    return []
 
 
 def required(body: Callable[..., Any]) -> list[str]:

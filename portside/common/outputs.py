@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from portside.common.os_errors import remedy
 from portside.errors import PortsideError, StoreError
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -36,7 +37,7 @@ def output(target: Path, mode: int | None, kind: type[PortsideError] = StoreErro
     except OSError as error:
         raise kind(
             f"{target} cannot be written: {error.strerror or error}",
-            "Look at the rights and the space there, or name another file.",
+            remedy(error, target),
         ) from None
 
 

@@ -5,6 +5,7 @@ import tarfile
 from pathlib import Path
 
 from portside.archive.read import ArchiveImage, read_archive
+from portside.common import foreign_tar
 from portside.common.canonical import CHUNK, copy_and_hash
 from portside.common.compression import as_file, decompressed, detect
 from portside.common.values import DiffID
@@ -31,7 +32,7 @@ def read_image(path: Path, plain: Path, folder: Path) -> tuple[ArchiveImage, Sto
     """The first image in the archive `path`, and the store in `folder` that its layers are in; None where the tar
     (`plain`: uncompressed) is no image archive. Raises InputError for one that is damaged."""
     try:
-        with tarfile.open(plain, "r:") as tar:
+        with plain.open("rb") as stream, foreign_tar.open_tar(stream) as tar:
             names = {member.name.removeprefix("./") for member in tar_members(tar)}
     except (tarfile.TarError, ValueError, EOFError) as error:
         raise InputError(f"{path} is no readable tar: {error}", "Name a layer's tar, or an image archive.") from None

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
+from portside.common import foreign_tar
 from portside.common.canonical import CHUNK, copy_and_hash
 from portside.common.compression import as_file, detect, inflated
 from portside.common.oci import chain_ids
@@ -76,8 +77,8 @@ def spool_saved(stream: Iterator[bytes], diff_ids: Sequence[DiffID], first: int,
 
 def saved_members(stream: Iterator[bytes]) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
     """The regular files of a tar that comes in pieces."""
-    with tarfile.open(fileobj=as_file(stream), mode="r|", bufsize=CHUNK) as archive:
-        for member in archive:
+    with foreign_tar.open_stream(as_file(stream), bufsize=CHUNK) as archive:
+        for member in foreign_tar.members(archive):
             if member.isreg():
                 content = archive.extractfile(member)
                 assert content is not None

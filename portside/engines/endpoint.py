@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from portside.common.home import home_folder
 from portside.errors import EngineError
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -179,7 +180,7 @@ def config_folder(environment: Mapping[str, str]) -> Path:
     if configured := environment.get("DOCKER_CONFIG"):
         return Path(configured)
     home = environment.get("HOME")
-    return (Path(home) if home else Path.home()) / ".docker"
+    return (Path(home) if home else home_folder()) / ".docker"
 
 
 def _context(contexts: Path, name: str) -> Endpoint:

@@ -5,6 +5,7 @@ A hostile or broken archive raises InputError that names the archive and, where 
 
 import bz2
 import calendar
+import errno
 import gzip
 import io
 import lzma
@@ -19,6 +20,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
+from portside.common import foreign_tar
 from portside.common.compression import ZSTD_MAGIC, as_file, inflated
 from portside.common.globs import matches
 from portside.common.tree import Entry, FileRange, Tree
@@ -154,7 +156,8 @@ def newest_date(path: Path, called: str | None = None) -> int:
 @contextmanager
 def _checked(path: Path, called: str | None = None) -> Iterator[None]:
     try:
-        yield
+        with _bad_data():
+            yield
     except _BROKEN as error:
         raise InputError(f"{called or path.name} is broken: {error}", _REMEDY) from None
     except InputError as error:
@@ -206,14 +209,19 @@ def _decompressed(path: Path, called: str | None) -> BinaryIO:
 
 def _unpacked_tar(path: Path, spool: Spool, called: str | None) -> FileRange:
     with _decompressed(path, called) as source:
-        try:
-            content, _ = spool.append(source, _limit(path))
-        except OSError as error:
-            # bz2 reports bad data as an OSError without a number.
-            if error.errno is not None:
-                raise
-            raise ValueError(str(error)) from None
+        content, _ = spool.append(source, _limit(path))
     return content
+
+
+@contextmanager
+def _bad_data() -> Iterator[None]:
+    """bz2 reports bad data as an OSError without a number; zipfile seeks to where a damaged file sends it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):
+            raise
+        raise ValueError(error.strerror or str(error)) from None
 
 
 def _unzipped(path: Path, spool: Spool) -> Unpacked:
@@ -255,5 +263,5 @@ def _zip_times(path: Path) -> Iterator[int]:
 
 
 def _tar_times(path: Path, called: str | None) -> Iterator[int]:
-    with _decompressed(path, called) as source, tarfile.open(fileobj=source, mode="r|", tarinfo=Header) as archive:
-        yield from (int(member.mtime) for member in counted(archive))
+    with _decompressed(path, called) as source, foreign_tar.open_stream(source, Header) as archive:
+        yield from (int(member.mtime) for member in counted(foreign_tar.members(archive)))

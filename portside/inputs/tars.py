@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO, cast
 
+from portside.common import foreign_tar
 from portside.common.canonical import copy_and_hash
 from portside.common.tree import Entry, FileRange
 from portside.common.values import Sha256
@@ -16,8 +17,8 @@ from portside.errors import InputError
 from portside.inputs.spool import Spool
 from portside.inputs.unpacked import Unpacked, counted
 
-LARGEST_HEADER = 1 << 20
-"""Bytes of an extension header (a long name, PAX records, a sparse file's map): tarfile reads one into memory."""
+LARGEST_MAP = 1 << 20
+"""Bytes of a sparse file's map, which is read into memory."""
 
 _LABEL, _LISTED_FOLDER, _CONTINUED = b"V", b"D", b"M"
 """GNU tar's types for an archive's label, a folder with the list of its files, and the rest of a file."""
@@ -78,21 +79,8 @@ def _filled(
     return spool.append(cast(BinaryIO, stream), limit)
 
 
-class Header(tarfile.TarInfo):
-    """Refuses an extension header that is larger than any real one before tarfile reads it into memory.
-
-    `_proc_member` is where tarfile tells subclasses to step in ("the entry point ... which can be overridden"); which
-    function parses the block before it differs between security updates of one Python version.
-    """
-
-    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
-        extension = self.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
-        if (extension or self.type in (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)) and (
-            self.size > LARGEST_HEADER
-        ):
-            raise InputError(f"an extension header of {self.size} bytes")
-        member: tarfile.TarInfo = super()._proc_member(tar)  # type: ignore[misc]
-        return member
+class Header(foreign_tar.Header):
+    """Reads the map of a sparse file in bounded memory."""
 
     def _proc_gnusparse_10(self, next: tarfile.TarInfo, pax_headers: Mapping[str, str], tar: tarfile.TarFile) -> None:
         """The map of a sparse file in PAX form 1.0 stands in front of its data, decimal numbers in whole blocks:
@@ -103,7 +91,7 @@ class Header(tarfile.TarInfo):
         while text.count(b"\n") < wanted:
             block = stream.read(tarfile.BLOCKSIZE)
             text += block
-            if len(block) < tarfile.BLOCKSIZE or len(text) > LARGEST_HEADER:
+            if len(block) < tarfile.BLOCKSIZE or len(text) > LARGEST_MAP:
                 raise InputError(f"the map of the sparse file {next.name} is cut off or too large")
             if b"\n" in text:
                 wanted = 1 + 2 * int(text.partition(b"\n")[0])
@@ -116,14 +104,8 @@ def _members(tar: FileRange) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]
     """The members of an uncompressed tar that fills a range of a file, offsets relative to the range."""
     with tar.path.open("rb") as raw:
         stream = _Window(raw, tar.offset, tar.size)
-        with tarfile.open(
-            fileobj=cast(BinaryIO, stream),
-            mode="r:",
-            tarinfo=Header,
-            encoding="utf-8",
-            errors="surrogateescape",
-        ) as archive:
-            for member in counted(archive):
+        with foreign_tar.open_tar(cast(BinaryIO, stream), Header) as archive:
+            for member in counted(foreign_tar.members(archive)):
                 yield member, archive
             # tarfile takes a broken header for the end; the end is a block of zeros.
             stream.seek(archive.offset)

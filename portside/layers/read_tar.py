@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from portside.common import foreign_tar
 from portside.common.tree import Entry, Kind, Ranged, encode_path
 from portside.errors import InputError
 from portside.layers.raw import KEPT_XATTRS, OPAQUE, WHITEOUT, RawLayer, Tar, TarLayer, check_name
@@ -40,7 +41,7 @@ def read(source: Tar) -> RawLayer:
     try:
         with (
             path.open("rb") if isinstance(source, TarLayer) else content.open() as stream,
-            tarfile.open(fileobj=stream, mode="r:", encoding="utf-8", errors="surrogateescape") as tar,
+            foreign_tar.open_tar(stream) as tar,
         ):
             for member in tar_members(tar):
                 if member.offset_data + (member.size if member.isreg() else 0) > content.size:
@@ -56,7 +57,7 @@ def read(source: Tar) -> RawLayer:
 def tar_members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     """The members of an uncompressed tar. Raises ReadError for a negative size: tarfile would step back by it, and
     read the same headers for ever."""
-    for member in tar:
+    for member in foreign_tar.members(tar):
         if tar.offset < member.offset_data:
             raise tarfile.ReadError(f"{member.name} has a negative size")
         yield member

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from portside.common.os_errors import remedy
 from portside.common.outputs import output as new_file
 from portside.common.tree import Tree
 from portside.errors import RecipeError
@@ -35,7 +36,7 @@ def migrate_folder(source: Path, ruleset: Ruleset, mode: Mode, output: Path, str
             with beside(lambda: _write_reports(folder, report, tree, migration.tree)):
                 migration.tree.write_to(output)
         except OSError as error:
-            raise RecipeError(f"{output} cannot be written: {error.strerror}") from error
+            raise RecipeError(f"{output} cannot be written: {error.strerror}", remedy(error, output)) from error
     return report
 
 

@@ -8,21 +8,21 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from portside.common.url import may_lead, redact, secrets_of, shown
 from portside.errors import InputError, RecipeError
+from portside.net.bounded import AnswerError, Patience, body_of, from_json
 from portside.net.pip_settings import read_pip_settings
+from portside.net.proxies import Routing, proxy_settings
 
 if TYPE_CHECKING:
     import httpx
 
-_PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 CONNECT_SECONDS = 15
 READ_SECONDS = 60
 MOST_REDIRECTS = 20
-LARGEST_ANSWER = 16 << 20
-"""Bytes of an answer that is read into memory."""
 NO_URL = "not a URL; write what separates its parts (/ ? # @ :) as %2F, %3F, %23, %40 and %3A inside of a password"
 """Instead of what httpx says about it: that would quote a part of the password."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -38,39 +38,25 @@ def http_client() -> "httpx.Client":
     Raises RecipeError where the configured certificate bundle cannot be used.
     """
     settings = read_pip_settings()
-    names = sorted({*_PROXY_VARIABLES, *(name.upper() for name in _PROXY_VARIABLES)})
-    return _client(settings.cert, settings.trusted_hosts, tuple(os.environ.get(name) for name in names))
+    return _client(settings.cert, settings.trusted_hosts, tuple(sorted(proxy_settings().items())))
 
 
 @functools.lru_cache(maxsize=4)
-def _client(cert: str | None, trusted_hosts: tuple[str, ...], proxies: tuple[str | None, ...]) -> "httpx.Client":
+def _client(cert: str | None, trusted_hosts: tuple[str, ...], proxies: tuple[tuple[str, str], ...]) -> "httpx.Client":
+    return new_client(Routing(shared_tls_context(cert), trusted_hosts, dict(proxies)), CONNECT_SECONDS)
+
+
+def new_client(transport: Routing, connect_seconds: float) -> "httpx.Client":
+    """A client that says what Portside is, and looks at no variable but through its transport."""
     import httpx
 
-    del proxies  # part of the cache's key: the client reads them from the environment by itself
-    unverified = {f"https://{host}": httpx.HTTPTransport(verify=False) for host in trusted_hosts}
-    verify = shared_tls_context(cert)
-    with usable_proxies():
-        return httpx.Client(
-            verify=verify,
-            mounts=unverified,
-            event_hooks={"response": [redirect_target]},
-            timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-            headers={"User-Agent": "portside", "Accept-Encoding": "identity"},
-        )
-
-
-@contextmanager
-def usable_proxies() -> Iterator[None]:
-    """Around the making of a client: raises RecipeError where the environment's proxies are of no use to httpx."""
-    import httpx
-
-    try:
-        yield
-    except (ImportError, ValueError, httpx.InvalidURL):
-        raise RecipeError(
-            "the environment names a proxy that Portside cannot use: look at ALL_PROXY, HTTPS_PROXY and HTTP_PROXY",
-            "Name it as http://HOST:PORT (most SOCKS proxies listen for HTTP too), or unset the variable.",
-        ) from None
+    return httpx.Client(
+        transport=cast("httpx.BaseTransport", transport),
+        trust_env=False,
+        event_hooks={"response": [redirect_target]},
+        timeout=httpx.Timeout(READ_SECONDS, connect=connect_seconds),
+        headers={"User-Agent": "portside", "Accept-Encoding": "identity"},
+    )
 
 
 @functools.lru_cache(maxsize=4)
@@ -83,7 +69,9 @@ def tls_context(cert: str | None) -> ssl.SSLContext:
     """Trust `cert` alone if somebody configured it; else the machine's authorities and certifi's. RecipeError."""
     try:
         if cert is not None:
-            return ssl.create_default_context(cafile=cert)
+            # REQUESTS_CA_BUNDLE may name a folder, as openssl's c_rehash makes it.
+            is_folder = Path(cert).is_dir()
+            return ssl.create_default_context(cafile=None if is_folder else cert, capath=cert if is_folder else None)
         import certifi
 
         context = ssl.create_default_context()
@@ -108,9 +96,12 @@ class PrivateUrl(str):
 
 
 @contextmanager
-def get(url: str, headers: Mapping[str, str]) -> Iterator["httpx.Response"]:
-    """The response to a GET, after redirects; its body is still to be read. Credentials: see `_response`."""
-    with _response("GET", url, headers, None) as response:
+def get(url: str, headers: Mapping[str, str], patience: Patience | None = None) -> Iterator["httpx.Response"]:
+    """The response to a GET, after redirects; its body is still to be read. Credentials: see `_response`.
+
+    patience: how long it all may take; default: METADATA_SECONDS.
+    """
+    with _response("GET", url, headers, None, patience) as response:
         yield response
 
 
@@ -124,11 +115,7 @@ def post_json(url: str, value: Any, media: str, what: str) -> Any:
     headers = {"Accept": media, "Content-Type": media}
     try:
         with _response("POST", url, headers, json.dumps(value).encode()) as response:
-            data = bytearray()
-            for chunk in response.iter_bytes():
-                data += chunk
-                if len(data) > LARGEST_ANSWER:
-                    raise InputError(f"{what} answers with more than {LARGEST_ANSWER} bytes")
+            data = body_of(response)
             if response.status_code in (401, 403):
                 raise InputError(
                     f"{what} wants a login: it says {response.status_code}",
@@ -136,19 +123,21 @@ def post_json(url: str, value: Any, media: str, what: str) -> Any:
                 )
             if response.status_code != 200:
                 raise InputError(f"{what} says {response.status_code} {response.reason_phrase}".rstrip())
-            return json.loads(data)
+            return from_json(data)
     except httpx.HTTPError as error:
         raise InputError(f"{what}: {redact(str(error), secrets_of([url])) or type(error).__name__}") from None
-    except RedirectError as error:
+    except (RedirectError, AnswerError) as error:
         raise InputError(f"{what}: {error}") from None
     except (httpx.InvalidURL, UnicodeError):
         raise InputError(f"{what}: {NO_URL}") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise InputError(f"{what} does not answer in JSON") from None
 
 
 @contextmanager
-def _response(method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> Iterator["httpx.Response"]:
+def _response(
+    method: str, url: str, headers: Mapping[str, str], content: bytes | None, patience: Patience | None = None
+) -> Iterator["httpx.Response"]:
     """The response, after redirects, to which the same request goes; its body is still to be read.
 
     Credentials, of the URL itself, of its headers (`PrivateUrl`) or of ~/.netrc, go to the URL's own scheme, host and
@@ -159,15 +148,17 @@ def _response(method: str, url: str, headers: Mapping[str, str], content: bytes 
     import httpx
 
     client = http_client()
+    timeout = (patience or Patience()).extension(CONNECT_SECONDS)
     place = httpx.URL(url)
     auth = credentials(place)
     private = url.headers if isinstance(url, PrivateUrl) else {}
     if any(name.lower() == "authorization" for name in private):
         auth = None
     for _ in range(MOST_REDIRECTS):
-        response = client.send(
-            client.build_request(method, place, headers={**headers, **private}, content=content), auth=auth, stream=True
+        request = client.build_request(
+            method, place, headers={**headers, **private}, content=content, extensions={"timeout": timeout}
         )
+        response = client.send(request, auth=auth, stream=True)
         try:
             target = redirect_target(response)
             if target is None:
@@ -211,6 +202,16 @@ def same_origin(one: "httpx.URL", other: "httpx.URL") -> bool:
     return origin(one) == origin(other)
 
 
+def same_place(one: str, other: str) -> bool:
+    """`same_origin` of URLs as text; what is no URL is nowhere."""
+    import httpx
+
+    try:
+        return same_origin(httpx.URL(one), httpx.URL(other))
+    except (httpx.InvalidURL, UnicodeError):
+        return False
+
+
 def credentials(url: "httpx.URL") -> "httpx.Auth | None":
     """What the URL itself or ~/.netrc (or $NETRC) says for its host."""
     import netrc
@@ -221,7 +222,7 @@ def credentials(url: "httpx.URL") -> "httpx.Auth | None":
         return httpx.BasicAuth(url.username, url.password)
     try:
         return httpx.NetRCAuth(os.environ.get("NETRC"))
-    except (OSError, netrc.NetrcParseError):
+    except (OSError, netrc.NetrcParseError, UnicodeError):
         return None
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from portside.common.home import home_folder, own_folder
 from portside.common.url import SecretUrl, without_secrets
 from portside.errors import RecipeError
 
@@ -56,8 +57,11 @@ def _files() -> list[Path]:
     machine = platformdirs.site_config_dir("pip", appauthor=False, multipath=True).split(os.pathsep)
     files = [*(Path(folder) / "pip.conf" for folder in machine), MACHINE_FILE]
     if not own or not Path(own).exists():
-        home = Path.home()
-        files += [home / ".pip" / "pip.conf", Path(platformdirs.user_config_dir("pip", appauthor=False)) / "pip.conf"]
+        home = home_folder()
+        files += [
+            home / ".pip" / "pip.conf",
+            own_folder(lambda: platformdirs.user_config_dir("pip", appauthor=False)) / "pip.conf",
+        ]
     files.append(Path(sys.prefix) / "pip.conf")
     return [*files, Path(own)] if own else files
 

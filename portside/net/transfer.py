@@ -19,6 +19,7 @@ from portside.common.url import redact, secrets_of, shown
 from portside.common.values import Sha256, Size
 from portside.errors import InputError, MissingInputError, Remedy
 from portside.net import suspect
+from portside.net.bounded import Pace
 from portside.net.client import NO_URL, RedirectError, get, is_lasting
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ LONGEST_WAIT = 30.0
 """Seconds: no server's Retry-After makes us wait longer."""
 
 _NEW_BYTES = 1 << 16
-_PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""What a server says where another try may do."""
 
 
 class Sink(Protocol):
@@ -322,8 +324,9 @@ class _Download:
             if self._own_bytes and self._validator is None and self._size is None:
                 # Nothing would tell if the server's file had changed since the first part.
                 self._sink.restart()
-            with get(self._url, self._headers()) as response:
-                self._receive(response)
+            pace = Pace()
+            with get(self._url, self._headers(), pace) as response:
+                self._receive(response, pace)
         except httpx.TransportError as error:
             raise _fault(error, self._url) from None
         except RedirectError as error:
@@ -339,14 +342,14 @@ class _Download:
                 headers["If-Range"] = self._validator
         return headers
 
-    def _receive(self, response: "httpx.Response") -> None:
+    def _receive(self, response: "httpx.Response", pace: Pace) -> None:
         status = response.status_code
         if status == 416 and self._sink.offset:
             if response.headers.get("Content-Range", "").strip() == f"bytes */{self._sink.offset}":
                 return
             self._sink.restart()
             raise _PassingError("the server's file is shorter than what had arrived")
-        if status in _PASSING_STATUS:
+        if status in PASSING_STATUS:
             wait = response.headers.get("Retry-After", "")
             raise _PassingError(_status(response), float(wait) if wait.isdecimal() else 0.0)
         if status not in (200, 206):
@@ -360,6 +363,7 @@ class _Download:
         self._validator = _validator(response)
         # Raw: what a server calls a content encoding may be the very file that the lock means (x.tar.gz as gzip).
         for chunk in response.iter_raw():
+            pace.came(len(chunk))
             self._sink.write(chunk)
         if total is not None and self._sink.offset < total:
             raise _PassingError(f"the connection ended after {self._sink.offset} of {total} bytes")

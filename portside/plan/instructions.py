@@ -9,7 +9,7 @@ from typing import Any
 from portside.common.canonical import canonical_json
 from portside.common.tree import Tree, file_entry
 from portside.errors import RecipeError
-from portside.lock.packages import LockedBuild, PackageSet
+from portside.lock.packages import LockedBuild, PackageSet, PythonSet
 from portside.recipe import Recipe
 
 TEMPLATE = Path(__file__).with_name("Dockerfile.j2")
@@ -34,7 +34,7 @@ def template() -> Any:
 
 
 def _quoted(value: str) -> str:
-    """A value of ENV in double quotes: a vendor's image may have any."""
+    """A value of ENV or LABEL in double quotes: a vendor's image may have any, and so may a description."""
     return '"' + re.sub(r'([\\"$])', r"\\\1", value) + '"'
 
 
@@ -55,9 +55,9 @@ def env_instructions(packages: PackageSet, epoch: int) -> str:
     return str(template().module.env(packages, epoch))
 
 
-def build_instructions(recipe: str, built: LockedBuild, epoch: int) -> str:
+def build_instructions(recipe: str, python: PythonSet, epoch: int) -> str:
     """What is executed for the source distributions of one recipe, as Dockerfile text without FROM."""
-    return readable(str(template().module.build(recipe, built, epoch)))
+    return readable(str(template().module.build(recipe, python, epoch)))
 
 
 BUILDER = "run_build.py"

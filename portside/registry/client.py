@@ -9,23 +9,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from portside.common.canonical import sha256_hex
+from portside.common.home import home_folder
 from portside.common.oci import MANIFEST
 from portside.common.url import may_lead, shown
 from portside.common.values import Sha256, Size, Tag
 from portside.errors import RegistryError
+from portside.net.bounded import Patience
 from portside.net.client import (
     CONNECT_SECONDS,
     MOST_REDIRECTS,
-    READ_SECONDS,
     RedirectError,
     is_lasting,
+    new_client,
     redirect_target,
     same_origin,
     shared_tls_context,
     tls_context,
-    usable_proxies,
 )
 from portside.net.pip_settings import read_pip_settings
+from portside.net.proxies import Routing
 from portside.registry.answer import LARGEST_MANIFEST, Answer, answer_of, errors_of
 from portside.registry.auth import Authorizer, refused
 from portside.registry.hub import login_command
@@ -76,8 +78,6 @@ class Client:
         connect_seconds: float = CONNECT_SECONDS,
         remedy: str = SERVER_REMEDY,
     ) -> None:
-        import httpx
-
         self.repository = repository
         self.pauses = pauses
         self.sent = 0
@@ -85,15 +85,10 @@ class Client:
         self._base: str | None = None
         self._remedy = remedy
         verify = _certificates(repository.host)
-        with usable_proxies():
-            self._http = httpx.Client(
-                verify=verify,
-                # A proxy could not reach what listens on this machine's loopback.
-                trust_env=not is_loopback(repository.host),
-                event_hooks={"response": [redirect_target]},
-                timeout=httpx.Timeout(READ_SECONDS, connect=connect_seconds),
-                headers={"User-Agent": "portside", "Accept-Encoding": "identity"},
-            )
+        # A proxy could not reach what listens on this machine's loopback.
+        proxies: dict[str, str] | None = {} if is_loopback(repository.host) else None
+        self._http = new_client(Routing(verify, settings=proxies), connect_seconds)
+        self._connect_seconds = connect_seconds
         self._auth = Authorizer(repository, self._ask_once)
 
     def __enter__(self) -> "Client":
@@ -194,11 +189,12 @@ class Client:
         content: Callable[[], "bytes | Iterator[bytes] | None"],
         *,
         expect: "Sequence[int] | range",
-        seconds: float = READ_SECONDS,
+        patience: Patience | None = None,
     ) -> Iterator["httpx.Response"]:
         """One request, sent again only to log in; the response's body is still to be read.
 
-        seconds: how long the registry may think. Raises PassingError for what another try may heal.
+        patience: how long the answer may take; default: METADATA_SECONDS. Raises PassingError for what another
+        try may heal.
         """
         import httpx
 
@@ -214,7 +210,7 @@ class Client:
                     url,
                     headers={**(headers or {}), **allowed},
                     content=content(),
-                    timeout=httpx.Timeout(seconds, connect=self._http.timeout.connect),
+                    extensions={"timeout": (patience or Patience()).extension(self._connect_seconds)},
                 )
                 response = self._follow(request) if method in ("GET", "HEAD") else self._send(request)
                 try:
@@ -251,6 +247,7 @@ class Client:
 
     def _ask_once(self, request: "httpx.Request") -> Answer:
         """The answer to a request to any host, as it comes."""
+        request.extensions = {"timeout": Patience().extension(self._connect_seconds)}
         response = self._http.send(request, stream=True)
         try:
             return answer_of(response)
@@ -374,7 +371,7 @@ def _certificates(host: str) -> ssl.SSLContext:
     certs.d/HOST:PORT/ holds `*.crt` (authorities) and `*.cert` with `*.key` (a certificate of our own).
     """
     cert = os.environ.get("SSL_CERT_FILE") or read_pip_settings().cert
-    places = (Path.home() / ".config/containers", Path("/etc/containers"), Path("/etc/docker"))
+    places = (home_folder() / ".config/containers", Path("/etc/containers"), Path("/etc/docker"))
     folder = next((folder for place in places if (folder := place / "certs.d" / host).is_dir()), None)
     if folder is None:
         return shared_tls_context(cert)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from portside.common.home import home_folder
 from portside.errors import RegistryError
 from portside.registry.hub import hub
 
@@ -46,17 +47,17 @@ def _files() -> list[Path]:
     paths = []
     if named := environment.get("REGISTRY_AUTH_FILE"):
         paths.append(Path(named))
-    paths.append(Path(environment.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json")
+    paths.append(Path(environment.get("DOCKER_CONFIG") or home_folder() / ".docker") / "config.json")
     if runtime := environment.get("XDG_RUNTIME_DIR"):
         paths.append(Path(runtime) / "containers" / "auth.json")
-    configuration = Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    configuration = Path(environment.get("XDG_CONFIG_HOME") or home_folder() / ".config")
     return [*paths, configuration / "containers" / "auth.json"]
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return _mapping(value)
 

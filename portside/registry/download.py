@@ -10,6 +10,7 @@ from portside.common.canonical import CHUNK
 from portside.common.compression import decompressed, detect
 from portside.common.progress import Advance
 from portside.errors import InputError, RegistryError
+from portside.net.bounded import Pace
 from portside.registry.blob import TravellingBlob
 from portside.registry.client import Client, PassingError
 from portside.store import Store, files
@@ -121,7 +122,8 @@ class _Receiving:
             return
         headers = {"Range": f"bytes={self.offset}-"} if self.offset else {}
         path = f"blobs/sha256:{self._blob.digest}"
-        with self._client.send("GET", path, headers, lambda: None, expect=(200, 206, 416)) as response:
+        pace = Pace()
+        with self._client.send("GET", path, headers, lambda: None, expect=(200, 206, 416), patience=pace) as response:
             if response.status_code == 416:
                 self.restart()
                 raise PassingError("it has fewer bytes than had arrived")
@@ -132,6 +134,7 @@ class _Receiving:
                 if start is None or int(start[1]) != self.offset:
                     raise PassingError("it sends another range than asked for")
             for chunk in response.iter_raw(CHUNK):
+                pace.came(len(chunk))
                 self._client.received += len(chunk)
                 if self.offset + len(chunk) > self._blob.travels:
                     raise RegistryError(

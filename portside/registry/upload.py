@@ -16,6 +16,7 @@ from portside.common.progress import Advance
 from portside.common.tree import Ranged
 from portside.common.values import Sha256
 from portside.errors import RegistryError
+from portside.net.bounded import METADATA_SECONDS, Patience
 from portside.registry.answer import answer_of
 from portside.registry.client import Client, PassingError
 from portside.store import Store, files
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 PIECE = 64 << 20
 """Bytes per request. A registry that forgets a session whose last request broke off loses no more than it must."""
+
+MOST_LOST = 8
+"""How often a registry may want a piece again before it counts as one that never has enough."""
 
 SLOWEST = 16 << 20
 """Bytes per second: how fast a registry hashes a blob at least, before it answers that it has all of it."""
@@ -96,6 +100,7 @@ class _Sending:
         self._shown = 0
         self._tried = False
         self._mistaken = 0
+        self._lost = 0
 
     def run(self) -> bool:
         """Send what is missing. Raises PassingError, after which `run` continues."""
@@ -133,15 +138,43 @@ class _Sending:
         return 0
 
     def _patch(self, offset: int) -> int:
+        """Send the next piece; gives how many bytes the session has now."""
         end = min(offset + self._piece, self._blob.size)
         headers = {"Content-Range": f"{offset}-{end - 1}"}
         with self._send("PATCH", self._session.location, offset, end, headers, (202, 400, 404, 416)) as response:
-            if response.status_code != 202:
+            if response.status_code == 202:
+                self._moved(response.url, response.headers)
+                received = _received(response.headers)
+            elif response.status_code == 416 and (told := _received(response.headers)) is not None:
+                return self._back_to(told, response)
+            else:
                 self._session.keep("")
                 raise PassingError("it has forgotten the upload")
-            self._moved(response.url, response.headers)
-            received = _received(response.headers)
-        return end if received is None else received
+        return end if received in (None, end) else self._counted(offset, end)
+
+    def _back_to(self, told: int, response: "httpx.Response") -> int:
+        """Where a registry wants to go on that has refused a piece (distribution-spec: 416 with `Range`)."""
+        self._moved(response.url, response.headers)
+        self._lost += 1
+        if self._lost > MOST_LOST or told > self._blob.size:
+            self._session.keep("")
+            raise self._client.unexpected(answer_of(response), f"take the blob sha256:{self._blob.digest} in pieces")
+        return told
+
+    def _counted(self, offset: int, end: int) -> int:
+        """How much there is after a piece of which the answer says something else than that it is all there.
+
+        Some registries say the range of that piece alone, or always the same: so the session itself is asked. What
+        is no place inside of the piece is not believed either; the digest at the end decides.
+        """
+        answer = self._client.ask("GET", self._session.location, expect=range(200, 500))
+        told = _received(answer.headers) if answer.status in (200, 204) else None
+        if answer.status in (200, 204):
+            self._moved(answer.url, answer.headers)
+        if told is None or not offset < told < end:
+            return end
+        self._lost += 1
+        return told if self._lost <= MOST_LOST else end
 
     def _finish(self, offset: int) -> bool:
         """Close the upload if nothing is missing, or if all fits into the closing request."""
@@ -157,6 +190,8 @@ class _Sending:
             self._mistaken += 1
             if self._mistaken > 1:
                 raise self._client.unexpected(answer_of(response), f"take the blob sha256:{self._blob.digest}")
+            # In one piece nothing can be counted wrongly.
+            self._piece = size
             raise PassingError("it has other bytes than were sent")
 
     @contextmanager
@@ -164,17 +199,18 @@ class _Sending:
         self, method: str, url: str, start: int, end: int, headers: dict[str, str], expect: Sequence[int]
     ) -> Iterator["httpx.Response"]:
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(end - start), **headers}
-        seconds = 60 + self._blob.size / SLOWEST
+        patience = Patience(METADATA_SECONDS + self._blob.size / SLOWEST)
         with self._client.send(
-            method, url, headers, lambda: self._bytes(start, end), expect=expect, seconds=seconds
+            method, url, headers, lambda: self._bytes(start, end, patience), expect=expect, patience=patience
         ) as response:
             yield response
 
-    def _bytes(self, start: int, end: int) -> Iterator[bytes]:
+    def _bytes(self, start: int, end: int, patience: Patience) -> Iterator[bytes]:
         self._at(start)
         with self._blob.content.part(start, end - start).open() as source:
             while chunk := source.read(CHUNK):
                 yield chunk
+                patience.renew()
                 self._client.sent += len(chunk)
                 self._shown += len(chunk)
                 self._advance(len(chunk))

@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 from portside.common.parallel import run_all
@@ -22,6 +21,7 @@ from portside.inputs.debian.resolve import resolve_packages
 from portside.inputs.kinds import BASES, DATA, SOURCES, WEIGHTS
 from portside.inputs.python import Asking, asking
 from portside.inputs.spool import Spool
+from portside.layers.image_files import ImageFiles
 from portside.lock.agree import contradicted
 from portside.lock.bases import LockedBase
 from portside.lock.comparison import named_rightly
@@ -30,8 +30,8 @@ from portside.lock.models import Lock, LockedData, LockedWeights
 from portside.lock.packages import (
     Artefact,
     Deb,
-    LockedBuild,
     LockedEnv,
+    LockedInterpreter,
     LockedManualWheel,
     PackageSet,
     PythonSet,
@@ -42,7 +42,9 @@ from portside.recipe import Recipe
 from portside.recipe import asked as recipes
 from portside.recipe.python_packages import ManualWheel, Python
 from portside.recipe.stages import Stage
-from portside.resolve.debian_python import DebianPython, check_interpreter, debian_python
+from portside.resolve import base_python, built
+from portside.resolve.base_files import base_files, unseen_base
+from portside.resolve.debian_python import check_interpreter, debian_python
 from portside.store import Store
 
 Update = Collection[str] | Literal["all"]
@@ -85,7 +87,8 @@ def _check_update(recipe: Recipe, old: Lock | None, update: Update, below: Lock 
             f"{recipe.name} is not locked, so there is no {', '.join(unknown)} to update",
             f"Lock it first: invoke lock --recipe {recipe.name}",
         )
-    if below is not None and (lower := sorted(set(update) & _packages(below))):
+    shares = any(stage.recipe != recipe.name for stage in recipe.stages)
+    if below is not None and shares and (lower := sorted(set(update) & _packages(below))):
         raise RecipeError(
             f"{', '.join(lower)} comes from {below.recipe}, which {recipe.name} extends",
             f"Update it there: invoke lock --recipe {below.recipe} --update {lower[0]}; then lock {recipe.name} again.",
@@ -127,6 +130,7 @@ class _Resolver:
         # What somebody edited into a lock, against its recipe, does not stay.
         self.wrong_below = contradicted(recipe, below) if below is not None else frozenset[str]()
         self.wrong_old = contradicted(recipe, old) if old is not None else frozenset[str]()
+        self._files: ImageFiles | None = None
 
     def lock(self) -> Lock:
         model = self.recipe.model
@@ -137,6 +141,8 @@ class _Resolver:
             sources[name] = kept.sources[name] if kept else SOURCES[source.kind].resolve(source, self.fetcher)
         kept = self._kept("base", "base")
         base = kept.base if kept else self._base()
+        if not base.layers and any(stage.reads_base for stage in self.recipe.stages):
+            base = unseen_base(base, self.wanted, self.fetcher, self.recipe, self.config)
         env = self._env(base, sources)
         weights: dict[str, LockedWeights] = {}
         for name, wanted in sorted(model.weights.items()):
@@ -233,9 +239,11 @@ class _Resolver:
             epoch = debs_date(debs, distribution, self.fetcher)
         python: PythonSet | None = None
         if stage.python is not None:
+            its = self._interpreter(stage.python, stage.recipe, base, there)
+            wanted = base_python.filled(stage.python, its)
             with self.store.workspace() as folder, Spool(folder) as spool:
-                of = asking(stage.python, partial(self._tree, sources, spool))
-            python = self._python(stage.python, of, stage.recipe, old, base, there, debs)
+                of = asking(wanted, partial(self._tree, sources, spool))
+            python = self._python(wanted, its, of, stage.recipe, old, base, there, debs)
         if python is not None:
             epoch = max([epoch, *(artefact_date(wheel, self.store) for wheel in python.all_wheels())])
         return PackageSet(recipe=stage.recipe, epoch=epoch, debs=debs, python=python)
@@ -243,6 +251,7 @@ class _Resolver:
     def _python(
         self,
         wanted: Python,
+        its: LockedInterpreter | None,
         of: Asking,
         stage: str,
         old: PackageSet | None,
@@ -251,20 +260,15 @@ class _Resolver:
         debs: Sequence[Deb],
     ) -> PythonSet:
         """The Python packages of a stage, with their files in the store. debs: the stage's own."""
-        assert wanted.platform is not None, "a stage says its platform"
         manual = tuple(self._manual_wheel(wheel, stage) for wheel in wanted.manual)
         lower = below.python.all_wheels() if below.python else ()
         # What is given in the base, below, or by hand satisfies requirements; its own needs are not looked at.
-        installed = dict(wanted.given) | {w.name: w.version for w in (*lower, *below.sdists)}
+        installed = base_python.installed(wanted, its) | {w.name: w.version for w in (*lower, *below.sdists)}
         installed |= {w.name: w.version for w in manual}
         system = debian_python(base, (*below.debs, *debs), self.fetcher, self.store)
         system.check_manual(manual)
         before = old.python.built if old and old.python else None
-        with self.store.workspace() as folder, Spool(folder) as spool:
-            kept = before.sdists if before is not None else ()
-            made = python.building(wanted, kept, self.update, self.config, self._brought, spool)
-        for line in made.unknown:
-            say(f"  {line}")
+        made = built.find(wanted, before, self.update, self.fetcher)
         of = replace(of, lines=(*of.lines, *made.needs))
         installed |= made.versions
         fixed = system.fixed(installed)
@@ -275,20 +279,31 @@ class _Resolver:
             update=self.update,
             fixed=fixed,
             built=made.versions,
+            replaceable=its is not None,
             **target,
         )
         there = {wheel.name: system.packages[wheel.name] for wheel in wheels if system.has(wheel.name, wheel.version)}
         found = PythonSet(
-            version=wanted.version,
-            platform=wanted.platform,
+            interpreter=its,
+            version=of.version,
+            platform=of.platform,
             wheels=tuple(wheel for wheel in wheels if wheel.name not in there),
             manual=manual,
             read=dict(of.read),
-            built=self._built(made, of, before, system, installed | {w.name: w.version for w in wheels}),
+            built=built.locked(
+                made,
+                of,
+                before,
+                self.update,
+                {**system.packages, **installed, **{w.name: w.version for w in wheels}},
+                self.fetcher,
+            ),
         )
-        if base.distribution is not None and (found.all_wheels() or found.sdists):
+        if its is not None and (found.wheels or found.manual or found.sdists) and not base_python.has_pip(its):
+            found = found.model_copy(update={"installer": self._installer(of, old, target)})
+        if its is None and base.distribution is not None and (found.all_wheels() or found.sdists):
             check_interpreter(found.version, (*base.debs, *below.debs, *debs))
-        run_all([partial(self.fetcher.artefact, wheel) for wheel in found.all_wheels()], JOBS)
+        run_all([partial(self.fetcher.artefact, wheel) for wheel in (*found.all_wheels(), *found.installers)], JOBS)
         names = python.needed(of, found.all_wheels(), self.store)
         there |= {name: version for name, version in fixed.items() if name in names}
         for note in python.passed_over(of, found.wheels, **target):
@@ -298,37 +313,32 @@ class _Resolver:
         asked = python.who_asks(of, found.all_wheels(), self.store)
         return found.model_copy(
             update={
-                "given": dict(sorted((wanted.given | there).items())),
+                "given": dict(sorted((base_python.given(wanted, its) | there).items())),
                 "asked": {name: who for name, who in asked.items() if name in own},
             }
         )
 
-    def _brought(self, file: Artefact) -> Path:
-        self.fetcher.artefact(file)
-        return self.store.inputs.require(file.sha256, file.file).path
+    def _interpreter(self, wanted: Python, stage: str, base: LockedBase, below: LockedEnv) -> LockedInterpreter | None:
+        base_python.check_below(wanted, below.python, stage)
+        old = None if self.update == "all" or self.old is None or self.old.base != base else self.old.env.of(stage)
+        before = [*below.sets, *([old] if old else [])]
+        known = [s.python.interpreter for s in before if s.python and s.python.interpreter]
+        its = next((k for k in known if k.path == wanted.interpreter), None)
+        files = partial(self._base_files, base)
+        return base_python.interpreter(wanted, its, files, base.env, base.architecture)
 
-    def _built(
-        self,
-        made: python.Building,
-        of: Asking,
-        before: LockedBuild | None,
-        system: DebianPython,
-        installed: Mapping[str, str],
-    ) -> LockedBuild | None:
-        """What is built, with the wheels that building needs beside what is installed."""
-        if not made.sdists:
-            return None
-        tools = python.resolve_wheels(
-            python.tools_asked(made, of),
-            keep=before.tools if before is not None else (),
-            update=self.update,
-            installed={**system.packages, **installed},
-            config=self.config,
-            store=self.store,
-        )
-        run_all([partial(self.fetcher.artefact, tool) for tool in tools], JOBS)
-        epoch = max(artefact_date(sdist, self.store) for sdist in made.sdists)
-        return LockedBuild(epoch=epoch, sdists=made.sdists, tools=tuple(tools))
+    def _installer(self, of: Asking, old: PackageSet | None, target: Mapping[str, Any]) -> Artefact:
+        """The pip that installs wheels where the base has none that can."""
+        before = old.python.installer if old and old.python else None
+        pip = asking(Python(version=of.version, platform=of.platform, requirements=("pip",)), lambda _: Tree())
+        keep = [before] if before else []
+        [found] = python.resolve_wheels(pip, keep=keep, update=self.update, **{**target, "installed": {}})
+        return found
+
+    def _base_files(self, base: LockedBase) -> ImageFiles:
+        if self._files is None:
+            self._files = base_files(base, self.wanted, self.fetcher)
+        return self._files
 
     def _manual_wheel(self, wanted: ManualWheel, stage: str) -> LockedManualWheel:
         from packaging.utils import parse_wheel_filename

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from portside.common.canonical import canonical_json
+from portside.common.os_errors import explained, remedy
 from portside.common.outputs import sync_folder
 from portside.common.progress import human_bytes
 from portside.common.values import FileName
@@ -28,16 +29,21 @@ RESERVE = 256 << 20
 
 
 def make_folder(path: Path) -> None:
+    """Make a folder of the store, and those above it, which others may not write to whatever the umask is."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        _make(path)
     except OSError as error:
         raise StoreError(
-            f"the store at {path} cannot be made: {error.strerror}", "Set PORTSIDE_HOME to a folder you may write to."
+            f"the store at {path} cannot be made: {error.strerror}",
+            f"{remedy(error, path)} Or set PORTSIDE_HOME to a folder you may write to.",
         ) from None
 
 
-def no_space(path: Path) -> StoreError:
-    return StoreError(f"no space left on the disk of {path}", "Free some, run `invoke clean`, or move PORTSIDE_HOME.")
+def _make(path: Path) -> None:
+    if not path.is_dir():
+        if path.parent != path:
+            _make(path.parent)
+        path.mkdir(mode=0o755, exist_ok=True)
 
 
 @contextmanager
@@ -47,11 +53,13 @@ def store_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise no_space(path) from None
+            raise explained(error, [path]) from None
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise StoreError(
-                f"no right to write {path}: {error.strerror}", "Set PORTSIDE_HOME to a folder you may write to."
+                f"no right to write {path}: {error.strerror}", f"{remedy(error, path)} Or set PORTSIDE_HOME."
             ) from None
+        if error.errno in (errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENAMETOOLONG, errno.EIO):
+            raise explained(error, [path]) from None
         raise
 
 
@@ -73,7 +81,7 @@ def lock(home: Path, name: FileName, waiting: Callable[[], None] = lambda: None)
     """
     path = home / "locks" / name
     with store_errors(path):
-        path.parent.mkdir(exist_ok=True)
+        _make(path.parent)
         handle = _open_own(path)
     try:
         try:
@@ -86,13 +94,13 @@ def lock(home: Path, name: FileName, waiting: Callable[[], None] = lambda: None)
         os.close(handle)
 
 
-def _open_own(path: Path) -> int:
+def _open_own(path: Path, mode: int = 0o644) -> int:
     """Open a file of the store whose name is known beforehand, made if missing.
 
     Raises StoreError for what somebody else put there: a symbolic link, or something that is no file at all.
     """
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
             raise _in_the_way(path) from None
@@ -121,9 +129,9 @@ def partial_file(path: Path) -> Iterator[BinaryIO]:
     Who waited for the lock may hold a file that its owner published or put aside meanwhile: then it is opened anew.
     """
     with store_errors(path):
-        path.parent.mkdir(exist_ok=True)
+        _make(path.parent)
         while True:
-            handle = _open_own(path)
+            handle = _open_own(path, 0o600)
             with os.fdopen(handle, "r+b") as stream:
                 fcntl.flock(handle, fcntl.LOCK_EX)
                 if not _is_at(handle, path):
@@ -138,7 +146,7 @@ def partial_file(path: Path) -> Iterator[BinaryIO]:
 def publish(temporary: Path, final: Path, mode: int = 0o444) -> None:
     """Give a complete file its final name: sync, set its mode, rename, sync the folder."""
     with store_errors(final):
-        final.parent.mkdir(parents=True, exist_ok=True)
+        _make(final.parent)
         handle = os.open(temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             os.fsync(handle)
@@ -154,7 +162,7 @@ def new_file(home: Path) -> Iterator[tuple[BinaryIO, Path]]:
     """A scratch file on the store's disk, held by a lock; removed at the end unless it was published."""
     folder = home / "partial"
     with store_errors(folder):
-        folder.mkdir(exist_ok=True)
+        _make(folder)
         while True:
             handle, name = tempfile.mkstemp(dir=folder, prefix=NEW)
             path = Path(name)
@@ -175,7 +183,7 @@ def scratch(home: Path) -> Iterator[Path]:
     """A scratch folder, held by a lock; folders whose holder died are removed on the way."""
     parent = home / "work"
     with store_errors(parent):
-        parent.mkdir(exist_ok=True)
+        _make(parent)
         _remove_abandoned(home)
         path = Path(tempfile.mkdtemp(dir=parent))
         holder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

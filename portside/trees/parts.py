@@ -14,7 +14,7 @@ from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
 from portside.layers.writer import read_layer
 from portside.lock.models import Lock, LockedWeights
-from portside.lock.packages import LockedBuild, PackageSet
+from portside.lock.packages import PackageSet, PythonSet
 from portside.lock.sources import LockedSource
 from portside.plan.instructions import builder_context, converter_context
 from portside.plan.model import (
@@ -68,15 +68,21 @@ def env_context(packages: PackageSet, store: Store) -> Tree:
             place = store.inputs.require(wheel.sha256, wheel.file)
             entry = Entry(f"wheels/{wheel.file}", "file", 0o644, size=wheel.size, sha256=wheel.sha256, content=place)
             tree.put(entry)
+        for pip in python.installers:
+            place = store.inputs.require(pip.sha256, pip.file)
+            path = f"installer/{pip.file}"
+            tree.put(Entry(path, "file", 0o644, size=pip.size, sha256=pip.sha256, content=place))
         lines = [f"{w.name}=={w.version} --hash=sha256:{w.sha256}\n" for w in python.all_wheels()]
         tree.put(file_entry("requirements.txt", "".join(lines).encode()))
     return tree
 
 
-def build_context(built: LockedBuild, store: Store) -> Tree:
+def build_context(python: PythonSet, store: Store) -> Tree:
     """What the RUN that builds one recipe's source distributions sees at its bind mount."""
+    built = python.built
+    assert built is not None, "only what is built has a context"
     tree = builder_context(built)
-    for folder, files in (("sdists", built.sdists), ("tools", built.tools)):
+    for folder, files in (("sdists", built.sdists), ("tools", built.tools), ("installer", python.installers)):
         for file in files:
             place = store.inputs.require(file.sha256, file.file)
             entry = Entry(f"{folder}/{file.file}", "file", 0o644, size=file.size, sha256=file.sha256, content=place)
@@ -93,8 +99,8 @@ def run_context(plan: Plan, part: Part, store: Store) -> dict[str, Tree]:
             return {f"env/{recipe}": env_context(packages, store)}
         case BuiltPackages(recipe):
             packages = plan.lock.env.of(recipe)
-            assert packages is not None and packages.python is not None and packages.python.built is not None, recipe
-            return {f"build/{recipe}": build_context(packages.python.built, store)}
+            assert packages is not None and packages.python is not None, recipe
+            return {f"build/{recipe}": build_context(packages.python, store)}
         case Converted():
             return {"converter": converter_context()}
         case Install():

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from portside.common import foreign_tar
 from portside.diff.text import printable
 from portside.layers.read_tar import tar_members
 from portside.verify.cause import Cause, Window
@@ -103,7 +104,7 @@ def _zip_members(data: bytes) -> _Members:
 
 def _tar_members(data: bytes) -> _Members:
     members = []
-    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
+    with foreign_tar.open_tar(io.BytesIO(data)) as archive:
         for info in tar_members(archive):
             stream = archive.extractfile(info) if info.isreg() else None
             content = stream.read() if stream else b""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from portside.common import foreign_tar
 from portside.errors import InputError
 from portside.inputs.debian.control import control_of
 from portside.lock.packages import Deb
@@ -44,11 +45,12 @@ def _metadata(path: Path) -> list[bytes]:
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", path], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         try:
-            with tarfile.open(fileobj=child.stdout, mode="r|") as archive:
-                for member in archive:
+            with foreign_tar.open_stream(child.stdout) as archive:
+                for member in foreign_tar.members(archive):
                     if _METADATA.fullmatch(member.name) and (stream := archive.extractfile(member)) is not None:
                         texts.append(stream.read(_LARGEST))
-            child.stdout.read()
+            while child.stdout.read(_LARGEST):
+                pass
         except tarfile.TarError as error:
             raise InputError(f"{path.name} is not a package that can be read: {error}") from None
     return texts

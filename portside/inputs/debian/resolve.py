@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Literal
 
 from portside.common.canonical import sha256_hex
+from portside.common.os_errors import no_space
 from portside.common.progress import say
 from portside.common.url import split_login
 from portside.common.values import FileName
@@ -29,7 +30,6 @@ from portside.inputs.debian.control import (
 from portside.inputs.debian.mirrors import mirrors
 from portside.lock.packages import Deb
 from portside.store import Store
-from portside.store.files import no_space
 
 Update = Collection[str] | Literal["all"]
 """Names of packages whose locked version need not stay, or all of them."""

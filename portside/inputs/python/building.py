@@ -46,7 +46,7 @@ def building(
 
     Raises RecipeError and InputError for what cannot be had, or cannot be built by what its files say.
     """
-    assert wanted.platform is not None, "a stage says its platform"
+    assert wanted.version is not None and wanted.platform is not None, "the interpreter has filled in what is left out"
     environment = marker_environment(wanted.version, wanted.platform)
     found = Building()
     for item in wanted.to_build:

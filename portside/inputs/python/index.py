@@ -4,7 +4,8 @@ Formats: PEP 503 (HTML), PEP 691 and PEP 700 (JSON, with sizes). The places are 
 mirrors or pip's configuration. Nothing of them gets into a result but the location itself.
 """
 
-import json
+import os
+import re
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from portside.common.values import FileName, Place, Sha256, Size, told
 from portside.config import Config
 from portside.errors import InputError
 from portside.inputs.python.file_names import name_of
+from portside.net.bounded import LARGEST_ANSWER, AnswerError, body_of, from_json
 from portside.net.client import NO_URL, RedirectError, get
 from portside.net.pip_settings import PipSettings, read_pip_settings
 from portside.net.transfer import path_of
@@ -29,6 +31,11 @@ _HEADERS = {
     "Accept-Encoding": "gzip",
 }
 _PAUSES = (0.5, 2.0)
+MOST_LINKS = 200_000
+"""Files of one package; the largest index has some thousands."""
+LONGEST_TAG = 16 << 10
+_TAG_BEGIN = re.compile(rb"<(?:a|base)\s", re.IGNORECASE)
+_TAG_END = re.compile(rb"""(?:[^>"']|"[^"]*"|'[^']*')*>""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +151,17 @@ def _read(place: str, index: bool) -> Iterator[Offer]:
     if place.startswith(("http://", "https://")):
         yield from _read_page(place)
         return
-    path = path_of(place) if place.startswith("file://") else Path(place).expanduser()
+    path = path_of(place) if place.startswith("file://") else Path(os.path.expanduser(place))
     page = path / "index.html" if index else path
     if page.is_dir():
         files = sorted(file for file in page.iterdir() if file.is_file())
         yield from _usable(offer_of(place, file.name, str(file), size=file.stat().st_size) for file in files)
     elif page.suffix in (".html", ".htm") and page.is_file():
-        yield from _from_html(page.absolute().as_uri(), page.read_bytes(), None)
+        with page.open("rb") as stream:
+            content = stream.read(LARGEST_ANSWER + 1)
+        if len(content) > LARGEST_ANSWER:
+            raise InputError(f"{page}: it has more than {LARGEST_ANSWER} bytes")
+        yield from _from_html(page.absolute().as_uri(), content, None)
     elif page.is_file():
         yield from _usable([offer_of(place, page.name, str(page), size=page.stat().st_size)])
 
@@ -165,8 +176,8 @@ def _read_page(url: str) -> Iterator[Offer]:
     for pause in (*_PAUSES, None):
         try:
             with get(url, _HEADERS) as response:
-                response.read()
-        except RedirectError as error:
+                content = body_of(response)
+        except (RedirectError, AnswerError) as error:
             problem, lasting = str(error), True
         except (httpx.InvalidURL, UnicodeError):
             problem, lasting = NO_URL, True
@@ -178,7 +189,7 @@ def _read_page(url: str) -> Iterator[Offer]:
                 return
             if response.is_success:
                 page = with_login(str(response.url), [url])
-                yield from _leading_on(page, _from_response(page, response))
+                yield from _leading_on(page, _from_response(page, response, content))
                 return
             problem = f"the server says {response.status_code} {response.reason_phrase}".rstrip()
             lasting = response.status_code < 500 and response.status_code != 429
@@ -200,12 +211,12 @@ def _leading_on(page: str, found: Iterable[Offer]) -> Iterator[Offer]:
         yield replace(offer, place=Place(with_login(offer.place, [page])), flaw=flaw)
 
 
-def _from_response(page: str, response: "httpx.Response") -> Iterator[Offer]:
+def _from_response(page: str, response: "httpx.Response", content: bytes) -> Iterator[Offer]:
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if not kind.endswith("+json"):
-        yield from _from_html(page, response.content, response.encoding)
+        yield from _from_html(page, content, response.charset_encoding)
         return
-    yield from _from_json(page, response.content)
+    yield from _from_json(page, content)
 
 
 def _from_json(page: str, content: bytes) -> Iterator[Offer]:
@@ -220,9 +231,9 @@ def _from_json(page: str, content: bytes) -> Iterator[Offer]:
                 bool(file.get("yanked")),
                 file.get("requires-python"),
             )
-            for file in json.loads(content)["files"]
+            for file in from_json(content)["files"]
         ]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"{shown(page)}: not the JSON of a simple index") from None
     yield from _usable(rows)
 
@@ -233,10 +244,32 @@ def _from_html(url: str, content: bytes, encoding: str | None) -> Iterator[Offer
 
     try:
         rows = []
-        for link in parse_html_page(IndexPage(Link(url), content, encoding, "text/html")):
+        for link in parse_html_page(IndexPage(Link(url), _tags(content), encoding, "text/html")):
             place, fragment = urldefrag(link.url)
             said = parse_qs(fragment, keep_blank_values=True).get("sha256", [None])[0]
             rows.append(offer_of(url, link.filename, place, said, None, link.is_yanked, link.requires_python))
-    except (ValueError, LookupError):
+    except (ValueError, LookupError, AssertionError):
         raise InputError(f"{shown(url)}: not the HTML of a simple index") from None
     yield from _usable(rows)
+
+
+def _tags(page: bytes) -> bytes:
+    """The links of a page and where they are relative to, all that is looked at: each tag whole and in one piece.
+
+    The standard library's parser looks at the rest of the page anew for each tag that has no end. Raises ValueError
+    for more than MOST_LINKS.
+    """
+    first, *commented = page.split(b"<!--")
+    shown_parts = [first, *(part.partition(b"-->")[2] for part in commented)]
+    tags: list[bytes] = []
+    for part in shown_parts:
+        at = 0
+        while begin := _TAG_BEGIN.search(part, at):
+            end = _TAG_END.match(part, begin.end(), begin.end() + LONGEST_TAG)
+            if end is None and begin.end() + LONGEST_TAG < len(part):
+                raise ValueError("a tag without an end")
+            at = end.end() if end is not None else len(part)
+            tags += [part[begin.start() : at]] if end is not None else []
+        if len(tags) > MOST_LINKS:
+            raise ValueError("too many links")
+    return b"x</a>".join([*tags, b""])

@@ -18,7 +18,7 @@ from portside.errors import InputError, PortsideError, RecipeError
 from portside.inputs.python.asking import KEY, Asking
 from portside.inputs.python.exact import artefact_of
 from portside.inputs.python.index import Offer, indexes_and_links, is_remote, offer_of
-from portside.inputs.python.tags import best_wheel, tag_ranks
+from portside.inputs.python.tags import best_wheel, tag_ranks, uv_platform
 from portside.lock.packages import Artefact
 from portside.net.pip_settings import PipSettings, read_pip_settings
 from portside.net.transfer import path_of
@@ -46,16 +46,16 @@ def resolve_wheels(
     store: "Store",
     fixed: Collection[str] = (),
     built: Collection[str] = (),
+    replaceable: bool = False,
 ) -> list[Artefact]:
     """The wheels that satisfy what is asked for and everything they need, sorted by name.
 
     keep: the wheels of the lock so far; they
     stay unless `update` names them or the requirements no longer allow them. installed: name and version of what the
     base already has; it satisfies requirements, and neither it nor what only it needs is in the result (a version
-    that is not PEP 440 satisfies every requirement). fixed: those of them that came with .debs; built: that
-    the recipe has built; both for what errors say.
-    Raises RecipeError with uv's explanation if nothing satisfies the requirements, InputError for a package that has
-    no wheel and for places that cannot be asked.
+    that is not PEP 440 satisfies every requirement). fixed: those of them that came with .debs; built: that the recipe
+    has built; both for what errors say. replaceable: as of `Uv`. Raises RecipeError with uv's explanation if nothing
+    satisfies the requirements, InputError for a package that has no wheel and for places that cannot be asked.
     """
     from packaging.utils import canonicalize_name
 
@@ -64,6 +64,7 @@ def resolve_wheels(
     updated = {str(canonicalize_name(name)) for name in update} if update != "all" else set()
     kept = {wheel.name: wheel for wheel in keep if update != "all" and wheel.name not in updated}
     with tempfile.TemporaryDirectory(prefix="portside-uv-") as folder:
+        limits = tuple(of.constraints)
         uv = Uv(
             Path(folder),
             config,
@@ -72,7 +73,8 @@ def resolve_wheels(
             base,
             frozenset(fixed),
             frozenset(built),
-            limits=tuple(of.constraints),
+            limits=limits,
+            replaceable=replaceable,
         )
         packages = _compile(uv, of.requirements, kept)
     places = [place for kind in indexes_and_links(read_pip_settings(), config) for place in kind]
@@ -164,8 +166,7 @@ class Uv:
 
     folder: for its files, empty at first. version, platform: of the target. installed: what the base already has.
     fixed: those of them that came with .debs. built: that the recipe has built. limits: constraints of every call.
-    offline:
-    ask no place, use what is known from before.
+    offline: ask no place, use what is known from before. replaceable: whether a recipe may name what of the base goes.
     """
 
     folder: Path
@@ -177,6 +178,7 @@ class Uv:
     built: frozenset[str] = frozenset()
     offline: bool = False
     limits: tuple[str, ...] = ()
+    replaceable: bool = False
 
     def compile(
         self,
@@ -211,14 +213,20 @@ class Uv:
         excluded.write_text("".join(f"{name}\n" for name in anything), encoding="utf-8")
         arguments = [str(source), "--output-file", str(output), "--excludes", str(excluded)]
         arguments += ["--constraints", str(constraints), "--python", sys.executable]
-        arguments += ["--python-version", self.version, "--python-platform", self.platform]
+        arguments += ["--python-version", self.version, "--python-platform", uv_platform(self.platform)]
         arguments += ["--offline"] if self.offline else []
         settings = read_pip_settings()
         indexes, pages = ([url.full for url in urls] for urls in indexes_and_links(settings, self.config))
         pages += [str(links)] if links is not None else []
         run = self._run([*arguments, "--format", "pylock.toml", "--only-binary", ":all:"], settings, indexes, pages)
         if run.returncode != 0:
-            raise _failure(redact(run.stderr, secrets_of([*indexes, *pages])), self.installed, self.fixed, self.built)
+            raise _failure(
+                redact(run.stderr, secrets_of([*indexes, *pages])),
+                self.installed,
+                self.fixed,
+                self.built,
+                replaceable=self.replaceable,
+            )
         packages: list[dict[str, Any]] = tomllib.loads(output.read_text(encoding="utf-8")).get("packages", [])
         return check_places(packages, indexes, pages)
 
@@ -308,7 +316,7 @@ def _is_local(place: str) -> bool:
 
 
 def _path(place: str) -> Path:
-    return path_of(place) if "://" in place else Path(place).expanduser().absolute()
+    return path_of(place) if "://" in place else Path(os.path.expanduser(place)).absolute()
 
 
 def _link(place: str) -> str:
@@ -338,9 +346,15 @@ class OnlySourceError(InputError):
 
 
 def _failure(
-    stderr: str, installed: Mapping[str, str], fixed: Collection[str] = (), built: Collection[str] = ()
+    stderr: str,
+    installed: Mapping[str, str],
+    fixed: Collection[str] = (),
+    built: Collection[str] = (),
+    *,
+    replaceable: bool,
 ) -> Exception:
-    """uv's error as ours, without secrets already."""
+    """uv's error as ours, without secrets already. replaceable: whether a recipe may say what of the base goes."""
+    unless = " unless env.python.replace names it" if replaceable else ""
     explanation, _, hints = stderr.partition("\nhint:")
     lines = [line.strip() for line in explanation.strip().splitlines() if line.strip()]
     lines = [line.removeprefix("error: ").removeprefix("cause: ") for line in lines]
@@ -362,7 +376,7 @@ def _failure(
     from_base = ", ".join(f"{name} {installed[name]}" for name in named if name not in {*fixed, *built})
     from_debian = ", ".join(f"{name} {installed[name]}" for name in named if name in fixed)
     from_sdist = ", ".join(f"{name} {installed[name]}" for name in named if name in built)
-    hint = f" The base already has {from_base}, which stays." if from_base else ""
+    hint = f" The base already has {from_base}, which stays{unless}." if from_base else ""
     hint += f" Debian's packages bring {from_debian}, and this Debian's pip cannot replace it." if from_debian else ""
     hint += f" {KEY}.build has {from_sdist}." if from_sdist else ""
     return RecipeError(f"{KEY}: nothing satisfies the requirements:\n{shown}", f"Change {KEY} in the recipe.{hint}")

@@ -156,7 +156,7 @@ class Fetcher:
 
     def _packages(self, packages: PackageSet, part: Part, plan: Plan) -> list[Job]:
         base = plan.lock.base.distribution
-        wheels = packages.python.wheels if packages.python else ()
+        wheels = (*packages.python.wheels, *packages.python.installers) if packages.python else ()
         debs = [partial(self.deb, deb, base) for deb in packages.debs] if base is not None else []
         own = [wheel.file for wheel in packages.python.manual] if packages.python else []
         return [*debs, *(partial(self.artefact, wheel) for wheel in wheels), *self._in_folders(part, plan, own)]

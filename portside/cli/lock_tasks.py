@@ -1,13 +1,16 @@
 """The task `lock`, and what a lock is asked: `--check` and `--outdated` change nothing."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 
 from portside.cli.task import JSON, RECIPE, portside_task, project, show, tell
 from portside.errors import RecipeError
-from portside.project import Project
+
+if TYPE_CHECKING:
+    from portside.project import Project
 
 
 @portside_task(
@@ -61,7 +64,7 @@ def lock(
 
 
 def _question(
-    project: Project, name: str, update: Sequence[str], *, check: bool, outdated: bool, exit_code: bool, json: bool
+    project: "Project", name: str, update: Sequence[str], *, check: bool, outdated: bool, exit_code: bool, json: bool
 ) -> None:
     """Raises LockError where the recipe has no lock that fits, RecipeError for options that do not go together."""
     if check == outdated or update or ((exit_code or json) and not outdated):

@@ -93,6 +93,9 @@ class Mirrors(BaseModel):
     debian: tuple[SecretUrl, ...] = Field(
         (), description="roots of Debian mirrors (the folder that has dists/ and pool/)"
     )
+    ubuntu: tuple[SecretUrl, ...] = Field(
+        (), description="roots of Ubuntu mirrors; that of its ports too, which has the suites of arm64"
+    )
     debian_snapshot: SecretUrl | None = Field(
         None, description="root of the distribution's snapshot service: ROOT/TIMESTAMP/ has dists/ and pool/"
     )
@@ -132,6 +135,9 @@ class Config(BaseModel):
         (), description="HOST[:PORT]/REPOSITORY: asked for layers before they are built; http:// in front: without TLS"
     )
     mirrors: Mirrors = Field(default_factory=Mirrors)
+    keyrings: dict[Name, Folder] = Field(
+        {}, description="code name of a suite -> the keyring whose keys sign its archive and its updates"
+    )
     override: Override = Field(
         default_factory=Override, description="only in a project's file: it is about what the project is"
     )

@@ -150,6 +150,7 @@ def _env(plan: Plan, store: Store) -> dict[str, Any]:
     wheels = {item.name: item.version for item in packages if item.kind in ("wheel", "sdist")}
     return {
         "debs": {item.name: item.version for item in packages if item.kind == "deb"},
+        "there": {n: v for s in lock.env.sets if s.suites for n, v in s.suites.there.items()},
         "wheels": wheels if python else None,
         "given": python.there if python else {},
         "interpreter": _interpreter(plan),

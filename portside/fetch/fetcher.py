@@ -18,9 +18,9 @@ from portside.fetch.manual import manual_inputs, missing, missing_text, remedy, 
 from portside.inputs import git, python
 from portside.inputs.debian.mirrors import deb_locations
 from portside.inputs.kinds import BASES, SOURCES, WEIGHTS
-from portside.lock.bases import DebianBase, LockedBase
+from portside.lock.bases import LockedBase
 from portside.lock.models import is_large
-from portside.lock.packages import Artefact, Deb, PackageSet
+from portside.lock.packages import Artefact, Deb, DebOrigin, PackageSet
 from portside.lock.sources import LockedSource
 from portside.net import transfer
 from portside.net.suspect import Pointer
@@ -116,9 +116,9 @@ class Fetcher:
             pointer_of=partial(self.pointer, plan.lock.sources),
         )
 
-    def debs(self, debs: Iterable[Deb], base: DebianBase) -> None:
+    def debs(self, debs: Iterable[Deb], origin: DebOrigin) -> None:
         """Several .debs at a time."""
-        run_all([partial(self.deb, deb, base) for deb in debs], JOBS)
+        run_all([partial(self.deb, deb, origin) for deb in debs], JOBS)
 
     def archive(self, base: LockedBase, file: ManualInput) -> LockedBase:
         """The layers of a base that a person brings, out of the first file in the folders that is the right one; gives
@@ -163,9 +163,9 @@ class Fetcher:
         return jobs + self._in_folders(part, plan)
 
     def _packages(self, packages: PackageSet, part: Part, plan: Plan) -> list[Job]:
-        base = plan.lock.base.distribution
+        origin = packages.suites or plan.lock.base.distribution
         wheels = (*packages.python.wheels, *packages.python.installers) if packages.python else ()
-        debs = [partial(self.deb, deb, base) for deb in packages.debs] if base is not None else []
+        debs = [partial(self.deb, deb, origin) for deb in packages.debs] if origin is not None else []
         own = [wheel.file for wheel in packages.python.manual] if packages.python else []
         return [*debs, *(partial(self.artefact, wheel) for wheel in wheels), *self._in_folders(part, plan, own)]
 
@@ -290,11 +290,11 @@ class Fetcher:
             return False
         return self.store.inputs.in_place(sha256) is None or self.config.is_in_place(place.path)
 
-    def deb(self, deb: Deb, base: DebianBase) -> None:
+    def deb(self, deb: Deb, origin: DebOrigin) -> None:
         def note(recipe: str) -> str:
             return f"If no mirror has it any more, resolve it anew: invoke lock --recipe {recipe} --update {deb.name}"
 
-        places = partial(deb_locations, deb, base, self.config)
+        places = partial(deb_locations, deb, origin, self.config)
         self._bring(f"{deb.name} {deb.version}", deb.sha256, deb.size, places, note)
 
     def artefact(self, artefact: Artefact) -> None:

@@ -7,8 +7,7 @@ from typing import NamedTuple, Protocol
 from portside.common.values import Sha256, Size
 from portside.config import Config
 from portside.inputs.archives import newest_date
-from portside.lock.bases import DebianBase
-from portside.lock.packages import Artefact, Deb
+from portside.lock.packages import Artefact, Deb, DebOrigin
 from portside.recipe import asked as recipes
 from portside.store import Store
 
@@ -43,7 +42,7 @@ class Bringer(Protocol):
     offline: bool
     root: Path | None
 
-    def debs(self, debs: Iterable[Deb], base: DebianBase) -> None: ...
+    def debs(self, debs: Iterable[Deb], origin: DebOrigin) -> None: ...
 
     def artefact(self, artefact: Artefact) -> None: ...
 
@@ -57,10 +56,10 @@ def artefact_date(artefact: Artefact, store: Store) -> int:
     return newest_date(store.inputs.require(artefact.sha256, artefact.file).path, artefact.file)
 
 
-def debs_date(debs: Iterable[Deb], base: DebianBase, bringer: Bringer) -> int:
+def debs_date(debs: Iterable[Deb], origin: DebOrigin, bringer: Bringer) -> int:
     """The newest time in .debs, seconds since 1970; they are brought into the store."""
     from portside.inputs.debian.control import deb_date
 
     debs = tuple(debs)
-    bringer.debs(debs, base)
+    bringer.debs(debs, origin)
     return max((deb_date(bringer.store.inputs.require(deb.sha256, deb.name).path) for deb in debs), default=0)

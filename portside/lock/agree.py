@@ -12,6 +12,7 @@ from portside.common.fields import parsed
 from portside.common.markers import marker_environment
 from portside.lock.comparison import (
     Found,
+    Given,
     allows,
     architectures,
     canonical,
@@ -93,7 +94,7 @@ def _env(stages: Collection[Stage], lock: Lock) -> Found:
     yield from twice("env", locked)
     if asked != locked and sorted(asked) == sorted(locked):
         yield "env", f"env: the recipe has the sets {', '.join(asked)}, the lock has them as {', '.join(locked)}"
-    debs = list(lock.base.debs)
+    debs, foreign = list(lock.base.debs), lock.base.distribution is None
     wheels: dict[str, str] = {}
     for stage in stages:
         packages = lock.env.of(stage.recipe)
@@ -101,15 +102,23 @@ def _env(stages: Collection[Stage], lock: Lock) -> Found:
             continue
         request = f"env.{stage.recipe}"
         before = {deb.name for deb in debs}
-        debs += packages.debs
-        yield from debian_packages(request, f"{request}.debian", stage.debian, debs, packages.debs)
-        if lock.base.distribution is None or not stage.debian:
+        own = {deb.name for deb in packages.debs}
+        debs = [deb for deb in debs if not (foreign and deb.name in own)] + list(packages.debs)
+        given = [Given(*item) for item in sorted(packages.suites.there.items())] if packages.suites else []
+        yield from debian_packages(request, f"{request}.debian", stage.debian, [*debs, *given], packages.debs)
+        if not stage.debian:
             yield from _unasked(request, f"{request}.debian", packages.debs)
         else:
             yield from architectures(request, packages.debs, lock.base.architecture)
-        for name in sorted(before & {deb.name for deb in packages.debs}):
+        if bool(stage.debian and foreign) != (packages.suites is not None):
+            says = "does not say" if packages.suites is None else "says"
+            yield (
+                request,
+                f"{request}.debian: the lock {says} which suites packages for a base of somebody else are from",
+            )
+        for name in sorted(before & own) if not foreign else ():
             yield request, f"{request}.debian: the lock has {name} here and below"
-        yield from _python(request, stage.python, packages, wheels, debs, foreign=lock.base.distribution is None)
+        yield from _python(request, stage.python, packages, wheels, () if foreign else debs, foreign=foreign)
 
 
 def _unasked(request: str, key: str, found: Collection[Deb] | Collection[Artefact]) -> Found:

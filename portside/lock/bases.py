@@ -70,7 +70,7 @@ class LockedBase(Locked, Protocol):
 
     @property
     def distribution(self) -> "DebianBase | None":
-        """The base itself, where packages can be added to it; None for a base whose packages nobody knows."""
+        """The base itself, where we made it of .debs; None for a base whose packages only its own files tell."""
 
     @property
     def made_here(self) -> bool:
@@ -113,6 +113,10 @@ class DebianBase(LockModel):
         return self
 
     @property
+    def suites(self) -> tuple[str, ...]:
+        return (self.suite,)
+
+    @property
     def made_here(self) -> bool:
         return True
 
@@ -142,7 +146,7 @@ class VendorImage(LockModel):
 
     @property
     def distribution(self) -> DebianBase | None:
-        """None: nobody knows which packages a vendor's image has."""
+        """None: only its own files tell which packages a vendor's image has."""
         return None
 
     @property

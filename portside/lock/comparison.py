@@ -5,7 +5,7 @@ These are what the models of a lock say with what they have otherwise than their
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from portside.common.fields import parsed
 
@@ -27,6 +27,13 @@ class Package(Protocol):
 
     @property
     def version(self) -> str: ...
+
+
+class Given(NamedTuple):
+    """A package that is there without the lock having its file."""
+
+    name: str
+    version: str
 
 
 class PackageFile(Package, Protocol):
@@ -95,7 +102,7 @@ def twice(request: str, names: Collection[str]) -> Found:
 
 
 def debian_packages(
-    request: str, key: str, asked: Iterable[str], there: Iterable[DebianPackage], own: Iterable[DebianPackage]
+    request: str, key: str, asked: Iterable[str], there: Iterable[Package], own: Iterable[Package]
 ) -> Found:
     """asked: NAME or NAME=VERSION. there: of these packages each must be one. own: those that were added for it."""
     versions = {deb.name: deb.version for deb in there}

@@ -1,7 +1,7 @@
 """What a lock says of packages, and the values that all models of a lock are made of."""
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Protocol
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -189,11 +189,39 @@ class PythonSet(Sparing, LockModel):
         return () if self.installer is None else (self.installer,)
 
 
-class PackageSet(LockModel):
-    """What one recipe adds to the env layer. epoch: of these packages alone, without what is built."""
+class DebianSuites(LockModel):
+    """Where .debs come from that are put on a base of somebody else.
 
+    distribution: ID in the base's os-release(5). suites: code names, the release first. snapshot: as a Debian base has
+    it; of the newest suite. there: packages that are asked for and that the base has already, versions by name. asked:
+    who asks for each of the .debs, by its name: `recipe`, or the names of other packages; for people.
+    """
+
+    distribution: Word
+    suites: Annotated[tuple[Word, ...], Field(min_length=1)]
+    snapshot: Word
+    there: dict[Word, Word] = {}
+    asked: dict[Word, tuple[Line, ...]] = {}
+
+
+class DebOrigin(Protocol):
+    """Where .debs come from: a base made of them, or the suites that were asked for a base of somebody else."""
+
+    @property
+    def suites(self) -> tuple[str, ...]: ...
+
+    @property
+    def snapshot(self) -> str: ...
+
+
+class PackageSet(Sparing, LockModel):
+    """What one recipe adds to the env layer. epoch: of these packages alone, without what is built. suites: where the
+    base is no Debian that Portside made."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"suites"})
     recipe: RecipeName
     epoch: Epoch
+    suites: DebianSuites | None = None
     debs: tuple[Deb, ...] = ()
     python: PythonSet | None = None
 

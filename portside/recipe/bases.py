@@ -34,7 +34,7 @@ class Archive(Manual):
     an OCI layout. Which of them it is, is found out."""
 
     kind: ClassVar[str] = "archive"
-    takes_packages: ClassVar[bool] = False
+    takes_packages: ClassVar[bool] = True
     architecture: Literal["amd64", "arm64"] = "amd64"
 
 
@@ -44,7 +44,7 @@ class RegistryImage(Downloaded):
     asks again. With `@sha256:…` behind it nobody asks for the tag."""
 
     kind: ClassVar[str] = "image"
-    takes_packages: ClassVar[bool] = False
+    takes_packages: ClassVar[bool] = True
     image: ImageAddress = Field(
         description="[HOST[:PORT]/]REPOSITORY:TAG, with @sha256:… behind or in place of the tag; without a host Docker "
         "Hub's",

@@ -279,9 +279,7 @@ class RecipeModel(Model):
                 known = ", ".join(self.sources) or "none"
                 raise WrongAtError(f"'{source}' is not among the sources ({known})", "migration", "sources", number)
         if self.env.debian and not self.base.chosen.takes_packages:
-            raise WrongAtError(
-                "needs a base of Debian: nobody knows which packages a vendor's image has", "env", "debian"
-            )
+            raise WrongAtError(f"a base of the kind `{self.base.chosen.kind}` takes no packages", "env", "debian")
         for number, item in enumerate(self.env.python.requirements if self.env.python else ()):
             if not isinstance(item, str) and (source := item.reads.partition("/")[0]) not in self.sources:
                 known = ", ".join(self.sources) or "none"

@@ -33,7 +33,7 @@ class Stage:
     @property
     def reads_base(self) -> bool:
         """Whether its lock says what only the base's files tell."""
-        return self.python is not None and self.python.interpreter is not None
+        return bool(self.debian) or (self.python is not None and self.python.interpreter is not None)
 
 
 def make_stages(path: Path, envs: Sequence[tuple[str, Any]], architecture: str) -> tuple[Stage, ...]:

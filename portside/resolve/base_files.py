@@ -26,8 +26,8 @@ def unseen_base(base: LockedBase, wanted: Wanted, fetcher: Fetcher, recipe: Reci
     except MissingInputError:
         text = missing_text(recipe, [file])
         raise MissingInputError(
-            f"{text}\nThe lock says what only the base tells: its interpreter and what that has installed, or what "
-            "its scripts set.",
+            f"{text}\nThe lock says what only the base tells: the packages and the interpreter "
+            "that it has, or what its scripts set.",
             remedy(recipe, config, f"then invoke lock --recipe {recipe.name}"),
         ) from None
 

@@ -16,8 +16,7 @@ from portside.fetch.fetcher import JOBS, Fetcher, say_first_seen
 from portside.fetch.folders import ManualInput, asked, candidates, look, passed_over
 from portside.fetch.manual import locked_files
 from portside.inputs import python
-from portside.inputs.bringer import artefact_date, debs_date
-from portside.inputs.debian.resolve import resolve_packages
+from portside.inputs.bringer import artefact_date
 from portside.inputs.kinds import BASES, DATA, SOURCES, WEIGHTS
 from portside.inputs.python import Asking, asking
 from portside.inputs.spool import Spool
@@ -44,6 +43,7 @@ from portside.recipe.python_packages import ManualWheel, Python
 from portside.recipe.stages import Stage
 from portside.resolve import base_python, built
 from portside.resolve.base_files import base_files, unseen_base
+from portside.resolve.debian_packages import debian_packages
 from portside.resolve.debian_python import check_interpreter, debian_python
 from portside.store import Store
 
@@ -229,14 +229,8 @@ class _Resolver:
         """What a stage adds to the base and the sets below it."""
         there = LockedEnv(sets=tuple(below))
         old = self.old.env.of(stage.recipe) if self.old else None
-        debs: tuple[Deb, ...] = ()
-        epoch = 0
-        if stage.debian and (distribution := base.distribution) is not None:
-            lower = (*base.debs, *there.debs)
-            keep = [deb for deb in (old.debs if old else ()) if deb.architecture in (base.architecture, "all")]
-            where = (distribution.suite, base.architecture)
-            debs = tuple(resolve_packages(stage.debian, lower, *where, keep, self.update, self.config, self.store))
-            epoch = debs_date(debs, distribution, self.fetcher)
+        files = partial(self._base_files, base)
+        debs, suites, epoch = debian_packages(stage, base, there, old, files, self.update, self.fetcher)
         python: PythonSet | None = None
         if stage.python is not None:
             its = self._interpreter(stage.python, stage.recipe, base, there)
@@ -246,7 +240,7 @@ class _Resolver:
             python = self._python(wanted, its, of, stage.recipe, old, base, there, debs)
         if python is not None:
             epoch = max([epoch, *(artefact_date(wheel, self.store) for wheel in python.all_wheels())])
-        return PackageSet(recipe=stage.recipe, epoch=epoch, debs=debs, python=python)
+        return PackageSet(recipe=stage.recipe, epoch=epoch, suites=suites, debs=debs, python=python)
 
     def _python(
         self,

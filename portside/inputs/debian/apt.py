@@ -11,13 +11,9 @@ from portside.common.url import SecretUrl, UserInfo, redact, secrets_of, split_l
 from portside.errors import InputError
 from portside.inputs.debian import mirrors
 from portside.inputs.debian.control import Stanza, stanzas, write_stanza
-from portside.inputs.debian.keyrings import fingerprints, is_armoured
+from portside.inputs.debian.releases import distribution_of, release_of
+from portside.inputs.debian.trust import write_keys
 
-_KEYRINGS = ("debian-archive-keyring.gpg", "debian-archive-keyring.pgp")
-_KEYRING_FOLDER = Path("/usr/share/keyrings")
-"""Where Debian's and Ubuntu's package debian-archive-keyring puts the keys of Debian's archive."""
-_FINGERPRINT = re.compile(r"([0-9A-F]{40}|[0-9A-F]{64})!?", re.IGNORECASE)
-"""In Signed-By (sources.list(5)); with '!' no subkey counts."""
 _NOT_TAKEN_OVER = re.compile(r"Acquire::(IndexTargets|Allow(Insecure|Weak|DowngradeToInsecure)Repositories)", re.I)
 _KEPT = "kept"
 _INSTALL = re.compile(r"Inst (\S+?)(?::\S+)?(?: \[([^\]]*)\])? \((\S+) ")
@@ -36,18 +32,27 @@ class Simulation:
 
 
 class PrivateApt:
-    """apt for one suite of one mirror and one architecture, below `folder`; `lists` keeps the indexes between uses.
+    """apt for some suites, each of its mirror, below `folder`; `lists` keeps the indexes between uses.
 
-    The mirror's password, if it has one, stands in a file that nobody else can read, and in no source line.
+    suites: the release first. architectures: the one whose packages are looked for, then what else may be installed.
+    keyrings: by the code name of a release, before what this machine's sources say. A mirror's password, if it has one,
+    stands in a file that nobody else can read, and in no source line.
     """
 
-    def __init__(self, folder: Path, lists: Path, suite: str, architecture: str, mirror: SecretUrl) -> None:
-        self.suite = suite
-        self.mirror = mirror
-        self._uri, self._login = split_login(mirror.full)
+    def __init__(
+        self,
+        folder: Path,
+        lists: Path,
+        suites: Mapping[str, SecretUrl],
+        architectures: Sequence[str],
+        keyrings: Mapping[str, Path],
+    ) -> None:
+        self.suite = next(iter(suites))
+        self._mirrors = dict(suites)
+        self._logins = {suite: split_login(mirror.full) for suite, mirror in suites.items()}
         self._root = folder
         self._lists = lists
-        self._architecture = architecture
+        self._architectures = tuple(architectures)
         self._etc = folder / "etc" / "apt"
         for name in ("apt.conf.d", "preferences.d", "sources.list.d", "trusted.gpg.d"):
             (self._etc / name).mkdir(parents=True)
@@ -55,22 +60,47 @@ class PrivateApt:
             (folder / name).mkdir(parents=True)
         (lists / "partial").mkdir(parents=True, exist_ok=True)
         self.set_installed(())
-        self._signed_by = _write_keys(suite, self._etc / "trusted.gpg.d")
+        self._signed_by = {
+            suite: write_keys(suite, self._etc / "trusted.gpg.d", keyrings.get(release_of(suite))) for suite in suites
+        }
         self._write_sources(with_kept=False)
         self._write_config()
 
     def update(self) -> str:
-        """Bring the indexes of the suite, their signature verified; gives the problem, "" if there is none."""
+        """Bring the indexes of the suites, their signature verified; gives the problem, "" if there is none."""
         done = self._run("apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any")
-        return "" if done.returncode == 0 else self._complaints(done.stderr)
+        if done.returncode:
+            return self._complaints(done.stderr)
+        # apt passes over a suite without the architecture, and only says so.
+        lacking = [suite for suite in self.suites if self._architectures[0] not in self._has(suite)]
+        return f"{', '.join(lacking)} has nothing for {self._architectures[0]} there" if lacking else ""
 
-    def release_date(self) -> str:
-        """The `Date` of the suite's Release file, as written there."""
-        for path in sorted(self._lists.glob("*Release")):
-            date = re.search(r"^Date: (.+)$", path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
-            if date:
-                return date[1].strip()
-        raise InputError(f"the Release file of {self.suite} at {self.mirror} has no date")
+    @property
+    def suites(self) -> tuple[str, ...]:
+        return tuple(self._mirrors)
+
+    def link_lists(self, folder: Path) -> None:
+        """Give another apt the indexes of this one."""
+        for path in self._lists.iterdir():
+            if path.is_file() and path.name != "lock":
+                os.link(path, folder / path.name)
+
+    def _has(self, suite: str) -> list[str]:
+        """The architectures of a suite, this apt's own where its Release file does not say."""
+        return self._release_field(suite, "Architectures").split() or [self._architectures[0]]
+
+    def _release_field(self, suite: str, name: str) -> str:
+        for path in sorted(self._lists.glob(f"*_dists_{suite}_*Release")):
+            text = path.read_text(encoding="utf-8", errors="replace")
+            if found := re.search(rf"^{name}: (.+)$", text, re.MULTILINE):
+                return found[1].strip()
+        return ""
+
+    def release_date(self, suite: str) -> str:
+        """The `Date` of a suite's Release file, as written there."""
+        if date := self._release_field(suite, "Date"):
+            return date
+        raise InputError(f"the Release file of {suite} at {self._mirrors[suite]} has no date")
 
     def names(self) -> list[str]:
         """Every name that a package has or provides."""
@@ -104,8 +134,9 @@ class PrivateApt:
         return Simulation(installs, tuple(changes), "")
 
     def set_installed(self, packages: Iterable[Stanza]) -> None:
-        """Say which packages are there already: their own fields, without Status."""
-        text = "".join(write_stanza({**package, "Status": "install ok installed"}) for package in packages)
+        """Say which packages are there already: their own fields; one without Status is installed."""
+        whole = {"Status": "install ok installed"}
+        text = "".join(write_stanza({**package, "Status": (whole | package)["Status"]}) for package in packages)
         self._write(self._root / "var" / "lib" / "dpkg" / "status", text)
 
     def pin(self, versions: Mapping[str, str]) -> None:
@@ -119,20 +150,24 @@ class PrivateApt:
     def add_kept(self, packages: Iterable[Stanza]) -> None:
         """Know verified packages that the mirror no longer lists; call `update` afterwards."""
         root = self._root / _KEPT
-        index = root / "dists" / self.suite / "main" / f"binary-{self._architecture}"
+        index = root / "dists" / self.suite / "main" / f"binary-{self._architectures[0]}"
         index.mkdir(parents=True)
         self._write(index / "Packages", "".join(write_stanza(package) for package in packages))
-        release = {"Codename": self.suite, "Suite": self.suite, "Architectures": self._architecture}
+        release = {"Codename": self.suite, "Suite": self.suite, "Architectures": self._architectures[0]}
         self._write(root / "dists" / self.suite / "Release", write_stanza({**release, "Components": "main"}))
         self._write_sources(with_kept=True)
 
     def _write_sources(self, with_kept: bool) -> None:
-        common = {"Types": "deb", "Suites": self.suite, "Components": "main", "Architectures": self._architecture}
-        signed_by = {"Signed-By": " ".join(self._signed_by)} if self._signed_by else {}
-        text = write_stanza({**common, "URIs": self._uri, **signed_by})
+        common = {"Types": "deb", "Architectures": self._architectures[0]}
+        text = ""
+        for suite, (uri, _) in self._logins.items():
+            components = " ".join(distribution_of(suite).components)
+            signed_by = {"Signed-By": " ".join(self._signed_by[suite])} if self._signed_by[suite] else {}
+            text += write_stanza({**common, "Suites": suite, "Components": components, "URIs": uri, **signed_by})
         if with_kept:
             # Trusted because its only content is control data out of .debs whose sha256 the lock had.
-            text += write_stanza({**common, "URIs": (self._root / _KEPT).as_uri(), "Trusted": "yes"})
+            kept = {"Suites": self.suite, "Components": "main", "URIs": (self._root / _KEPT).as_uri()}
+            text += write_stanza({**common, **kept, "Trusted": "yes"})
         self._write(self._etc / "sources.list.d" / "portside.sources", text)
 
     def _write_config(self) -> None:
@@ -140,7 +175,7 @@ class PrivateApt:
             "Dir": str(self._root),
             "Dir::State::status": str(self._root / "var" / "lib" / "dpkg" / "status"),
             "Dir::State::lists": str(self._lists),
-            "APT::Architecture": self._architecture,
+            "APT::Architecture": self._architectures[0],
             "APT::Install-Recommends": "false",
             "APT::Install-Suggests": "false",
             "APT::Solver": "internal",
@@ -158,12 +193,13 @@ class PrivateApt:
                 settings[name] = value
         for name, value in mirrors.apt_paths("Dir::Etc::netrc/f", "Dir::Etc::netrcparts/d"):
             settings[name] = value
-        if self._login is not None:
+        logins = [_netrc(self._mirrors[s], uri, login) for s, (uri, login) in self._logins.items() if login]
+        if logins:
             path = self._etc / "auth.conf"
-            self._write_private(path, _netrc(self.mirror, self._uri, self._login))
+            self._write_private(path, "".join(dict.fromkeys(logins)))
             settings["Dir::Etc::netrc"] = str(path)
         text = "".join(f'{name} "{value}";\n' for name, value in settings.items())
-        text += f'APT::Architectures {{ "{self._architecture}"; }};\n'
+        text += "APT::Architectures {{ {} }};\n".format(" ".join(f'"{name}";' for name in self._architectures))
         self._write_private(self._root / "apt.conf", text)  # a proxy's URL may hold a password
 
     def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
@@ -193,7 +229,7 @@ class PrivateApt:
         self._write(path, text)
 
     def _complaints(self, stderr: str) -> str:
-        stderr = redact(stderr, secrets_of([self.mirror.full]))
+        stderr = redact(stderr, secrets_of([mirror.full for mirror in self._mirrors.values()]))
         lines = [line for line in stderr.splitlines() if line.startswith(("E: ", "W: ", "Err:"))]
         return "\n".join(dict.fromkeys(lines)) or stderr.strip()
 
@@ -208,65 +244,3 @@ def _netrc(mirror: SecretUrl, uri: str, login: UserInfo) -> str:
         )
     scheme, _, rest = uri.partition("://")
     return f"machine {scheme}://{rest.partition('/')[0]} login {login.user} password {password}\n"
-
-
-def _write_keys(suite: str, folder: Path) -> tuple[str, ...]:
-    """Put the keys that may sign the suite's Release into `folder`, where the private apt looks for its only ones;
-    gives the fingerprints of those among them that count, nothing if all do.
-
-    What the machine's sources say (Signed-By: keyrings, fingerprints of keys in them or else in those that its apt
-    trusts, or a whole key), else the keyring of Debian's archive.
-    Raises InputError where that is not here.
-    """
-    said = mirrors.signed_by(suite)
-    if "BEGIN PGP PUBLIC KEY BLOCK" in said:
-        # deb822 writes an empty line as " ." (sources.list(5), Signed-By).
-        lines = ["" if line.strip() == "." else line.removeprefix(" ") for line in said.lstrip("\n").splitlines()]
-        (folder / "machine.asc").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return ()
-    words = [word for word in re.split(r"[\s,]+", said) if word]
-    named = [Path(word) for word in words if word.startswith("/")]
-    wanted = [word.upper() for word in words if _FINGERPRINT.fullmatch(word)]
-    if unclear := [word for word in words if not word.startswith("/") and not _FINGERPRINT.fullmatch(word)]:
-        raise InputError(
-            f"this machine's apt sources say that {suite} is signed by {' '.join(unclear)}, "
-            "which is neither the path of a keyring nor a fingerprint of 40 hex digits",
-            "Correct its Signed-By (sources.list(5)).",
-        )
-    if absent := [str(path) for path in named if not (path.is_file() and os.access(path, os.R_OK))]:
-        raise InputError(
-            f"the keys that sign {suite} should be in {', '.join(absent)}, as this machine's apt sources say, "
-            "which is not there or cannot be read",
-            "Bring it back, or correct Signed-By in the sources (sources.list(5)).",
-        )
-    debian = [path for name in _KEYRINGS if (path := _KEYRING_FOLDER / name).is_file()][:1]
-    files = named or [*(_trusted() if wanted else ()), *debian]
-    if not files and not wanted:
-        raise InputError(
-            f"the keys that sign Debian's {suite} are not on this machine, so its packages cannot be verified",
-            "Install the package debian-archive-keyring: apt-get install debian-archive-keyring",
-        )
-    rings = [path.read_bytes() for path in files]
-    counting = [word for word in wanted if any(word.rstrip("!") in fingerprints(ring) for ring in rings)]
-    if wanted and not counting:
-        looked = ", ".join(map(str, files)) or "no keyring is there"
-        raise InputError(
-            f"this machine's apt sources say that {suite} is signed by the key {' or '.join(wanted)}, "
-            f"which no keyring here has ({looked})",
-            "Put the key into a keyring of apt's (/etc/apt/trusted.gpg.d), or correct Signed-By (sources.list(5)).",
-        )
-    for number, ring in enumerate(rings):
-        if wanted and not fingerprints(ring) & {word.rstrip("!") for word in counting}:
-            continue
-        # apt reads a file here by its ending: .asc for text, .gpg for anything else that is a keyring.
-        (folder / f"{number}{'.asc' if is_armoured(ring) else '.gpg'}").write_bytes(ring)
-    return tuple(counting)
-
-
-def _trusted() -> list[Path]:
-    """The keyrings whose keys this machine's apt trusts for every source that names no other, as far as we may read."""
-    found: list[Path] = []
-    for _, place in mirrors.apt_paths("Dir::Etc::trusted/f", "Dir::Etc::trustedparts/d"):
-        path = Path(place)
-        found += sorted(path.iterdir()) if path.is_dir() else [path]
-    return [path for path in found if path.is_file() and path.suffix in (".asc", ".gpg") and os.access(path, os.R_OK)]

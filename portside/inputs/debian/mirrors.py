@@ -13,15 +13,11 @@ from portside.common.url import SecretUrl
 from portside.config import Config
 from portside.errors import InputError
 from portside.inputs.debian.control import check_deb, stanzas
-from portside.lock.bases import DebianBase
-from portside.lock.packages import Deb
+from portside.inputs.debian.releases import distribution_of
+from portside.lock.packages import Deb, DebOrigin
 
 _TIMESTAMP = re.compile(r"(https?://\S+?)/\d{8}T\d{6}Z/?")
 """A root of a snapshot service at one time."""
-_REMEDY = (
-    "Name the root of a mirror (the folder that has dists/ and pool/) as mirrors.debian in portside.toml, "
-    "or add Debian to this machine's apt sources."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +35,20 @@ class AptSource:
 
 
 def mirrors(config: Config, suite: str) -> list[SecretUrl]:
-    """Roots of Debian mirrors that may have `suite`, in the order to ask them, without a slash at the end.
+    """Roots of mirrors that may have `suite`, in the order to ask them, without a slash at the end.
 
-    First portside.toml's, then those of the machine's apt that have the suite, then its other Debian mirrors.
+    First portside.toml's, then those of the machine's apt that have the suite, then its other mirrors of the main
+    archive of the suite's distribution.
     Raises InputError where nothing names a mirror.
     """
     if roots := _roots(config, suite):
         return roots
     known = "this machine has no apt" if shutil.which("apt-get") is None else "this machine's apt knows none"
-    raise InputError(f"no Debian mirror for {suite}: portside.toml names none and {known}", _REMEDY)
+    name = distribution_of(suite).title
+    raise InputError(f"no {name} mirror for {suite}: portside.toml names none and {known}", _remedy(suite))
 
 
-def deb_locations(deb: Deb, base: DebianBase, config: Config) -> list[str]:
+def deb_locations(deb: Deb, origin: DebOrigin, config: Config) -> list[str]:
     """URLs that may have the bytes of a .deb, in the order to try them.
 
     The folders of portside.toml that hold a file of its name, the mirrors, the distribution's snapshot service.
@@ -61,11 +59,14 @@ def deb_locations(deb: Deb, base: DebianBase, config: Config) -> list[str]:
     names = dict.fromkeys([deb.path.rpartition("/")[2], _cache_name(deb)])
     found = [folder / name for folder in config.folder_paths for name in names]
     urls = [file.as_uri() for file in found if file.is_file()]
-    urls += [f"{root.full}/{path}" for root in _roots(config, base.suite)]
-    if snapshot := snapshot_root(config, base.suite):
-        urls.append(f"{snapshot.full}/{base.snapshot}/{path}")
+    urls += [f"{root.full}/{path}" for suite in origin.suites for root in _roots(config, suite)]
+    if snapshot := snapshot_root(config, origin.suites[0]):
+        urls.append(f"{snapshot.full}/{origin.snapshot}/{path}")
+    urls = list(dict.fromkeys(urls))
     if not urls:
-        raise InputError(f"nothing says where {deb.name} {deb.version} ({deb.path}) can be had", _REMEDY)
+        raise InputError(
+            f"nothing says where {deb.name} {deb.version} ({deb.path}) can be had", _remedy(origin.suites[0])
+        )
     return urls
 
 
@@ -147,8 +148,16 @@ def find_snapshot(sources: Iterable[AptSource], suite: str) -> str | None:
     return others[0] if others else None
 
 
+def _remedy(suite: str) -> str:
+    name = distribution_of(suite).name
+    return (
+        f"Name the root of a mirror (the folder that has dists/ and pool/) as mirrors.{name} in portside.toml, or add "
+        f"{distribution_of(suite).title} to this machine's apt sources."
+    )
+
+
 def _roots(config: Config, suite: str) -> list[SecretUrl]:
-    configured = [root.full.rstrip("/") for root in config.mirrors.debian]
+    configured = [root.full.rstrip("/") for root in getattr(config.mirrors, distribution_of(suite).name)]
     return [SecretUrl(root) for root in dict.fromkeys([*configured, *_apt_roots(suite)])]
 
 
@@ -160,12 +169,13 @@ def _apt_roots(suite: str) -> tuple[str, ...]:
 def find_roots(uris: str, suite: str) -> Iterator[str]:
     """The mirrors among what `apt-get update --print-uris` prints, which knows every form of apt's sources.
 
-    Those that have the suite come first, then those that have another suite of Debian's main archive: by its
-    convention their last folder is called debian. Only what anything but apt can read: http, https and local files.
+    Those that have the suite come first, then those that have another suite of the main archive: by convention their
+    last folder is called as releases.yaml says. Only what anything but apt can read: http, https and local files.
     """
     found = re.findall(r"^'(.*)/dists/(.+?)/InRelease'", uris, re.MULTILINE)
     having = [root for root, name in found if name == suite]
-    others = [root for root, name in found if name != suite and root.endswith("/debian")]
+    ends = tuple(f"/{folder}" for folder in distribution_of(suite).folders)
+    others = [root for root, name in found if name != suite and root.endswith(ends)]
     for root in dict.fromkeys(having + others):
         if re.match(r"https?://", root):
             yield root

@@ -1,18 +1,20 @@
-"""From names to exact .debs: what a minimal Debian has, and what packages add to it.
+"""From names to exact .debs: what a minimal Debian has, and what packages add to it, or to a base of somebody else.
 
-Only a suite's `main` archive counts, no updates and no security archive: it does not change between point releases.
+For a Debian that is made here only the release counts, no updates and no security archive: it does not change between
+point releases. A base of somebody else has what its own sources had, so there both count.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timezone
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Literal
 
 from portside.common.canonical import sha256_hex
 from portside.common.os_errors import no_space
 from portside.common.progress import say
-from portside.common.url import split_login
+from portside.common.url import SecretUrl, split_login
 from portside.common.values import FileName
 from portside.config import Config
 from portside.errors import InputError, LockError, RecipeError
@@ -28,7 +30,10 @@ from portside.inputs.debian.control import (
     own_fields,
 )
 from portside.inputs.debian.mirrors import mirrors
-from portside.lock.packages import Deb
+from portside.inputs.debian.releases import distribution_of
+from portside.inputs.debian.system import System
+from portside.inputs.debian.who_asks import who_asks
+from portside.lock.packages import Deb, DebianSuites
 from portside.store import Store
 
 Update = Collection[str] | Literal["all"]
@@ -53,14 +58,14 @@ def resolve_base(
     """
     check_place(suite, architecture)
     specs = _check_specs(include)
-    with _apt(suite, architecture, config, store) as apt:
+    with _apt([suite], [architecture], config, store) as apt:
         archive = f"?or(?archive(^{suite}$),?codename(^{suite}$))"
         wanted = "?or(?essential,?priority(required))"
         minimal = f"?narrow({archive},?architecture({architecture}),{wanted})"
         _check_known(apt, specs)
         kept = _keep(apt, keep, update, store)
         done = _install(apt, [minimal, "apt", *specs], kept)
-        return _debs(apt, done, kept), _timestamp(apt.release_date())
+        return _debs(apt, done, kept), _timestamp(apt.release_date(suite))
 
 
 def resolve_packages(
@@ -83,7 +88,7 @@ def resolve_packages(
     specs = _check_specs(packages)
     if not specs:
         return []
-    with _apt(suite, architecture, config, store) as apt:
+    with _apt([suite], [architecture], config, store) as apt:
         _check_known(apt, specs)
         apt.set_installed(_installed(apt, check_debs(base), store))
         there = {deb.name for deb in base}
@@ -97,9 +102,58 @@ def resolve_packages(
         return _debs(apt, done, kept)
 
 
+def resolve_added(
+    packages: Sequence[str],
+    system: System,
+    below: Sequence[Deb],
+    keep: Sequence[Deb],
+    update: Update,
+    config: Config,
+    store: Store,
+) -> tuple[list[Deb], DebianSuites]:
+    """The .debs that `apt-get install --no-install-recommends` of `packages` adds to a base of somebody else, sorted
+    by name, and where they come from. What the base has is replaced where a newer one is needed, and never removed.
+
+    packages, keep, update: as for `resolve_packages`. below: .debs that are put on the base before these.
+    Raises RecipeError for packages that do not exist or do not go together, or that would remove one of the base;
+    InputError where no mirror answers.
+    """
+    specs = _check_specs(packages)
+    wanted = system.family.suites(system.codename)
+    with _apt(wanted, system.architectures, config, store) as apt:
+        lower = {stanza["Package"]: stanza for stanza in _installed(apt, check_debs(below), store)}
+        native = (system.architectures[0], "all")
+        own = [s for s in system.packages if s["Package"] not in lower or s.get("Architecture") not in native]
+        apt.set_installed([*own, *lower.values()])
+        _check_known(apt, specs)
+        there = system.installed() | {name: stanza["Version"] for name, stanza in lower.items()}
+        kept = _keep(apt, [deb for deb in keep if there.get(deb.name) != deb.version], update, store)
+        done = _install(apt, specs, kept)
+        if gone := [change for change in done.changes if change.endswith(" removed")]:
+            raise RecipeError(
+                f"env.debian: {', '.join(specs)} cannot be added without taking from the base: {'; '.join(gone)}",
+                "Ask for other packages, or begin with a base that does not have these.",
+            )
+        debs = _debs(apt, done, kept)
+        dates = (_timestamp(apt.release_date(suite)) for suite in apt.suites)
+        added = {deb.name for deb in debs}
+        asked_for = {spec.partition("=")[0] for spec in specs}
+        suites = DebianSuites(
+            distribution=system.family.name,
+            suites=apt.suites,
+            snapshot=max(dates),
+            there={name: there[name] for name in sorted(asked_for - added) if name in there},
+            asked=who_asks([deb.name for deb in debs], asked_for, apt.records(f"{d.name}={d.version}" for d in debs)),
+        )
+        return debs, suites
+
+
 @contextmanager
-def _apt(suite: str, architecture: str, config: Config, store: Store) -> Iterator[PrivateApt]:
-    """A private apt with the indexes of the first mirror that has the suite, correctly signed."""
+def _apt(suites: Sequence[str], architectures: Sequence[str], config: Config, store: Store) -> Iterator[PrivateApt]:
+    """A private apt with the indexes of the suites, each of the first mirror that has it, correctly signed.
+
+    suites: the release, then what updates it: of those, the ones that no mirror has are left out, and named.
+    """
     import shutil
 
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
@@ -107,23 +161,48 @@ def _apt(suite: str, architecture: str, config: Config, store: Store) -> Iterato
             "Debian packages are resolved by apt, which this machine does not have",
             "Lock the recipe on a machine with Debian or Ubuntu; its lock then serves every machine.",
         )
-    problems: list[str] = []
     with store.workspace() as workspace, store.lock(FileName("debian-lists")):
-        for number, mirror in enumerate(mirrors(config, suite)):
-            place = f"{split_login(mirror.full)[0]} {suite} {architecture}"
-            lists = store.home / "debian" / sha256_hex(place.encode())[:16]
-            apt = PrivateApt(workspace / str(number), lists, suite, architecture, mirror)
-            problem = apt.update()
-            if not problem:
-                yield apt
-                return
-            if "No space left on device" in problem:
-                raise no_space(lists)
-            problems.append(f"{mirror}: {problem}")
+        found: dict[str, tuple[SecretUrl, PrivateApt]] = {}
+        for suite in suites:
+            try:
+                found[suite] = _verified(suite, architectures, workspace, config, store)
+            except InputError as error:
+                if suite == suites[0]:
+                    raise
+                say(f"  {suite} is left out: {error.problem}")
+        if len(found) == 1:
+            [(_, apt)] = found.values()
+            yield apt
+            return
+        # Every index is there and verified: one apt that knows all of them takes them as they lie.
+        lists = workspace / "lists"
+        lists.mkdir()
+        for _, apt in found.values():
+            apt.link_lists(lists)
+        chosen = {suite: mirror for suite, (mirror, _) in found.items()}
+        yield PrivateApt(workspace / "all", lists, chosen, architectures, config.keyrings)
+
+
+def _verified(
+    suite: str, architectures: Sequence[str], workspace: Path, config: Config, store: Store
+) -> tuple[SecretUrl, PrivateApt]:
+    problems: list[str] = []
+    family = distribution_of(suite)
+    for number, mirror in enumerate(mirrors(config, suite)):
+        place = f"{split_login(mirror.full)[0]} {suite} {architectures[0]}"
+        lists = store.home / "debian" / sha256_hex(place.encode())[:16]
+        folder = workspace / f"{suite}-{number}"
+        apt = PrivateApt(folder, lists, {suite: mirror}, architectures, config.keyrings)
+        problem = apt.update()
+        if not problem:
+            return mirror, apt
+        if "No space left on device" in problem:
+            raise no_space(lists)
+        problems.append(f"{mirror}: {problem}")
     raise InputError(
-        "\n".join([f"no Debian mirror gives a verified index of {suite}:", *problems]),
-        "Check the suite's name (`base.debian.suite` in the recipe), the network and the mirrors: mirrors.debian in "
-        "portside.toml, or this machine's apt sources.",
+        "\n".join([f"no {family.title} mirror gives a verified index of {suite}:", *problems]),
+        "Check the suite's name (`base.debian.suite` in the recipe), the network and the mirrors: "
+        f"mirrors.{family.name} in portside.toml, or this machine's apt sources.",
     )
 
 
@@ -153,10 +232,9 @@ def _check_known(apt: PrivateApt, specs: Sequence[str]) -> None:
         elif version and version not in versions[name]:
             problems.append(f"{spec}: {apt.suite} has {', '.join(sorted(versions[name]))}")
     if problems:
-        raise RecipeError(
-            "\n".join([f"Debian {apt.suite} does not have", *(f"  {problem}" for problem in problems)]),
-            "Correct the recipe's Debian packages.",
-        )
+        where = f"{distribution_of(apt.suite).title} {', '.join(apt.suites)}"
+        lines = [f"{where} does not have", *(f"  {problem}" for problem in problems)]
+        raise RecipeError("\n".join(lines), "Correct the recipe's Debian packages.")
 
 
 def _suggestion(apt: PrivateApt, name: str) -> str:
@@ -224,7 +302,7 @@ def _debs(apt: PrivateApt, done: Simulation, kept: dict[str, Deb]) -> list[Deb]:
     records = apt.records(f"{name}={version}" for name, version in missing) if missing else []
     for record in records:
         found = (record["Package"], record["Version"])
-        if found in missing:
+        if found in missing and "Filename" in record:
             missing.remove(found)
             debs.append(deb_of(record))
     if missing:

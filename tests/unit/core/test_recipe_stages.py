@@ -94,11 +94,6 @@ def test_bases_that_cannot_be_used(tmp_path: Path, base: str, expected: str) -> 
     assert expected in caught.value.problem
 
 
-def test_nobody_knows_the_packages_of_a_vendors_image(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r":6: env\.debian: needs a base of Debian"):
-        load(tmp_path, "base: {archive: {file: a.tar, origin: b}}")
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

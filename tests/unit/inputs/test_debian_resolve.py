@@ -10,7 +10,7 @@ import pytest
 
 from portside.config import Config, Mirrors
 from portside.errors import InputError, LockError, RecipeError, StoreError
-from portside.inputs.debian import apt, mirrors
+from portside.inputs.debian import apt, mirrors, trust
 from portside.inputs.debian.keyrings import fingerprints
 from portside.inputs.debian.resolve import Update, resolve_base, resolve_packages
 from portside.lock.packages import Deb
@@ -195,7 +195,7 @@ def test_an_index_that_was_changed_is_refused(machine: Machine) -> None:
 
 def test_no_keys_at_all_names_the_package_that_has_them(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apt.mirrors, "signed_by", lambda suite: "")
-    monkeypatch.setattr(apt, "_KEYRING_FOLDER", machine.folder)
+    monkeypatch.setattr(trust, "KEYRING_FOLDER", machine.folder)
     with pytest.raises(InputError, match="apt-get install debian-archive-keyring"):
         machine.base()
 
@@ -276,7 +276,7 @@ def test_a_signed_by_that_says_neither(machine: Machine, monkeypatch: pytest.Mon
 def test_a_keyring_that_is_gone_is_not_replaced_by_another(
     machine: Machine, keys: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(apt, "_KEYRING_FOLDER", keys)
+    monkeypatch.setattr(trust, "KEYRING_FOLDER", keys)
     shutil.copy(keys / "archive.asc", keys / "debian-archive-keyring.gpg")
     monkeypatch.setattr(apt.mirrors, "signed_by", lambda suite: "/etc/apt/keyrings/not-there.gpg")
     with pytest.raises(InputError, match=r"/etc/apt/keyrings/not-there\.gpg, as this machine's apt sources say"):

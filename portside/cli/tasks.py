@@ -45,10 +45,14 @@ def recipes(c: Context, json: bool = False) -> None:
 
 
 @portside_task(
-    help={"recipe": RECIPE, "update": "resolve this input anew (a package, source, weights, base, or all)"},
+    help={
+        "recipe": RECIPE,
+        "update": "resolve this input anew (a package, source, weights, base, or all)",
+        "engine": f"{ENGINE}; only scripts of the base need one (env.activate)",
+    },
     iterable=["update"],
 )
-def lock(c: Context, recipe: str, update: list[str]) -> None:
+def lock(c: Context, recipe: str, update: list[str], engine: str | None = None) -> None:
     """Resolve a recipe to exact inputs; a lock that exists only changes where asked.
 
     Example: invoke lock --recipe minilm --update numpy
@@ -62,7 +66,7 @@ def lock(c: Context, recipe: str, update: list[str]) -> None:
     p = project()
     loaded = p.recipe(recipe)
     notes: list[str] = []
-    old, new = lock_recipe(p, loaded, "all" if "all" in update else update, notes)
+    old, new = lock_recipe(p, loaded, "all" if "all" in update else update, notes, engine)
     for line in lock_changes(old, new):
         say(f"  {line}")
     for line in what_is_left(plan_of(loaded, new), p.store):

@@ -192,6 +192,13 @@ Program = Annotated[
     ),
 ]
 """What a command line and PATH name as it is."""
+ScriptLine = Annotated[
+    str,
+    Matching(
+        r"^(/(?!\.{1,2}(/|$))[A-Za-z0-9._+@-]+)+( [A-Za-z0-9._+@=:,/-]+)*$",
+        "the absolute path of a script in the image, with arguments behind it or none, such as '/opt/x/set_env.sh'",
+    ),
+]
 Plain = Annotated[str, AfterValidator(_plain)]
 Origin = Annotated[Plain, AfterValidator(_public)]
 ShellLine = Annotated[str, AfterValidator(_shell_line)]

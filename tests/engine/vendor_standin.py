@@ -27,8 +27,8 @@ SKIP = {"__pycache__", "site-packages", "test", "idlelib", "tkinter", "ensurepip
 
 def vendor_archive(target: Path, reference: str, more: Mapping[str, bytes | str] | None = None) -> None:
     """An image of the vendor's shape as `docker save` writes it: a system, then a virtual environment with a torch and
-    a torch_mlu that say what they are, and a converter at the vendor's place. more: files of a further layer."""
-    system: dict[str, bytes | str] = dict(programs(PROGRAMS))
+    a torch_mlu that say what they are, and a converter at the vendor's place. more: further files of the system."""
+    system: dict[str, bytes | str] = dict(programs(PROGRAMS)) | dict(more or {})
     system |= {"etc/passwd": b"root:x:0:0:root:/root:/bin/sh\n", "etc/group": b"root:x:0:\n", "etc/motd": b"gone\n"}
     system |= {"var/lib/dpkg/status": b"", **dict.fromkeys(("dev/", "proc/", "run/", "sys/", "tmp/"), b"")}
     system |= python_files()
@@ -45,7 +45,7 @@ def vendor_archive(target: Path, reference: str, more: Mapping[str, bytes | str]
         **{f"{site}/{path}": data for path, data in _pip().items()},
         "etc/.wh.motd": b"",
     }
-    layers = [_layer(system), _layer(environment), *([_layer(more)] if more else [])]
+    layers = [_layer(system), _layer(environment)]
     path = "PATH=/usr/local/neuware/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     config = {
         "architecture": "amd64",
@@ -53,7 +53,7 @@ def vendor_archive(target: Path, reference: str, more: Mapping[str, bytes | str]
         "created": "2023-03-01T08:09:10.123456789Z",
         "config": {"Env": [path, "NEUWARE_HOME=/usr/local/neuware"], "Cmd": ["/bin/bash"], "WorkingDir": "/torch"},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(data).hexdigest()}" for data in layers]},
-        "history": [{"created_by": "CMD", "empty_layer": True}, *({"created_by": "a test"} for _ in layers)],
+        "history": [{"created_by": "a test"}, {"created_by": "CMD", "empty_layer": True}, {"created_by": "a test"}],
     }
     raw = json.dumps(config).encode()
     name = f"{hashlib.sha256(raw).hexdigest()}.json"

@@ -179,7 +179,7 @@ def show(value: Any) -> None:
 
 def number(text: str, option: str) -> int:
     """A count given on the command line. Raises RecipeError for anything else."""
-    if not text.isdecimal():
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise RecipeError(f"--{option}: expected a number, not {text!r}", "Give 0 or more, in digits.")
     return int(text)
 

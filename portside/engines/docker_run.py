@@ -65,7 +65,8 @@ def attached(api: Any, container: str, spec: RunSpec) -> Iterator[Iterator[tuple
         pump(raw.sendall, end)
 
     def pieces() -> Iterator[tuple[bytes, bytes]]:
-        for kind, piece in frames_iter(connection, tty=False):
+        frames: Iterator[tuple[int, bytes]] = frames_iter(connection, tty=False)  # type: ignore[no-untyped-call]
+        for kind, piece in frames:
             yield (b"", piece) if kind == STDERR else (piece, b"")
 
     try:

@@ -23,8 +23,9 @@ class Intent:
     as many as are needed. needed: how many cards the target needs, None if it does not say. mounts: as on the command
     line. ports: `[ADDRESS:]HOST` -> port in the container. env: what the target and the person set. network: `none`,
     `bridge`, `host` or a network's name. workdir, user: None for the image's. name: None for the person's own.
-    detach: in the background. stop_seconds: what the command has to end when it is told to. mounted_weights: the weights are mounted, not in the image. notes: what a person should
-    know of the target before it runs.
+    detach: in the background. stop_seconds: what the command has to end when it is told to.
+    mounted_weights: the weights are mounted, not in the image. notes: what a person should know of the target before
+    it runs.
     """
 
     recipe: Recipe

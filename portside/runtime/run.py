@@ -67,16 +67,17 @@ def _start(engine: Runner, spec: RunSpec) -> int:
         say(f"Started in the background: {engine.name} logs --follow {spec.name}")
         print(spec.name)
         return 0
-    assert spec.name is not None
+    name = spec.name
+    assert name is not None
     if not spec.keep:
         spec = dataclasses.replace(spec, labels={**spec.labels, RUN_LABEL: this_process()})
     seconds = STOP_SECONDS if spec.stop_seconds is None else spec.stop_seconds
-    with stopping(engine, spec.name, seconds) as state:
+    with stopping(engine, name, seconds) as state:
         if not spec.terminal:
             return engine.run(spec, _write)
         code = _call(engine.as_command(spec))
         # The command that shows the terminal ends at once; what it shows has its time.
-        while state.came.is_set() and _runs(engine, spec.name):
+        while state.came.is_set() and _runs(engine, name):
             time.sleep(0.1)
         return code
 

@@ -44,9 +44,8 @@ class Stopping:
         if first is None:
             return
         self.came.set()
-        say(
-            f"{signal.Signals(first).name}: the command has {self._seconds:g} s to end; a second signal ends it at once"
-        )
+        name = signal.Signals(first).name
+        say(f"{name}: the command has {self._seconds:g} s to end; a second signal ends it at once")
         until = time.monotonic() + self._seconds
         told = self._tell(first)
         while (left := until - time.monotonic()) > 0:

@@ -101,6 +101,8 @@ class Mirrors(BaseModel):
         {},
         description="HOST[:PORT][/PATH] of an image -> the same of where to ask instead; http:// in front: without TLS",
     )
+    huggingface: tuple[SecretUrl, ...] = Field((), description="endpoints that answer as Hugging Face's hub does")
+    modelscope: tuple[SecretUrl, ...] = Field((), description="endpoints that answer as ModelScope does")
     git: dict[str, SecretUrl] = Field({}, description="URL prefix -> the prefix to use instead, as git's insteadOf")
 
 

@@ -90,7 +90,7 @@ def _stages(plan: Plan) -> Iterator[dict[str, Any]]:
         epoch = max(epoch, packages.epoch if packages else 0)
         yield {
             "recipe": stage.recipe,
-            "environment": sorted(variables(plan.lock.base, stage.path, stage.variables).items()),
+            "environment": sorted(variables(plan.lock.base, stage).items()),
             "packages": packages,
             "epoch": epoch,
             "files": stage.files,

@@ -190,10 +190,22 @@ def _env(plan: Plan, store: Store) -> dict[str, Any]:
     return {
         "debs": {item.name: item.version for item in packages if item.kind == "deb"},
         "wheels": wheels if python else None,
-        "given": python.given if python else {},
+        "given": python.there if python else {},
+        "interpreter": _interpreter(plan),
         "foreign": lock.base.distribution is None,
         "files": [_row(entry) for entry in plan.recipe.file_tree(plan.recipe.model.env.files)],
     }
+
+
+def _interpreter(plan: Plan) -> dict[str, Any] | None:
+    """The interpreter of the base that the recipe names, its version, where its wheels are, and what else it has; None
+    where it names none."""
+    python = plan.lock.env.python
+    its = python.interpreter if python else None
+    if python is None or its is None:
+        return None
+    there = {name: version for name, version in python.there.items() if name in its.packages}
+    return {"path": its.path, "version": its.version, "site": its.site, "packages": there}
 
 
 def _sources(plan: Plan, store: Store) -> dict[str, Any]:
@@ -228,6 +240,7 @@ def _migrated(plan: Plan, store: Store) -> dict[str, Any]:
         "brought": sorted(names),
         "migration": None,
         "given": python.given if python else {},
+        "interpreter": _interpreter(plan),
     }
     migration = plan.recipe.model.migration
     if migration is None:

@@ -184,6 +184,14 @@ def _public_repository(value: str) -> str:
 Relative = Annotated[str, AfterValidator(_relative)]
 Absolute = Annotated[str, AfterValidator(_absolute)]
 SearchFolder = Annotated[str, AfterValidator(_search_folder)]
+Program = Annotated[
+    str,
+    Matching(
+        r"^(/(?!\.{1,2}(/|$))[A-Za-z0-9._+@-]+)+$",
+        "an absolute path in the image, of letters, digits and '._+@-', such as '/opt/venv/bin/python'",
+    ),
+]
+"""What a command line and PATH name as it is."""
 Plain = Annotated[str, AfterValidator(_plain)]
 Origin = Annotated[Plain, AfterValidator(_public)]
 ShellLine = Annotated[str, AfterValidator(_shell_line)]

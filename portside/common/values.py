@@ -135,6 +135,23 @@ class RefName(Text):
     EXPECTED = "the name of a branch or tag, such as 'v1.0'"
 
 
+class RepositoryName(Text):
+    """The name of a repository of a hub: OWNER/NAME, or the NAME alone of an old one (huggingface_hub,
+    utils/_validators.py, validate_repo_id)."""
+
+    __slots__ = ()
+    PATTERN = r"^(?!.*(?:--|\.\.|\.git$))[A-Za-z0-9_][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9_][A-Za-z0-9._-]{0,95})?$"
+    EXPECTED = "the name of a repository, such as 'THUDM/chatglm3-6b'"
+
+
+class ModelScopeName(RepositoryName):
+    """As the above; every repository of ModelScope has an owner."""
+
+    __slots__ = ()
+    PATTERN = r"^(?!.*(?:\.\.|\.git$))[A-Za-z0-9_][A-Za-z0-9._-]{0,95}/[A-Za-z0-9_][A-Za-z0-9._-]{0,95}$"
+    EXPECTED = "the name of a repository with its owner, such as 'ZhipuAI/chatglm3-6b'"
+
+
 class TreeName(ObjectName):
     """git's name of a tree: the SHA-1 of all that is in it."""
 

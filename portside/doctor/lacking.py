@@ -41,7 +41,7 @@ class WantedFile:
     @property
     def by_hand(self) -> bool:
         """Whether no download brings it."""
-        return self.brought is not None and self.brought.url is None
+        return self.brought is not None and self.brought.by_hand
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,7 @@ class Fetcher:
 
     def _packages(self, packages: PackageSet, part: Part, plan: Plan) -> list[Job]:
         base = plan.lock.base.distribution
-        wheels = packages.python.wheels if packages.python else ()
+        wheels = (*packages.python.wheels, *packages.python.installers) if packages.python else ()
         debs = [partial(self.deb, deb, base) for deb in packages.debs] if base is not None else []
         own = [wheel.file for wheel in packages.python.manual] if packages.python else []
         return [*debs, *(partial(self.artefact, wheel) for wheel in wheels), *self._in_folders(part, plan, own)]
@@ -219,11 +219,21 @@ class Fetcher:
         for line in passed_over(file, self.config, found):
             say(line)
         here = [str(candidate.path) for candidate in found if candidate.counts(self.store.inputs.seen)]
-        if file.url is not None and not self.offline:
-            return [*here, file.url]
+        if not self.offline and (downloads := self._downloads(file)):
+            return [*here, *downloads]
         if self.offline and not here:
             raise _offline(file.file)
         return here
+
+    def _downloads(self, file: ManualInput) -> list[str]:
+        """Where a file may be downloaded."""
+        if file.url is not None:
+            return [file.url]
+        places = WEIGHTS[file.weights.kind].places if file.weights is not None else None
+        if file.weights is None or places is None:
+            return []
+        row = next(row for row in file.weights.files if row.path == file.input.file)
+        return places(file.weights, row, self.config)
 
     def pointer(self, sources: Mapping[str, LockedSource], file: ManualInput) -> Pointer | None:
         """As `stored_pointer`, with sources that the store lacks brought first."""

@@ -16,6 +16,7 @@ from portside.common.never import never
 from portside.common.values import Sha256, Size
 from portside.config import Config
 from portside.errors import InputError
+from portside.lock.models import LockedWeights
 from portside.lock.record import Kind, LockedInput
 from portside.net import suspect
 from portside.net.suspect import Pointer
@@ -44,6 +45,7 @@ class ManualInput:
 
     origin: for people. url: where it is downloaded. alone: nothing else in the recipe lies there or has its bare name.
     same_size: something else of the name may have as many bytes. pinned: the recipe itself says its size or its sha256.
+    weights: the set, where its lock alone says which files it has, and its hub where they are.
     """
 
     input: LockedInput
@@ -52,6 +54,12 @@ class ManualInput:
     alone: bool = True
     same_size: bool = False
     pinned: bool = False
+    weights: LockedWeights | None = None
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether no download brings it."""
+        return self.url is None and self.weights is None
 
     @property
     def place(self) -> tuple[str, str]:

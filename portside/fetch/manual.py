@@ -8,6 +8,7 @@ from portside.common.progress import human_bytes
 from portside.config import Config
 from portside.errors import InputError, MissingInputError
 from portside.fetch.folders import ManualInput, PointerOf, asked, candidates
+from portside.inputs.kinds import WEIGHTS
 from portside.inputs.pointers import source_pointers
 from portside.lock.models import Lock
 from portside.lock.record import LockedInput
@@ -23,7 +24,16 @@ def manual_inputs(recipe: Recipe, lock: Lock, last: str = "weights") -> list[Man
     locked = locked_files(lock)
     later = {"env": ("data", "weights", "sources"), "weights": ("data",)}.get(last, ("data", "weights"))
     found = [file for file in asked(recipe) if file.kind not in later]
-    return [replace(file, input=locked[file.place]) for file in found]
+    of_hubs = [] if "weights" in later else _of_hubs(lock)
+    return [*(replace(file, input=locked[file.place]) for file in found), *of_hubs]
+
+
+def _of_hubs(lock: Lock) -> Iterator[ManualInput]:
+    """The weight files that only the lock names."""
+    for name, weights in sorted(lock.weights.items()):
+        if (page := WEIGHTS[weights.kind].page) is not None:
+            for file in weights.inputs(f"weights.{name}"):
+                yield ManualInput(file, page(weights), alone=False, pinned=True, weights=weights)
 
 
 def data_inputs(recipe: Recipe, lock: Lock, names: Iterable[str]) -> list[ManualInput]:
@@ -105,7 +115,7 @@ def require_manual(
     if parts is not None:
         wanted = [file for file in wanted if any(file.is_for(part) for part in parts)]
     lacking = missing(wanted, lock, store, config, pointer_of)
-    to_bring = [file for file in lacking if file.url is None or offline]
+    to_bring = [file for file in lacking if file.by_hand or offline]
     if to_bring:
         later = missing(data_inputs(recipe, lock, recipe.model.data), lock, store, config)
         downloads = [file for file in lacking if file not in to_bring]

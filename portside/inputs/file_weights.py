@@ -6,10 +6,13 @@
 from portside.common.tree import Content
 from portside.inputs.bringer import Bringer, Look
 from portside.lock.models import LockedWeightFile, LockedWeights
-from portside.recipe import models as recipes
+from portside.recipe import weights as recipes
 from portside.store import Store
 
 bring = None
+places = None
+page = None
+moved = None
 
 
 def resolve(asked: recipes.FileWeights, bringer: Bringer, look: Look) -> LockedWeights:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from portside.common.tree import Content, Tree
+from portside.config import Config
 from portside.inputs import (
     archive_base,
     archive_source,
@@ -16,7 +17,9 @@ from portside.inputs import (
     file_weights,
     folder_source,
     git_source,
+    huggingface_weights,
     image_base,
+    modelscope_weights,
     sdist_source,
     wheel_weights,
 )
@@ -94,7 +97,12 @@ class SourceKind(Protocol):
 
 
 class WeightsKind(Protocol):
-    """resolve, bring: as of sources; bring is None where files are looked for in folders. content: a file's bytes."""
+    """resolve, bring: as of sources; bring is None where files are looked for in folders. content: a file's bytes.
+
+    places: for files that the lock names and the recipe does not: where each may be had besides folders; None for other
+    kinds. page: where that is, for people. moved: the commit that what the recipe asks for is now; None for kinds that
+    nothing moves.
+    """
 
     @property
     def resolve(self) -> Callable[[Any, Bringer, Look], LockedWeights]: ...
@@ -104,6 +112,15 @@ class WeightsKind(Protocol):
 
     @property
     def content(self) -> Callable[[Any, LockedWeightFile, Store], Content]: ...
+
+    @property
+    def places(self) -> Callable[[Any, LockedWeightFile, Config], list[str]] | None: ...
+
+    @property
+    def page(self) -> Callable[[Any], str] | None: ...
+
+    @property
+    def moved(self) -> Callable[[Any, Any, Bringer], str | None] | None: ...
 
 
 class DataKind(Protocol):
@@ -126,5 +143,10 @@ SOURCES: Mapping[str, SourceKind] = {
     "archive": archive_source,
     "folder": folder_source,
 }
-WEIGHTS: Mapping[str, WeightsKind] = {"wheel": wheel_weights, "files": file_weights}
+WEIGHTS: Mapping[str, WeightsKind] = {
+    "wheel": wheel_weights,
+    "files": file_weights,
+    "huggingface": huggingface_weights,
+    "modelscope": modelscope_weights,
+}
 DATA: Mapping[str, DataKind] = {"file": file_data}

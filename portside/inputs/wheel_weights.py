@@ -6,8 +6,12 @@ from portside.errors import RecipeError
 from portside.inputs import archives, python
 from portside.inputs.bringer import Bringer, Look, artefact_date
 from portside.lock.models import LockedWeightFile, LockedWheelWeights
-from portside.recipe.models import WheelWeights
+from portside.recipe.weights import WheelWeights
 from portside.store import Store
+
+places = None
+page = None
+moved = None
 
 
 def resolve(asked: WheelWeights, bringer: Bringer, look: Look) -> LockedWheelWeights:

@@ -16,6 +16,7 @@ from portside.lock.comparison import (
     architectures,
     canonical,
     debian_packages,
+    is_build_of,
     misnamed,
     named_rightly,
     names,
@@ -28,6 +29,7 @@ from portside.lock.models import Lock
 from portside.lock.packages import (
     Artefact,
     Deb,
+    LockedInterpreter,
     LockedManualWheel,
     PackageSet,
     PythonSet,
@@ -132,12 +134,21 @@ def _python(
         elif locked is not None:
             yield request, f"{key}: the lock has it, the recipe has none"
         return
+    its = locked.interpreter
+    yield from same(request, f"{key}.interpreter", asked.interpreter, its.path if its else None)
+    # What the recipe leaves to the interpreter, the lock says.
+    asked = asked.model_copy(
+        update={"version": asked.version or locked.version, "platform": asked.platform or locked.platform}
+    )
     yield from same(request, f"{key}.version", asked.version, locked.version)
     yield from same(request, f"{key}.platform", asked.platform, locked.platform)
+    if its is not None:
+        yield from _of_interpreter(request, key, asked, its)
     # Python packages that came with .debs are given too; on a vendor's image all that is given stands in the recipe.
     for name in sorted(asked.given.keys() | (locked.given.keys() if foreign else set())):
-        yield from same(request, f"{key}.given.{name}", asked.given.get(name), locked.given.get(name))
-    interpreter = next((deb.version for deb in debs if deb.name == "python3"), None)
+        if its is None or canonical(name) not in its.packages:
+            yield from same(request, f"{key}.given.{name}", asked.given.get(name), locked.given.get(name))
+    interpreter = next((deb.version for deb in debs if deb.name == "python3"), None) if its is None else None
     if interpreter is not None and locked.all_wheels():
         there = ".".join(interpreter.rpartition(":")[2].split(".")[:2])
         if there != asked.version:
@@ -153,12 +164,21 @@ def _python(
     yield from twice(request, [wheel.name for wheel in wheels])
     for name in sorted(own.keys() & below.keys()):
         yield request, f"{key}: the lock has {name} here and below"
-    given = {canonical(name): version for name, version in locked.given.items()}
-    for name in sorted(own.keys() & given.keys()):
+    given = locked.there
+    kept = given if its is None else {n: v for n, v in its.packages.items() if n not in map(canonical, asked.replace)}
+    for name in sorted(own.keys() & kept.keys()):
         yield request, f"{key}.given.{name}: the base has it, and the lock has a wheel of it"
     installed = own | given | below | {wheel.name: wheel.version for wheel in locked.manual}
     yield from _requirements(request, f"{key}.requirements", asked, locked, installed)
     below |= {wheel.name: wheel.version for wheel in locked.all_wheels()}
+
+
+def _of_interpreter(request: str, key: str, asked: Python, its: LockedInterpreter) -> Found:
+    yield from same(request, f"{key}.version", asked.version, its.version)
+    for name, version in sorted(asked.given.items()):
+        found = its.packages.get(canonical(name))
+        if found is not None and not is_build_of(found, version):
+            yield from same(request, f"{key}.given.{name}", version, found)
 
 
 def _manual(request: str, key: str, asked: Python, locked: PythonSet) -> Found:
@@ -171,7 +191,7 @@ def _manual(request: str, key: str, asked: Python, locked: PythonSet) -> Found:
 
 def _requirements(request: str, key: str, asked: Python, locked: PythonSet, installed: Mapping[str, str]) -> Found:
     yield from ((request, line) for _, line in names(key, [item.shown for item in asked.read], locked.read))
-    assert asked.platform is not None, "a stage says its platform"
+    assert asked.version is not None and asked.platform is not None, "the lock says what the recipe does not"
     environment = marker_environment(asked.version, asked.platform)
     for text in (*asked.written, *(line for lines in locked.read.values() for line in lines)):
         requirement = parsed(text)

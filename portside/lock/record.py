@@ -8,10 +8,22 @@ from portside.common.values import Sha256, Size, TreeName
 from portside.errors import LockError, fetch_once
 
 Kind = Literal[
-    "archive", "manifest", "packed", "layer", "deb", "wheel", "source", "carrier", "member", "weights", "data"
+    "archive",
+    "manifest",
+    "packed",
+    "layer",
+    "deb",
+    "wheel",
+    "installer",
+    "source",
+    "carrier",
+    "member",
+    "weights",
+    "data",
 ]
 """archive: the file that a base comes as. manifest: what a registry says of a base: its index, manifest or config.
-packed: a layer of it as it travels. layer: one of a base's. carrier: a wheel that weight files come in.
+packed: a layer of it as it travels. layer: one of a base's. installer: the pip that installs wheels.
+carrier: a wheel that weight files come in.
 member: one of those. weights: a weight file that comes by itself. data: a data set."""
 
 _WORDS = {"archive": "base", "manifest": "image", "packed": "image", "member": "weights"}

@@ -202,6 +202,16 @@ def same_origin(one: "httpx.URL", other: "httpx.URL") -> bool:
     return origin(one) == origin(other)
 
 
+def same_place(one: str, other: str) -> bool:
+    """`same_origin` of URLs as text; what is no URL is nowhere."""
+    import httpx
+
+    try:
+        return same_origin(httpx.URL(one), httpx.URL(other))
+    except (httpx.InvalidURL, UnicodeError):
+        return False
+
+
 def credentials(url: "httpx.URL") -> "httpx.Auth | None":
     """What the URL itself or ~/.netrc (or $NETRC) says for its host."""
     import netrc

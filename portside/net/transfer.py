@@ -35,7 +35,8 @@ LONGEST_WAIT = 30.0
 """Seconds: no server's Retry-After makes us wait longer."""
 
 _NEW_BYTES = 1 << 16
-_PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""What a server says where another try may do."""
 
 
 class Sink(Protocol):
@@ -348,7 +349,7 @@ class _Download:
                 return
             self._sink.restart()
             raise _PassingError("the server's file is shorter than what had arrived")
-        if status in _PASSING_STATUS:
+        if status in PASSING_STATUS:
             wait = response.headers.get("Retry-After", "")
             raise _PassingError(_status(response), float(wait) if wait.isdecimal() else 0.0)
         if status not in (200, 206):

@@ -1,14 +1,24 @@
 """The environment variables of an image, and of what is executed on the way to it."""
 
-from collections.abc import Mapping, Sequence
-
 from portside.lock.bases import LockedBase
+from portside.recipe.stages import Stage
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """The search path of a base that has none of its own."""
 
 
-def variables(base: LockedBase, path: Sequence[str], own: Mapping[str, str]) -> dict[str, str]:
-    """What the base sets, with the folders `path` in front of its PATH, and what the recipe sets."""
+def variables(base: LockedBase, stage: Stage) -> dict[str, str]:
+    """What the base sets, with the folders of the recipes up to a stage in front of its PATH, and what they set.
+
+    The folder of an interpreter that they name stands behind those, in front of the base's.
+    """
     inherited = {"PATH": PATH, **base.env}
-    return {**inherited, "PATH": ":".join([*path, inherited["PATH"]]), **own}
+    path = [*stage.path, *_folder(stage, inherited["PATH"]), inherited["PATH"]]
+    return {**inherited, "PATH": ":".join(path), **stage.variables}
+
+
+def _folder(stage: Stage, path: str) -> list[str]:
+    if stage.interpreter is None:
+        return []
+    folder = stage.interpreter.rpartition("/")[0]
+    return [] if folder in stage.path or path.partition(":")[0] == folder else [folder]

@@ -53,7 +53,7 @@ def plan(recipe: Recipe, lock: Lock) -> Plan:
         parts = [*env, *sources, *migrated]
         epoch = max(part.epoch for part in parts)
         instructions = install_instructions(recipe, epoch)
-        environment = variables(lock.base, model.env.path, model.env.variables)
+        environment = variables(lock.base, recipe.stages[-1])
         migrated.append(_run_part(Install(), epoch, parts, instructions, environment, {}))
     migrated += above
     weights = _weights_parts(lock, workspace)
@@ -75,7 +75,7 @@ def _env_parts(recipe: Recipe, lock: Lock) -> list[Part]:
             epoch = max(epoch, packages.epoch)
             if inputs := _packages(packages):
                 instructions = env_instructions(packages, epoch)
-                environment = variables(lock.base, stage.path, stage.variables)
+                environment = variables(lock.base, stage)
                 of = Packages(stage.recipe, lowest)
                 parts.append(_run_part(of, epoch, parts, instructions, environment, inputs))
         if named := _named(recipe, stage.files):
@@ -93,6 +93,7 @@ def _packages(packages: PackageSet) -> dict[str, str | None]:
     if packages.python is not None:
         inputs |= {f"{w.name} {w.version}": w.sha256 for w in packages.python.wheels}
         inputs |= {f"{w.name} {w.version}": w.sha256 for w in packages.python.manual}
+        inputs |= {f"installer {w.name} {w.version}": w.sha256 for w in packages.python.installers}
     return inputs
 
 
@@ -185,7 +186,7 @@ def _code_epoch(recipe: Recipe, lock: Lock) -> int:
 def _converted_part(recipe: Recipe, lock: Lock, below: Sequence[Part]) -> Part:
     """The run of the converter that lies in the image, on everything below."""
     epoch = max(part.epoch for part in below)
-    environment = variables(lock.base, recipe.model.env.path, recipe.model.env.variables)
+    environment = variables(lock.base, recipe.stages[-1])
     programs: dict[str, str | None] = {entry.path: entry.sha256 for entry in converter_context()}
     instructions = convert_instructions(recipe, epoch)
     return _run_part(Converted(), epoch, below, instructions, environment, programs)

@@ -41,6 +41,7 @@ def expected_bytes(part: Part, lock: Lock) -> int:
         case Packages():
             wanted = set(part.manifest["inputs"].values())
             sizes = {deb.sha256: deb.size for deb in lock.env.debs}
+            sizes |= {w.sha256: w.size for s in lock.env.sets if s.python for w in s.python.installers}
             sizes |= {wheel.sha256: wheel.size for wheel in (lock.env.python.wheels if lock.env.python else ())}
             # Packed once, and about three times as large when unpacked.
             return 4 * sum(size for sha256, size in sizes.items() if sha256 in wanted)

@@ -45,6 +45,13 @@ class AskedBase(Asked, Protocol):
     def architecture(self) -> str: ...
 
 
+class AskedWeights(Asked, Protocol):
+    """to: below the workspace, the folder where links to its files are put, if they are."""
+
+    @property
+    def to(self) -> str | None: ...
+
+
 class AskedData(Asked, Protocol):
     """to: below the workspace, the folder where its files are mounted."""
 

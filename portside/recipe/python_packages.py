@@ -1,12 +1,13 @@
 """Python packages, as a recipe asks for them."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, Tag, model_validator
 
 from portside.common.fields import (
     Name,
     Plain,
+    Program,
     PythonVersion,
     Relative,
     Requirement,
@@ -15,6 +16,7 @@ from portside.common.fields import (
     WrongAtError,
     one_of,
 )
+from portside.common.sparing import Sparing
 from portside.recipe.asked import Manual, Model
 
 
@@ -87,14 +89,26 @@ AnyRequirement = Annotated[
 ]
 
 
-class Python(Model):
-    """Python packages, installed as locked wheels with the interpreter of the image."""
+class Python(Sparing, Model):
+    """Python packages, installed as locked wheels with an interpreter of the image."""
 
-    version: PythonVersion = Field(description="version of the image's interpreter; quote it", examples=["3.11"])
+    later: ClassVar[frozenset[str]] = frozenset({"interpreter", "replace"})
+    interpreter: Program | None = Field(
+        None,
+        description="an interpreter of the base, such as that of its virtual environment or conda prefix: version, "
+        "platform and what it has installed are read from the base; wheels go where it looks for them, and its folder "
+        "in front of PATH; see bases.md. Default: the python3 that PATH finds",
+        examples=["/torch/venv3/pytorch/bin/python"],
+    )
+    version: PythonVersion | None = Field(
+        None,
+        description="version of the image's interpreter; quote it; default: that of `interpreter`",
+        examples=["3.11"],
+    )
     platform: WheelPlatform | None = Field(
         None,
-        description="the newest platform whose wheels the image can load; default: manylinux_2_28 on the base's "
-        "architecture",
+        description="the newest platform whose wheels the image can load; default: what the base of `interpreter` has, "
+        "else manylinux_2_28 on the base's architecture",
         examples=["x86_64-manylinux_2_28"],
     )
     requirements: tuple[AnyRequirement, ...] = Field(
@@ -105,8 +119,13 @@ class Python(Model):
     given: dict[Name, Plain] = Field(
         {},
         description="packages that the base has already, with their versions; they satisfy requirements and are not "
-        "installed again",
+        "installed again. With `interpreter` the base tells them by itself, and what stands here is compared",
         examples=[{"torch": "1.9.0"}],
+    )
+    replace: tuple[Name, ...] = Field(
+        (),
+        description="packages that the base of `interpreter` has, and that a wheel of another version may replace",
+        examples=[["numpy"]],
     )
     manual: tuple[ManualWheel, ...] = Field(
         (), description="wheels that a person brings; name what they need among the requirements"
@@ -126,6 +145,16 @@ class Python(Model):
     def sources(self) -> frozenset[str]:
         """The names of the sources that are read."""
         return frozenset(item.reads.partition("/")[0] for item in self.read)
+
+    @model_validator(mode="after")
+    def _version_is_known(self) -> "Python":
+        if self.interpreter is None and self.version is None:
+            raise WrongAtError(
+                "this key is missing, and no `interpreter` of the base tells it; for example version: '3.11'", "version"
+            )
+        if self.interpreter is None and self.replace:
+            raise ValueError("`replace` is for packages that the base of an `interpreter` has, and there is none")
+        return self
 
     @model_validator(mode="after")
     def _read_once(self) -> "Python":

@@ -17,8 +17,9 @@ from portside.recipe.python_packages import Python
 class Stage:
     """One recipe's part of the env layer.
 
-    debian, python, files: its own; python always says its platform. path, variables: all that count here, the lower
-    recipes' included.
+    debian, python, files: its own; python says version and platform, or an interpreter of the base that does. path,
+    variables: all that count here, the lower recipes' included. interpreter: of the base, that the stages up to this
+    one name.
     """
 
     recipe: str
@@ -27,6 +28,12 @@ class Stage:
     files: tuple[EnvFile, ...]
     path: tuple[str, ...]
     variables: dict[str, str]
+    interpreter: str | None = None
+
+    @property
+    def reads_base(self) -> bool:
+        """Whether its lock says what only the base's files tell."""
+        return self.python is not None and self.python.interpreter is not None
 
 
 def make_stages(path: Path, envs: Sequence[tuple[str, Any]], architecture: str) -> tuple[Stage, ...]:
@@ -61,7 +68,8 @@ def _stage(name: str, env: Env, below: Env, architecture: str) -> Stage:
         manual = python.manual[len(below.python.manual) :]
         own = {"requirements": requirements, "manual": manual}
         python = python.model_copy(update=own) if requirements or manual else None
-    if python is not None and python.platform is None:
+    if python is not None and python.platform is None and python.interpreter is None:
         python = python.model_copy(update={"platform": f"{WHEEL_ARCHITECTURES[architecture]}-manylinux_2_28"})
     debian, files = env.debian[len(below.debian) :], env.files[len(below.files) :]
-    return Stage(name, debian, python, files, env.path, env.variables)
+    interpreter = env.python.interpreter if env.python is not None else None
+    return Stage(name, debian, python, files, env.path, env.variables, interpreter)

@@ -61,3 +61,24 @@ def debian_python(base: LockedBase, debs: Sequence[Deb], fetcher: Fetcher, store
     run_all([partial(fetcher.deb, deb, distribution) for deb in whole], JOBS)
     found = distributions([(deb, store.inputs.require(deb.sha256, deb.name).path) for deb in whole])
     return DebianPython(found, pip_leaves_them(whole))
+
+
+def check_interpreter(version: str, debs: Sequence[Deb]) -> None:
+    """Raise RecipeError unless these packages bring pip and the Python that wheels are chosen for.
+
+    version: as a recipe says it, such as 3.11. Debian's python3 has the version of the interpreter behind it.
+    """
+    found = {deb.name: deb.version for deb in debs if deb.name in ("python3", "python3-pip")}
+    if len(found) < 2:
+        raise RecipeError(
+            "env.python has packages, but the image has neither python3 nor pip to install them with"
+            if not found
+            else f"env.python has packages, but of python3 and python3-pip the image has only {next(iter(found))}",
+            "Add python3-pip to env.debian: what it needs comes along.",
+        )
+    there = ".".join(found["python3"].rpartition(":")[2].split(".")[:2])
+    if there != version:
+        raise RecipeError(
+            f"env.python.version is {version}, but the image's interpreter is python3 {found['python3']}",
+            f'Say version: "{there}".',
+        )

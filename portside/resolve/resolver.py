@@ -21,14 +21,17 @@ from portside.inputs.debian.resolve import resolve_packages
 from portside.inputs.kinds import BASES, DATA, SOURCES, WEIGHTS
 from portside.inputs.python import Asking, asking
 from portside.inputs.spool import Spool
+from portside.layers.image_files import ImageFiles
 from portside.lock.agree import contradicted
 from portside.lock.bases import LockedBase
 from portside.lock.comparison import named_rightly
 from portside.lock.lower import complete
 from portside.lock.models import Lock, LockedData, LockedWeights
 from portside.lock.packages import (
+    Artefact,
     Deb,
     LockedEnv,
+    LockedInterpreter,
     LockedManualWheel,
     PackageSet,
     PythonSet,
@@ -39,7 +42,9 @@ from portside.recipe import Recipe
 from portside.recipe import asked as recipes
 from portside.recipe.python_packages import ManualWheel, Python
 from portside.recipe.stages import Stage
-from portside.resolve.debian_python import debian_python
+from portside.resolve import base_python
+from portside.resolve.base_files import base_files, unseen_base
+from portside.resolve.debian_python import check_interpreter, debian_python
 from portside.store import Store
 
 Update = Collection[str] | Literal["all"]
@@ -124,6 +129,7 @@ class _Resolver:
         # What somebody edited into a lock, against its recipe, does not stay.
         self.wrong_below = contradicted(recipe, below) if below is not None else frozenset[str]()
         self.wrong_old = contradicted(recipe, old) if old is not None else frozenset[str]()
+        self._files: ImageFiles | None = None
 
     def lock(self) -> Lock:
         model = self.recipe.model
@@ -134,6 +140,8 @@ class _Resolver:
             sources[name] = kept.sources[name] if kept else SOURCES[source.kind].resolve(source, self.fetcher)
         kept = self._kept("base", "base")
         base = kept.base if kept else self._base()
+        if not base.layers and any(stage.reads_base for stage in self.recipe.stages):
+            base = unseen_base(base, self.wanted, self.fetcher, self.recipe, self.config)
         env = self._env(base, sources)
         weights: dict[str, LockedWeights] = {}
         for name, wanted in sorted(model.weights.items()):
@@ -230,9 +238,11 @@ class _Resolver:
             epoch = debs_date(debs, distribution, self.fetcher)
         python: PythonSet | None = None
         if stage.python is not None:
+            its = self._interpreter(stage.python, stage.recipe, base, there)
+            wanted = base_python.filled(stage.python, its)
             with self.store.workspace() as folder, Spool(folder) as spool:
-                of = asking(stage.python, partial(self._tree, sources, spool))
-            python = self._python(stage.python, of, stage.recipe, old, base, there, debs)
+                of = asking(wanted, partial(self._tree, sources, spool))
+            python = self._python(wanted, its, of, stage.recipe, old, base, there, debs)
         if python is not None:
             epoch = max([epoch, *(artefact_date(wheel, self.store) for wheel in python.all_wheels())])
         return PackageSet(recipe=stage.recipe, epoch=epoch, debs=debs, python=python)
@@ -240,6 +250,7 @@ class _Resolver:
     def _python(
         self,
         wanted: Python,
+        its: LockedInterpreter | None,
         of: Asking,
         stage: str,
         old: PackageSet | None,
@@ -248,11 +259,14 @@ class _Resolver:
         debs: Sequence[Deb],
     ) -> PythonSet:
         """The Python packages of a stage, with their files in the store. debs: the stage's own."""
-        assert wanted.platform is not None, "a stage says its platform"
         manual = tuple(self._manual_wheel(wheel, stage) for wheel in wanted.manual)
         lower = below.python.all_wheels() if below.python else ()
         # What is given in the base, below, or by hand satisfies requirements; its own needs are not looked at.
-        installed = dict(wanted.given) | {w.name: w.version for w in lower} | {w.name: w.version for w in manual}
+        installed = (
+            base_python.installed(wanted, its)
+            | {w.name: w.version for w in lower}
+            | {w.name: w.version for w in manual}
+        )
         system = debian_python(base, (*below.debs, *debs), self.fetcher, self.store)
         system.check_manual(manual)
         fixed = system.fixed(installed)
@@ -262,19 +276,23 @@ class _Resolver:
             keep=[wheel for wheel in (old.python.wheels if old and old.python else ()) if named_rightly(wheel)],
             update=self.update,
             fixed=fixed,
+            replaceable=its is not None,
             **target,
         )
         there = {wheel.name: system.packages[wheel.name] for wheel in wheels if system.has(wheel.name, wheel.version)}
         found = PythonSet(
-            version=wanted.version,
-            platform=wanted.platform,
+            interpreter=its,
+            version=of.version,
+            platform=of.platform,
             wheels=tuple(wheel for wheel in wheels if wheel.name not in there),
             manual=manual,
             read=dict(of.read),
         )
-        if base.distribution is not None and found.all_wheels():
+        if its is not None and (found.wheels or found.manual) and not base_python.has_pip(its):
+            found = found.model_copy(update={"installer": self._installer(of, old, target)})
+        if its is None and base.distribution is not None and found.all_wheels():
             check_interpreter(found.version, (*base.debs, *below.debs, *debs))
-        run_all([partial(self.fetcher.artefact, wheel) for wheel in found.all_wheels()], JOBS)
+        run_all([partial(self.fetcher.artefact, wheel) for wheel in (*found.all_wheels(), *found.installers)], JOBS)
         names = python.needed(of, found.all_wheels(), self.store)
         there |= {name: version for name, version in fixed.items() if name in names}
         for note in python.passed_over(of, found.wheels, **target):
@@ -284,10 +302,32 @@ class _Resolver:
         asked = python.who_asks(of, found.all_wheels(), self.store)
         return found.model_copy(
             update={
-                "given": dict(sorted((wanted.given | there).items())),
+                "given": dict(sorted((base_python.given(wanted, its) | there).items())),
                 "asked": {name: who for name, who in asked.items() if name in own},
             }
         )
+
+    def _interpreter(self, wanted: Python, stage: str, base: LockedBase, below: LockedEnv) -> LockedInterpreter | None:
+        base_python.check_below(wanted, below.python, stage)
+        old = None if self.update == "all" or self.old is None or self.old.base != base else self.old.env.of(stage)
+        before = [*below.sets, *([old] if old else [])]
+        known = [s.python.interpreter for s in before if s.python and s.python.interpreter]
+        its = next((k for k in known if k.path == wanted.interpreter), None)
+        files = partial(self._base_files, base)
+        return base_python.interpreter(wanted, its, files, base.env, base.architecture)
+
+    def _installer(self, of: Asking, old: PackageSet | None, target: Mapping[str, Any]) -> Artefact:
+        """The pip that installs wheels where the base has none that can."""
+        before = old.python.installer if old and old.python else None
+        pip = asking(Python(version=of.version, platform=of.platform, requirements=("pip",)), lambda _: Tree())
+        keep = [before] if before else []
+        [found] = python.resolve_wheels(pip, keep=keep, update=self.update, **{**target, "installed": {}})
+        return found
+
+    def _base_files(self, base: LockedBase) -> ImageFiles:
+        if self._files is None:
+            self._files = base_files(base, self.wanted, self.fetcher)
+        return self._files
 
     def _manual_wheel(self, wanted: ManualWheel, stage: str) -> LockedManualWheel:
         from packaging.utils import parse_wheel_filename
@@ -346,24 +386,3 @@ class _Resolver:
 def _agree(file: ManualInput, sha256: str | None, size: int | None) -> bool:
     """Whether what is locked of a file is what the recipe pins of it."""
     return file.sha256 in (None, sha256) and (file.size is None or file.size == size or size is None)
-
-
-def check_interpreter(version: str, debs: Sequence[Deb]) -> None:
-    """Raise RecipeError unless these packages bring pip and the Python that wheels are chosen for.
-
-    version: as a recipe says it, such as 3.11. Debian's python3 has the version of the interpreter behind it.
-    """
-    found = {deb.name: deb.version for deb in debs if deb.name in ("python3", "python3-pip")}
-    if len(found) < 2:
-        raise RecipeError(
-            "env.python has packages, but the image has neither python3 nor pip to install them with"
-            if not found
-            else f"env.python has packages, but of python3 and python3-pip the image has only {next(iter(found))}",
-            "Add python3-pip to env.debian: what it needs comes along.",
-        )
-    there = ".".join(found["python3"].rpartition(":")[2].split(".")[:2])
-    if there != version:
-        raise RecipeError(
-            f"env.python.version is {version}, but the image's interpreter is python3 {found['python3']}",
-            f'Say version: "{there}".',
-        )

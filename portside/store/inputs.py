@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from portside.common.canonical import CHUNK, copy_and_hash, sha256_hex
 from portside.common.progress import say, transfer
@@ -13,7 +13,6 @@ from portside.common.tree import FileRange, encode_path
 from portside.common.values import DiffID, Sha256, Size
 from portside.errors import InputError, fetch_it
 from portside.store import clone, files
-from portside.store.beside import Beside
 from portside.store.records import identity_of, path_text, place_record, text_path
 from portside.store.seen import Seen
 
@@ -33,6 +32,14 @@ def put_it_back(recipe: str) -> str:
         "Put the file back as it was. If the new one is meant: "
         f"invoke lock --recipe {recipe} --update NAME, NAME being that of its weights or its data set"
     )
+
+
+class AlsoHashed(Protocol):
+    """What gets the bytes of an input as well, from the first on."""
+
+    def restart(self) -> None: ...
+
+    def update(self, chunk: bytes) -> None: ...
 
 
 class Inputs:
@@ -211,7 +218,7 @@ class Inputs:
         sha256: Sha256 | None,
         size: Size | None,
         in_place: InPlace = nowhere,
-        beside: Beside | None = None,
+        beside: AlsoHashed | None = None,
     ) -> Iterator["Receiver"]:
         """Take in one input. The partial file of an interrupted transfer is continued.
 
@@ -275,7 +282,7 @@ class Receiver:
         size: Size | None,
         seen: Seen,
         in_place: InPlace = nowhere,
-        beside: Beside | None = None,
+        beside: AlsoHashed | None = None,
     ) -> None:
         self.name = name
         self.done = False

@@ -67,6 +67,10 @@ def env_context(packages: PackageSet, store: Store) -> Tree:
             place = store.inputs.require(wheel.sha256, wheel.file)
             entry = Entry(f"wheels/{wheel.file}", "file", 0o644, size=wheel.size, sha256=wheel.sha256, content=place)
             tree.put(entry)
+        for pip in python.installers:
+            place = store.inputs.require(pip.sha256, pip.file)
+            path = f"installer/{pip.file}"
+            tree.put(Entry(path, "file", 0o644, size=pip.size, sha256=pip.sha256, content=place))
         lines = [f"{w.name}=={w.version} --hash=sha256:{w.sha256}\n" for w in python.all_wheels()]
         tree.put(file_entry("requirements.txt", "".join(lines).encode()))
     return tree

@@ -59,12 +59,11 @@ def dump(page: Path, tmp_path: Path, fragment: str = "") -> str:
 
 def visible_hits(dom: str) -> list[tuple[str, str]]:
     """(class, rule) of the hits that are shown."""
-    rows = re.findall(r'<tr class="hit" data-class="([^"]*)" data-rule="([^"]*)"([^>]*)>', dom)
-    return [(cls, rule) for cls, rule, rest in rows if "hidden" not in rest]
+    return re.findall(r'<tr class="hit" data-class="([^"]*)" data-rule="([^"]*)">', dom)
 
 
 def visible_files(dom: str) -> list[str]:
-    found = re.findall(r'<details open="" class="file"[^>]*data-path="([^"]*)"([^>]*)>', dom)
+    found = re.findall(r'<details class="file"[^>]*data-path="([^"]*)"([^>]*)>', dom)
     return [path for path, rest in found if "hidden" not in rest]
 
 

@@ -14,8 +14,15 @@ try:
     from importlib.metadata import distributions
     rows = [[d.metadata["Name"], d.version, str(d.locate_file(""))] for d in distributions()]
 except ImportError:  # before Python 3.8
-    import pkg_resources
-    rows = [[d.project_name, d.version, d.location] for d in pkg_resources.working_set]
+    try:
+        import pkg_resources
+        rows = [[d.project_name, d.version, d.location] for d in pkg_resources.working_set]
+    except ImportError:  # no setuptools either
+        import email, glob, os, sys
+        kinds = "*.dist-info/METADATA", "*.egg-info/PKG-INFO", "*.egg-info"
+        found = [(p, f) for p in sys.path for kind in kinds for f in glob.glob(p + "/" + kind)]
+        heads = [(p, email.message_from_bytes(open(f, "rb").read())) for p, f in found if os.path.isfile(f)]
+        rows = [[head["Name"], head["Version"], p] for p, head in heads]
 print(json.dumps(rows))
 """
 """Lists the Python packages; for the container's own Python, which may be as old as a vendor's image."""
@@ -31,9 +38,17 @@ def expected(request: pytest.FixtureRequest) -> dict[str, Any]:
     return value
 
 
-def distributions(host: Any) -> dict[str, tuple[str, str]]:
-    """The container's Python packages: normalised name -> version and place, of the one that Python imports."""
-    found = host.run("python3 -c %s", DISTRIBUTIONS)
+def python(expected: dict[str, Any]) -> str:
+    """The interpreter that the wheels are for."""
+    return str(expected["interpreter"]["path"]) if expected.get("interpreter") else "python3"
+
+
+def distributions(host: Any, program: str) -> dict[str, tuple[str, str]]:
+    """The container's Python packages: normalised name -> version and place, of the one that Python imports.
+
+    program: the interpreter, here and below.
+    """
+    found = host.run("%s -c %s", program, DISTRIBUTIONS)
     assert found.rc == 0, found.stderr
     # In the order of Python's path, where the first of a name counts: a wheel may stand before a .deb's package.
     first_last = reversed(json.loads(found.stdout))
@@ -45,10 +60,14 @@ def normalised(name: str) -> str:
     return re.sub("[-_.]+", "-", name).lower()
 
 
-def pip_problems(host: Any, of: Collection[str] | None = None) -> list[str]:
+def has_pip(host: Any, program: str) -> bool:
+    return not host.run(f"{program} -m pip --version").rc
+
+
+def pip_problems(host: Any, program: str, of: Collection[str] | None = None) -> list[str]:
     """What `pip check` says is wrong. of: normalised names; only what is wrong between one of these packages and any
     other is told, because the rest was so before they came."""
-    found = host.run("python3 -m pip check")
+    found = host.run(f"{program} -m pip check")
     lines: list[str] = found.stdout.splitlines() if found.rc else []
     assert lines or not found.rc, found.stderr
     return [line for line in lines if of is None or not involved(line).isdisjoint(of)]

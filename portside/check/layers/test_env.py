@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from conftest_layers import distributions, lacking, normalised, pip_problems
+import pytest
+from conftest_layers import distributions, has_pip, lacking, normalised, pip_problems, python
 
 
 def test_debian_packages_are_the_locked_ones(host: Any, expected: dict[str, Any]) -> None:
@@ -25,7 +26,7 @@ def test_dpkg_finds_nothing_broken(host: Any, expected: dict[str, Any]) -> None:
 def test_python_packages_are_the_locked_wheels(host: Any, expected: dict[str, Any]) -> None:
     if expected["wheels"] is None:
         return
-    found = distributions(host)
+    found = distributions(host, python(expected))
     # What stands in /usr/lib came with a .deb, and those are checked above.
     rows = {name: version for name, (version, place) in found.items() if not place.startswith("/usr/lib/")}
     if expected["foreign"]:
@@ -37,11 +38,29 @@ def test_python_packages_agree_with_each_other(host: Any, expected: dict[str, An
     if not expected["wheels"]:
         return
     # Between packages of a vendor's image there may be anything, and it stays as it is.
-    found = pip_problems(host, expected["wheels"] if expected["foreign"] else None)
+    if expected.get("interpreter") and not has_pip(host, python(expected)):
+        pytest.skip("the base's interpreter has no pip to ask")
+    found = pip_problems(host, python(expected), expected["wheels"] if expected["foreign"] else None)
     # What the recipe counts as given may come with an install step of a later layer.
     later = {normalised(name) for name in expected["given"]}
     wrong = [line for line in found if lacking(line) not in later]
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_interpreter_is_as_it_was_read(host: Any, expected: dict[str, Any]) -> None:
+    """What the lock says of the base's interpreter without having run it."""
+    if expected["interpreter"] is None:
+        return
+    program, wanted = python(expected), expected["interpreter"]
+    version = host.run("%s -c %s", program, "import sys; print('%d.%d' % sys.version_info[:2])")
+    assert version.stdout.strip() == wanted["version"], version.stderr
+    found = distributions(host, program)
+    packages = {name: found.get(name, ("no such package", ""))[0] for name in wanted["packages"]}
+    assert packages == wanted["packages"]
+    places = {found[name][1] for name in expected["wheels"] or () if name in found}
+    assert {host.run("readlink -f %s", place).stdout.strip() for place in places} <= {
+        host.run("readlink -f %s", wanted["site"]).stdout.strip()
+    }
 
 
 def test_files_of_the_recipe(host: Any, expected: dict[str, Any]) -> None:

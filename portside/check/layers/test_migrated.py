@@ -8,7 +8,7 @@ import tarfile
 from typing import Any
 
 import pytest
-from conftest_layers import differing, distributions, listing, normalised, pip_problems
+from conftest_layers import differing, distributions, has_pip, listing, normalised, pip_problems, python
 
 COMPILED = """
 import pathlib, sys, warnings
@@ -37,7 +37,7 @@ def test_every_file_is_there_with_its_hash(host: Any, expected: dict[str, Any]) 
 
 def test_what_the_recipe_relies_on_is_there(host: Any, expected: dict[str, Any]) -> None:
     """Python packages that the base or an install step brings; a vendor may append its own build's name."""
-    found = distributions(host) if expected["given"] else {}
+    found = distributions(host, python(expected)) if expected["given"] else {}
     wrong = []
     for name, version in expected["given"].items():
         there, _ = found.get(normalised(name), ("no such package", ""))
@@ -50,9 +50,9 @@ def test_what_install_steps_bring_agrees_with_the_rest(host: Any, expected: dict
     """What is wrong between packages that were there before is a matter of the env layer."""
     if not expected["brought"]:
         return
-    if host.run("python3 -m pip --version").rc:
+    if not has_pip(host, python(expected)):
         pytest.skip("the image has no pip to ask")
-    wrong = pip_problems(host, expected["brought"])
+    wrong = pip_problems(host, python(expected), expected["brought"])
     assert not wrong, "\n".join(wrong)
 
 

@@ -63,7 +63,7 @@ class Asking:
 
 def asking(wanted: Python, tree_of: Callable[[str], Tree]) -> Asking:
     """What a recipe asks for. tree_of: the files of a source. Raises RecipeError for what cannot be taken."""
-    assert wanted.platform is not None, "a stage says its platform"
+    assert wanted.version is not None and wanted.platform is not None, "a stage says them, or its interpreter does"
     environment = marker_environment(wanted.version, wanted.platform)
     lines: list[RequirementLine] = []
     read: dict[str, tuple[str, ...]] = {}

@@ -18,7 +18,7 @@ from portside.errors import InputError, PortsideError, RecipeError
 from portside.inputs.python.asking import KEY, Asking
 from portside.inputs.python.exact import artefact_of
 from portside.inputs.python.index import Offer, indexes_and_links, is_remote, offer_of
-from portside.inputs.python.tags import best_wheel, tag_ranks
+from portside.inputs.python.tags import best_wheel, tag_ranks, uv_platform
 from portside.lock.packages import Artefact
 from portside.net.pip_settings import PipSettings, read_pip_settings
 from portside.net.transfer import path_of
@@ -45,6 +45,7 @@ def resolve_wheels(
     config: Config,
     store: "Store",
     fixed: Collection[str] = (),
+    replaceable: bool = False,
 ) -> list[Artefact]:
     """The wheels that satisfy what is asked for and everything they need, sorted by name.
 
@@ -52,8 +53,8 @@ def resolve_wheels(
     stay unless `update` names them or the requirements no longer allow them. installed: name and version of what the
     base already has; it satisfies requirements, and neither it nor what only it needs is in the result (a version
     that is not PEP 440 satisfies every requirement). fixed: those of them that came with .debs, for what errors say.
-    Raises RecipeError with uv's explanation if nothing satisfies the requirements, InputError for a package that has
-    no wheel and for places that cannot be asked.
+    replaceable: as of `Uv`. Raises RecipeError with uv's explanation if nothing satisfies the requirements, InputError
+    for a package that has no wheel and for places that cannot be asked.
     """
     from packaging.utils import canonicalize_name
 
@@ -62,7 +63,17 @@ def resolve_wheels(
     updated = {str(canonicalize_name(name)) for name in update} if update != "all" else set()
     kept = {wheel.name: wheel for wheel in keep if update != "all" and wheel.name not in updated}
     with tempfile.TemporaryDirectory(prefix="portside-uv-") as folder:
-        uv = Uv(Path(folder), config, of.version, of.platform, base, frozenset(fixed), limits=tuple(of.constraints))
+        limits = tuple(of.constraints)
+        uv = Uv(
+            Path(folder),
+            config,
+            of.version,
+            of.platform,
+            base,
+            frozenset(fixed),
+            limits=limits,
+            replaceable=replaceable,
+        )
         packages = _compile(uv, of.requirements, kept)
     places = [place for kind in indexes_and_links(read_pip_settings(), config) for place in kind]
     elsewhere = places[0].full if places and all(is_remote(place.full) for place in places) else ""
@@ -153,7 +164,7 @@ class Uv:
 
     folder: for its files, empty at first. version, platform: of the target. installed: what the base already has.
     fixed: those of them that came with .debs. limits: constraints of every call. offline:
-    ask no place, use what is known from before.
+    ask no place, use what is known from before. replaceable: whether a recipe may name what of the base goes.
     """
 
     folder: Path
@@ -164,6 +175,7 @@ class Uv:
     fixed: frozenset[str] = frozenset()
     offline: bool = False
     limits: tuple[str, ...] = ()
+    replaceable: bool = False
 
     def compile(
         self,
@@ -198,14 +210,19 @@ class Uv:
         excluded.write_text("".join(f"{name}\n" for name in anything), encoding="utf-8")
         arguments = [str(source), "--output-file", str(output), "--excludes", str(excluded)]
         arguments += ["--constraints", str(constraints), "--python", sys.executable]
-        arguments += ["--python-version", self.version, "--python-platform", self.platform]
+        arguments += ["--python-version", self.version, "--python-platform", uv_platform(self.platform)]
         arguments += ["--offline"] if self.offline else []
         settings = read_pip_settings()
         indexes, pages = ([url.full for url in urls] for urls in indexes_and_links(settings, self.config))
         pages += [str(links)] if links is not None else []
         run = self._run([*arguments, "--format", "pylock.toml", "--only-binary", ":all:"], settings, indexes, pages)
         if run.returncode != 0:
-            raise _failure(redact(run.stderr, secrets_of([*indexes, *pages])), self.installed, self.fixed)
+            raise _failure(
+                redact(run.stderr, secrets_of([*indexes, *pages])),
+                self.installed,
+                self.fixed,
+                replaceable=self.replaceable,
+            )
         packages: list[dict[str, Any]] = tomllib.loads(output.read_text(encoding="utf-8")).get("packages", [])
         return check_places(packages, indexes, pages)
 
@@ -324,8 +341,9 @@ class OnlySourceError(InputError):
         self.names = names
 
 
-def _failure(stderr: str, installed: Mapping[str, str], fixed: Collection[str] = ()) -> Exception:
-    """uv's error as ours, without secrets already."""
+def _failure(stderr: str, installed: Mapping[str, str], fixed: Collection[str] = (), *, replaceable: bool) -> Exception:
+    """uv's error as ours, without secrets already. replaceable: whether a recipe may say what of the base goes."""
+    unless = " unless env.python.replace names it" if replaceable else ""
     explanation, _, hints = stderr.partition("\nhint:")
     lines = [line.strip() for line in explanation.strip().splitlines() if line.strip()]
     lines = [line.removeprefix("error: ").removeprefix("cause: ") for line in lines]
@@ -346,7 +364,7 @@ def _failure(stderr: str, installed: Mapping[str, str], fixed: Collection[str] =
     named = [name for name in sorted(installed) if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", explanation)]
     from_base = ", ".join(f"{name} {installed[name]}" for name in named if name not in fixed)
     from_debian = ", ".join(f"{name} {installed[name]}" for name in named if name in fixed)
-    hint = f" The base already has {from_base}, which stays." if from_base else ""
+    hint = f" The base already has {from_base}, which stays{unless}." if from_base else ""
     hint += f" Debian's packages bring {from_debian}, and this Debian's pip cannot replace it." if from_debian else ""
     return RecipeError(f"{KEY}: nothing satisfies the requirements:\n{shown}", f"Change {KEY} in the recipe.{hint}")
 

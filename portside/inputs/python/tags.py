@@ -52,6 +52,27 @@ def _platforms(platform: str) -> Iterator[str]:
     yield f"linux_{arch}"
 
 
+UV_MINORS = (17, 28, *range(31, 41))
+"""The N of all manylinux_2_N that `uv --python-platform` takes (uv 0.9 and newer)."""
+
+
+def uv_platform(platform: str) -> str:
+    """The newest platform that uv knows and that is not newer than this one."""
+    match = _PLATFORM.fullmatch(platform)
+    if match is None or match["minor"] is None:
+        return platform
+    fitting = [minor for minor in UV_MINORS if minor <= int(match["minor"])]
+    return f"{match['arch']}-manylinux_2_{max(fitting)}" if fitting else platform
+
+
+def is_newer_platform(platform: str, other: str) -> bool:
+    """Whether a platform may have wheels that the other cannot load: of a newer C library, or another machine."""
+    one, two = _PLATFORM.fullmatch(platform), _PLATFORM.fullmatch(other)
+    if one is None or two is None:
+        return platform != other
+    return one["arch"] != two["arch"] or int(one["minor"] or 17) > int(two["minor"] or 17)
+
+
 def best_wheel(files: Iterable[str], ranks: Mapping["Tag", int]) -> str | None:
     """The wheel file name that pip prefers (best tag, then highest build number), None if none fits."""
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename

@@ -30,7 +30,7 @@ WORD_RULES = {
 MOST = 20
 """Places of one rule that are kept and shown, in one such file; the last one says how many more there are."""
 
-_KEY = re.compile(rb"""(?:^|[\s{,;(\[&|])(["']?)([A-Za-z_][\w.-]*)\1[ \t]*[:=][ \t]*["']?\Z""")
+_KEY = re.compile(rb"""(?:^|[\s{,;(\[&|])(["']?)(?:--?)?([A-Za-z_][\w.-]*)\1[ \t]*[:=][ \t]*["']?\Z""")
 _OPTION = re.compile(rb"""(?<![\w-])--?([A-Za-z][\w.-]*)(?:=|[ \t]+|["'][ \t]*,[ \t]*(?=["']))["']?\Z""")
 _CONTEXT = 200
 """Bytes before a word that are looked at for what it is the value of."""

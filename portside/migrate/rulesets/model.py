@@ -8,8 +8,8 @@ from typing import Literal
 
 from portside.common.canonical import digest_of
 
-MIGRATOR_VERSION = 2
-"""Goes into every ruleset's digest: raise it when the same ruleset would give other bytes than before."""
+MIGRATOR_VERSION = 3
+"""Goes into every ruleset's digest: raise it when the same ruleset would give other bytes, or another report."""
 
 Action = Literal["rewrite", "keep", "unsupported", "person"]
 

@@ -4,6 +4,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from repositories import head, new_repository
+
 from portside.inputs.spool import Spool
 from portside.lock.file import read_lock
 from portside.lock.models import Lock
@@ -37,8 +39,7 @@ _WHO = {"NAME": "A", "EMAIL": "a@example.org", "DATE": f"{DATE} +0000"}
 
 def repository(folder: Path, **files: str) -> Path:
     """A repository with one commit of these files on `main`."""
-    folder.mkdir(parents=True)
-    git(folder, "init", "-q", "-b", "main")
+    new_repository(folder)
     commit(folder, **files)
     return folder
 
@@ -49,7 +50,7 @@ def commit(folder: Path, **files: str) -> str:
         (folder / name).write_text(text)
     git(folder, "add", "--all")
     git(folder, "commit", "-q", "--allow-empty", "-m", "x")
-    return git(folder, "rev-parse", "HEAD")
+    return head(folder)
 
 
 class SourceProject:

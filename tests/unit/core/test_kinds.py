@@ -97,6 +97,24 @@ WEIGHTS_ROWS: dict[str, tuple[str, dict[str, Any]]] = {
         "{files: [{path: w, origin: somewhere}]}",
         {"epoch": 0, "files": [{"path": "w", "size": 4, "sha256": HASHES["f"]}]},
     ),
+    "huggingface": (
+        "{huggingface: x/y}",
+        {
+            "epoch": 0,
+            "files": [{"path": "w", "size": 4, "sha256": HASHES["f"]}],
+            "commit": "1" * 40,
+            "huggingface": "x/y",
+        },
+    ),
+    "modelscope": (
+        "{modelscope: x/y}",
+        {
+            "epoch": 0,
+            "files": [{"path": "w", "size": 4, "sha256": HASHES["f"]}],
+            "commit": "1" * 40,
+            "modelscope": "x/y",
+        },
+    ),
 }
 
 
@@ -144,9 +162,9 @@ def test_every_kind_from_plan_to_bundle(tmp_path: Path, base: str, source: str, 
     of_source = {"sdist": {"x-1.tar.gz"}, "git": set[str](), "archive": {"a.zip"}, "folder": {"x.tar"}}
     of_image = {"v:1 manifest", "v:1 config", "v:1 layer 1"}
     expected = {"debian": {"d 1"}, "archive": {"v.tar"}, "image": of_image}[base] | of_source[source]
-    assert named == expected | {"wheel": {"x-1-py3-none-any.whl"}, "files": {"w"}}[weights]
+    assert named == expected | ({"x-1-py3-none-any.whl"} if weights == "wheel" else {"w"})
     assert [file.sha256 for file in base_layers(lock)] == [HASHES["a" if base == "debian" else "c"]]
-    hashes = ([] if source == "git" else [HASHES["d"]]) + [{"wheel": HASHES["e"], "files": HASHES["f"]}[weights]]
+    hashes = ([] if source == "git" else [HASHES["d"]]) + [HASHES["e" if weights == "wheel" else "f"]]
     assert [file.sha256 for file in locked_files(lock)] == hashes
     documents = ["3" * 64, "4" * 64] if base == "image" else []
     assert [file.sha256 for file in base_documents(lock)] == documents

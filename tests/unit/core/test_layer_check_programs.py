@@ -14,6 +14,7 @@ import pytest
 LAYERS = Path(__file__).parents[3] / "portside" / "check" / "layers"
 SHARED = runpy.run_path(str(LAYERS / "conftest_layers.py"))
 OLD_PYTHON = "import sys; sys.modules['importlib.metadata'] = None\n"
+NO_SETUPTOOLS = "sys.modules['pkg_resources'] = None\n"
 PKG_RESOURCES = """
 class Distribution: project_name, version, location = "Odd_Thing.X", "1.2+mlu", "/torch"
 working_set = [Distribution]
@@ -34,18 +35,18 @@ def test_their_syntax(program: str) -> None:
     ast.parse(program, feature_version=(3, 7))
 
 
-@pytest.mark.parametrize("old", [False, True])
-def test_python_packages_with_and_without_importlib_metadata(old: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", ["", OLD_PYTHON, OLD_PYTHON + NO_SETUPTOOLS])
+def test_python_packages_with_and_without_importlib_metadata(before: str, tmp_path: Path) -> None:
     (tmp_path / "pkg_resources.py").write_text(PKG_RESOURCES)
 
-    def run(command: str, program: str) -> Any:
-        assert command == "python3 -c %s"
-        argv = [sys.executable, "-c", (OLD_PYTHON if old else "") + program]
+    def run(command: str, python: str, program: str) -> Any:
+        assert (command, python) == ("%s -c %s", "python3")
+        argv = [sys.executable, "-c", before + program]
         done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path)
         return SimpleNamespace(rc=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
-    found = SHARED["distributions"](SimpleNamespace(run=run))
-    if old:
+    found = SHARED["distributions"](SimpleNamespace(run=run), "python3")
+    if before == OLD_PYTHON:
         assert found == {"odd-thing-x": ("1.2+mlu", "/torch")}
     else:
         assert found["pytest"][0] == importlib.metadata.version("pytest")
@@ -55,4 +56,4 @@ def test_a_wheel_beside_a_deb_of_the_same_name_is_the_one_that_is_imported() -> 
     """pip puts a locked setuptools into /usr/local, and Debian's stays in /usr/lib, later on the path."""
     rows = '[["Setup_Tools", "79.0.1", "/usr/local/lib/python3.11"], ["setup-tools", "66.1.1", "/usr/lib/python3"]]'
     host = SimpleNamespace(run=lambda *_: SimpleNamespace(rc=0, stdout=rows, stderr=""))
-    assert SHARED["distributions"](host) == {"setup-tools": ("79.0.1", "/usr/local/lib/python3.11")}
+    assert SHARED["distributions"](host, "python3") == {"setup-tools": ("79.0.1", "/usr/local/lib/python3.11")}

@@ -4,7 +4,7 @@ import pytest
 
 from portside.errors import RecipeError
 from portside.lock.packages import Deb
-from portside.resolve.resolver import check_interpreter
+from portside.resolve.debian_python import check_interpreter
 
 
 def debs(**versions: str) -> list[Deb]:

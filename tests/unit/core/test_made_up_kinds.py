@@ -237,6 +237,9 @@ MODULES: dict[str, tuple[Any, type[BaseModel], type[BaseModel], Any]] = {
             resolve=lambda asked, bringer, look: crater(asked),
             bring=lambda weights, bringer: put(weights.crater, bringer.store),
             content=content,
+            places=None,
+            page=None,
+            moved=None,
         ),
     ),
     "orbit": (
@@ -323,7 +326,7 @@ def test_mistakes_and_documents_know_it(tmp_path: Path) -> None:
         ("moon: {rock: basalt}", "", "base: expected either debian or archive or image or moon"),
         ("rover: lunokhod", "rover: 5", "sources.code.rover: expected text, found the number 5"),
         ("rover: lunokhod", "", "expected a mapping with either sdist, or git, or archive, or folder, or rover"),
-        ("crater: tycho", "kraater: x", "expected a mapping with either wheel and files, or files, or crater"),
+        ("crater: tycho", "kraater: x", "either wheel and files, or files, or huggingface, or modelscope, or crater"),
         ("orbit: low, ", "", "expected a mapping with either file and origin and to, or orbit and to"),
     ]:
         path.write_text(RECIPE.replace(old, new))

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from examined import glm, glm_lock
 from runtime_recipes import make_recipe
-from test_doctor import glm, glm_lock
 
 from portside.config import Config
 from portside.doctor.lacking import examine_inputs, take_inventory

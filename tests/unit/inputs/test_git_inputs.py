@@ -1,13 +1,13 @@
 """Git sources from repositories that the tests make; no configuration of the machine counts."""
 
 import hashlib
-import os
 import subprocess
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from upstream import COMMITTED, Upstream
 
 from portside.config import Config, Mirrors
 from portside.errors import InputError, RecipeError
@@ -16,60 +16,7 @@ from portside.inputs.spool import Spool
 from portside.lock.sources import LockedGitSource
 from portside.store import Store
 
-DATE = 1_600_000_000
-
-
-@pytest.fixture(autouse=True)
-def identity(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    (tmp_path / "gitconfig").write_text('[core]\n\tautocrlf = true\n[remote "portside"]\n\tprune = true\n')
-    values = {"GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig"), "GIT_CONFIG_NOSYSTEM": "1", "HOME": str(tmp_path)}
-    for who in ("AUTHOR", "COMMITTER"):
-        values |= {
-            f"GIT_{who}_NAME": "Test",
-            f"GIT_{who}_EMAIL": "test@example.invalid",
-            f"GIT_{who}_DATE": f"{DATE} +0900",
-        }
-    for name, value in values.items():
-        monkeypatch.setenv(name, value)
-
-
-class Upstream:
-    """A repository with commits; `plain` are the bytes of its files, whatever attributes say."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.url = str(path)
-        path.mkdir()
-        self("init", "-q", "-b", "main")
-        self("config", "core.autocrlf", "false")
-
-    def __call__(self, *arguments: str, stdin: bytes | None = None) -> str:
-        run = subprocess.run(["git", *arguments], cwd=self.path, input=stdin, capture_output=True, check=True)
-        return run.stdout.decode().strip()
-
-    def commit(self, **files: bytes) -> str:
-        for name, data in files.items():
-            (self.path / name).write_bytes(data)
-            self("add", "--", name)
-        self("commit", "-q", "--allow-empty", "-m", "x")
-        return self("rev-parse", "HEAD")
-
-
-@pytest.fixture
-def upstream(tmp_path: Path) -> Upstream:
-    return Upstream(tmp_path / "upstream")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "home")
-
-
-@pytest.fixture
-def config(store: Store) -> Config:
-    return Config(home=store.home)
+pytestmark = pytest.mark.usefixtures("git_settings")
 
 
 @pytest.fixture
@@ -102,7 +49,7 @@ def test_the_tree_is_what_the_objects_say(upstream: Upstream, store: Store, conf
     commit = upstream.commit()
     source = git.resolve(upstream.url, "refs/heads/main", config, store)
     assert source == LockedGitSource(
-        url=upstream.url, commit=commit, tree=upstream("rev-parse", "HEAD^{tree}"), epoch=DATE
+        url=upstream.url, commit=commit, tree=upstream("rev-parse", "HEAD^{tree}"), epoch=COMMITTED
     )
     tree = git.tree(source, store, spool)
     assert {e.path: e.read() for e in tree.files()} == {
@@ -113,7 +60,7 @@ def test_the_tree_is_what_the_objects_say(upstream: Upstream, store: Store, conf
     }
     assert {e.path: e.mode for e in tree.files() if e.mode != 0o644} == {"run": 0o755}
     assert {e.path: e.link for e in tree if e.kind == "symlink"} == {"link": "deep/../crlf", "outside": "/etc/passwd"}
-    assert {e.mtime for e in tree} == {DATE} == {git.date(source, store)}
+    assert {e.mtime for e in tree} == {COMMITTED} == {git.date(source, store)}
     assert {e.path: e.sha256 for e in tree.files()} == {
         e.path: hashlib.sha256(e.read()).hexdigest() for e in tree.files()
     }
@@ -168,7 +115,7 @@ def test_a_revision_that_is_not_there(
 
 def test_digits_that_several_commits_begin_with(upstream: Upstream, store: Store, config: Config) -> None:
     """As few digits as a recipe may have are seldom those of two commits: git itself takes four."""
-    head = f"commit refs/heads/main\ncommitter x <x@example.invalid> {DATE} +0000\ndata <<E\n"
+    head = f"commit refs/heads/main\ncommitter x <x@example.invalid> {COMMITTED} +0000\ndata <<E\n"
     upstream("fast-import", "--quiet", stdin="".join(f"{head}{number}\nE\n" for number in range(900)).encode())
     begun: dict[str, list[str]] = {}
     for name in upstream("rev-list", "main").split():
@@ -375,46 +322,3 @@ def test_git_is_missing(upstream: Upstream, store: Store, config: Config, monkey
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(InputError, match="git is not installed"):
         git.resolve(upstream.url, "refs/heads/main", config, store)
-
-
-SSH = """#!/bin/sh
-# Stands for `ssh -i deploy_key`: runs the last word here, whatever the host is.
-for last; do :; done
-touch "{mark}"
-eval "exec $last"
-"""
-
-
-@pytest.mark.parametrize("how", ["core.sshCommand", "GIT_SSH", "GIT_SSH_COMMAND", "a path from where the person is"])
-def test_the_persons_own_ssh_is_used(
-    upstream: Upstream, store: Store, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
-) -> None:
-    """As with a deploy key, which one of these names."""
-    commit = upstream.commit(a=b"1")
-    program, mark = tmp_path / "own-ssh", tmp_path / "mark"
-    program.write_text(SSH.format(mark=mark))
-    program.chmod(0o755)
-    if how == "core.sshCommand":
-        (tmp_path / "gitconfig").write_text(f"[core]\n\tsshCommand = {program} -i key\n")
-    elif how.startswith("GIT_SSH"):
-        monkeypatch.setenv(how, str(program))
-    else:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setenv("GIT_SSH_COMMAND", "./own-ssh -i ./key")
-    url = f"git@example.invalid:{upstream.path}"
-    source = git.resolve(url, "refs/heads/main", config, store)
-    git.fetch(source, Store(tmp_path / "other"), config, offline=False)
-    assert source.commit == commit and mark.exists()
-
-
-def test_ssh_asks_nobody_where_a_person_says_nothing_of_it(
-    upstream: Upstream, store: Store, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    commit = upstream.commit(a=b"1")
-    (tmp_path / "bin").mkdir()
-    program, mark = tmp_path / "bin/ssh", tmp_path / "mark"
-    program.write_text(SSH.format(mark=mark).replace("touch", 'echo "$@" >'))
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
-    assert git.resolve(f"git@example.invalid:{upstream.path}", "refs/heads/main", config, store).commit == commit
-    assert "BatchMode=yes" in mark.read_text()

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from image_site import Site
+from left_in_place import Reading, build_in_place
+from made_up_registry import MadeUpRegistry
 from registry_server import RegistryServer
 from small_project import Machine, Small, small_project
 
@@ -91,3 +94,24 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     sign = ("x509", "-req", "-in", "host.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "9")
     openssl(*sign, "-extfile", "names", "-out", "host.crt")
     return {name: folder / name for name in ("ca.crt", "host.crt", "host.key")}
+
+
+@pytest.fixture
+def here(machine: Callable[..., Machine]) -> Machine:
+    """A machine that has built the recipe from weights that stay where they are."""
+    made = machine("here")
+    made.engine = Reading()
+    build_in_place(made)
+    return made
+
+
+@pytest.fixture
+def made_up() -> Iterator[MadeUpRegistry]:
+    made = MadeUpRegistry()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Callable[..., Site]:
+    return lambda image, name="here", **config: Site(tmp_path / name, image, **config)

@@ -187,3 +187,19 @@ class MadeUpRegistry:
                 return 307, b"", {"Location": f"http://localhost:{self.port}/elsewhere/{digest}"}
             return 200, self.blobs[digest], {}
         return 404, json.dumps({"errors": [{"code": "MANIFEST_UNKNOWN", "message": "unknown"}]}).encode(), {}
+
+
+ARM = {"os": "linux", "architecture": "arm64", "variant": "v8"}
+AMD = {"os": "linux", "architecture": "amd64"}
+
+
+def both(made_up: MadeUpRegistry, **options: Any) -> dict[str, Any]:
+    """An index of two architectures, with an attestation for each and one of Windows."""
+    amd = made_up.image(**options) | {"platform": AMD}
+    other = (tar({"opt/arm": b"x"}),)
+    arm = made_up.image(other, (f"{oci.LAYER}+zstd",), architecture="arm64") | {"platform": ARM}
+    note = {"vnd.docker.reference.type": "attestation-manifest"}
+    unknown = {"os": "unknown", "architecture": "unknown"}
+    proof = made_up.document({"schemaVersion": 2}, oci.MANIFEST, platform=unknown, annotations=note)
+    windows = made_up.document({"schemaVersion": 2}, oci.MANIFEST, platform=AMD | {"os": "windows"})
+    return made_up.index(proof, windows, arm, amd)

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,6 @@ from portside.project import Project
 from portside.recipe import load_recipe
 from portside.resolve.resolver import make_lock
 from portside.store import Store
-
-
-@pytest.fixture
-def made_up() -> Iterator[MadeUpRegistry]:
-    made = MadeUpRegistry()
-    yield made
-    made.close()
 
 
 def docker_save(made_up: MadeUpRegistry, descriptor: dict[str, Any]) -> bytes:

@@ -1,16 +1,15 @@
 """Weights lie on disk once: kept as files or left in place, and every reader of blobs gets the same bytes."""
 
-import hashlib
 import json
-import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from left_in_place import Reading, build_in_place, change, config_of, large
 from registry_server import RegistryServer
-from small_project import Machine, NoEngine, sha, small_project
+from small_project import Machine, sha, small_project
 
 from portside.archive.read import read_layout
 from portside.archive.write import write_archive
@@ -29,65 +28,15 @@ from portside.lock.file import dump_lock
 from portside.plan.states import blob_of, frame_layer, states
 from portside.project import Project
 from portside.registry.reference import parse_reference
-from portside.runtime.auto import is_mounted
-from portside.runtime.known import known_image
-from portside.runtime.weights import bring_weights, weight_mounts
+from portside.runtime.weights import weight_mounts
 from portside.share.pull import pull
 from portside.share.push import push
-from portside.store import Store
 from portside.store.layout import Blob
 from portside.verify.scratch import scratch_store
 
 
-class Reading(NoEngine):
-    """An engine that reads what it is sent before it has it. got: sha256 by diff ID."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.got: dict[str, str] = {}
-
-    def load(self, image: Any, transfer: Any) -> None:
-        for layer in image.layers:
-            with layer.open() as stream:
-                self.got[layer.diff_id] = hashlib.sha256(b"".join(iter(lambda: stream.read(1 << 16), b""))).hexdigest()
-        super().load(image, transfer)
-
-
-def config_of(machine: Machine) -> Config:
-    return Config(home=machine.home, folders=(KeptFolder(path=machine.small.downloads, keep="in place"),))
-
-
-def build_in_place(machine: Machine, **options: Any) -> Any:
-    engine: Any = machine.engine
-    return build(
-        machine.plan, machine.store, Fetcher(machine.store, config_of(machine), offline=True), engine, **options
-    )
-
-
-@pytest.fixture
-def here(machine: Callable[..., Machine]) -> Machine:
-    """A machine that has built the recipe from weights that stay where they are."""
-    made = machine("here")
-    made.engine = Reading()
-    build_in_place(made)
-    return made
-
-
 def disk(folder: Path) -> int:
     return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*"))
-
-
-def large(machine: Machine) -> list[Any]:
-    return [part for part in machine.plan.build_order() if part.kind == "frame"]
-
-
-def change(path: Path) -> None:
-    """Other bytes, as many, at the same time."""
-    before = path.stat()
-    with path.open("r+b") as stream:
-        stream.seek(1 << 19)
-        stream.write(b"something else")
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def test_the_store_grows_by_less_than_a_hundredth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,67 +162,6 @@ def test_a_store_whose_blobs_are_files_is_used_as_it_is(machine: Callable[..., M
     assert (Path(mounts[0].source) / "big.bin").read_bytes() == old.small.weights["big.bin"]
 
 
-def test_mounts_are_of_the_files_themselves(here: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = here.plan
-    mounts = weight_mounts(plan.recipe, plan.lock, here.store)
-    assert mounts == weight_mounts(plan.recipe, plan.lock, here.store, bring=False)
-    at = f"{plan.recipe.workspace}/weights/model"
-    downloads = here.small.downloads
-    assert [(m.source, m.target) for m in mounts[1:]] == [
-        (str(downloads / name), f"{at}/{name}") for name in ("big.bin", "other.bin")
-    ]
-    assert mounts[0].target == at and all(mount.read_only for mount in mounts)
-    folder = Path(mounts[0].source)
-    assert sorted((path.name, path.stat().st_size) for path in folder.iterdir()) == [
-        ("big.bin", 0),
-        ("other.bin", 0),
-        ("vocab.txt", 5000),
-    ]
-    change(downloads / "other.bin")
-    with pytest.raises(
-        InputError, match=f"other.bin: {downloads / 'other.bin'}, which the store uses in place"
-    ) as told:
-        weight_mounts(plan.recipe, plan.lock, here.store)
-    assert "--update" in (told.value.solution or "")
-
-
-def test_kept_files_are_mounted_themselves_too(
-    machine: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("portside.store.inputs", "portside.runtime.weights"):
-        monkeypatch.setattr(f"{name}.SEEN_FROM", 1 << 20)
-    made = machine("here")
-    made.build()
-    bring_weights(made.plan.recipe, made.plan.lock, made.store, Config(home=made.home))
-    monkeypatch.setattr("portside.store.seen.Seen.read", lambda *args: pytest.fail("it is known"))
-    mounts = weight_mounts(made.plan.recipe, made.plan.lock, Store(made.home))
-    paths = {made.store.inputs.path(sha(made.small.weights[name])) for name in ("big.bin", "other.bin")}
-    assert {Path(mount.source) for mount in mounts[1:]} == paths
-    monkeypatch.undo()
-    path = min(paths)
-    path.chmod(0o644)
-    change(path)
-    with pytest.raises(InputError, match="is not in the store"):
-        weight_mounts(made.plan.recipe, made.plan.lock, Store(made.home))
-
-
-def test_a_mount_before_any_build_copies_nothing(machine: Callable[..., Machine]) -> None:
-    """Also where the configuration says copy: that is what a build does."""
-    made = machine("here")
-    plan, downloads = made.plan, made.small.downloads
-    config = Config(home=made.home, folders=(downloads,))
-    bring_weights(plan.recipe, plan.lock, made.store, config)
-    assert made.store.record("keys", large(made)[0].key) is None, "no layer is made for a mount"
-    mounts = weight_mounts(plan.recipe, plan.lock, made.store)
-    assert [mount.source for mount in mounts[1:]] == [str(downloads / name) for name in ("big.bin", "other.bin")]
-    made.build()
-    for name in ("big.bin", "other.bin"):
-        (downloads / name).unlink()
-        assert made.store.inputs.require(sha(made.small.weights[name]), name).path.is_relative_to(made.home)
-    for part in large(made):
-        made.store.layout.check(blob_of(part, made.store) or pytest.fail())
-
-
 def test_clean_keeps_what_frames_are_made_of(here: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("portside.clean.YOUNG", -1)
     monkeypatch.setenv("PORTSIDE_HOME", str(here.home))
@@ -360,40 +248,11 @@ def test_which_outputs_are_folders(output: str, folder: bool) -> None:
     assert is_folder(output) == folder
 
 
-def test_a_file_that_was_only_mounted_counts_as_one_to_copy(machine: Callable[..., Machine]) -> None:
-    made = machine("here")
-    copying = Config(home=made.home, folders=(KeptFolder(path=made.small.downloads, keep="copy"),))
-    bring_weights(made.plan.recipe, made.plan.lock, made.store, copying)
-    weights = large(made)
-    assert [Fetcher(made.store, copying, offline=True).has_file(part, made.plan) for part in weights] == [False, False]
-    in_place = Fetcher(made.store, config_of(made), offline=True)
-    assert [in_place.has_file(part, made.plan) for part in weights] == [True, True]
-    made.build()
-    assert [Fetcher(made.store, copying, offline=True).has_file(part, made.plan) for part in weights] == [True, True]
-
-
 def test_no_load_leaves_the_images_in_the_store(machine: Callable[..., Machine]) -> None:
     made = machine("here")
     build_in_place(made, load=False)
     assert made.engine.loaded == {}
     assert made.store.layout.image("small:weights") is not None
-
-
-def test_weights_are_mounted_unless_the_engine_has_the_finished_image(here: Machine) -> None:
-    store, plan = here.store, here.plan
-    engine: Any = here.engine
-    assert not is_mounted("small", engine, store, lambda: plan)
-    here.engine.loaded.clear()
-    assert is_mounted("small", engine, store, lambda: plan)
-    known_image("small", "migrated", store, lambda: plan).bring(store, engine)
-    assert list(here.engine.loaded) == ["portside/small:migrated"]
-    assert is_mounted("small", engine, store, lambda: plan)
-    here.engine.loaded["portside/small:weights"] = "0" * 64
-    assert is_mounted("small", engine, store, lambda: plan), "that of an older build is not taken"
-    empty = Store(here.home.parent / "empty")
-    assert not is_mounted("small", engine, empty, lambda: plan), "nothing says that it is another"
-    here.engine.loaded.clear()
-    assert not is_mounted("small", engine, empty, lambda: plan), "there is nothing to mount them into"
 
 
 def test_enough_space_for_what_is_left_in_place(

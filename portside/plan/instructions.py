@@ -33,7 +33,7 @@ def template() -> Any:
 
 
 def _quoted(value: str) -> str:
-    """A value of ENV in double quotes: a vendor's image may have any."""
+    """A value of ENV or LABEL in double quotes: a vendor's image may have any, and so may a description."""
     return '"' + re.sub(r'([\\"$])', r"\\\1", value) + '"'
 
 

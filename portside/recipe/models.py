@@ -11,6 +11,7 @@ from portside.common.fields import (
     Description,
     FileMode,
     Name,
+    OneLine,
     Plain,
     Port,
     Relative,
@@ -32,6 +33,7 @@ from portside.recipe.bases import BASES, Base
 from portside.recipe.python_packages import Python, RequirementsFile
 from portside.recipe.sources import SOURCES
 from portside.recipe.weights import WEIGHTS
+from portside.recipe.without import Without
 
 DATA = Kinds()
 """What data sets can be asked for, by kind: each model below is in it, and nothing else names them all."""
@@ -143,7 +145,7 @@ class Data(Manual):
 class Target(Model):
     """One way to use the image: `run-container --target NAME`."""
 
-    description: Plain = Field(description="one line for people")
+    description: OneLine = Field(description="one line for people")
     command: ShellLine = Field(description="a shell line")
     env: dict[Variable, Plain] = Field({}, description="environment variables of this target's containers")
     workdir: Absolute | None = Field(None, description="absolute path in the image; default: the run's workdir")
@@ -222,9 +224,12 @@ class RecipeModel(Model):
     extends: RecipeName | None = Field(
         None,
         description="another recipe that this one builds on: mappings are merged, lists are appended to its lists, "
-        "everything else, and `base`, replaces what it says, and `null` drops it; the workspace keeps the name of the "
-        "lowest recipe, so that layers are shared",
+        "everything else, and `base`, replaces what it says, and `null` drops it; an item of a list replaces the one "
+        "that has the same name (of patches), path in the image (`to`, of files), file (of wheels, checks), path (of "
+        "weight files) or Debian package; of a Python package both requirements count; the workspace keeps the name of "
+        "the lowest recipe, so that layers are shared",
     )
+    without: Without | None = Field(None, description="what of the lists of that recipe is left out")
     base: Annotated[Base, OneKey(BASES, Base)]
     accelerator: Accelerator
     env: Env = Field(default_factory=Env)
@@ -267,6 +272,8 @@ class RecipeModel(Model):
 
     @model_validator(mode="after")
     def _names_agree(self) -> "RecipeModel":
+        if self.without is not None and self.extends is None:
+            raise WrongAtError("it extends no recipe, so there is nothing to leave out", "without")
         for number, source in enumerate(self.migration.sources if self.migration else ()):
             if source not in self.sources:
                 known = ", ".join(self.sources) or "none"

@@ -87,7 +87,8 @@ def _check_update(recipe: Recipe, old: Lock | None, update: Update, below: Lock 
             f"{recipe.name} is not locked, so there is no {', '.join(unknown)} to update",
             f"Lock it first: invoke lock --recipe {recipe.name}",
         )
-    if below is not None and (lower := sorted(set(update) & _packages(below))):
+    shares = any(stage.recipe != recipe.name for stage in recipe.stages)
+    if below is not None and shares and (lower := sorted(set(update) & _packages(below))):
         raise RecipeError(
             f"{', '.join(lower)} comes from {below.recipe}, which {recipe.name} extends",
             f"Update it there: invoke lock --recipe {below.recipe} --update {lower[0]}; then lock {recipe.name} again.",

@@ -21,8 +21,7 @@ from portside.errors import EngineError
 
 _AS_DOCKER = ("--cap-add=CAP_AUDIT_WRITE,CAP_MKNOD,CAP_NET_RAW", "--env=HOSTNAME=buildkitsandbox")
 """The capabilities that steps have in Docker and not in Podman (containers/common, DefaultCapabilities, and moby's
-oci/caps); and in HOSTNAME, which Podman sets and nothing takes away, BuildKit's word instead of another in each step."""
-
+oci/caps); and in HOSTNAME, which Podman sets and nothing takes away, BuildKit's word, not another in each step."""
 _STEPS = RunSpec("")
 """Steps ask for no limits; Podman has to be told those of a machine where it may not raise any."""
 _STEP = re.compile(r"^STEP \d+/\d+: (.+)$")

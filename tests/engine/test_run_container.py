@@ -153,9 +153,13 @@ def test_a_signal_reaches_the_command(number: signal.Signals, sandbox: Sandbox, 
         if b"ready" in stdout:
             os.kill(os.getpid(), number)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("portside.runtime.run._write", told)
-        assert run_container(sandbox.engine, spec) == 5
+    before = signal.signal(number, signal.default_int_handler)  # a shell may have it ignored in the background
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("portside.runtime.run._write", told)
+            assert run_container(sandbox.engine, spec) == 5
+    finally:
+        signal.signal(number, before)
     assert said == b"ready\nsaw\n"
     assert sandbox.engine.find_container(spec.name) is None
 

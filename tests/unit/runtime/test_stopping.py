@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -40,6 +40,15 @@ class FakeRunner:
     def containers(self, label: str) -> list[Container]:
         assert label == RUN_LABEL
         return self.left
+
+
+@pytest.fixture(autouse=True)
+def as_a_person_starts_it() -> Iterator[None]:
+    """A shell starts what runs in the background with SIGINT ignored, and the tests may run there."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in stopping.SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def run(runner: FakeRunner, seconds: float, *numbers: int, before: Callable[[], object] = lambda: None) -> None:

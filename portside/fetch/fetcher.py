@@ -38,6 +38,7 @@ from portside.plan.model import (
     SmallWeights,
     Source,
     Trees,
+    WeightLinks,
 )
 from portside.plan.states import frame_layer
 from portside.recipe.asked import Brought
@@ -90,7 +91,7 @@ class Fetcher:
                 weights = lock.weights[name]
                 bring = WEIGHTS[weights.kind].bring
                 return [partial(bring, weights, self)] if bring is not None else self._in_folders(part, plan)
-            case Files() | Converted() | InstallFiles() | Install() | RecipeFiles():
+            case Files() | Converted() | InstallFiles() | Install() | RecipeFiles() | WeightLinks():
                 return []
             case other:
                 never(other)

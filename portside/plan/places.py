@@ -29,6 +29,7 @@ from portside.plan.model import (
     SmallWeights,
     Source,
     Trees,
+    WeightLinks,
 )
 from portside.store import Store
 from portside.store.layout import Blob
@@ -89,12 +90,14 @@ def _files_over(plan: Plan, part: Part) -> frozenset[str]:
     if part.layer not in ("sources", "migrated"):
         return frozenset()
     code = plan.layer("migrated").parts
-    over = [other for other in code[code.index(part) + 1 if part in code else 0 :] if _are_files(other)]
-    return frozenset(f"{other.manifest['at']}/{path}" for other in over for path in other.manifest["files"])
+    over = code[code.index(part) + 1 if part in code else 0 :]
+    return frozenset(path for other in over for path in _put_by(other))
 
 
-def _are_files(part: Part) -> bool:
-    return isinstance(part.of, InstallFiles | RecipeFiles)
+def _put_by(part: Part) -> list[str]:
+    """The paths of the recipe's own files and links in a part."""
+    key = {InstallFiles: "files", RecipeFiles: "files", WeightLinks: "links"}.get(type(part.of))
+    return [f"{part.manifest['at']}/{path}" for path in part.manifest[key]] if key is not None else []
 
 
 def _name(plan: Plan, part: Part) -> FileName:
@@ -110,7 +113,7 @@ def _may_clash(plan: Plan, part: Part) -> bool:
         case Source():
             at = part.manifest["at"]
             return plan.weight_places.within(at) or any(f"{file}/".startswith(f"{at}/") for file in files)
-        case Files() | Packages() | Converted() | Trees() | InstallFiles() | Install() | RecipeFiles():
+        case Files() | Packages() | Converted() | Trees() | InstallFiles() | Install() | RecipeFiles() | WeightLinks():
             return bool(plan.weight_places) or bool(files)
         case other:
             never(other)
@@ -119,9 +122,9 @@ def _may_clash(plan: Plan, part: Part) -> bool:
 def _hidden(plan: Plan, part: Part, path: str, kind: str, where: str) -> RecipeError:
     return RecipeError.about(
         plan.recipe.path,
-        f"files: {part.layer}/{part.name} has {KINDS[kind]} at /{path}, {where}",
-        "Files of the recipe replace files, nothing else. Give it another path: where a link is in the way, the one "
-        "that it leads to.",
+        f"files, or weights with `to`: {part.layer}/{part.name} has {KINDS[kind]} at /{path}, {where}",
+        "Files and links of the recipe replace files, nothing else. Give it another path: where a link is in the way, "
+        "the one that it leads to.",
     )
 
 
@@ -137,7 +140,7 @@ def _error(plan: Plan, part: Part, clash: Clash) -> PortsideError:
             )
         case Source():
             remedy = f"Give the source, or the weights, another name: both are in {weights}."
-        case Files() | Trees() | InstallFiles() | RecipeFiles():
+        case Files() | Trees() | InstallFiles() | RecipeFiles() | WeightLinks():
             remedy = "Give it another path in the recipe."
         case BaseLayer() | SmallWeights() | LargeWeight():
             raise AssertionError(f"{part.name} is not looked at")

@@ -84,6 +84,7 @@ class Crater(asked.Downloaded):
 
     kind: ClassVar[str] = "crater"
     crater: str
+    to: ClassVar[None] = None
 
 
 class Orbit(asked.Downloaded):

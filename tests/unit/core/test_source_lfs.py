@@ -261,6 +261,48 @@ def test_wrong_bytes_and_no_login(made: SourceProject, server: LfsServer) -> Non
     assert not git_lfs.is_here(locked(made), made.project.store)
 
 
+def test_a_credential_helper_of_git_knows_the_login(
+    made: SourceProject, server: LfsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.lock()
+    server.login = "Basic " + base64.b64encode(b"anna:geheim").decode()
+    helper = tmp_path / "helper"
+    helper.write_text(f"#!/bin/sh\ncat > {tmp_path}/asked\necho username=anna; echo password=geheim\n")
+    helper.chmod(0o755)
+    (tmp_path / "gitconfig").write_text(f"[credential]\n\thelper = {helper}\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    fetched(made)
+    assert f"host=127.0.0.1:{server.server_port}\n" in (tmp_path / "asked").read_text()
+    [(_, _, auth, _)] = [request for request in server.requests if request[1].startswith("/store/")]
+    assert auth == server.login
+    assert "geheim" not in made.text
+
+
+@pytest.mark.parametrize("where", ["lfs", "remote.origin"])
+def test_the_server_that_lfsconfig_names_is_asked(
+    made: SourceProject, server: LfsServer, other: LfsServer, tmp_path: Path, where: str
+) -> None:
+    def names(url: str) -> None:
+        section, key = ("[lfs]", "url") if where == "lfs" else ('[remote "origin"]', "lfsurl")
+        commit(tmp_path / "work", **{".lfsconfig": f"{section}\n\t{key} = {url}\n"})
+        git(tmp_path / "work", "push", "-q", str(server.root / "a.git"), "main")
+        git(server.root / "a.git", "update-server-info")
+        made.lock("s")
+
+    names(f"{other.url}/any/lfs/")
+    shutil.move(server.root / "store", other.root / "store")
+    other.place = other.url
+    fetched(made)
+    assert [path for method, path, _, _ in other.requests if method == "POST"] == ["/any/lfs/objects/batch"]
+    assert not [path for method, path, _, _ in server.requests if method == "POST"]
+    assert other.url not in made.text
+    shutil.rmtree(tmp_path / "home/inputs")
+    for url in ("file:///etc", "ext::sh", "/etc", "-x"):
+        names(url)
+        with pytest.raises(InputError, match=r"names the LFS server .*, which is refused"):
+            fetched(made)
+
+
 def test_a_folder_may_have_it_and_offline_says_what_is_missing(made: SourceProject, tmp_path: Path) -> None:
     source = made.lock().sources["s"]
     config = made.project.config.model_copy(update={"folders": (tmp_path / "folder",)})

@@ -86,6 +86,12 @@ def bring(source: LockedGitSource, bringer: Bringer) -> None:
             transfer.bring(file.path, file.sha256, file.size, places or there[file.sha256], store, _NOTE)
 
 
+def places_of(source: LockedGitSource, file: LockedLfsFile, bringer: Bringer) -> list[str]:
+    """Where the repository of a fetched source has one file. Raises InputError where it does not say it."""
+    [(commit, files)] = _by_repository(source.model_copy(update={"lfs": (file,)}))
+    return dict(_places(commit, files, bringer))[file.sha256]
+
+
 def is_here(source: LockedGitSource, store: Store) -> bool:
     return all(store.inputs.verified(file.sha256) is not None for file in source.lfs)
 

@@ -14,12 +14,13 @@ def weight_links(recipe: Recipe, lock: Lock) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for name, asked in sorted(recipe.model.weights.items()):
-        if asked.to is None:
+        folder = asked.to or _folder_of(recipe, asked.of_source)
+        if folder is None:
             continue
-        if asked.to.partition("/")[0] == "weights":
-            raise _wrong(recipe, name, f"{asked.to} is where weights themselves are")
+        if folder.partition("/")[0] == "weights":
+            raise _wrong(recipe, name, f"{folder} is where weights themselves are")
         for file in lock.weights[name].files:
-            path = f"{asked.to}/{file.path}"
+            path = f"{folder}/{file.path}"
             if path in found:
                 raise _wrong(recipe, name, f"{found[path]} has a link at {path} already")
             found[path] = f"{recipe.workspace}/weights/{name}/{file.path}"
@@ -32,6 +33,13 @@ def weight_links(recipe: Recipe, lock: Lock) -> dict[str, str]:
             key = ".".join(map(str, location))
             raise _wrong(recipe, None, f"{key} goes to /{path}, where a link to weights is, or is in its way")
     return found
+
+
+def _folder_of(recipe: Recipe, source: str | None) -> str | None:
+    """The folder of a source, of its migrated tree where it has one."""
+    if source is None or source in recipe.unmigrated_sources:
+        return source
+    return f"{source}{recipe.ruleset.suffix}"
 
 
 def _wrong(recipe: Recipe, name: str | None, problem: str) -> RecipeError:

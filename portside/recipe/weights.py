@@ -111,8 +111,8 @@ class ModelScopeWeights(HubWeights):
 
 @WEIGHTS.add
 class LfsWeights(Choosing):
-    """The files that a git source has pointers of Git LFS for, from its repository's LFS server. Links stand in place of
-    the pointers. `lfs: {weights: NAME}` of the source asks for the same."""
+    """The files that a git source has pointers of Git LFS for, from its repository's LFS server; links stand in place
+    of the pointers. The source's `lfs: {weights: NAME}` asks for the same."""
 
     kind: ClassVar[str] = "lfs"
     lfs: Name = Field(description="the source", examples=["chatglm2-6b"])

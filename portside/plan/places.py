@@ -80,10 +80,11 @@ def _check(plan: Plan, part: Part, entries: Iterable[Entry], whiteouts: Iterable
     files = _files_over(plan, part)
     for folder, file in sorted((above, below) for below in files for above in folders_above(below)):
         if kinds.get(folder, "dir") != "dir":
-            raise _hidden(plan, part, folder, kinds[folder], f"on the way to the recipe's file /{file}")
+            where = f"on the way to the recipe's {_word(plan, file)} /{file}"
+            raise _hidden(plan, part, file, folder, kinds[folder], where)
     for file in sorted(files):
         if kinds.get(file) == "dir":
-            raise _hidden(plan, part, file, "dir", "where a file of the recipe goes")
+            raise _hidden(plan, part, file, file, "dir", f"where a {_word(plan, file)} of the recipe goes")
 
 
 def _files_over(plan: Plan, part: Part) -> frozenset[str]:
@@ -130,10 +131,18 @@ def _may_clash(plan: Plan, part: Part) -> bool:
             never(other)
 
 
-def _hidden(plan: Plan, part: Part, path: str, kind: str, where: str) -> RecipeError:
+def _word(plan: Plan, path: str) -> str:
+    """What the recipe puts at a path: a file, or a link to weights."""
+    links = (part for part in plan.layer("migrated").parts if isinstance(part.of, WeightLinks))
+    return "link" if any(path in _put_by(part) for part in links) else "file"
+
+
+def _hidden(plan: Plan, part: Part, put: str, path: str, kind: str, where: str) -> RecipeError:
+    """put: the path of what is hidden, or hides."""
+    key = {"file": "files", "link": "weights: to"}[_word(plan, put)]
     return RecipeError.about(
         plan.recipe.path,
-        f"files, or weights with `to`: {part.layer}/{part.name} has {KINDS[kind]} at /{path}, {where}",
+        f"{key}: {part.layer}/{part.name} has {KINDS[kind]} at /{path}, {where}",
         "Files and links of the recipe replace files, nothing else. Give it another path: where a link is in the way, "
         "the one that it leads to.",
     )

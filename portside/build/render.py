@@ -18,7 +18,7 @@ from portside.layers.layer import Layer
 from portside.layers.writer import read_layer
 from portside.lock.models import LockedWeights
 from portside.lock.packages import PackageSet
-from portside.plan.environment import variables
+from portside.plan.environment import unset, variables
 from portside.plan.instructions import MAX_LINE, converter_context, readable, template
 from portside.plan.model import Plan, Trees, converted_part
 from portside.plan.states import blob_of
@@ -88,13 +88,18 @@ def _stages(plan: Plan) -> Iterator[dict[str, Any]]:
     for stage in plan.recipe.stages:
         packages = plan.lock.env.of(stage.recipe)
         epoch = max(epoch, packages.epoch if packages else 0)
+        built = packages.python.built if packages is not None and packages.python is not None else None
+        built_epoch = max(epoch, built.epoch if built is not None else 0)
         yield {
+            "built_epoch": built_epoch,
             "recipe": stage.recipe,
-            "environment": sorted(variables(plan.lock.base, stage).items()),
+            "environment": sorted(variables(plan.lock, stage).items()),
+            "unset": unset(plan.lock, stage),
             "packages": packages,
             "epoch": epoch,
             "files": stage.files,
         }
+        epoch = built_epoch
 
 
 def _has(store: Store, sha256: Sha256 | None) -> bool:
@@ -158,6 +163,11 @@ def render(plan: Plan, store: Store, output: Path, *, link: bool = False) -> Non
         contexts: dict[str, Tree] = {
             f"env/{packages.recipe}": data.env_context(_present_packages(packages, store), store)
             for packages in lock.env.sets
+        }
+        contexts |= {
+            f"build/{packages.recipe}": data.build_context(packages.python, store)
+            for packages in lock.env.sets
+            if packages.python is not None and packages.python.sdists
         }
         sources = {name: data.source_tree(source, store, spool) for name, source in sorted(lock.sources.items())}
         contexts |= {f"sources/{name}": tree for name, tree in sources.items()}

@@ -86,6 +86,13 @@ def _plain(value: str) -> str:
     return value
 
 
+def _one_line(value: str) -> str:
+    """Text for people, in any language: nothing but a line's end or a control character has a meaning to anybody."""
+    if re.search(rf"[{BREAKS}\ud800-\udfff]", value):
+        raise ValueError("expected one line, without control characters")
+    return value
+
+
 def _shell_line(value: str) -> str:
     """A line that `RUN` of every Dockerfile frontend gives to `/bin/sh -c` as it is, and that the shell executes.
 
@@ -192,8 +199,16 @@ Program = Annotated[
     ),
 ]
 """What a command line and PATH name as it is."""
+ScriptLine = Annotated[
+    str,
+    Matching(
+        r"^(/(?!\.{1,2}(/|$))[A-Za-z0-9._+@-]+)+( [A-Za-z0-9._+@=:,/-]+)*$",
+        "the absolute path of a script in the image, with arguments behind it or none, such as '/opt/x/set_env.sh'",
+    ),
+]
 Plain = Annotated[str, AfterValidator(_plain)]
-Origin = Annotated[Plain, AfterValidator(_public)]
+OneLine = Annotated[str, AfterValidator(_one_line)]
+Origin = Annotated[OneLine, AfterValidator(_public)]
 ShellLine = Annotated[str, AfterValidator(_shell_line)]
 Requirement = Annotated[str, AfterValidator(_requirement)]
 Exact = Annotated[str, AfterValidator(_exact)]
@@ -250,8 +265,7 @@ RegistryMirror = Annotated[
 ]
 Description = Annotated[
     str,
-    Matching(
-        rf"^[^{BREAKS}\"'\\$`]{{1,200}}$", "one line of up to 200 characters, without quotes, backslashes, '$' and '`'"
-    ),
+    Matching(rf"^[^{BREAKS}]{{1,200}}$", "one line of up to 200 characters"),
+    AfterValidator(_one_line),
 ]
 FileMode = Literal["0644", "0755"]

@@ -8,7 +8,7 @@ them. Everything else is `PlainScalar`, which fits nowhere, so that an error sho
 
 import datetime
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -162,11 +162,7 @@ class _Reader:
     def value(self, node: yaml.Node, at: Location) -> Any:
         place = FileLine(self._path, node.start_mark.line + 1)
         self._places.setdefault(at, place)
-        self._count += 1
-        if self._count > MAX_NODES:
-            raise RecipeError(
-                f"{place}: more than {MAX_NODES} values; are aliases nested?", "Write the values out, without aliases."
-            )
+        self._counted(place)
         if isinstance(node, yaml.MappingNode):
             self._check_tag(node, "map")
             return self._mapping(node, at)
@@ -176,25 +172,56 @@ class _Reader:
         assert isinstance(node, yaml.ScalarNode)
         return self._scalar(node)
 
-    def _mapping(self, node: yaml.MappingNode, at: Location) -> dict[str, Any]:
+    def _counted(self, place: FileLine) -> None:
+        self._count += 1
+        if self._count > MAX_NODES:
+            raise RecipeError(
+                f"{place}: more than {MAX_NODES} values; are aliases nested?", "Write the values out, without aliases."
+            )
+
+    def _mapping(self, node: yaml.MappingNode, at: Location, hidden: Collection[str] = ()) -> dict[str, Any]:
+        """hidden: keys that stand in the mapping which this one is merged into, and so not from here."""
         result: dict[str, Any] = {}
+        merged: tuple[FileLine, yaml.Node] | None = None
+        keys: dict[str, tuple[FileLine, yaml.Node]] = {}
         for key_node, value_node in node.value:
             place = FileLine(self._path, key_node.start_mark.line + 1)
             if key_node.tag == f"{_TAGS}merge":
-                raise RecipeError(
-                    f"{place}: `<<` does not merge here", "Write the keys out; a recipe may extend another: `extends`."
-                )
+                if merged is not None:
+                    raise RecipeError(f"{place}: the key '<<' stands twice", "Merge several as a list: `<<: [*a, *b]`.")
+                merged = place, value_node
+                continue
             key = self._scalar(key_node) if isinstance(key_node, yaml.ScalarNode) else key_node
             if not isinstance(key, str):
                 raise RecipeError(
                     f"{place}: expected a name as key{'' if key is key_node else f', found {found(key)}'}",
                     "Quote it if it looks like a number, a date or yes and no.",
                 )
-            if key in result:
+            if key in keys:
                 raise RecipeError(f"{place}: the key '{key}' stands twice", "Keep one of the two.")
-            here = (*at, key)
-            self._places[here] = place
-            result[key] = self.value(value_node, here)
+            keys[key] = place, value_node
+        if merged is not None:
+            result = self._merged(*merged, at, {*hidden, *keys})
+        for key, (place, value_node) in keys.items():
+            if key not in hidden:
+                here = (*at, key)
+                self._places[here] = place
+                result[key] = self.value(value_node, here)
+        return result
+
+    def _merged(self, place: FileLine, node: yaml.Node, at: Location, hidden: Collection[str]) -> dict[str, Any]:
+        """What the merge key of YAML 1.1 brings (yaml.org/type/merge): the keys of a mapping, or of several in a list,
+        of which the first has its way. They are those of one level: what lies below is replaced as a whole."""
+        result: dict[str, Any] = {}
+        for one in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+            self._counted(place)
+            if not isinstance(one, yaml.MappingNode):
+                raise RecipeError(
+                    f"{place}: `<<` merges a mapping, or a list of mappings, into the one that it stands in",
+                    "Write `<<: *NAME`, where &NAME stands in front of that mapping.",
+                )
+            self._check_tag(one, "map")
+            result |= self._mapping(one, at, {*hidden, *result})
         return result
 
     def _scalar(self, node: yaml.ScalarNode) -> str | int | bool | PlainScalar | None:

@@ -208,7 +208,7 @@ def _decompressed(path: Path, called: str | None) -> BinaryIO:
 
 
 def _unpacked_tar(path: Path, spool: Spool, called: str | None) -> FileRange:
-    with _decompressed(path, called) as source, _bad_data():
+    with _decompressed(path, called) as source:
         content, _ = spool.append(source, _limit(path))
     return content
 

@@ -1,12 +1,13 @@
 """What a lock says of packages, and the values that all models of a lock are made of."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from portside.common import values
-from portside.common.fields import Program
+from portside.common.fields import Program, ScriptLine
 from portside.common.sparing import Sparing
 from portside.common.tree import check_path
 from portside.common.values import FileName, RecipeName, Sha256, Size
@@ -25,6 +26,7 @@ Word = Annotated[str, AfterValidator(values.Word)]
 REFERENCE = r"^[a-z0-9][A-Za-z0-9._:/@-]*$"
 """The name of an image in an engine."""
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+BACKEND = r"^[A-Za-z_][\w.]*(:[A-Za-z_][\w.]*)?$"
 LINE = r"^[^\x00-\x1f\x7f]*$"
 
 
@@ -33,6 +35,10 @@ def _clean(path: str) -> str:
         return check_path(path)
     except InputError:
         raise ValueError("expected a clean relative path") from None
+
+
+def _clean_or_here(path: str) -> str:
+    return path if path == "." else _clean(path)
 
 
 RelativePath = Annotated[str, AfterValidator(_clean)]
@@ -93,6 +99,22 @@ class LockedManualWheel(BroughtFile):
 Line = Annotated[str, Field(pattern=LINE)]
 
 
+class LockedSdistToBuild(Artefact):
+    """backend, path: what builds it (PEP 517), and where in it that lies, if it does."""
+
+    backend: Annotated[str, Field(pattern=BACKEND)]
+    path: tuple[Annotated[str, AfterValidator(_clean_or_here)], ...] = ()
+
+
+class LockedBuild(LockModel):
+    """Source distributions that are built in this order, and the wheels that building them needs, which are not
+    installed. epoch: of the sdists alone."""
+
+    epoch: Epoch
+    sdists: tuple[LockedSdistToBuild, ...]
+    tools: tuple[Artefact, ...] = ()
+
+
 NEEDS_OF = "needs of "
 """What stands before a source's name where what its project needs was read."""
 
@@ -122,7 +144,7 @@ class PythonSet(Sparing, LockModel):
     packages; for people, and no part of any key.
     """
 
-    later: ClassVar[frozenset[str]] = frozenset({"interpreter", "installer", "read", "asked"})
+    later: ClassVar[frozenset[str]] = frozenset({"interpreter", "installer", "read", "asked", "built"})
     interpreter: LockedInterpreter | None = None
     installer: Artefact | None = None
     version: Word
@@ -132,6 +154,12 @@ class PythonSet(Sparing, LockModel):
     manual: tuple[LockedManualWheel, ...] = ()
     read: dict[Line, tuple[Line, ...]] = {}
     asked: dict[Word, tuple[Line, ...]] = {}
+    built: LockedBuild | None = None
+
+    @property
+    def sdists(self) -> tuple[LockedSdistToBuild, ...]:
+        """What is built."""
+        return self.built.sdists if self.built is not None else ()
 
     @property
     def sources(self) -> frozenset[str]:
@@ -162,9 +190,33 @@ class PythonSet(Sparing, LockModel):
         return () if self.installer is None else (self.installer,)
 
 
-class PackageSet(LockModel):
-    """What one recipe adds to the env layer. epoch: of these packages alone."""
+class LockedActivation(LockModel):
+    """What scripts of the base did to the environment when they were run. scripts: each a path, with arguments.
 
+    absent: of the paths that a variable names, those that the base does not have: a driver's, for one.
+    """
+
+    scripts: tuple[ScriptLine, ...]
+    set: dict[Annotated[str, Field(pattern=VARIABLE)], Line]
+    unset: tuple[Annotated[str, Field(pattern=VARIABLE)], ...] = ()
+    absent: dict[Word, tuple[Line, ...]] = {}
+
+    def on(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """An environment, as the scripts leave it."""
+        return {name: value for name, value in environment.items() if name not in self.unset} | self.set
+
+
+def is_variable(name: str, value: str) -> bool:
+    """Whether a lock and a Dockerfile can say this variable."""
+    return bool(re.fullmatch(VARIABLE, name) and re.fullmatch(LINE, value)) and not re.search("[\ud800-\udfff]", value)
+
+
+class PackageSet(Sparing, LockModel):
+    """What one recipe adds to the env layer. epoch: of these packages alone, without what is built. activation: of
+    the scripts that it and the recipes below it name."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"activation"})
+    activation: LockedActivation | None = None
     recipe: RecipeName
     epoch: Epoch
     debs: tuple[Deb, ...] = ()
@@ -178,6 +230,15 @@ class PackageSet(LockModel):
                 yield self.python.installer.input(at, "installer")
             for brought in self.python.manual:
                 yield from brought.inputs(at)
+            yield from (sdist.input(at, "sdist") for sdist in self.python.sdists)
+            if self.python.built is not None:
+                yield from (tool.input(at, "tool") for tool in self.python.built.tools)
+
+    @property
+    def newest(self) -> int:
+        """The epoch of everything in it, what is built too."""
+        built = self.python.built if self.python is not None else None
+        return max(self.epoch, built.epoch if built is not None else 0)
 
 
 class LockedEnv(LockModel):
@@ -194,11 +255,16 @@ class LockedEnv(LockModel):
 
     @property
     def epoch(self) -> int:
-        return max((s.epoch for s in self.sets), default=0)
+        return max((s.newest for s in self.sets), default=0)
 
     @property
     def debs(self) -> tuple[Deb, ...]:
         return tuple(deb for s in self.sets for deb in s.debs)
+
+    @property
+    def sdists(self) -> tuple[LockedSdistToBuild, ...]:
+        """What is built, of all sets together."""
+        return tuple(sdist for s in self.sets if s.python is not None for sdist in s.python.sdists)
 
     @property
     def python(self) -> PythonSet | None:

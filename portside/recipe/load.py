@@ -15,11 +15,9 @@ from portside.common.weight_places import WeightPlaces
 from portside.common.yaml_file import FileLine, Location, found, read_yaml
 from portside.errors import RecipeError, did_you_mean
 from portside.recipe.loaded import Recipe
+from portside.recipe.merge import Merged, merge
 from portside.recipe.models import WHEEL_ARCHITECTURES, File, InstallStep, RecipeModel
 from portside.recipe.stages import make_stages
-
-REPLACED_WHOLE = {("base",)}
-"""What a recipe that extends another replaces instead of merging: two bases at once would mean nothing."""
 
 
 def find_recipes(root: Path) -> list[str]:
@@ -52,8 +50,8 @@ def load_recipe(root: Path, name: str) -> Recipe:
             "\n".join(explain(error, RecipeModel, places, FileLine(path, 1))), "docs/recipe.md describes every key."
         ) from None
     folders = tuple(root / "recipes" / link.name for link in reversed(chain))
-    # What stands on another base shares no layer with it: such a recipe is the lowest that counts.
-    lowest = max(number for number, link in enumerate(chain) if link.own_base)
+    # What stands on another base, or has other packages there, shares no layer: it is the lowest that counts.
+    lowest = max(number for number, link in enumerate(chain) if link.own_env)
     envs = [(link.name, link.values.get("env", {})) for link in chain[lowest:]]
     stages = make_stages(path, envs, model.base.architecture)
     for link in chain[lowest:]:
@@ -71,12 +69,13 @@ def load_recipe(root: Path, name: str) -> Recipe:
 
 @dataclass(frozen=True)
 class _Link:
-    """One recipe of a chain of `extends`: its name, what it says on top of the lower ones, and where."""
+    """One recipe of a chain of `extends`: its name, what it says on top of the lower ones, and where. own_env: whether
+    it shares no env layer with those."""
 
     name: str
     values: dict[str, Any]
     places: dict[Location, FileLine]
-    own_base: bool
+    own_env: bool
 
 
 def _merged(root: Path, name: str, seen: tuple[str, ...]) -> tuple[_Link, ...]:
@@ -87,7 +86,7 @@ def _merged(root: Path, name: str, seen: tuple[str, ...]) -> tuple[_Link, ...]:
     values, places = read_yaml(path)
     parent = values.get("extends")
     if parent is None:
-        return (_Link(name, values, places, own_base=True),)
+        return (_Link(name, values, places, own_env=True),)
     if not isinstance(parent, str) or not re.fullmatch(RecipeName.PATTERN, parent):
         raise RecipeError(
             f"{places[('extends',)]}: extends: expected the name of a recipe, found {found(parent)}",
@@ -101,10 +100,8 @@ def _merged(root: Path, name: str, seen: tuple[str, ...]) -> tuple[_Link, ...]:
     if not (root / "recipes" / f"{parent}.yaml").is_file():
         raise RecipeError(f"{places[('extends',)]}: extends: no recipe '{parent}'", _known(root, parent))
     chain = _merged(root, parent, (*seen, name))
-    merged: dict[str, Any] = {}
-    merged_places = dict(chain[-1].places)
-    _merge(chain[-1].values, values, places, (), merged, merged_places)
-    return (*chain, _Link(name, merged, merged_places, own_base="base" in values))
+    merged = merge(Merged(chain[-1].values, chain[-1].places), values, places, parent)
+    return (*chain, _Link(name, merged.values, merged.places, merged.own_env or "base" in values))
 
 
 def _check_platform(link: _Link, path: Path, architecture: str) -> None:
@@ -124,41 +121,6 @@ def _check_platform(link: _Link, path: Path, architecture: str) -> None:
 def _known(root: Path, wanted: str) -> str:
     known = find_recipes(root)
     return f"{did_you_mean(wanted, known)}Known recipes: {', '.join(known) or 'none'}."
-
-
-def _merge(
-    old: dict[str, Any],
-    new: dict[str, Any],
-    new_places: dict[Location, FileLine],
-    at: Location,
-    out: dict[str, Any],
-    places: dict[Location, FileLine],
-) -> None:
-    out.update(old)
-    for key, value in new.items():
-        here = (*at, key)
-        before = old.get(key)
-        if value is None and before is not None:
-            del out[key]
-            continue
-        if isinstance(value, dict) and isinstance(before, dict) and here not in REPLACED_WHOLE:
-            out[key] = {}
-            _merge(before, value, new_places, here, out[key], places)
-            continue
-        shift = 0
-        if isinstance(value, list) and isinstance(before, list):
-            shift = len(before)
-            out[key] = [*before, *value]
-        else:
-            out[key] = value
-        for location, place in new_places.items():
-            if location[: len(here)] == here:
-                places[here + _shifted(location[len(here) :], shift)] = place
-
-
-def _shifted(location: Location, by: int) -> Location:
-    """A location inside a list whose items moved behind those of another list."""
-    return (location[0] + by, *location[1:]) if location and isinstance(location[0], int) else location
 
 
 def _check_names(recipe: Recipe, places: dict[Location, FileLine]) -> None:

@@ -11,10 +11,12 @@ from portside.common.fields import (
     Description,
     FileMode,
     Name,
+    OneLine,
     Plain,
     Port,
     Relative,
     Repository,
+    ScriptLine,
     SearchFolder,
     ShellLine,
     Url,
@@ -32,6 +34,7 @@ from portside.recipe.bases import BASES, Base
 from portside.recipe.python_packages import Python, RequirementsFile
 from portside.recipe.sources import SOURCES
 from portside.recipe.weights import WEIGHTS
+from portside.recipe.without import Without
 
 DATA = Kinds()
 """What data sets can be asked for, by kind: each model below is in it, and nothing else names them all."""
@@ -87,6 +90,12 @@ class Env(Model):
     python: Python | None = None
     files: tuple[EnvFile, ...] = Field((), description="files of the recipe's folder, such as settings")
     path: tuple[SearchFolder, ...] = Field((), description="folders in front of the base's PATH")
+    activate: tuple[ScriptLine, ...] = Field(
+        (),
+        description="scripts of the base, with arguments or none, that people source before they work: `lock` runs "
+        "them in an engine, and what they set becomes variables of the image; see bases.md",
+        examples=[["/usr/local/Ascend/ascend-toolkit/set_env.sh"]],
+    )
     variables: dict[Variable, Plain] = Field({}, description="environment variables of the image")
 
 
@@ -143,7 +152,7 @@ class Data(Manual):
 class Target(Model):
     """One way to use the image: `run-container --target NAME`."""
 
-    description: Plain = Field(description="one line for people")
+    description: OneLine = Field(description="one line for people")
     command: ShellLine = Field(description="a shell line")
     env: dict[Variable, Plain] = Field({}, description="environment variables of this target's containers")
     workdir: Absolute | None = Field(None, description="absolute path in the image; default: the run's workdir")
@@ -222,9 +231,12 @@ class RecipeModel(Model):
     extends: RecipeName | None = Field(
         None,
         description="another recipe that this one builds on: mappings are merged, lists are appended to its lists, "
-        "everything else, and `base`, replaces what it says, and `null` drops it; the workspace keeps the name of the "
-        "lowest recipe, so that layers are shared",
+        "everything else, and `base`, replaces what it says, and `null` drops it; an item of a list replaces the one "
+        "that has the same name (of patches), path in the image (`to`, of files), file (of wheels, checks), path (of "
+        "weight files) or Debian package; of a Python package both requirements count; the workspace keeps the name of "
+        "the lowest recipe, so that layers are shared",
     )
+    without: Without | None = Field(None, description="what of the lists of that recipe is left out")
     base: Annotated[Base, OneKey(BASES, Base)]
     accelerator: Accelerator
     env: Env = Field(default_factory=Env)
@@ -267,6 +279,8 @@ class RecipeModel(Model):
 
     @model_validator(mode="after")
     def _names_agree(self) -> "RecipeModel":
+        if self.without is not None and self.extends is None:
+            raise WrongAtError("it extends no recipe, so there is nothing to leave out", "without")
         for number, source in enumerate(self.migration.sources if self.migration else ()):
             if source not in self.sources:
                 known = ", ".join(self.sources) or "none"

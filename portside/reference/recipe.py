@@ -25,8 +25,8 @@ Values are what stands in the file. The versions of YAML read some words without
 refused where a text, a number or a truth value belongs, and the error shows them as they are written: `22:22`, `010`,
 `0x1F`, `1_000`, `1e3`, `yes`, `no`, `on`, `off`, dates. Whole numbers are decimal digits, truth values are `true` and
 `false`, and a text that looks like anything else than text is in quotes: `version: "3.10"`, `FLAG: "on"`. Aliases
-(`*name`) may be used; merge keys (`<<`) and tags (`!!int`) have no meaning. Rulesets and accelerators are read in the
-same way.
+(`*name`) and merge keys (`<<: *name`, `<<: [*a, *b]`) may be used; tags (`!!int`) have no meaning. Rulesets and
+accelerators are read in the same way.
 """
 
 

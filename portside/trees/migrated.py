@@ -97,13 +97,15 @@ def _stop_at(report: "Report", migration: "Migration") -> None:
     """Raise MigrationError for what the accelerator does not support, unless the recipe accepts it with a reason."""
     if not (open_hits := report.unaccepted(migration.accept)):
         return
-    shown = [f"  {path}:{hit.line}: {hit.name}: {report.rules[hit.rule].title}" for path, hit in open_hits[:20]]
+    shown = [
+        f"  {path}:{hit.line}: {hit.name}: {report.rules[hit.rule].title} ({hit.rule})" for path, hit in open_hits[:20]
+    ]
     more = [f"  and {len(open_hits) - 20} more"] if len(open_hits) > 20 else []
-    name = open_hits[0][1].name
+    name, rule = open_hits[0][1].name, open_hits[0][1].rule
     raise MigrationError(
         "\n".join([f"{len(open_hits)} place(s) use what {migration.ruleset} does not support:", *shown, *more]),
-        "Patch them, or accept each by its name with a reason, in the recipe's migration: "
-        f'accept: {{{name}: "never reached"}}',
+        "Patch them, or accept each by its name, or all of a rule by its id (in brackets), with a reason, in the "
+        f"recipe's migration: accept: {{{name}: never reached}} or accept: {{{rule}: never reached}}",
     )
 
 

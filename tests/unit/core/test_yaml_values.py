@@ -95,6 +95,51 @@ def test_our_own_files_mean_the_same_to_every_reader(path: Path) -> None:
     assert read_yaml(path)[0] == yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
+MERGED = """\
+base: &base {a: 1, deep: {x: 1}, list: [1, 2]}
+other: &other {a: 2, b: 2}
+one: {<<: *base, a: 3, deep: {y: 2}, list: [3]}
+two: {<<: [*other, *base]}
+three: &three {c: 4, <<: *other}
+four: {<<: *three, b: null}
+five: {"<<": 1}
+"""
+
+
+def test_merge_keys_mean_what_they_mean_to_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(MERGED)
+    value, places = read_yaml(path)
+    assert value == yaml.safe_load(MERGED)
+    assert value["one"] == {"a": 3, "deep": {"y": 2}, "list": [3]}
+    assert value["two"] == {"a": 2, "b": 2, "deep": {"x": 1}, "list": [1, 2]}
+    assert value["four"] == {"a": 2, "b": None, "c": 4}
+    lines = {".".join(map(str, at)): place.line for at, place in places.items()}
+    # What is merged stands where it is written.
+    assert (lines["one.a"], lines["two.deep.x"], lines["four.a"], lines["four.b"]) == (3, 1, 2, 6)
+    assert "one.list.1" not in lines and "one.deep.x" not in lines
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: &a [1]\nb: {<<: *a}\n", "r.yaml:2: `<<` merges a mapping"),
+        ("b: {<<: x}\n", "r.yaml:1: `<<` merges a mapping"),
+        ("b: {<<: }\n", "r.yaml:1: `<<` merges a mapping"),
+        ("a: &a {x: 1}\nb: {<<: *a, <<: *a}\n", "r.yaml:2: the key '<<' stands twice"),
+        ("a: &a {<<: *a}\n", "inside of what it stands for"),
+        ("a0: &a0 {x: 1}\n" + "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 9)),
+         "are aliases nested"),
+    ],
+)  # fmt: skip
+def test_merge_keys_that_mean_nothing(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(text)
+    with pytest.raises(RecipeError) as caught:
+        read_yaml(path)
+    assert problem in str(caught.value)
+
+
 def test_rulesets_are_read_in_the_same_way(tmp_path: Path) -> None:
     text = (ROOT / "portside" / "migrate" / "rulesets" / "cpu.yaml").read_text(encoding="utf-8")
     path = tmp_path / "own.yaml"

@@ -373,6 +373,22 @@ def test_a_giant_extension_header_is_refused_before_it_is_read(tmp_path: Path, s
             use()
 
 
+def test_a_size_that_leads_far_out_is_refused_at_once(tmp_path: Path, spool: Spool) -> None:
+    path = sdist(tmp_path, pax("p/x", size="99999999999999999999"))
+    for use in (lambda: archives.sdist_tree(path, spool), lambda: archives.newest_date(path)):
+        with pytest.raises(InputError, match="p/x has a size of"):
+            use()
+
+
+def test_bad_data_of_any_compression_is_an_error_of_the_file(tmp_path: Path) -> None:
+    data = bytearray(bz2.compress(bytes(range(256)) * 400))
+    data[60] ^= 0xFF
+    path = tmp_path / "p.tar.bz2"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"p\.tar\.bz2 is broken"):
+        archives.newest_date(path)
+
+
 def test_an_encrypted_member_is_refused(tmp_path: Path, spool: Spool) -> None:
     path = tmp_path / "pkg-1.0.zip"
     with zipfile.ZipFile(path, "w") as archive:

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,7 +14,8 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from portside.common.process import this_process
+from portside.common.activating import program
+from portside.common.process import has_ended, this_process
 from portside.common.progress import live, say
 from portside.common.tree import Entry
 from portside.engines import Engine, Runner, RunSpec
@@ -26,6 +28,7 @@ from portside.layers.index import Index
 from portside.layers.layer import Layer
 from portside.layers.writer import read_layer
 from portside.patches.steps import Copy
+from portside.plan.environment import PATH
 from portside.plan.model import Install, Plan
 from portside.plan.states import blob_of
 from portside.recipe.models import LAYERS
@@ -33,6 +36,9 @@ from portside.store import Store
 from portside.trees import parts as data
 
 _METADATA = re.compile(r"(?P<name>.+?)(-[0-9][^-]*(-py[0-9.]+)?)?\.(dist-info|egg-info|egg-link)")
+
+_TOKEN = "portside-5b0c3d0e-activate"
+"""What stands around the environments that are read."""
 
 TESTS = Path(__file__).with_name("layers")
 
@@ -47,11 +53,12 @@ def check(plan: Plan, store: Store, engine: Engine, names: Sequence[str] | None 
     with live():
         for name in chosen:
             _need_loaded(plan, store, engine, name)
+    remove_left(engine)
     failed = []
-    with ThreadPoolExecutor(2) as pool:
-        for name, (code, output) in zip(
-            chosen, pool.map(lambda n: _check_layer(plan, store, engine, n), chosen), strict=True
-        ):
+    with ThreadPoolExecutor(2) as pool, _Running() as running:
+        jobs = [pool.submit(_check_layer, plan, store, engine, name, running) for name in chosen]
+        for name, job in zip(chosen, jobs, strict=True):
+            code, output = job.result()
             say(f"--- {name}\n{output.rstrip()}")
             if code:
                 failed.append(name)
@@ -60,6 +67,52 @@ def check(plan: Plan, store: Store, engine: Engine, names: Sequence[str] | None 
             f"checks of {plan.recipe.name} failed in: {', '.join(failed)}",
             "The output above names every difference between the image and its lock.",
         )
+
+
+class _Running:
+    """The runs of pytest at this moment. Where the block fails, as by a signal, they end and no further one begins, so
+    that their containers go."""
+
+    def __init__(self) -> None:
+        self._children: list[subprocess.Popen[str]] = []
+        self._is_over = False
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> "_Running":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if kind is not None:
+            with self._lock:
+                self._is_over = True
+                for child in self._children:
+                    child.terminate()
+
+    def run(self, argv: Sequence[str], **options: Any) -> tuple[int, str]:
+        """Exit code, and what was written to stdout and stderr."""
+        with self._lock:
+            if self._is_over:
+                return 1, ""
+            child = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+                **options,
+            )
+            self._children.append(child)
+        output, _ = child.communicate()
+        return child.returncode, output
+
+
+def remove_left(engine: Runner) -> None:
+    """Remove the containers of checks that were killed, and name them."""
+    for container in engine.containers():
+        if has_ended(container.labels.get(PROCESS_LABEL, "")):
+            say(f"removing the container {container.id[:12]} of a check that was killed")
+            engine.remove_container(container.id)
 
 
 def _need_loaded(plan: Plan, store: Store, engine: Engine, name: str) -> None:
@@ -77,7 +130,7 @@ def _need_loaded(plan: Plan, store: Store, engine: Engine, name: str) -> None:
     load_image(plan, name, image, store, engine)
 
 
-def _check_layer(plan: Plan, store: Store, engine: Runner, name: str) -> tuple[int, str]:
+def _check_layer(plan: Plan, store: Store, engine: Runner, name: str, running: _Running) -> tuple[int, str]:
     root = plan.recipe.path.parents[1]
     tests = [TESTS / f"test_{name}.py", TESTS / "test_image.py"]
     tests += [plan.recipe.file(check) for check in plan.recipe.model.checks_of(name)]
@@ -95,16 +148,7 @@ def _check_layer(plan: Plan, store: Store, engine: Runner, name: str) -> tuple[i
         }
         argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         argv += [str(word) for option in options.items() for word in option]
-        result = subprocess.run(
-            [*argv, *map(str, tests)],
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            env=_surroundings(os.environ),
-            cwd=root,
-        )
-    return result.returncode, result.stdout + result.stderr
+        return running.run([*argv, *map(str, tests)], env=_surroundings(os.environ), cwd=root)
 
 
 def _surroundings(environment: Mapping[str, str]) -> dict[str, str]:
@@ -154,6 +198,7 @@ def _env(plan: Plan, store: Store) -> dict[str, Any]:
         "wheels": wheels if python else None,
         "given": python.there if python else {},
         "interpreter": _interpreter(plan),
+        "activation": _activation(plan),
         "foreign": lock.base.distribution is None,
         "files": [_row(entry) for entry in plan.recipe.file_tree(plan.recipe.model.env.files)],
     }
@@ -168,6 +213,21 @@ def _interpreter(plan: Plan) -> dict[str, Any] | None:
         return None
     there = {name: version for name, version in python.there.items() if name in its.packages}
     return {"path": its.path, "version": its.version, "site": its.site, "packages": there}
+
+
+def _activation(plan: Plan) -> dict[str, Any] | None:
+    """What the base's scripts set when they were run for the lock, and how to run them again; None without any."""
+    packages = plan.lock.env.of(plan.recipe.stages[-1].recipe)
+    if packages is None or packages.activation is None:
+        return None
+    found = packages.activation
+    return {
+        "program": program(found.scripts, _TOKEN),
+        "token": _TOKEN,
+        "before": {"PATH": PATH, **plan.lock.base.env},
+        "set": found.set,
+        "unset": list(found.unset),
+    }
 
 
 def _sources(plan: Plan, store: Store) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from portside.lock.comparison import (
     twice,
 )
 from portside.lock.locked import Locked
-from portside.lock.models import Lock
+from portside.lock.models import Lock, LockedWeights
 from portside.lock.packages import (
     Artefact,
     Deb,
@@ -36,6 +36,7 @@ from portside.lock.packages import (
     PackageSet,
     PythonSet,
 )
+from portside.lock.sources import LockedSource
 from portside.recipe import Recipe
 from portside.recipe.asked import Asked
 from portside.recipe.python_packages import Python
@@ -76,6 +77,18 @@ def _all(recipe: Recipe, lock: Lock) -> Found:
         yield from names(group, asked, locked)
         for name in sorted(asked.keys() & locked.keys()):
             yield from _of_kind(f"{group}.{name}", asked[name], locked[name])
+    for name, weights in sorted(lock.weights.items()):
+        if not is_made_of(weights, lock.sources):
+            yield f"weights.{name}", f"weights.{name}: they are of another commit than the lock has of their source"
+
+
+def is_made_of(weights: LockedWeights, sources: Mapping[str, LockedSource]) -> bool:
+    """Whether weights that are of a source's pointers are of the commit that there is."""
+    if weights.made_of is None:
+        return True
+    name, wanted = weights.made_of
+    commit = sources[name].commit_of if name in sources else None
+    return commit is not None and commit.commit == wanted
 
 
 def _of_kind(request: str, asked: Asked, locked: Locked) -> Found:
@@ -87,7 +100,7 @@ def _of_kind(request: str, asked: Asked, locked: Locked) -> Found:
 
 def _env(stages: Collection[Stage], lock: Lock) -> Found:
     # A set may be missing where nothing would be in it.
-    empty = {stage.recipe for stage in stages if not stage.debian and stage.python is None}
+    empty = {s.recipe for s in stages if not s.debian and s.python is None and not s.activate}
     locked = [packages.recipe for packages in lock.env.sets]
     asked = [stage.recipe for stage in stages if stage.recipe in locked or stage.recipe not in empty]
     yield from names("env", asked, locked)
@@ -118,6 +131,8 @@ def _env(stages: Collection[Stage], lock: Lock) -> Found:
             )
         for name in sorted(before & own) if not foreign else ():
             yield request, f"{request}.debian: the lock has {name} here and below"
+        activated = packages.activation.scripts if packages.activation else ()
+        yield from same(request, f"{request}.activate", list(stage.activate), list(activated))
         yield from _python(request, stage.python, packages, wheels, () if foreign else debs, foreign=foreign)
 
 

@@ -34,8 +34,10 @@ from portside.plan.model import (
     SmallWeights,
     Source,
     Trees,
+    WeightLinks,
 )
 from portside.plan.places import check_named
+from portside.plan.weight_links import weight_links
 from portside.recipe import Recipe
 from portside.recipe.models import File, MigratedFile
 
@@ -56,9 +58,9 @@ def plan(recipe: Recipe, lock: Lock) -> Plan:
         parts = [*env, *sources, *migrated]
         epoch = max(part.epoch for part in parts)
         instructions = install_instructions(recipe, epoch)
-        environment = variables(lock.base, recipe.stages[-1])
+        environment = variables(lock, recipe.stages[-1])
         migrated.append(_run_part(Install(), epoch, parts, instructions, environment, {}))
-    migrated += above
+    migrated += [*above, *_link_parts(recipe, lock, workspace)]
     weights = _weights_parts(lock, workspace)
     layers = {"env": env, "sources": sources, "migrated": migrated, "weights": weights}
     made = Plan(recipe, lock, tuple(LayerPlan(name, tuple(parts)) for name, parts in layers.items()))
@@ -78,13 +80,13 @@ def _env_parts(recipe: Recipe, lock: Lock) -> list[Part]:
             epoch = max(epoch, packages.epoch)
             if inputs := _packages(packages):
                 instructions = env_instructions(packages, epoch)
-                environment = variables(lock.base, stage)
+                environment = variables(lock, stage)
                 of = Packages(stage.recipe, lowest)
                 parts.append(_run_part(of, epoch, parts, instructions, environment, inputs))
             if packages.python is not None and (built := packages.python.built) is not None:
                 epoch = max(epoch, built.epoch)
                 instructions = build_instructions(stage.recipe, packages.python, epoch)
-                environment = variables(lock.base, stage)
+                environment = variables(lock, stage)
                 made = _built(packages.python, built)
                 parts.append(
                     _run_part(BuiltPackages(stage.recipe, lowest), epoch, parts, instructions, environment, made)
@@ -189,6 +191,13 @@ def _recipe_files(recipe: Recipe, lock: Lock, workspace: str) -> tuple[list[Part
     return below, above
 
 
+def _link_parts(recipe: Recipe, lock: Lock, workspace: str) -> list[Part]:
+    links = weight_links(recipe, lock)
+    epoch = _code_epoch(recipe, lock)
+    manifest = {"format": FORMAT, "at": workspace, "links": links, "epoch": epoch}
+    return [Part(WeightLinks(), epoch, manifest)] if links else []
+
+
 def _named(recipe: Recipe, files: Sequence[File]) -> dict[str, list[Any]]:
     return {entry.path: [oct(entry.mode), entry.sha256] for entry in recipe.file_tree(files)}
 
@@ -204,7 +213,7 @@ def _code_epoch(recipe: Recipe, lock: Lock) -> int:
 def _converted_part(recipe: Recipe, lock: Lock, below: Sequence[Part]) -> Part:
     """The run of the converter that lies in the image, on everything below."""
     epoch = max(part.epoch for part in below)
-    environment = variables(lock.base, recipe.stages[-1])
+    environment = variables(lock, recipe.stages[-1])
     programs: dict[str, str | None] = {entry.path: entry.sha256 for entry in converter_context()}
     instructions = convert_instructions(recipe, epoch)
     return _run_part(Converted(), epoch, below, instructions, environment, programs)

@@ -57,7 +57,6 @@ class Mirror:
             ("remote.portside.url", url),
             ("safe.directory", "*"),
             ("gc.auto", "0"),
-            ("maintenance.auto", "false"),
             ("http.lowSpeedLimit", "1000"),
             ("http.lowSpeedTime", "60"),
         ]

@@ -25,6 +25,7 @@ from portside.lock.models import LockedWeightFile
 from portside.lock.sources import LockedSource
 from portside.plan.model import (
     BaseLayer,
+    BuiltPackages,
     Converted,
     Files,
     Install,
@@ -106,7 +107,7 @@ def prove(part: Part, arrived: Arrived, unproven: Unproven) -> str | None:
     match part.of:
         case BaseLayer():
             check_base(part, arrived.blobs[part.key].digest)
-        case Packages() | Converted() | Install():
+        case Packages() | BuiltPackages() | Converted() | Install():
             return "only a build can show what its commands give"
         case Source(name):
             return _source(part, name, arrived)

@@ -88,13 +88,17 @@ def _stages(plan: Plan) -> Iterator[dict[str, Any]]:
     for stage in plan.recipe.stages:
         packages = plan.lock.env.of(stage.recipe)
         epoch = max(epoch, packages.epoch if packages else 0)
+        built = packages.python.built if packages is not None and packages.python is not None else None
+        built_epoch = max(epoch, built.epoch if built is not None else 0)
         yield {
+            "built_epoch": built_epoch,
             "recipe": stage.recipe,
             "environment": sorted(variables(plan.lock.base, stage).items()),
             "packages": packages,
             "epoch": epoch,
             "files": stage.files,
         }
+        epoch = built_epoch
 
 
 def _has(store: Store, sha256: Sha256 | None) -> bool:
@@ -158,6 +162,11 @@ def render(plan: Plan, store: Store, output: Path, *, link: bool = False) -> Non
         contexts: dict[str, Tree] = {
             f"env/{packages.recipe}": data.env_context(_present_packages(packages, store), store)
             for packages in lock.env.sets
+        }
+        contexts |= {
+            f"build/{packages.recipe}": data.build_context(packages.python, store)
+            for packages in lock.env.sets
+            if packages.python is not None and packages.python.sdists
         }
         sources = {name: data.source_tree(source, store, spool) for name, source in sorted(lock.sources.items())}
         contexts |= {f"sources/{name}": tree for name, tree in sources.items()}

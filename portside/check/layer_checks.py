@@ -147,7 +147,7 @@ def _env(plan: Plan, store: Store) -> dict[str, Any]:
     lock = plan.lock
     python = lock.env.python
     packages = [item for item in lock.inputs() if item.pinned]
-    wheels = {item.name: item.version for item in packages if item.kind == "wheel"}
+    wheels = {item.name: item.version for item in packages if item.kind in ("wheel", "sdist")}
     return {
         "debs": {item.name: item.version for item in packages if item.kind == "deb"},
         "wheels": wheels if python else None,

@@ -12,6 +12,7 @@ from invoke.exceptions import Exit
 from portside.cli.begin_tasks import init, setup  # noqa: F401
 from portside.cli.container_tasks import check, run_container  # noqa: F401
 from portside.cli.image_tasks import bundle, clean, diff, load, pull, push, save, unbundle, verify  # noqa: F401
+from portside.cli.lock_tasks import lock  # noqa: F401
 from portside.cli.root import is_own_checkout, tasks_folder
 from portside.cli.task import (
     ENGINE,
@@ -42,38 +43,6 @@ def recipes(c: Context, json: bool = False) -> None:
         show({"recipes": rows})
     else:
         tell(overview_lines(rows))
-
-
-@portside_task(
-    help={"recipe": RECIPE, "update": "resolve this input anew (a package, source, weights, base, or all)"},
-    iterable=["update"],
-)
-def lock(c: Context, recipe: str, update: list[str]) -> None:
-    """Resolve a recipe to exact inputs; a lock that exists only changes where asked.
-
-    Example: invoke lock --recipe minilm --update numpy
-    """
-    from portside.common.progress import say
-    from portside.image.pointers import what_is_left
-    from portside.lock.changes import lock_changes
-    from portside.plan.parts import plan as plan_of
-    from portside.resolve.chain import lock_recipe
-
-    p = project()
-    loaded = p.recipe(recipe)
-    notes: list[str] = []
-    old, new = lock_recipe(p, loaded, "all" if "all" in update else update, notes)
-    for line in lock_changes(old, new):
-        say(f"  {line}")
-    for line in what_is_left(plan_of(loaded, new), p.store):
-        say(line)
-    if notes:
-        say("\n".join(["Older than they had to be, for want of wheels:", *(f"  {note}" for note in notes)]))
-        say(
-            "To have the newer ones, put a wheel of what lacks one into a folder that pip's find-links names, or "
-            "install it from its source distribution, as recipes/chatglm.yaml does with ffmpy."
-        )
-    say(f"{loaded.lock_path.relative_to(p.root)}: {'unchanged' if old == new else 'written'}")
 
 
 @portside_task(help={"recipe": RECIPE})
@@ -308,8 +277,8 @@ def doctor(c: Context, recipe: str | None = None, engine: str | None = None, jso
 
     p = machine()
     loaded = project().recipe(recipe) if recipe else None
-    lock = read_lock(loaded.lock_path) if loaded else None
-    findings = examine(Host.here(), p.config, loaded, lock, lambda: p.engine_choice(engine), root=p.root)
+    locked = read_lock(loaded.lock_path) if loaded else None
+    findings = examine(Host.here(), p.config, loaded, locked, lambda: p.engine_choice(engine), root=p.root)
     if json:
         show(to_json(findings))
     else:

@@ -26,6 +26,7 @@ from portside.net import transfer
 from portside.net.suspect import Pointer
 from portside.plan.model import (
     BaseLayer,
+    BuiltPackages,
     Converted,
     Files,
     Install,
@@ -82,6 +83,13 @@ class Fetcher:
             case Packages(recipe):
                 packages = lock.env.of(recipe)
                 return self._packages(packages, part, plan) if packages else []
+            case BuiltPackages(recipe):
+                packages = lock.env.of(recipe)
+                built = packages.python.built if packages and packages.python else None
+                if packages is None or packages.python is None or built is None:
+                    return []
+                files = (*built.sdists, *built.tools, *packages.python.installers)
+                return [partial(self.artefact, file) for file in files]
             case Source(name):
                 return self._sources([name], part, plan)
             case Trees():

@@ -22,6 +22,7 @@ from portside.net import suspect
 from portside.net.suspect import Pointer
 from portside.plan.model import (
     BaseLayer,
+    BuiltPackages,
     Converted,
     Files,
     Install,
@@ -111,7 +112,7 @@ class ManualInput:
                 return self.kind == "sources" and any(
                     self.place[1] in part.manifest.get(names, ()) for names in ("sources", "patched")
                 )
-            case Files() | Converted() | InstallFiles() | Install() | RecipeFiles():
+            case Files() | BuiltPackages() | Converted() | InstallFiles() | Install() | RecipeFiles():
                 return False
             case other:
                 never(other)

@@ -12,6 +12,7 @@ from portside.recipe import sources as recipes
 from portside.store import Store
 
 bring = None
+moved = None
 
 
 def resolve(asked: recipes.ArchiveSource, bringer: Bringer) -> LockedArchiveSource:

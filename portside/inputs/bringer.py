@@ -26,6 +26,14 @@ class PlainBase(NamedTuple):
     name: str | None
 
 
+class Moved(NamedTuple):
+    """A branch, a tag or the like that is another commit by now. was: the locked one."""
+
+    revision: str
+    was: str
+    now: str
+
+
 class Bringer(Protocol):
     """Brings single files; `fetch.Fetcher` is one. offline: nothing but the store and the configured folders. root: the
     folder of the project, where it is one's."""

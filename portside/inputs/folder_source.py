@@ -18,6 +18,8 @@ from portside.lock.sources import LockedFolderSource
 from portside.recipe import sources as recipes
 from portside.store import Store
 
+moved = None
+
 
 def resolve(asked: recipes.FolderSource, bringer: Bringer) -> LockedFolderSource:
     return _kept(_root(bringer), asked.folder, bringer.store)

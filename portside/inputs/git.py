@@ -95,8 +95,14 @@ def _submodule(path: str, commit: str, url: GitUrl, config: Config, store: "Stor
         return LockedSubmodule(path=path, url=url, commit=name, tree=mirror.tree_of(commit, commit))
 
 
-def _of_ref(mirror: Mirror, url: str, ref: str) -> ObjectName:
-    """The commit of one of the server's branches and tags."""
+def newest(url: str, ref: str, config: Config, store: "Store") -> ObjectName:
+    """What one of the server's branches and tags is now; nothing is fetched. Raises InputError where it is none."""
+    mirror = Mirror(url, config, store)
+    with mirror.locked():
+        return _asked_ref(mirror, url, ref)
+
+
+def _asked_ref(mirror: Mirror, url: str, ref: str) -> ObjectName:
     refs = mirror.remote_refs()
     key, name = _named(ref)
     if ref not in refs:
@@ -107,9 +113,15 @@ def _of_ref(mirror: Mirror, url: str, ref: str) -> ObjectName:
         else:
             remedy = f"{did_you_mean(name, by_key[key])}Correct the source's {key} in the recipe."
         raise InputError(f"{shown(url)} has no {key} {name}", remedy)
-    found = told(ObjectName, refs.get(f"{ref}^{{}}", refs[ref]), f"{shown(url)}: the name of the {key} {name}")
+    return told(ObjectName, refs.get(f"{ref}^{{}}", refs[ref]), f"{shown(url)}: the name of the {key} {name}")
+
+
+def _of_ref(mirror: Mirror, url: str, ref: str) -> ObjectName:
+    """The commit of one of the server's branches and tags."""
+    found = _asked_ref(mirror, url, ref)
     mirror.need(found)
     if (kind := mirror.type_of(found)) != "commit":
+        key, name = _named(ref)
         raise InputError(f"the {key} {name} of {shown(url)} is a {kind}, no commit", "Name another, or a commit.")
     return found
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from portside.common.tree import Tree
 from portside.errors import InputError
 from portside.inputs import git, git_lfs
-from portside.inputs.bringer import Bringer
+from portside.inputs.bringer import Bringer, Moved
 from portside.inputs.git_names import empty_folders, is_gits_own, tree_name
 from portside.inputs.spool import Spool
 from portside.lock.sources import LockedGitSource
@@ -23,6 +23,13 @@ def resolve(asked: recipes.GitSource, bringer: Bringer) -> LockedGitSource:
 def bring(source: LockedGitSource, bringer: Bringer) -> None:
     git.fetch(source, bringer.store, bringer.config, bringer.offline)
     git_lfs.bring(source, bringer)
+
+
+def moved(asked: recipes.GitSource, source: LockedGitSource, bringer: Bringer) -> Moved | None:
+    if asked.commit is not None:
+        return None
+    now = git.newest(asked.git, asked.revision, bringer.config, bringer.store)
+    return Moved(str(asked.tag or asked.branch), source.commit, now) if now != source.commit else None
 
 
 def tree(source: LockedGitSource, store: Store, spool: Spool) -> Tree:

@@ -28,7 +28,7 @@ from portside.common.values import ObjectName, Sha256, Size, shown_value, told
 from portside.config import Config
 from portside.errors import InputError, did_you_mean
 from portside.inputs import file_weights
-from portside.inputs.bringer import Bringer, Look
+from portside.inputs.bringer import Bringer, Look, Moved
 from portside.inputs.hub_files import (
     MOST_FILES,
     HubFile,
@@ -95,12 +95,13 @@ def page(weights: LockedHuggingFaceWeights) -> str:
     return f"{KIND}: {weights.repository} at {weights.commit[:12]}"
 
 
-def moved(asked: HuggingFaceWeights, weights: LockedHuggingFaceWeights, bringer: Bringer) -> str | None:
+def moved(asked: HuggingFaceWeights, weights: LockedHuggingFaceWeights, bringer: Bringer) -> Moved | None:
     def now(endpoint: HubEndpoint) -> Listing:
         info = _info(endpoint, asked.huggingface, asked.revision)
         return Listing(commit_of(info.get("sha"), at(endpoint)), ())
 
-    return first_answer(KIND, bringer.config, now)[1].commit
+    commit = first_answer(KIND, bringer.config, now)[1].commit
+    return Moved(asked.revision, weights.commit, commit) if commit != weights.commit else None
 
 
 def content(weights: LockedHuggingFaceWeights, file: LockedWeightFile, store: Store) -> Content:

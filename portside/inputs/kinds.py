@@ -23,7 +23,7 @@ from portside.inputs import (
     sdist_source,
     wheel_weights,
 )
-from portside.inputs.bringer import Bringer, Look, PlainBase
+from portside.inputs.bringer import Bringer, Look, Moved, PlainBase
 from portside.inputs.spool import Spool
 from portside.lock.models import LockedWeightFile, LockedWeights
 from portside.lock.packages import Deb
@@ -67,7 +67,8 @@ class ReadBase(Protocol):
 
 class SourceKind(Protocol):
     """resolve: recipe to lock. bring: the locked source into the store; None where its file is looked for in folders.
-    tree: its files, relative to it. is_here: whether the store has it whole.
+    tree: its files, relative to it. is_here: whether the store has it whole. moved: asks upstream whether what the
+    recipe asks for is another commit by now; None for kinds of which nobody can say that.
 
     For a layer that somebody else made: in_layer: files as the layer of such a source has them; raises InputError for
     what no such source has. out_of_layer: the other way round. proof: None where files show that they are the locked
@@ -79,6 +80,9 @@ class SourceKind(Protocol):
 
     @property
     def bring(self) -> Callable[[Any, Bringer], None] | None: ...
+
+    @property
+    def moved(self) -> Callable[[Any, Any, Bringer], Moved | None] | None: ...
 
     @property
     def tree(self) -> Callable[[Any, Store, Spool], Tree]: ...
@@ -100,8 +104,7 @@ class WeightsKind(Protocol):
     """resolve, bring: as of sources; bring is None where files are looked for in folders. content: a file's bytes.
 
     places: for files that the lock names and the recipe does not: where each may be had besides folders; None for other
-    kinds. page: where that is, for people. moved: the commit that what the recipe asks for is now; None for kinds that
-    nothing moves.
+    kinds. page: where that is, for people. moved: as of sources.
     """
 
     @property
@@ -120,7 +123,7 @@ class WeightsKind(Protocol):
     def page(self) -> Callable[[Any], str] | None: ...
 
     @property
-    def moved(self) -> Callable[[Any, Any, Bringer], str | None] | None: ...
+    def moved(self) -> Callable[[Any, Any, Bringer], Moved | None] | None: ...
 
 
 class DataKind(Protocol):

@@ -26,7 +26,7 @@ from portside.common.values import ObjectName, Sha256, Size, shown_value, told
 from portside.config import Config
 from portside.errors import InputError
 from portside.inputs import file_weights
-from portside.inputs.bringer import Bringer, Look
+from portside.inputs.bringer import Bringer, Look, Moved
 from portside.inputs.git_mirror import Mirror
 from portside.inputs.hub_files import (
     MOST_FILES,
@@ -97,11 +97,12 @@ def page(weights: LockedModelScopeWeights) -> str:
     return f"{KIND}: {weights.repository} at {weights.commit[:12]}"
 
 
-def moved(asked: ModelScopeWeights, weights: LockedModelScopeWeights, bringer: Bringer) -> str | None:
+def moved(asked: ModelScopeWeights, weights: LockedModelScopeWeights, bringer: Bringer) -> Moved | None:
     def now(endpoint: HubEndpoint) -> Listing:
         return Listing(_commit(endpoint, asked.modelscope, asked.revision, bringer), ())
 
-    return first_answer(KIND, bringer.config, now)[1].commit
+    commit = first_answer(KIND, bringer.config, now)[1].commit
+    return Moved(asked.revision, weights.commit, commit) if commit != weights.commit else None
 
 
 def content(weights: LockedModelScopeWeights, file: LockedWeightFile, store: Store) -> Content:

@@ -9,6 +9,8 @@ from portside.lock.sources import LockedSdist
 from portside.recipe import sources as recipes
 from portside.store import Store
 
+moved = None
+
 
 def resolve(asked: recipes.SdistSource, bringer: Bringer) -> LockedSdist:
     sdist = python.resolve_sdist(asked.sdist, bringer.config)

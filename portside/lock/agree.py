@@ -17,6 +17,7 @@ from portside.lock.comparison import (
     canonical,
     debian_packages,
     is_build_of,
+    is_sdist,
     misnamed,
     named_rightly,
     names,
@@ -149,19 +150,20 @@ def _python(
         if its is None or canonical(name) not in its.packages:
             yield from same(request, f"{key}.given.{name}", asked.given.get(name), locked.given.get(name))
     interpreter = next((deb.version for deb in debs if deb.name == "python3"), None) if its is None else None
-    if interpreter is not None and locked.all_wheels():
+    if interpreter is not None and (locked.all_wheels() or locked.sdists):
         there = ".".join(interpreter.rpartition(":")[2].split(".")[:2])
         if there != asked.version:
             yield request, f"{key}.version: the recipe says {asked.version}, the lock's python3 is {interpreter}"
     yield from _manual(request, f"{key}.manual", asked, locked)
-    if not asked.requirements:
+    yield from _build(request, f"{key}.build", asked, locked)
+    if not asked.requirements and not asked.build:
         yield from _unasked(request, f"{key}.requirements", locked.wheels)
     wheels: list[Artefact | LockedManualWheel] = [*locked.wheels, *locked.manual]
     for wheel in wheels:
         if not named_rightly(wheel):
             yield request, misnamed(key, wheel)
-    own = {wheel.name: wheel.version for wheel in locked.wheels}
-    yield from twice(request, [wheel.name for wheel in wheels])
+    own = {wheel.name: wheel.version for wheel in locked.wheels} | {s.name: s.version for s in locked.sdists}
+    yield from twice(request, [*(wheel.name for wheel in wheels), *(sdist.name for sdist in locked.sdists)])
     for name in sorted(own.keys() & below.keys()):
         yield request, f"{key}: the lock has {name} here and below"
     given = locked.there
@@ -170,7 +172,24 @@ def _python(
         yield request, f"{key}.given.{name}: the base has it, and the lock has a wheel of it"
     installed = own | given | below | {wheel.name: wheel.version for wheel in locked.manual}
     yield from _requirements(request, f"{key}.requirements", asked, locked, installed)
-    below |= {wheel.name: wheel.version for wheel in locked.all_wheels()}
+    below |= own | {wheel.name: wheel.version for wheel in locked.all_wheels()}
+
+
+def _build(request: str, key: str, asked: Python, locked: PythonSet) -> Found:
+    there = {sdist.name: sdist for sdist in locked.sdists}
+    wanted = {canonical(parsed(item.sdist).name): parsed(item.sdist) for item in asked.to_build}
+    yield from ((request, line) for _, line in names(key, wanted, there))
+    if sorted(wanted) == sorted(there) and list(wanted) != list(there):
+        yield request, f"{key}: the recipe builds {', '.join(wanted)}, the lock {', '.join(there)}"
+    for name, requirement in wanted.items():
+        if name in there and not allows(requirement, there[name].version):
+            yield request, f"{key}: {requirement}: the lock has {name} {there[name].version}"
+    for sdist in locked.sdists:
+        if not is_sdist(sdist):
+            yield request, misnamed(key, sdist)
+    for tool in locked.built.tools if locked.built is not None else ():
+        if not named_rightly(tool):
+            yield request, misnamed(key, tool)
 
 
 def _of_interpreter(request: str, key: str, asked: Python, its: LockedInterpreter) -> Found:

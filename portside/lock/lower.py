@@ -72,7 +72,7 @@ def _with(lock: Lock, other: Lock, choose: Callable[[Group, Group], Group]) -> L
     parts = {"base": base, "env": LockedEnv(sets=sets), "sources": sources, "weights": weights, "data": data}
     if all(getattr(lock, name) == value for name, value in parts.items()):
         return lock
-    groups = [base.epoch, *(s.epoch for s in sets), *(s.epoch for s in sources.values())]
+    groups = [base.epoch, *(s.newest for s in sets), *(s.epoch for s in sources.values())]
     groups += [w.epoch for w in weights.values()]
     return lock.model_copy(update={**parts, "epoch": max(groups)})
 

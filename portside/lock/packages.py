@@ -25,6 +25,7 @@ Word = Annotated[str, AfterValidator(values.Word)]
 REFERENCE = r"^[a-z0-9][A-Za-z0-9._:/@-]*$"
 """The name of an image in an engine."""
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+BACKEND = r"^[A-Za-z_][\w.]*(:[A-Za-z_][\w.]*)?$"
 LINE = r"^[^\x00-\x1f\x7f]*$"
 
 
@@ -33,6 +34,10 @@ def _clean(path: str) -> str:
         return check_path(path)
     except InputError:
         raise ValueError("expected a clean relative path") from None
+
+
+def _clean_or_here(path: str) -> str:
+    return path if path == "." else _clean(path)
 
 
 RelativePath = Annotated[str, AfterValidator(_clean)]
@@ -93,6 +98,22 @@ class LockedManualWheel(BroughtFile):
 Line = Annotated[str, Field(pattern=LINE)]
 
 
+class LockedSdistToBuild(Artefact):
+    """backend, path: what builds it (PEP 517), and where in it that lies, if it does."""
+
+    backend: Annotated[str, Field(pattern=BACKEND)]
+    path: tuple[Annotated[str, AfterValidator(_clean_or_here)], ...] = ()
+
+
+class LockedBuild(LockModel):
+    """Source distributions that are built in this order, and the wheels that building them needs, which are not
+    installed. epoch: of the sdists alone."""
+
+    epoch: Epoch
+    sdists: tuple[LockedSdistToBuild, ...]
+    tools: tuple[Artefact, ...] = ()
+
+
 NEEDS_OF = "needs of "
 """What stands before a source's name where what its project needs was read."""
 
@@ -122,7 +143,7 @@ class PythonSet(Sparing, LockModel):
     packages; for people, and no part of any key.
     """
 
-    later: ClassVar[frozenset[str]] = frozenset({"interpreter", "installer", "read", "asked"})
+    later: ClassVar[frozenset[str]] = frozenset({"interpreter", "installer", "read", "asked", "built"})
     interpreter: LockedInterpreter | None = None
     installer: Artefact | None = None
     version: Word
@@ -132,6 +153,12 @@ class PythonSet(Sparing, LockModel):
     manual: tuple[LockedManualWheel, ...] = ()
     read: dict[Line, tuple[Line, ...]] = {}
     asked: dict[Word, tuple[Line, ...]] = {}
+    built: LockedBuild | None = None
+
+    @property
+    def sdists(self) -> tuple[LockedSdistToBuild, ...]:
+        """What is built."""
+        return self.built.sdists if self.built is not None else ()
 
     @property
     def sources(self) -> frozenset[str]:
@@ -163,7 +190,7 @@ class PythonSet(Sparing, LockModel):
 
 
 class PackageSet(LockModel):
-    """What one recipe adds to the env layer. epoch: of these packages alone."""
+    """What one recipe adds to the env layer. epoch: of these packages alone, without what is built."""
 
     recipe: RecipeName
     epoch: Epoch
@@ -178,6 +205,15 @@ class PackageSet(LockModel):
                 yield self.python.installer.input(at, "installer")
             for brought in self.python.manual:
                 yield from brought.inputs(at)
+            yield from (sdist.input(at, "sdist") for sdist in self.python.sdists)
+            if self.python.built is not None:
+                yield from (tool.input(at, "tool") for tool in self.python.built.tools)
+
+    @property
+    def newest(self) -> int:
+        """The epoch of everything in it, what is built too."""
+        built = self.python.built if self.python is not None else None
+        return max(self.epoch, built.epoch if built is not None else 0)
 
 
 class LockedEnv(LockModel):
@@ -194,11 +230,16 @@ class LockedEnv(LockModel):
 
     @property
     def epoch(self) -> int:
-        return max((s.epoch for s in self.sets), default=0)
+        return max((s.newest for s in self.sets), default=0)
 
     @property
     def debs(self) -> tuple[Deb, ...]:
         return tuple(deb for s in self.sets for deb in s.debs)
+
+    @property
+    def sdists(self) -> tuple[LockedSdistToBuild, ...]:
+        """What is built, of all sets together."""
+        return tuple(sdist for s in self.sets if s.python is not None for sdist in s.python.sdists)
 
     @property
     def python(self) -> PythonSet | None:

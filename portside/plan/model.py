@@ -57,6 +57,20 @@ class Packages:
 
 
 @dataclass(frozen=True)
+class BuiltPackages:
+    """The source distributions that one recipe of a chain of `extends` builds. lowest: whether it extends no other."""
+
+    recipe: str
+    lowest: bool
+    layer: ClassVar[str] = "env"
+    kind: ClassVar[PartKind] = "run"
+
+    @property
+    def shown(self) -> str:
+        return "built" if self.lowest else f"built-{self.recipe}"
+
+
+@dataclass(frozen=True)
 class Files:
     """The files that one recipe of a chain of `extends` has for the env layer. lowest: whether it extends no other."""
 
@@ -166,6 +180,7 @@ class LargeWeight:
 PartType = (
     BaseLayer
     | Packages
+    | BuiltPackages
     | Files
     | Source
     | Converted

@@ -6,10 +6,12 @@ from typing import Any
 from portside.layers import FORMAT, RUN_FORMAT, volatile
 from portside.lock.bases import LockedBase
 from portside.lock.models import Lock, is_large
-from portside.lock.packages import PackageSet
+from portside.lock.packages import LockedBuild, PackageSet, PythonSet
 from portside.lock.sources import LockedSource
 from portside.plan.environment import variables
 from portside.plan.instructions import (
+    build_instructions,
+    builder_context,
     convert_instructions,
     converter_context,
     env_instructions,
@@ -17,6 +19,7 @@ from portside.plan.instructions import (
 )
 from portside.plan.model import (
     BaseLayer,
+    BuiltPackages,
     Converted,
     Files,
     Install,
@@ -78,6 +81,14 @@ def _env_parts(recipe: Recipe, lock: Lock) -> list[Part]:
                 environment = variables(lock.base, stage)
                 of = Packages(stage.recipe, lowest)
                 parts.append(_run_part(of, epoch, parts, instructions, environment, inputs))
+            if packages.python is not None and (built := packages.python.built) is not None:
+                epoch = max(epoch, built.epoch)
+                instructions = build_instructions(stage.recipe, packages.python, epoch)
+                environment = variables(lock.base, stage)
+                made = _built(packages.python, built)
+                parts.append(
+                    _run_part(BuiltPackages(stage.recipe, lowest), epoch, parts, instructions, environment, made)
+                )
         if named := _named(recipe, stage.files):
             manifest = {"format": FORMAT, "files": named, "epoch": epoch}
             parts.append(Part(Files(stage.recipe, lowest), epoch, manifest))
@@ -95,6 +106,13 @@ def _packages(packages: PackageSet) -> dict[str, str | None]:
         inputs |= {f"{w.name} {w.version}": w.sha256 for w in packages.python.manual}
         inputs |= {f"installer {w.name} {w.version}": w.sha256 for w in packages.python.installers}
     return inputs
+
+
+def _built(python: PythonSet, built: LockedBuild) -> dict[str, str | None]:
+    inputs: dict[str, str | None] = {f"{s.name} {s.version}": s.sha256 for s in built.sdists}
+    inputs |= {f"installer {pip.name} {pip.version}": pip.sha256 for pip in python.installers}
+    inputs |= {f"tool {tool.name} {tool.version}": tool.sha256 for tool in built.tools}
+    return inputs | {entry.path: entry.sha256 for entry in builder_context(built)}
 
 
 def _run_part(

@@ -17,6 +17,7 @@ from portside.layers.engine_layer import read
 from portside.layers.layer import Layer
 from portside.plan.model import (
     BaseLayer,
+    BuiltPackages,
     Converted,
     Files,
     Install,
@@ -110,7 +111,9 @@ def _may_clash(plan: Plan, part: Part) -> bool:
         case Source():
             at = part.manifest["at"]
             return plan.weight_places.within(at) or any(f"{file}/".startswith(f"{at}/") for file in files)
-        case Files() | Packages() | Converted() | Trees() | InstallFiles() | Install() | RecipeFiles():
+        case (
+            Files() | Packages() | BuiltPackages() | Converted() | Trees() | InstallFiles() | Install() | RecipeFiles()
+        ):
             return bool(plan.weight_places) or bool(files)
         case other:
             never(other)
@@ -129,7 +132,7 @@ def _error(plan: Plan, part: Part, clash: Clash) -> PortsideError:
     weights = f"{plan.recipe.workspace}/weights"
     problem = f"{part.layer}/{part.name} {clash}"
     match part.of:
-        case Packages() | Converted() | Install():
+        case Packages() | BuiltPackages() | Converted() | Install():
             return BuildError(
                 f"{plan.recipe.name}: {problem}",
                 f"Weights are not there while steps run, and nothing may be in their place afterwards. Let the step "

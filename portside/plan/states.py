@@ -12,6 +12,7 @@ from portside.layers.layer import Layer
 from portside.lock.models import Lock
 from portside.plan.model import (
     BaseLayer,
+    BuiltPackages,
     Converted,
     Files,
     Install,
@@ -45,6 +46,9 @@ def expected_bytes(part: Part, lock: Lock) -> int:
             sizes |= {wheel.sha256: wheel.size for wheel in (lock.env.python.wheels if lock.env.python else ())}
             # Packed once, and about three times as large when unpacked.
             return 4 * sum(size for sha256, size in sizes.items() if sha256 in wanted)
+        case BuiltPackages():
+            wanted = set(part.manifest["inputs"].values())
+            return 4 * sum(sdist.size for sdist in lock.env.sdists if sdist.sha256 in wanted)
         case SmallWeights(name, paths):
             return sum(file.size or 0 for file in lock.weights[name].files if file.path in paths)
         case LargeWeight(name, path):

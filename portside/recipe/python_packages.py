@@ -15,6 +15,7 @@ from portside.common.fields import (
     WheelPlatform,
     WrongAtError,
     one_of,
+    parsed,
 )
 from portside.common.sparing import Sparing
 from portside.recipe.asked import Manual, Model
@@ -89,10 +90,29 @@ AnyRequirement = Annotated[
 ]
 
 
+class ToBuild(Model):
+    """A package of which only a source distribution is to be had, and what building it needs beside what it says."""
+
+    sdist: Requirement = Field(examples=["torch-scatter==2.1.2"])
+    needs: tuple[Requirement, ...] = Field(
+        (), description="what its build needs and its pyproject.toml does not say", examples=[["ninja"]]
+    )
+
+
+def _build_kind(value: Any) -> str:
+    return "a mapping" if isinstance(value, dict | ToBuild) else "text"
+
+
+AnyToBuild = Annotated[
+    Annotated[Requirement, Tag("text")] | Annotated[ToBuild, Tag("a mapping")],
+    one_of(_build_kind, "a requirement such as 'jieba==0.42.1', or a mapping with sdist and needs"),
+]
+
+
 class Python(Sparing, Model):
     """Python packages, installed as locked wheels with an interpreter of the image."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"interpreter", "replace"})
+    later: ClassVar[frozenset[str]] = frozenset({"interpreter", "replace", "build"})
     interpreter: Program | None = Field(
         None,
         description="an interpreter of the base, such as that of its virtual environment or conda prefix: version, "
@@ -130,6 +150,16 @@ class Python(Sparing, Model):
     manual: tuple[ManualWheel, ...] = Field(
         (), description="wheels that a person brings; name what they need among the requirements"
     )
+    build: tuple[AnyToBuild, ...] = Field(
+        (),
+        description="packages whose source distribution is built in the env layer, in this order; see packages.md",
+        examples=[["jieba==0.42.1"]],
+    )
+
+    @property
+    def to_build(self) -> tuple[ToBuild, ...]:
+        """The packages to build, in their order."""
+        return tuple(ToBuild(sdist=item) if isinstance(item, str) else item for item in self.build)
 
     @property
     def read(self) -> tuple[RequirementsFile | NeedsOf, ...]:
@@ -164,4 +194,8 @@ class Python(Sparing, Model):
                 if item.shown in seen:
                     raise WrongAtError(f"{item.shown} stands twice", "requirements", number)
                 seen.add(item.shown)
+        names = [parsed(item.sdist).name.lower() for item in self.to_build]
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                raise WrongAtError(f"{name} stands twice", "build", number)
         return self

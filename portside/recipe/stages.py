@@ -66,8 +66,9 @@ def _stage(name: str, env: Env, below: Env, architecture: str) -> Stage:
     if python is not None and below.python is not None:
         requirements = python.requirements[len(below.python.requirements) :]
         manual = python.manual[len(below.python.manual) :]
-        own = {"requirements": requirements, "manual": manual}
-        python = python.model_copy(update=own) if requirements or manual else None
+        build = python.build[len(below.python.build) :]
+        own = {"requirements": requirements, "manual": manual, "build": build}
+        python = python.model_copy(update=own) if requirements or manual or build else None
     if python is not None and python.platform is None and python.interpreter is None:
         python = python.model_copy(update={"platform": f"{WHEEL_ARCHITECTURES[architecture]}-manylinux_2_28"})
     debian, files = env.debian[len(below.debian) :], env.files[len(below.files) :]

@@ -42,7 +42,7 @@ from portside.recipe import Recipe
 from portside.recipe import asked as recipes
 from portside.recipe.python_packages import ManualWheel, Python
 from portside.recipe.stages import Stage
-from portside.resolve import base_python
+from portside.resolve import base_python, built
 from portside.resolve.base_files import base_files, unseen_base
 from portside.resolve.debian_python import check_interpreter, debian_python
 from portside.store import Store
@@ -101,7 +101,7 @@ def _check_update(recipe: Recipe, old: Lock | None, update: Update, below: Lock 
 
 
 def _packages(lock: Lock) -> set[str]:
-    return {item.name for item in lock.inputs() if item.kind in ("deb", "wheel") and item.pinned}
+    return {item.name for item in lock.inputs() if item.kind in ("deb", "wheel", "sdist", "tool") and item.pinned}
 
 
 class _Resolver:
@@ -263,13 +263,14 @@ class _Resolver:
         manual = tuple(self._manual_wheel(wheel, stage) for wheel in wanted.manual)
         lower = below.python.all_wheels() if below.python else ()
         # What is given in the base, below, or by hand satisfies requirements; its own needs are not looked at.
-        installed = (
-            base_python.installed(wanted, its)
-            | {w.name: w.version for w in lower}
-            | {w.name: w.version for w in manual}
-        )
+        installed = base_python.installed(wanted, its) | {w.name: w.version for w in (*lower, *below.sdists)}
+        installed |= {w.name: w.version for w in manual}
         system = debian_python(base, (*below.debs, *debs), self.fetcher, self.store)
         system.check_manual(manual)
+        before = old.python.built if old and old.python else None
+        made = built.find(wanted, before, self.update, self.fetcher)
+        of = replace(of, lines=(*of.lines, *made.needs))
+        installed |= made.versions
         fixed = system.fixed(installed)
         target: dict[str, Any] = {"installed": installed | fixed, "config": self.config, "store": self.store}
         wheels = python.resolve_wheels(
@@ -277,6 +278,7 @@ class _Resolver:
             keep=[wheel for wheel in (old.python.wheels if old and old.python else ()) if named_rightly(wheel)],
             update=self.update,
             fixed=fixed,
+            built=made.versions,
             replaceable=its is not None,
             **target,
         )
@@ -288,10 +290,18 @@ class _Resolver:
             wheels=tuple(wheel for wheel in wheels if wheel.name not in there),
             manual=manual,
             read=dict(of.read),
+            built=built.locked(
+                made,
+                of,
+                before,
+                self.update,
+                {**system.packages, **installed, **{w.name: w.version for w in wheels}},
+                self.fetcher,
+            ),
         )
-        if its is not None and (found.wheels or found.manual) and not base_python.has_pip(its):
+        if its is not None and (found.wheels or found.manual or found.sdists) and not base_python.has_pip(its):
             found = found.model_copy(update={"installer": self._installer(of, old, target)})
-        if its is None and base.distribution is not None and found.all_wheels():
+        if its is None and base.distribution is not None and (found.all_wheels() or found.sdists):
             check_interpreter(found.version, (*base.debs, *below.debs, *debs))
         run_all([partial(self.fetcher.artefact, wheel) for wheel in (*found.all_wheels(), *found.installers)], JOBS)
         names = python.needed(of, found.all_wheels(), self.store)
@@ -299,7 +309,7 @@ class _Resolver:
         for note in python.passed_over(of, found.wheels, **target):
             say(f"  {note}")
             self.notes.append(str(note))
-        own = {wheel.name for wheel in found.wheels} | {wheel.name for wheel in found.manual}
+        own = {item.name for item in (*found.all_wheels(), *found.sdists)} | {wheel.name for wheel in found.manual}
         asked = python.who_asks(of, found.all_wheels(), self.store)
         return found.model_copy(
             update={

@@ -14,11 +14,12 @@ from portside.layers.canonical import data_layer
 from portside.layers.layer import Layer
 from portside.layers.writer import read_layer
 from portside.lock.models import Lock, LockedWeights
-from portside.lock.packages import PackageSet
+from portside.lock.packages import PackageSet, PythonSet
 from portside.lock.sources import LockedSource
-from portside.plan.instructions import converter_context
+from portside.plan.instructions import builder_context, converter_context
 from portside.plan.model import (
     BaseLayer,
+    BuiltPackages,
     Converted,
     Files,
     Install,
@@ -76,6 +77,19 @@ def env_context(packages: PackageSet, store: Store) -> Tree:
     return tree
 
 
+def build_context(python: PythonSet, store: Store) -> Tree:
+    """What the RUN that builds one recipe's source distributions sees at its bind mount."""
+    built = python.built
+    assert built is not None, "only what is built has a context"
+    tree = builder_context(built)
+    for folder, files in (("sdists", built.sdists), ("tools", built.tools), ("installer", python.installers)):
+        for file in files:
+            place = store.inputs.require(file.sha256, file.file)
+            entry = Entry(f"{folder}/{file.file}", "file", 0o644, size=file.size, sha256=file.sha256, content=place)
+            tree.put(entry)
+    return tree
+
+
 def run_context(plan: Plan, part: Part, store: Store) -> dict[str, Tree]:
     """What a run part's instructions see at their bind mounts, by the folder in the context."""
     match part.of:
@@ -83,6 +97,10 @@ def run_context(plan: Plan, part: Part, store: Store) -> dict[str, Tree]:
             packages = plan.lock.env.of(recipe)
             assert packages is not None, recipe
             return {f"env/{recipe}": env_context(packages, store)}
+        case BuiltPackages(recipe):
+            packages = plan.lock.env.of(recipe)
+            assert packages is not None and packages.python is not None, recipe
+            return {f"build/{recipe}": build_context(packages.python, store)}
         case Converted():
             return {"converter": converter_context()}
         case Install():
@@ -129,7 +147,7 @@ def _part_layer(plan: Plan, part: Part, store: Store, spool: Spool, blobs: Mappi
             tree = _some_weights(plan.lock.weights[name], paths, store).at(f"{workspace}/weights/{name}")
         case LargeWeight(name, path):
             tree = _some_weights(plan.lock.weights[name], (path,), store).at(f"{workspace}/weights/{name}")
-        case BaseLayer() | Packages() | Converted() | Install():
+        case BaseLayer() | Packages() | BuiltPackages() | Converted() | Install():
             raise AssertionError(f"{part.name} is made of no tree")
         case other:
             never(other)

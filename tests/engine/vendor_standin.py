@@ -25,10 +25,10 @@ PROGRAMS = (
 SKIP = {"__pycache__", "site-packages", "test", "idlelib", "tkinter", "ensurepip", "lib2to3", "turtledemo"}
 
 
-def vendor_archive(target: Path, reference: str) -> None:
+def vendor_archive(target: Path, reference: str, more: Mapping[str, bytes | str] | None = None) -> None:
     """An image of the vendor's shape as `docker save` writes it: a system, then a virtual environment with a torch and
-    a torch_mlu that say what they are, and a converter at the vendor's place."""
-    system: dict[str, bytes | str] = dict(programs(PROGRAMS))
+    a torch_mlu that say what they are, and a converter at the vendor's place. more: further files of the system."""
+    system: dict[str, bytes | str] = dict(programs(PROGRAMS)) | dict(more or {})
     system |= {"etc/passwd": b"root:x:0:0:root:/root:/bin/sh\n", "etc/group": b"root:x:0:\n", "etc/motd": b"gone\n"}
     system |= {"var/lib/dpkg/status": b"", **dict.fromkeys(("dev/", "proc/", "run/", "sys/", "tmp/"), b"")}
     system |= python_files()

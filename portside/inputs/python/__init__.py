@@ -2,14 +2,17 @@
 
 from portside.inputs.archives import newest_date
 from portside.inputs.python.asking import Asking, asking, needed, who_asks
+from portside.inputs.python.building import Building, building, tools_asked
 from portside.inputs.python.exact import locations, resolve_sdist, resolve_wheel_exact
 from portside.inputs.python.newer import PassedOver, passed_over
 from portside.inputs.python.resolve import resolve_wheels
 
 __all__ = [
     "Asking",
+    "Building",
     "PassedOver",
     "asking",
+    "building",
     "locations",
     "needed",
     "newest_date",
@@ -17,5 +20,6 @@ __all__ = [
     "resolve_sdist",
     "resolve_wheel_exact",
     "resolve_wheels",
+    "tools_asked",
     "who_asks",
 ]

@@ -38,16 +38,17 @@ def locations(artefact: Artefact, config: Config) -> list[str]:
     return places
 
 
-def resolve_sdist(requirement: str, config: Config) -> Artefact:
+def resolve_sdist(requirement: str, config: Config, python: str | None = None) -> Artefact:
     """The source distribution of the newest version that a requirement ('transformers==4.27.4') allows.
 
+    python: of the target, such as 3.11: releases that a place says are for others do not count.
     Raises RecipeError for a requirement that cannot be used, InputError if there is no such file.
     """
 
     def worth(offer: Offer) -> int:
         return -next(number for number, suffix in enumerate(SDIST_SUFFIXES) if offer.file.endswith(suffix))
 
-    return _newest(requirement, "source distribution", sdist_version, worth, config)
+    return _newest(requirement, "source distribution", sdist_version, worth, config, python)
 
 
 def resolve_wheel_exact(requirement: str, config: Config) -> Artefact:
@@ -68,6 +69,7 @@ def _newest(
     version_of: "Callable[[str], tuple[str, Version] | None]",
     worth: Callable[[Offer], int],
     config: Config,
+    python: str | None = None,
 ) -> Artefact:
     """The file of the newest allowed version; of several the worthiest, then the one offered first."""
     from portside.store import Store
@@ -75,7 +77,8 @@ def _newest(
     requirement = parse_requirement(text, "sources and weights")
     found, failures = offers(requirement.name, config)
     exact = any(specifier.operator in ("==", "===") for specifier in requirement.specifier)
-    versions = [(named[1], offer) for offer in found if (named := version_of(offer.file))]
+    fitting = [offer for offer in found if python is None or is_for_python(offer, python)]
+    versions = [(named[1], offer) for offer in fitting if (named := version_of(offer.file))]
     allowed = set(requirement.specifier.filter({version for version, offer in versions if exact or not offer.yanked}))
     candidates = [(version, offer) for version, offer in versions if version in allowed and (exact or not offer.yanked)]
     if not candidates:
@@ -87,6 +90,16 @@ def _newest(
         )
     version, offer = max(candidates, key=lambda candidate: (candidate[0], worth(candidate[1])))
     return artefact_of(requirement.name, str(version), offer, Store(config.home))
+
+
+def is_for_python(offer: Offer, python: str) -> bool:
+    """Whether a file is for this version of Python, such as 3.11, or its place does not say."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        return SpecifierSet(offer.python or "").contains(f"{python}.99", prereleases=True)
+    except InvalidSpecifier:
+        return True
 
 
 def artefact_of(name: str, version: str, offer: Offer, store: "Store") -> Artefact:

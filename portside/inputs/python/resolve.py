@@ -45,6 +45,7 @@ def resolve_wheels(
     config: Config,
     store: "Store",
     fixed: Collection[str] = (),
+    built: Collection[str] = (),
     replaceable: bool = False,
 ) -> list[Artefact]:
     """The wheels that satisfy what is asked for and everything they need, sorted by name.
@@ -52,9 +53,9 @@ def resolve_wheels(
     keep: the wheels of the lock so far; they
     stay unless `update` names them or the requirements no longer allow them. installed: name and version of what the
     base already has; it satisfies requirements, and neither it nor what only it needs is in the result (a version
-    that is not PEP 440 satisfies every requirement). fixed: those of them that came with .debs, for what errors say.
-    replaceable: as of `Uv`. Raises RecipeError with uv's explanation if nothing satisfies the requirements, InputError
-    for a package that has no wheel and for places that cannot be asked.
+    that is not PEP 440 satisfies every requirement). fixed: those of them that came with .debs; built: that the recipe
+    has built; both for what errors say. replaceable: as of `Uv`. Raises RecipeError with uv's explanation if nothing
+    satisfies the requirements, InputError for a package that has no wheel and for places that cannot be asked.
     """
     from packaging.utils import canonicalize_name
 
@@ -71,6 +72,7 @@ def resolve_wheels(
             of.platform,
             base,
             frozenset(fixed),
+            frozenset(built),
             limits=limits,
             replaceable=replaceable,
         )
@@ -163,8 +165,8 @@ class Uv:
     """Calls of `uv pip compile`, with pip's idea of where packages come from and nothing of uv's own settings.
 
     folder: for its files, empty at first. version, platform: of the target. installed: what the base already has.
-    fixed: those of them that came with .debs. limits: constraints of every call. offline:
-    ask no place, use what is known from before. replaceable: whether a recipe may name what of the base goes.
+    fixed: those of them that came with .debs. built: that the recipe has built. limits: constraints of every call.
+    offline: ask no place, use what is known from before. replaceable: whether a recipe may name what of the base goes.
     """
 
     folder: Path
@@ -173,6 +175,7 @@ class Uv:
     platform: str
     installed: Mapping[str, str]
     fixed: frozenset[str] = frozenset()
+    built: frozenset[str] = frozenset()
     offline: bool = False
     limits: tuple[str, ...] = ()
     replaceable: bool = False
@@ -221,6 +224,7 @@ class Uv:
                 redact(run.stderr, secrets_of([*indexes, *pages])),
                 self.installed,
                 self.fixed,
+                self.built,
                 replaceable=self.replaceable,
             )
         packages: list[dict[str, Any]] = tomllib.loads(output.read_text(encoding="utf-8")).get("packages", [])
@@ -341,7 +345,14 @@ class OnlySourceError(InputError):
         self.names = names
 
 
-def _failure(stderr: str, installed: Mapping[str, str], fixed: Collection[str] = (), *, replaceable: bool) -> Exception:
+def _failure(
+    stderr: str,
+    installed: Mapping[str, str],
+    fixed: Collection[str] = (),
+    built: Collection[str] = (),
+    *,
+    replaceable: bool,
+) -> Exception:
     """uv's error as ours, without secrets already. replaceable: whether a recipe may say what of the base goes."""
     unless = " unless env.python.replace names it" if replaceable else ""
     explanation, _, hints = stderr.partition("\nhint:")
@@ -353,19 +364,21 @@ def _failure(stderr: str, installed: Mapping[str, str], fixed: Collection[str] =
     shown = "\n".join(f"  {line}" for line in lines)
     if "No solution found" not in explanation:
         return InputError(f"{KEY}: uv could not resolve the requirements:\n{shown}", "Check the network and the index.")
-    built = re.findall(r"Wheels are required for `([^`]+)`", hints)
-    only_source = [name for name in built if re.search(_NO_WHEELS.format(name=re.escape(name)), explanation)]
+    lacking = re.findall(r"Wheels are required for `([^`]+)`", hints)
+    only_source = [name for name in lacking if re.search(_NO_WHEELS.format(name=re.escape(name)), explanation)]
     if only_source:
         return OnlySourceError(
             only_source,
             f"{KEY}: {', '.join(only_source)} is only to be had as a source distribution:\n{shown}",
-            "Allow a version that has a wheel, or build a wheel and put it into a folder that pip's find-links names.",
+            f"Allow a version that has a wheel, or have it built: {KEY}.build: [{', '.join(only_source)}].",
         )
     named = [name for name in sorted(installed) if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", explanation)]
-    from_base = ", ".join(f"{name} {installed[name]}" for name in named if name not in fixed)
+    from_base = ", ".join(f"{name} {installed[name]}" for name in named if name not in {*fixed, *built})
     from_debian = ", ".join(f"{name} {installed[name]}" for name in named if name in fixed)
+    from_sdist = ", ".join(f"{name} {installed[name]}" for name in named if name in built)
     hint = f" The base already has {from_base}, which stays{unless}." if from_base else ""
     hint += f" Debian's packages bring {from_debian}, and this Debian's pip cannot replace it." if from_debian else ""
+    hint += f" {KEY}.build has {from_sdist}." if from_sdist else ""
     return RecipeError(f"{KEY}: nothing satisfies the requirements:\n{shown}", f"Change {KEY} in the recipe.{hint}")
 
 

@@ -19,6 +19,7 @@ from portside.doctor.lacking import take_inventory
 from portside.errors import InputError, RecipeError
 from portside.fetch.fetcher import Fetcher, fetch
 from portside.inputs import kinds
+from portside.inputs.bringer import Moved
 from portside.inputs.spool import Spool
 from portside.layers.canonical import data_layer
 from portside.layers.writer import write_layer
@@ -222,6 +223,7 @@ MODULES: dict[str, tuple[Any, type[BaseModel], type[BaseModel], Any]] = {
         SimpleNamespace(
             resolve=lambda asked, bringer: LockedRover(rover=asked.rover),
             bring=lambda source, bringer: put(source.rover, bringer.store),
+            moved=lambda asked, source, bringer: Moved("orbit", "1", "2"),
             tree=lambda source, store, spool: one_file(source.rover, store),
             is_here=lambda source, store: store.inputs.locate(digest(BYTES[source.rover])) is not None,
             in_layer=in_layer,

@@ -24,13 +24,17 @@ from portside.lock.models import Lock, LockedWeightFile, LockedWeights
 from portside.lock.packages import (
     Artefact,
     Deb,
+    LockedBuild,
     LockedEnv,
+    LockedSdistToBuild,
     PackageSet,
+    PythonSet,
 )
 from portside.lock.record import Kind, LockedInput
 from portside.lock.sources import LockedSdist
 from portside.plan.model import (
     BaseLayer,
+    BuiltPackages,
     Converted,
     Files,
     Install,
@@ -80,6 +84,7 @@ TYPES: dict[PartType, tuple[str, str]] = {
     Packages("lower", lowest=True): ("env/packages", "run"),
     Files("lower", lowest=True): ("env/files", "data"),
     Packages("upper", lowest=False): ("env/packages-upper", "run"),
+    BuiltPackages("upper", lowest=False): ("env/built-upper", "run"),
     Files("upper", lowest=False): ("env/files-upper", "data"),
     Source("lib"): ("sources/lib", "data"),
     Converted(): ("migrated/converted", "run"),
@@ -106,12 +111,15 @@ class Whole:
         (root / "recipes" / "upper" / "a.sh").write_text("true\n")
         (root / "recipes" / "upper" / "b.py").write_text("b = 1\n")
         self.store = Store(root / "store")
-        sets = tuple(
-            PackageSet(recipe=r, epoch=5, debs=(self._deb(d),)) for r, d in (("lower", "curl"), ("upper", "jq"))
-        )
         sdist = _sdist()
         self._put(sdist)
         artefact = Artefact(name="lib", version="1.0", file="lib-1.0.tar.gz", size=len(sdist), sha256=sha256_hex(sdist))
+        built = LockedBuild(epoch=5, sdists=(LockedSdistToBuild(**artefact.model_dump(), backend="made.up"),))
+        python = PythonSet(version="3.11", platform="x86_64-manylinux_2_28", wheels=(), built=built)
+        lower, upper = (
+            PackageSet(recipe=r, epoch=5, debs=(self._deb(d),)) for r, d in (("lower", "curl"), ("upper", "jq"))
+        )
+        sets = (lower, upper.model_copy(update={"python": python}))
         files = tuple(
             LockedWeightFile(path=path, size=len(BYTES[path]), sha256=self._put(BYTES[path]))
             for path in ("a/small.txt", "a/big.bin")
@@ -223,6 +231,7 @@ def test_what_takes_space(whole: Whole) -> None:
         "env/base": 77,
         "env/packages": 4 * len(BYTES["curl"]),
         "env/packages-upper": 4 * len(BYTES["jq"]),
+        "env/built-upper": 4 * whole.sdist_bytes,
         "weights/model": len(BYTES["a/small.txt"]),
         "weights/model/a/big.bin": len(BYTES["a/big.bin"]),
     }
@@ -239,7 +248,8 @@ def test_what_a_run_part_sees(whole: Whole) -> None:
             seen[part.name] = {f"{folder}/{entry.path}" for folder, entry in files}
     assert seen == {
         "packages": {"env/lower/debs/curl_1_all.deb"},
-        "packages-upper": {"env/upper/debs/jq_1_all.deb"},
+        "packages-upper": {"env/upper/debs/jq_1_all.deb", "env/upper/requirements.txt"},
+        "built-upper": {f"build/upper/{name}" for name in ("builds.json", "run_build.py", "sdists/lib-1.0.tar.gz")},
         "converted": {"converter/run_converter.py"},
         "install": set(),
     }

@@ -6,7 +6,9 @@ import pytest
 from source_project import SourceProject, commit, git, repository
 
 from portside.errors import InputError, LockError
+from portside.inputs.bringer import Moved
 from portside.lock.file import check_lock, read_lock
+from portside.resolve.outdated import outdated
 
 
 @pytest.fixture
@@ -84,3 +86,21 @@ def test_a_wrong_url_is_told_before_a_base_is_made(tmp_path: Path, made: SourceP
     (made.root / "portside.toml").write_text('[mirrors]\ndebian = ["http://127.0.0.1:9/debian"]\n')
     with pytest.raises(InputError, match="git ls-remote failed"):
         made.lock()
+
+
+def test_what_has_moved_is_said_without_fetching_it(made: SourceProject, upstream: Path) -> None:
+    first = git(upstream, "rev-parse", "HEAD")
+    git(upstream, "tag", "-a", "-m", "x", "v1")
+    for asked, moves in (("branch: main", True), ("tag: v1", False), (f'commit: "{first}"', False)):
+        made.asks(f'git: "file://{upstream}", {asked}')
+        lock = made.lock()
+        assert outdated(made.project, made.project.recipe("r"), lock).moved == {}
+        second = commit(upstream, f=asked)
+        found = outdated(made.project, made.project.recipe("r"), lock)
+        assert found.unknown == {}
+        assert found.moved == ({"sources.s": Moved("main", first, second)} if moves else {})
+        git(upstream, "reset", "-q", "--hard", first)
+    made.asks(f'git: "file://{upstream}", branch: main')
+    lock = made.lock()
+    upstream.rename(upstream.with_name("gone"))
+    assert "sources.s" in outdated(made.project, made.project.recipe("r"), lock).unknown

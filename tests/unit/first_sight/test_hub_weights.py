@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from first_sight_checkout import Here
+from invoke.exceptions import Exit
 from made_up_hub import Blob, ModelHub, large
 
 from portside.errors import InputError, LockError, PortsideError, RecipeError
@@ -256,3 +257,39 @@ def test_modelscope_without_a_commit_in_its_answer_says_so(here: Here, hub: Mode
         here.lock()
     asks(here, "modelscope", revision=commit)
     here.lock()
+
+
+@pytest.mark.parametrize("kind", ["huggingface", "modelscope"])
+def test_a_push_is_seen_by_outdated_alone(
+    here: Here, hub: ModelHub, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    old = hub.push({"a": Blob(b"a")})
+    asks(here, kind)
+    here.lock()
+    here.task("lock", update=[], outdated=True, exit_code=True)
+    assert "every branch, tag and revision is as it is locked" in capsys.readouterr().out
+    new = hub.push({"a": Blob(b"b")})
+    text = (here.root / "recipes/m.lock").read_bytes()
+    here.task("lock", update=[], outdated=True)
+    revision = here.project.recipe("m").model.weights["glm"].model_dump()["revision"]
+    said = f"weights.glm: {revision} is {new[:12]} now, locked is {old[:12]}; invoke lock --recipe m --update glm\n"
+    assert capsys.readouterr().out == said
+    with pytest.raises(Exit) as ended:
+        here.task("lock", update=[], outdated=True, exit_code=True, json=True)
+    assert ended.value.code == 1
+    row = {"request": "weights.glm", "revision": revision, "locked": old, "now": new}
+    assert json.loads(capsys.readouterr().out) == {"outdated": [row]}
+    assert (here.root / "recipes/m.lock").read_bytes() == text
+    asks(here, kind, revision=new)
+    hub.asked.clear()
+    with pytest.raises(LockError) as refused:
+        here.task("lock", update=[], check=True)
+    assert refused.value.exit_code == 3
+    asks(here, kind)
+    here.task("lock", update=[], check=True)
+    assert hub.asked == []
+    with pytest.raises(RecipeError, match="do not go together"):
+        here.task("lock", update=["glm"], check=True)
+    hub.private = True
+    with pytest.raises(InputError, match="not for everybody"):
+        here.task("lock", update=[], outdated=True)

@@ -44,6 +44,17 @@ WHEELS = "cython filelock gradio matplotlib numpy opencv_python_headless pillow 
 CHECK = 'def check():\n    if True:\n        require_version_core("torch>=1.10")\n'
 
 
+FFMPY = """\
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+[project]
+name = "ffmpy"
+version = "0.3.0"
+"""
+
+
 def transformers(version: str) -> bytes:
     """An sdist whose setup.py computes what it needs, with the note of what that was."""
     files = {
@@ -52,10 +63,14 @@ def transformers(version: str) -> bytes:
         "src/transformers.egg-info/requires.txt": "filelock\n",
         "src/transformers/modeling_utils.py": CHECK,
     }
+    return sdist(f"transformers-{version}", files)
+
+
+def sdist(stem: str, files: dict[str, str]) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as archive:
         for path, text in files.items():
-            info = tarfile.TarInfo(f"transformers-{version}/{path}")
+            info = tarfile.TarInfo(f"{stem}/{path}")
             info.size, info.mtime = len(text), DATE
             archive.addfile(info, io.BytesIO(text.encode()))
     return out.getvalue()
@@ -81,6 +96,7 @@ class Tried:
         wheel(links, "sentencepiece", "0.1.97")
         for version in re.findall(r"transformers==(\S+)}", text):
             (links / f"transformers-{version}.tar.gz").write_bytes(transformers(version))
+        (links / "ffmpy-0.3.0.tar.gz").write_bytes(sdist("ffmpy-0.3.0", {"pyproject.toml": FFMPY}))
 
     @property
     def project(self) -> Project:

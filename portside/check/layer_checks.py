@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from portside.common.process import this_process
+from portside.common.process import has_ended, this_process
 from portside.common.progress import live, say
 from portside.common.tree import Entry
 from portside.engines import Engine, Runner, RunSpec
@@ -47,11 +48,12 @@ def check(plan: Plan, store: Store, engine: Engine, names: Sequence[str] | None 
     with live():
         for name in chosen:
             _need_loaded(plan, store, engine, name)
+    remove_left(engine)
     failed = []
-    with ThreadPoolExecutor(2) as pool:
-        for name, (code, output) in zip(
-            chosen, pool.map(lambda n: _check_layer(plan, store, engine, n), chosen), strict=True
-        ):
+    with ThreadPoolExecutor(2) as pool, _Running() as running:
+        jobs = [pool.submit(_check_layer, plan, store, engine, name, running) for name in chosen]
+        for name, job in zip(chosen, jobs, strict=True):
+            code, output = job.result()
             say(f"--- {name}\n{output.rstrip()}")
             if code:
                 failed.append(name)
@@ -60,6 +62,52 @@ def check(plan: Plan, store: Store, engine: Engine, names: Sequence[str] | None 
             f"checks of {plan.recipe.name} failed in: {', '.join(failed)}",
             "The output above names every difference between the image and its lock.",
         )
+
+
+class _Running:
+    """The runs of pytest at this moment. Where the block fails, as by a signal, they end and no further one begins, so
+    that their containers go."""
+
+    def __init__(self) -> None:
+        self._children: list[subprocess.Popen[str]] = []
+        self._is_over = False
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> "_Running":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if kind is not None:
+            with self._lock:
+                self._is_over = True
+                for child in self._children:
+                    child.terminate()
+
+    def run(self, argv: Sequence[str], **options: Any) -> tuple[int, str]:
+        """Exit code, and what was written to stdout and stderr."""
+        with self._lock:
+            if self._is_over:
+                return 1, ""
+            child = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+                **options,
+            )
+            self._children.append(child)
+        output, _ = child.communicate()
+        return child.returncode, output
+
+
+def remove_left(engine: Runner) -> None:
+    """Remove the containers of checks that were killed, and name them."""
+    for container in engine.containers():
+        if has_ended(container.labels.get(PROCESS_LABEL, "")):
+            say(f"removing the container {container.id[:12]} of a check that was killed")
+            engine.remove_container(container.id)
 
 
 def _need_loaded(plan: Plan, store: Store, engine: Engine, name: str) -> None:
@@ -77,7 +125,7 @@ def _need_loaded(plan: Plan, store: Store, engine: Engine, name: str) -> None:
     load_image(plan, name, image, store, engine)
 
 
-def _check_layer(plan: Plan, store: Store, engine: Runner, name: str) -> tuple[int, str]:
+def _check_layer(plan: Plan, store: Store, engine: Runner, name: str, running: _Running) -> tuple[int, str]:
     root = plan.recipe.path.parents[1]
     tests = [TESTS / f"test_{name}.py", TESTS / "test_image.py"]
     tests += [plan.recipe.file(check) for check in plan.recipe.model.checks_of(name)]
@@ -95,16 +143,7 @@ def _check_layer(plan: Plan, store: Store, engine: Runner, name: str) -> tuple[i
         }
         argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         argv += [str(word) for option in options.items() for word in option]
-        result = subprocess.run(
-            [*argv, *map(str, tests)],
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            env=_surroundings(os.environ),
-            cwd=root,
-        )
-    return result.returncode, result.stdout + result.stderr
+        return running.run([*argv, *map(str, tests)], env=_surroundings(os.environ), cwd=root)
 
 
 def _surroundings(environment: Mapping[str, str]) -> dict[str, str]:

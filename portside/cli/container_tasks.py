@@ -3,7 +3,7 @@
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from portside.cli.task import ENGINE, LAYER, RECIPE, check_layer, portside_task, project
+from portside.cli.task import ENGINE, LAYER, RECIPE, check_layer, number, portside_task, project
 
 
 @portside_task(help={"recipe": RECIPE, "layer": f"only this layer: {LAYER}; default: all", "engine": ENGINE})
@@ -44,6 +44,7 @@ def check(c: Context, recipe: str, layer: str | None = None, engine: str | None 
         "weights": "baked (in the image), mount (read-only where they lie, on the migrated layer's image), or auto "
         "(default): baked if the engine has the finished image",
         "detach": "run in the background",
+        "stop-timeout": "seconds that the command has to end after SIGINT, SIGTERM or SIGHUP; default: 10",
         "recreate": "remove a container of this name first",
         "dry-run": "print the equivalent `docker run` or `podman run` and start nothing",
         "engine": ENGINE,
@@ -64,6 +65,7 @@ def run_container(
     name: str | None = None,
     weights: str = "auto",
     detach: bool = False,
+    stop_timeout: str | None = None,
     recreate: bool = False,
     dry_run: bool = False,
     engine: str | None = None,
@@ -108,6 +110,7 @@ def run_container(
         user=user,
         name=name,
         detach=detach,
+        stop_seconds=None if stop_timeout is None else number(stop_timeout, "stop-timeout"),
         mounted_weights=weights == "mount" and bool(loaded.model.weights),
     )
     plan_of = cache(lambda: locked_plan(p, loaded))

@@ -28,6 +28,7 @@ from portside.cli import root
 from portside.cli.completion import BASH, values
 from portside.cli.task import example, leave_if_stdout_fails, required, set_up_streams, usage_error
 from portside.common.called import called, set_command
+from portside.common.stopped import end_cleanly
 from portside.common.url import without_secrets
 from portside.errors import did_you_mean
 
@@ -210,6 +211,7 @@ def main(command: str = "invoke") -> None:
     gc.set_threshold(50_000, 20, 20)
     set_up_streams()
     sys.excepthook = _report
+    end_cleanly()
     try:
         Portside(command).run()
     finally:

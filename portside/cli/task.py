@@ -20,6 +20,7 @@ from invoke.tasks import task
 
 from portside.common.called import called
 from portside.common.os_errors import explained
+from portside.common.stopped import StoppedError
 from portside.common.url import without_secrets
 from portside.errors import PortsideError, RecipeError, did_you_mean
 
@@ -56,9 +57,9 @@ def portside_task(**options: Any) -> Callable[[Callable[..., Any]], Any]:
                 fail(error)
             except MemoryError:
                 fail(PortsideError("there is not enough memory for this", "End something else, or give it more."))
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as stopped:
                 print("\ninterrupted; the next run continues from here", file=sys.stderr)
-                leave(130)
+                leave(128 + stopped.number if isinstance(stopped, StoppedError) else 130)
             except OSError as error:
                 leave_if_stdout_fails()
                 fail(explained(error, _own_folders()))
@@ -179,7 +180,7 @@ def show(value: Any) -> None:
 
 def number(text: str, option: str) -> int:
     """A count given on the command line. Raises RecipeError for anything else."""
-    if not text.isdecimal():
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise RecipeError(f"--{option}: expected a number, not {text!r}", "Give 0 or more, in digits.")
     return int(text)
 

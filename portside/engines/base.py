@@ -27,6 +27,9 @@ BUILD_LABEL = "portside.build"
 PROCESS_LABEL = "portside.process"
 """The label of what is not to outlive the process that it names (`portside.common.process`)."""
 
+RUN_LABEL = "portside.run"
+"""The label of a person's container in the foreground, with the process that waits for its end."""
+
 _FROM = re.compile(r"^FROM\s+(?:--\S+\s+)*(\S+)", re.MULTILINE | re.IGNORECASE)
 
 Transfer = Callable[[str, int | None], AbstractContextManager[Advance]]
@@ -127,6 +130,9 @@ class RunSpec:
     keep: leave the container there when its command has ended (only `as_command` can).
     cap_drop, cap_add: Linux capabilities without `CAP_`, or `ALL`; what is dropped first may be added back.
     no_new_privileges: setuid programs and file capabilities give nothing.
+    stdin: what comes on this process's stdin reaches the command. init: a first process that passes signals on and
+    reaps what others leave, where the engine has one. stop_seconds: between the engine's asking a container to end and
+    its killing it; None: the engine's own.
     """
 
     image: str
@@ -149,6 +155,9 @@ class RunSpec:
     cap_drop: tuple[str, ...] = ()
     cap_add: tuple[str, ...] = ()
     no_new_privileges: bool = False
+    stdin: bool = False
+    init: bool = False
+    stop_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +317,10 @@ class Runner(ImagePlace, Protocol):
     def find_container(self, name: str) -> Container | None:
         """The container of that name, running or not."""
 
-    def containers(self) -> list[Container]:
+    def signal(self, container: str, number: int) -> bool:
+        """Give a container's first process a signal; False where there is no such container, or it does not run."""
+
+    def containers(self, label: str = PROCESS_LABEL) -> list[Container]:
         """The containers with the label of a process."""
 
     def resume(self, container: str) -> None:

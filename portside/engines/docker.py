@@ -26,6 +26,7 @@ from portside.common.values import DiffID, ImageID
 from portside.engines import archive, docker_cli, docker_layers, docker_owned, docker_run
 from portside.engines.base import (
     ATTEMPTS,
+    PROCESS_LABEL,
     RECIPE_LABEL,
     BuildCache,
     Container,
@@ -275,19 +276,19 @@ class DockerEngine:
 
     def run(self, spec: RunSpec, output: Output) -> int:
         with explained(f"running a container of {spec.image}"):
-            container = docker_run.create(self._api, spec)
+            container = docker_run.create(self._api, self._possible(spec))
             try:
-                pieces = self._api.attach(container, stream=True, demux=True)
-                self._api.start(container)
-                for stdout, stderr in pieces:
-                    output(stdout or b"", stderr or b"")
+                with docker_run.attached(self._api, container, spec) as pieces:
+                    self._api.start(container)
+                    for stdout, stderr in pieces:
+                        output(stdout, stderr)
                 return int(self._api.wait(container)["StatusCode"])
             finally:
                 self.remove_container(container)
 
     def start(self, spec: RunSpec) -> str:
         with explained(f"starting a container of {spec.image}"):
-            container = docker_run.create(self._api, spec)
+            container = docker_run.create(self._api, self._possible(spec))
             try:
                 self._api.start(container)
             except BaseException:
@@ -296,7 +297,24 @@ class DockerEngine:
             return container
 
     def as_command(self, spec: RunSpec) -> list[str]:
-        return docker_run.as_command(spec)
+        return docker_run.as_command(self._possible(spec))
+
+    def _possible(self, spec: RunSpec) -> RunSpec:
+        """The spec without an init process where this Docker was installed without one (moby, daemon/info_unix.go)."""
+        missing = (self._info.get("InitCommit") or {}).get("ID") == "N/A"
+        return replace(spec, init=spec.init and not missing)
+
+    def signal(self, container: str, number: int) -> bool:
+        import docker.errors
+
+        with explained("giving a container a signal"):
+            try:
+                self._api.kill(container, signal=number)
+            except docker.errors.APIError as error:
+                if error.status_code in (404, 409):  # 409: it does not run
+                    return False
+                raise
+        return True
 
     def find_container(self, name: str) -> Container | None:
         import docker.errors
@@ -334,8 +352,8 @@ class DockerEngine:
     def images(self) -> list[EngineImage]:
         return docker_owned.images(self._read)
 
-    def containers(self) -> list[Container]:
-        return docker_owned.containers(self._read, self.image_id)
+    def containers(self, label: str = PROCESS_LABEL) -> list[Container]:
+        return docker_owned.containers(self._read, self.image_id, label)
 
     def remove_image(self, ref: str) -> None:
         import docker.errors

@@ -46,11 +46,11 @@ def owned(
     return EngineImage(name, names, labels, tuple(zip(chain_ids(diff_ids), sizes, strict=True)), is_recipes)
 
 
-def containers(read: Read, image_id: Callable[[str], ImageID | None]) -> list[Container]:
+def containers(read: Read, image_id: Callable[[str], ImageID | None], label: str = PROCESS_LABEL) -> list[Container]:
     """image_id: the config digest of an image, if it is there."""
     return [
         Container(str(row["Id"]), row["State"] == "running", image_id(str(row["ImageID"])), row.get("Labels") or {})
-        for row in read(f"/containers/json?all=true&filters={_labelled(PROCESS_LABEL)}")
+        for row in read(f"/containers/json?all=true&filters={_labelled(label)}")
     ]
 
 

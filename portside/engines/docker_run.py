@@ -1,9 +1,12 @@
 """A RunSpec as Docker understands it: for the API, and as a `docker run` command line."""
 
-from collections.abc import Mapping, Sequence
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from portside.engines.base import RunSpec
+from portside.engines.stdin import pump
 
 
 def create(api: Any, spec: RunSpec) -> str:
@@ -23,6 +26,7 @@ def create(api: Any, spec: RunSpec) -> str:
         cap_drop=list(spec.cap_drop),
         cap_add=list(spec.cap_add),
         security_opt=["no-new-privileges"] if spec.no_new_privileges else None,
+        init=True if spec.init else None,
     )
     created: dict[str, Any] = api.create_container(
         spec.image,
@@ -36,8 +40,39 @@ def create(api: Any, spec: RunSpec) -> str:
         entrypoint=None if spec.entrypoint is None else list(spec.entrypoint),
         host_config=host_config,
         use_config_proxy=False,
+        stdin_open=spec.stdin,
+        stop_timeout=spec.stop_seconds,
     )
     return str(created["Id"])
+
+
+@contextmanager
+def attached(api: Any, container: str, spec: RunSpec) -> Iterator[Iterator[tuple[bytes, bytes]]]:
+    """The output of a container that is about to start, in pieces: (stdout, stderr), one of them empty.
+
+    With `stdin`, what this process gets goes in from the start of the block on; its end closes the container's.
+    """
+    from docker.utils.socket import STDERR, frames_iter
+
+    wanted = {"stream": 1, "stdout": 1, "stderr": 1, "stdin": int(spec.stdin)}
+    connection = api.attach_socket(container, params=wanted)
+    raw = getattr(connection, "_sock", connection)
+    if spec.stdin:
+
+        def end() -> None:
+            raw.shutdown(socket.SHUT_WR)
+
+        pump(raw.sendall, end)
+
+    def pieces() -> Iterator[tuple[bytes, bytes]]:
+        frames: Iterator[tuple[int, bytes]] = frames_iter(connection, tty=False)  # type: ignore[no-untyped-call]
+        for kind, piece in frames:
+            yield (b"", piece) if kind == STDERR else (piece, b"")
+
+    try:
+        yield pieces()
+    finally:
+        connection.close()
 
 
 def as_command(spec: RunSpec, program: Sequence[str] = ("docker", "run", "--pull=never")) -> list[str]:
@@ -54,7 +89,11 @@ def as_command(spec: RunSpec, program: Sequence[str] = ("docker", "run", "--pull
 
 def arguments(spec: RunSpec) -> list[str]:
     """The options of `run` and `create` that Docker and Podman share, the image and its command."""
-    out = ["--network", spec.network]
+    out = ["--interactive"] if spec.stdin else []
+    out += ["--init"] if spec.init else []
+    if spec.stop_seconds is not None:
+        out += ["--stop-timeout", str(spec.stop_seconds)]
+    out += ["--network", spec.network]
     if spec.name is not None:
         out += ["--name", spec.name]
     for name, value in sorted(spec.env.items()):
@@ -101,8 +140,9 @@ def enter_command(
 ) -> list[str]:
     """The `docker exec` command line, or another program's."""
     out = [program, "exec"]
+    out.append("--interactive")
     if terminal:
-        out += ["--interactive", "--tty"]
+        out.append("--tty")
     for name, value in sorted(env.items()):
         out += ["--env", f"{name}={value}"]
     if workdir is not None:

@@ -227,7 +227,9 @@ class PodmanEngine:
     def run(self, spec: RunSpec, output: Output) -> int:
         container = self._create(spec)
         try:
-            _, said = self._podman.stream("start", "--attach", "--sig-proxy=false", container, output=output)
+            more = ["--interactive"] if spec.stdin else []
+            words = ["start", "--attach", *more, "--sig-proxy=false", container]
+            _, said = self._podman.stream(*words, output=output, stdin=spec.stdin)
             status = self._podman.call(
                 "looking at a container", "container", "inspect", "--format", "{{.State.Status}}", container
             )
@@ -289,8 +291,11 @@ class PodmanEngine:
         steps = list(zip(lines, sizes, strict=False))
         return docker_owned.owned(name, names, row.get("Labels") or {}, docker_layers.layer_ids(image), steps)
 
-    def containers(self) -> list[Container]:
-        rows = listed(self._podman, "ps", "--all", "--filter", f"label={PROCESS_LABEL}")
+    def signal(self, container: str, number: int) -> bool:
+        return self._podman.result("kill", "--signal", str(number), container).returncode == 0
+
+    def containers(self, label: str = PROCESS_LABEL) -> list[Container]:
+        rows = listed(self._podman, "ps", "--all", "--filter", f"label={label}")
         return [
             Container(str(row["Id"]), row["State"] == "running", self.image_id(row["ImageID"]), row["Labels"] or {})
             for row in rows

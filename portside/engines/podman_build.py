@@ -13,12 +13,17 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from portside.engines.base import ImageToBuild
+from portside.engines.base import ImageToBuild, RunSpec
 from portside.engines.command import LAST_LINES, build_failed, indented, lines
-from portside.engines.podman_cli import Podman, runtime_options
+from portside.engines.podman_cli import Podman, limits, runtime_options
 from portside.engines.podman_names import full_name, listed
 from portside.errors import EngineError
 
+_AS_DOCKER = ("--cap-add=CAP_AUDIT_WRITE,CAP_MKNOD,CAP_NET_RAW", "--env=HOSTNAME=buildkitsandbox")
+"""The capabilities that steps have in Docker and not in Podman (containers/common, DefaultCapabilities, and moby's
+oci/caps); and in HOSTNAME, which Podman sets and nothing takes away, BuildKit's word, not another in each step."""
+_STEPS = RunSpec("")
+"""Steps ask for no limits; Podman has to be told those of a machine where it may not raise any."""
 _STEP = re.compile(r"^STEP \d+/\d+: (.+)$")
 
 
@@ -63,6 +68,8 @@ def _arguments(image: ImageToBuild, id_file: Path) -> list[str]:
         "--no-cache",
         "--pull=never",
         "--http-proxy=false",
+        *_AS_DOCKER,
+        *(f"--ulimit={name}={soft}:{hard}" for name, (soft, hard) in sorted(limits(_STEPS).items())),
         *((f"--platform=linux/{image.architecture}",) if image.architecture else ()),
         *("--iidfile", str(id_file), "--tag", image.tag, "--file", str(image.dockerfile)),
         str(image.context),

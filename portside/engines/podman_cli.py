@@ -6,13 +6,15 @@ import resource
 import selectors
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 from portside.common.canonical import CHUNK
 from portside.engines import docker_run
 from portside.engines.base import Output, RunSpec
+from portside.engines.stdin import pump
 from portside.errors import EngineError
 
 MINIMUM = (4, 3)
@@ -23,6 +25,9 @@ HYBRID = Path("/sys/fs/cgroup/unified/cgroup.controllers")
 """Not empty where some control groups are of version 2 and others of version 1, which crun refuses."""
 PID_MAX = Path("/proc/sys/kernel/pid_max")
 STATUS = Path("/proc/self/status")
+
+INIT = Path("/usr/libexec/podman/catatonit")
+"""What `--init` runs (containers/common, DefaultInitPath); distributions have it in a package of its own."""
 
 _CAP_SYS_RESOURCE = 24  # capabilities(7)
 _VERSION = re.compile(r"^podman version (\d+)\.(\d+)(\S*)")
@@ -61,21 +66,29 @@ class Podman:
             raise failed(f"looking for the {kind} {name}", done.stderr)
         return done.returncode == 0
 
-    def stream(self, *arguments: str, output: Output) -> tuple[int, bytes]:
-        """Run `podman ARGUMENTS`, giving away its output as it comes; gives exit code and the end of stderr."""
+    def stream(self, *arguments: str, output: Output, stdin: bool = False) -> tuple[int, bytes]:
+        """Run `podman ARGUMENTS`, giving away its output as it comes; gives exit code and the end of stderr.
+
+        stdin: it gets what comes on this process's; through a pipe, for a terminal belongs to one session alone.
+        """
         end = b""
         with (
             subprocess.Popen(
                 ["podman", *arguments],
                 env=self.environment,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
+                bufsize=0,
             ) as child,
             selectors.DefaultSelector() as ready,
         ):
             try:
+                if child.stdin is not None:
+                    # The thread closes it: `with` would wait for a terminal's next line to do so.
+                    to_child, child.stdin = child.stdin, None
+                    pump(_whole(to_child), to_child.close)
                 for pipe in (child.stdout, child.stderr):
                     assert pipe is not None
                     ready.register(pipe, selectors.EVENT_READ)
@@ -93,6 +106,17 @@ class Podman:
                 child.kill()
                 raise
         return child.returncode, end
+
+
+def _whole(stream: IO[bytes]) -> Callable[[bytes], None]:
+    """Writes all of a piece to an unbuffered stream, which takes as much as fits into a pipe."""
+
+    def write(piece: bytes) -> None:
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[stream.write(rest) :]
+
+    return write
 
 
 def find_podman(environment: Mapping[str, str]) -> Podman:
@@ -143,8 +167,8 @@ def as_command(spec: RunSpec) -> list[str]:
 
 
 def with_limits(spec: RunSpec) -> RunSpec:
-    """The spec with the limits that Podman has to be told on this machine."""
-    return replace(spec, ulimits=limits(spec))
+    """The spec with the limits that Podman has to be told on this machine, and no init process that is not there."""
+    return replace(spec, ulimits=limits(spec), init=spec.init and INIT.exists())
 
 
 def limits(spec: RunSpec) -> dict[str, tuple[int, int]]:

@@ -1,13 +1,15 @@
 """Applying the hunks of one file: exactly, at the stated line or at the one other place that matches."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from portside.patches.changes import Span
 from portside.patches.unified import Hunk
 
 Key = tuple[bytes, bool]
+MOST_COMPARED = 10_000_000
+"""Lines that are compared to say which place is like a hunk that has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,14 @@ def apply_hunks(data: bytes, hunks: Sequence[Hunk]) -> tuple[bytes, list[Applied
     lines = split_lines(data)
     out: list[bytes] = []
     applied: list[Applied] = []
+    keys: dict[bool, list[Key]] = {}
     done = 0
     moved = False
     for number, hunk in enumerate(hunks, 1):
-        start = _find(lines, hunk, number, done, moved)
+        exact = _own_ends(hunk)
+        if exact not in keys:
+            keys[exact] = [_key(line, exact) for line in lines]
+        start = _find(keys[exact], hunk, number, done, moved)
         out += lines[done:start]
         position = start
         first, before, after = None, [], []
@@ -81,35 +87,51 @@ def apply_hunks(data: bytes, hunks: Sequence[Hunk]) -> tuple[bytes, list[Applied
     return b"".join(out + lines[done:]), applied
 
 
-def _find(lines: list[bytes], hunk: Hunk, number: int, done: int, moved: bool) -> int:
-    """The index of the hunk's first line; `moved`: an earlier hunk was not where it was stated."""
+def _find(have: list[Key], hunk: Hunk, number: int, done: int, moved: bool) -> int:
+    """The index of the hunk's first line; `moved`: an earlier hunk was not where it was stated. have: the file's lines,
+    with their ends where the hunk means them."""
     exact = _own_ends(hunk)
     wanted = [(text if exact else text.removesuffix(b"\r"), ended) for text, ended in hunk.old()]
-    have = [_key(line, exact) for line in lines]
     at_end = not all(ended for _, _, ended in hunk.lines)
     if not wanted:
         # Lines without any context have a place only in a file that has no lines at all.
-        if not lines:
+        if not have:
             return 0
         raise NoPlace(number, [], None)
-    last = len(lines) - len(wanted)
-    places = [
-        start
-        for start in range(done, last + 1)
-        if have[start] == wanted[0] and have[start : start + len(wanted)] == wanted and (not at_end or start == last)
-    ]
+    last = len(have) - len(wanted)
     stated = _stated(hunk)
-    if stated in places and not moved:
+    may_be = not moved and done <= stated <= last and (not at_end or stated == last)
+    if may_be and have[stated : stated + len(wanted)] == wanted:
         return stated
+    places = [start for start in _occurrences(have, wanted, done) if not at_end or start == last]
     if len(places) == 1:
         return places[0]
     raise NoPlace(number, [start + 1 for start in places], None if places else _nearest(have, wanted, done, stated))
 
 
+def _occurrences(have: list[Key], wanted: list[Key], done: int) -> Iterator[int]:
+    """Where the wanted lines stand, from index `done` on (Knuth, Morris and Pratt: no line is looked at twice)."""
+    back = [0] * len(wanted)
+    same = 0
+    for at in range(1, len(wanted)):
+        while same and wanted[at] != wanted[same]:
+            same = back[same - 1]
+        same += wanted[at] == wanted[same]
+        back[at] = same
+    same = 0
+    for at in range(done, len(have)):
+        while same and (same == len(wanted) or have[at] != wanted[same]):
+            same = back[same - 1]
+        same += have[at] == wanted[same]
+        if same == len(wanted):
+            yield at - len(wanted) + 1
+
+
 def _nearest(have: list[Key], wanted: list[Key], done: int, stated: int) -> tuple[int, bytes, bytes] | None:
     """The place where most lines agree, the closest to the stated one among equals; its first line that differs."""
     best: tuple[int, int, int] | None = None
-    for start in range(done, len(have)):
+    reach = max(1, MOST_COMPARED // len(wanted))
+    for start in range(max(done, stated - reach), min(len(have), max(done, stated) + reach)):
         same = sum(a == b for a, b in zip(have[start : start + len(wanted)], wanted, strict=False))
         rank = (same, -abs(start - stated), -start)
         best = rank if best is None else max(best, rank)

@@ -25,6 +25,8 @@ _PROPERTIES = re.compile(rb"Property changes on: .*")
 """What Subversion says behind a diff: only words follow, until the next file."""
 _NEVER = re.compile(rb"(1970-01-01|1969-12-31) |.*\(nonexistent\)")
 """The time that `diff -N` gives a file which is not there, in any zone, and what Subversion says of one."""
+_LONGEST_NAMES = 2 * 4096 + 64
+"""Bytes of two paths with their prefixes and a blank; each blank may be the one between them."""
 _ESCAPES = {b"a": 7, b"b": 8, b"t": 9, b"n": 10, b"v": 11, b"f": 12, b"r": 13, b'"': 34, b"\\": 92}
 
 
@@ -148,6 +150,8 @@ class _Parser:
             file.old, file.new = None if file.created else path, None if file.deleted else path
 
     def _same_name(self, names: bytes) -> str:
+        if len(names) > _LONGEST_NAMES:
+            raise self._error("names a file longer than any file system takes")
         if names.startswith(b'"'):
             cut = names.find(b'" ') + 1
             halves = [(names[:cut], names[cut + 1 :])] if cut else []

@@ -23,8 +23,9 @@ class Intent:
     as many as are needed. needed: how many cards the target needs, None if it does not say. mounts: as on the command
     line. ports: `[ADDRESS:]HOST` -> port in the container. env: what the target and the person set. network: `none`,
     `bridge`, `host` or a network's name. workdir, user: None for the image's. name: None for the person's own.
-    detach: in the background. mounted_weights: the weights are mounted, not in the image. notes: what a person should
-    know of the target before it runs.
+    detach: in the background. stop_seconds: what the command has to end when it is told to.
+    mounted_weights: the weights are mounted, not in the image. notes: what a person should know of the target before
+    it runs.
     """
 
     recipe: Recipe
@@ -40,6 +41,7 @@ class Intent:
     user: str | None = None
     name: str | None = None
     detach: bool = False
+    stop_seconds: int | None = None
     mounted_weights: bool = False
     notes: tuple[str, ...] = ()
 
@@ -58,6 +60,7 @@ def read_intent(
     user: str | None = None,
     name: str | None = None,
     detach: bool = False,
+    stop_seconds: int | None = None,
     mounted_weights: bool = False,
 ) -> Intent:
     """What a command line asks for, completed by the recipe's target.
@@ -100,6 +103,7 @@ def read_intent(
         user=user,
         name=name,
         detach=detach,
+        stop_seconds=stop_seconds,
         mounted_weights=mounted_weights,
         notes=tuple(_reach(target, chosen, net, published)) if chosen else (),
     )

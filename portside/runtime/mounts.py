@@ -11,11 +11,15 @@ from portside.runtime.lacking import Lacking, refuse
 
 LOOPBACK = "127.0.0.1"
 _ENGINES_OWN = ("/proc", "/sys", "/dev")
+SELINUX = "/sys/fs/selinux/enforce"
+"""There where SELinux is on; elsewhere `z` and `Z` ask for nothing."""
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
 _ADDRESS = re.compile(r"(?:([0-9.]+|\[[0-9A-Fa-f:]+\]):)?([0-9]+)")
 
 
 def parse_mounts(texts: Sequence[str], host: Host, lacking: Lacking = refuse) -> tuple[Mount, ...]:
-    """`HOST:CONTAINER[:ro|rw]`, each. Raises RecipeError; lacking: called with one for a path that the host lacks."""
+    """`HOST:CONTAINER[:OPTIONS]`, each; options: ro, rw, z and Z, with commas. Raises RecipeError; lacking: called with
+    one for a path that the host lacks."""
     mounts: list[Mount] = []
     for text in texts:
         mount = _mount(text, host, lacking)
@@ -27,8 +31,21 @@ def parse_mounts(texts: Sequence[str], host: Host, lacking: Lacking = refuse) ->
 
 def _mount(text: str, host: Host, lacking: Lacking) -> Mount:
     expected = "Expected HOST:CONTAINER or HOST:CONTAINER:ro, for example /data/models:/models:ro."
+    if _WINDOWS.match(text):
+        raise RecipeError(
+            f"mount {text!r}: a path of Windows",
+            "Say where the machine of the engine sees that folder, for example /mnt/c/data:/data in WSL.",
+        )
     parts = text.split(":")
-    mode = parts.pop() if len(parts) == 3 and parts[2] in ("ro", "rw") else "rw"
+    options = set(parts.pop().split(",")) if len(parts) == 3 else set()
+    if unknown := sorted(options - {"ro", "rw", "z", "Z", ""}):
+        raise RecipeError(f"not a mount: {text!r} (no option {unknown[0]!r})", expected)
+    if options & {"z", "Z"} and host.exists(SELINUX):
+        raise RecipeError(
+            f"mount {text!r}: Portside does not change the labels of your files",
+            f"Do it once, chcon --recursive --type container_file_t {parts[0]}, and leave the option out.",
+        )
+    mode = "ro" if "ro" in options else "rw"
     if len(parts) != 2 or not all(parts):
         raise RecipeError(f"not a mount: {text!r}", expected)
     source, target = parts

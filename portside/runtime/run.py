@@ -1,21 +1,28 @@
 """Start, enter or replace a container."""
 
 import dataclasses
+import secrets
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 
+from portside.common.process import this_process
 from portside.common.progress import say
 from portside.common.values import ImageID
 from portside.engines import Container, Runner, RunSpec, command_line
+from portside.engines.base import RUN_LABEL
 from portside.errors import EngineError
 from portside.runtime.known import Known
 from portside.runtime.spec import KEPT, SETTINGS
+from portside.runtime.stopping import STOP_SECONDS, say_left, stopping
 
 
 def run_container(engine: Runner, spec: RunSpec, *, recreate: bool = False, known: Known | None = None) -> int:
     """Run the container that a spec describes; gives its command's exit code.
+
+    SIGINT, SIGTERM and SIGHUP reach the command as `stopping` says; what runs in the background is left alone.
 
     A container of that name with a shell, which stays when a person leaves it, is entered: the command runs in it.
     recreate: remove it first. known: what the store knows of the image; the engine's must not be another.
@@ -30,6 +37,7 @@ def run_container(engine: Runner, spec: RunSpec, *, recreate: bool = False, know
     if known is not None:
         known.compare(spec.image, image)
     assert spec.name is not None
+    say_left(engine)
     existing = engine.find_container(spec.name)
     if existing is not None and SETTINGS not in existing.labels:
         raise EngineError(f"the container {spec.name} is not one of Portside's", "--name gives another name.")
@@ -39,7 +47,7 @@ def run_container(engine: Runner, spec: RunSpec, *, recreate: bool = False, know
         existing = None
     if existing is not None and KEPT not in existing.labels and KEPT not in spec.labels:
         # Another command of the same person runs at this moment; both may, and the name is taken.
-        return _start(engine, dataclasses.replace(spec, name=None))
+        return _start(engine, dataclasses.replace(spec, name=f"{spec.name}-{secrets.token_hex(4)}"))
     if existing is not None:
         return _enter(engine, spec, existing, image)
     return _start(engine, spec)
@@ -59,9 +67,24 @@ def _start(engine: Runner, spec: RunSpec) -> int:
         say(f"Started in the background: {engine.name} logs --follow {spec.name}")
         print(spec.name)
         return 0
-    if spec.terminal:
-        return _call(engine.as_command(spec))
-    return engine.run(spec, _write)
+    name = spec.name
+    assert name is not None
+    if not spec.keep:
+        spec = dataclasses.replace(spec, labels={**spec.labels, RUN_LABEL: this_process()})
+    seconds = STOP_SECONDS if spec.stop_seconds is None else spec.stop_seconds
+    with stopping(engine, name, seconds) as state:
+        if not spec.terminal:
+            return engine.run(spec, _write)
+        code = _call(engine.as_command(spec))
+        # The command that shows the terminal ends at once; what it shows has its time.
+        while state.came.is_set() and _runs(engine, name):
+            time.sleep(0.1)
+        return code
+
+
+def _runs(engine: Runner, name: str) -> bool:
+    found = engine.find_container(name)
+    return found is not None and found.running
 
 
 def _enter(engine: Runner, spec: RunSpec, existing: Container, image: ImageID) -> int:

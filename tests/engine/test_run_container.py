@@ -6,10 +6,12 @@ No accelerator is needed: nodes that the machine has anyway stand in for cards, 
 import os
 import pty
 import shlex
+import signal
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +109,59 @@ def status_of(text: str) -> dict[str, str]:
 
 def test_output_and_exit_code(sandbox: Sandbox, make: Any, capfd: pytest.CaptureFixture[str]) -> None:
     assert output_of(sandbox, make('echo "A cat."; exit 7'), capfd, 7) == "A cat.\n"
+
+
+@contextmanager
+def stdin(source: int) -> Iterator[None]:
+    """That file descriptor as this process's stdin."""
+    before = os.dup(0)
+    os.dup2(source, 0)
+    try:
+        yield
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+
+
+def test_stdin_reaches_the_command(
+    sandbox: Sandbox, make: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """More than a pipe holds; one that nobody reads; and none."""
+    data = os.urandom(1 << 20).hex()
+    (tmp_path / "in").write_text(data)
+    with (tmp_path / "in").open("rb") as source, stdin(source.fileno()):
+        assert output_of(sandbox, make("cat"), capfd) == data
+    read, write = os.pipe()
+    try:
+        with stdin(read):
+            assert output_of(sandbox, make("echo here"), capfd) == "here\n"
+    finally:
+        os.close(read)
+        os.close(write)
+    with open(os.devnull, "rb") as nothing, stdin(nothing.fileno()):
+        assert output_of(sandbox, make("cat; echo end"), capfd) == "end\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_reaches_the_command(number: signal.Signals, sandbox: Sandbox, make: Any) -> None:
+    """It sees the signal, has its time and gives its exit code; nothing is left running."""
+    spec = make(f"trap 'echo saw; exit 5' {number:d}; echo ready; while :; do sleep 0.1; done", stop_seconds=60)
+    said = bytearray()
+
+    def told(stdout: bytes, stderr: bytes) -> None:
+        said.extend(stdout)
+        if b"ready" in stdout:
+            os.kill(os.getpid(), number)
+
+    before = signal.signal(number, signal.default_int_handler)  # a shell may have it ignored in the background
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("portside.runtime.run._write", told)
+            assert run_container(sandbox.engine, spec) == 5
+    finally:
+        signal.signal(number, before)
+    assert said == b"ready\nsaw\n"
+    assert sandbox.engine.find_container(spec.name) is None
 
 
 def test_exactly_the_devices_asked_for(

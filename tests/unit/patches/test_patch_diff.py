@@ -336,3 +336,20 @@ def test_hostile_and_broken_diffs_are_refused_with_their_line(diff: str, message
     found = refused({"x": "x\ny\n", "m/a.txt": number(1, 9)}, diff)
     assert any(part in found for part in message.split("|")), found
     assert found.startswith("patch step 1 (diff x.patch): x.patch")
+
+
+# --- what would take for ever
+
+
+def test_a_header_of_many_blanks_is_no_path() -> None:
+    """Each blank may stand between the two names; a header of 400 KB took gigabytes."""
+    said = refused({"m/a.txt": ""}, "diff --git " + "a " * 200_000 + "\nold mode 100644\nnew mode 100755\n")
+    assert "x.patch:3: names" in said
+    assert "longer than any file system takes" in said
+
+
+def test_lines_that_are_all_alike() -> None:
+    """100,000 equal lines, of which 50,000 have no one place: neither the search nor its error is quadratic."""
+    hunk = "@@ -7,50001 +7,50000 @@\n" + " \n" * 50_000 + "-x\n"
+    said = refused({"m/a.txt": "\n" * 100_000}, "--- a/m/a.txt\n+++ b/m/a.txt\n" + hunk)
+    assert "m/a.txt" in said

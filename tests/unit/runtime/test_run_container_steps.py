@@ -32,6 +32,7 @@ class FakeEngine:
         self.existing = existing
         self.image = image
         self.code = code
+        self.left: list[Container] = []
         self.calls: list[Any] = []
 
     def image_id(self, ref: str) -> str | None:
@@ -39,6 +40,13 @@ class FakeEngine:
 
     def find_container(self, name: str) -> Container | None:
         return self.existing
+
+    def containers(self, label: str) -> list[Container]:
+        return self.left
+
+    def signal(self, container: str, number: int) -> bool:
+        self.calls.append(("signal", number))
+        return True
 
     def remove_container(self, container: str) -> None:
         self.calls.append(("remove", container))
@@ -151,7 +159,9 @@ def test_a_container_of_somebody_else_is_left_alone(running: bool, recreate: boo
 def test_two_commands_of_one_person_run_beside_each_other() -> None:
     engine = FakeEngine(kept(labels=SPEC.labels))
     run(engine, SPEC)
-    assert engine.calls == [("run", None)]
+    [(what, name)] = engine.calls
+    assert what == "run"
+    assert name.startswith(f"{SPEC.name}-")
 
 
 def test_what_a_killed_command_left_is_removed() -> None:

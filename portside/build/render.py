@@ -18,7 +18,7 @@ from portside.layers.layer import Layer
 from portside.layers.writer import read_layer
 from portside.lock.models import LockedWeights
 from portside.lock.packages import PackageSet
-from portside.plan.environment import variables
+from portside.plan.environment import unset, variables
 from portside.plan.instructions import MAX_LINE, converter_context, readable, template
 from portside.plan.model import Plan, Trees, converted_part
 from portside.plan.states import blob_of
@@ -93,7 +93,8 @@ def _stages(plan: Plan) -> Iterator[dict[str, Any]]:
         yield {
             "built_epoch": built_epoch,
             "recipe": stage.recipe,
-            "environment": sorted(variables(plan.lock.base, stage).items()),
+            "environment": sorted(variables(plan.lock, stage).items()),
+            "unset": unset(plan.lock, stage),
             "packages": packages,
             "epoch": epoch,
             "files": stage.files,

@@ -14,6 +14,7 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from portside.common.activating import program
 from portside.common.process import has_ended, this_process
 from portside.common.progress import live, say
 from portside.common.tree import Entry
@@ -27,6 +28,7 @@ from portside.layers.index import Index
 from portside.layers.layer import Layer
 from portside.layers.writer import read_layer
 from portside.patches.steps import Copy
+from portside.plan.environment import PATH
 from portside.plan.model import Install, Plan
 from portside.plan.states import blob_of
 from portside.recipe.models import LAYERS
@@ -34,6 +36,9 @@ from portside.store import Store
 from portside.trees import parts as data
 
 _METADATA = re.compile(r"(?P<name>.+?)(-[0-9][^-]*(-py[0-9.]+)?)?\.(dist-info|egg-info|egg-link)")
+
+_TOKEN = "portside-5b0c3d0e-activate"
+"""What stands around the environments that are read."""
 
 TESTS = Path(__file__).with_name("layers")
 
@@ -192,6 +197,7 @@ def _env(plan: Plan, store: Store) -> dict[str, Any]:
         "wheels": wheels if python else None,
         "given": python.there if python else {},
         "interpreter": _interpreter(plan),
+        "activation": _activation(plan),
         "foreign": lock.base.distribution is None,
         "files": [_row(entry) for entry in plan.recipe.file_tree(plan.recipe.model.env.files)],
     }
@@ -206,6 +212,21 @@ def _interpreter(plan: Plan) -> dict[str, Any] | None:
         return None
     there = {name: version for name, version in python.there.items() if name in its.packages}
     return {"path": its.path, "version": its.version, "site": its.site, "packages": there}
+
+
+def _activation(plan: Plan) -> dict[str, Any] | None:
+    """What the base's scripts set when they were run for the lock, and how to run them again; None without any."""
+    packages = plan.lock.env.of(plan.recipe.stages[-1].recipe)
+    if packages is None or packages.activation is None:
+        return None
+    found = packages.activation
+    return {
+        "program": program(found.scripts, _TOKEN),
+        "token": _TOKEN,
+        "before": {"PATH": PATH, **plan.lock.base.env},
+        "set": found.set,
+        "unset": list(found.unset),
+    }
 
 
 def _sources(plan: Plan, store: Store) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from portside.cli.task import JSON, RECIPE, portside_task, project, show, tell
+from portside.cli.task import ENGINE, JSON, RECIPE, portside_task, project, show, tell
 from portside.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         "outdated": "change nothing: which branches, tags and revisions of hubs are another commit by now",
         "exit-code": "with --outdated: exit code 1 where any is",
         "json": f"with --outdated: {JSON}",
+        "engine": f"{ENGINE}; only scripts of the base are run in one (env.activate)",
     },
     iterable=["update"],
 )
@@ -32,6 +33,7 @@ def lock(
     outdated: bool = False,
     exit_code: bool = False,
     json: bool = False,
+    engine: str | None = None,
 ) -> None:
     """Resolve a recipe to exact inputs; a lock that exists only changes where asked.
 
@@ -49,7 +51,7 @@ def lock(
     p = project()
     loaded = p.recipe(recipe)
     notes: list[str] = []
-    old, new = lock_recipe(p, loaded, "all" if "all" in update else update, notes)
+    old, new = lock_recipe(p, loaded, "all" if "all" in update else update, notes, engine)
     for line in lock_changes(old, new):
         say(f"  {line}")
     for line in what_is_left(plan_of(loaded, new), p.store):

@@ -199,6 +199,13 @@ Program = Annotated[
     ),
 ]
 """What a command line and PATH name as it is."""
+ScriptLine = Annotated[
+    str,
+    Matching(
+        r"^(/(?!\.{1,2}(/|$))[A-Za-z0-9._+@-]+)+( [A-Za-z0-9._+@=:,/-]+)*$",
+        "the absolute path of a script in the image, with arguments behind it or none, such as '/opt/x/set_env.sh'",
+    ),
+]
 Plain = Annotated[str, AfterValidator(_plain)]
 OneLine = Annotated[str, AfterValidator(_one_line)]
 Origin = Annotated[OneLine, AfterValidator(_public)]

@@ -9,7 +9,14 @@ from portside.doctor.devices import examine_devices
 from portside.doctor.findings import Finding
 from portside.doctor.in_engine import examine_left
 from portside.doctor.lacking import Inventory, examine_inputs, take_inventory
-from portside.doctor.machine import examine_clock, examine_disks, examine_engine, examine_memory, examine_system
+from portside.doctor.machine import (
+    examine_architecture,
+    examine_clock,
+    examine_disks,
+    examine_engine,
+    examine_memory,
+    examine_system,
+)
 from portside.doctor.registries import examine_registries
 from portside.engines import Choice
 from portside.errors import PortsideError
@@ -37,6 +44,7 @@ def examine(
     found, engine = examine_engine(choose_engine)
     findings.append(found)
     if engine is not None and lock is not None:
+        findings.append(examine_architecture(engine, lock))
         findings.append(examine_clock(engine, lock))
     inventory = take_inventory(recipe, lock, config) if recipe and lock else Inventory((), (), 0)
     to_fetch = sum(file.size or 0 for file in inventory.missing)

@@ -12,6 +12,7 @@ from portside.common.progress import human_bytes
 from portside.config import Config
 from portside.doctor.findings import Finding, Status
 from portside.engines import Builder, Choice, Engine
+from portside.engines.emulators import emulated
 from portside.errors import EngineError
 from portside.lock.models import Lock
 
@@ -34,7 +35,10 @@ def examine_system(host: Host, lock: Lock | None) -> Finding:
     wanted = lock.base.architecture if lock else None
     if wanted and machine not in _MACHINES.get(wanted, (wanted,)):
         return Finding(
-            "problem", "system", f"{text}; the recipe's image is for {wanted}", "Use a machine of that kind."
+            "warning",
+            "system",
+            f"{text}; the recipe's image is for {wanted}",
+            f"Lock, fetch, render and bundle it here; what runs in it wants a machine for {wanted}.",
         )
     return Finding("ok", "system", text)
 
@@ -53,6 +57,27 @@ def examine_engine(choose_engine: Callable[[], Choice]) -> tuple[Finding, Engine
         "and gives a layer another diff ID than overlay storage"
     )
     return Finding("warning", "engine", text, "Set overlay as the engine's storage driver."), choice.engine
+
+
+def examine_architecture(engine: Builder, lock: Lock) -> Finding:
+    """Whether the engine runs programs of the recipe's image: by its machine, or by an emulator."""
+    wanted = lock.base.architecture
+    try:
+        runs = engine.runs(wanted)
+    except EngineError as error:
+        return Finding("problem", "architecture", error.problem, error.solution)
+    if runs:
+        how = "" if platform.machine() in _MACHINES.get(wanted, (wanted,)) else ": its machine is one, or emulates it"
+        return Finding("ok", "architecture", f"the engine runs programs for {wanted}{how}")
+    there = ", ".join(sorted(emulated())) or "none"
+    return Finding(
+        "problem",
+        "architecture",
+        f"the recipe's image is for {wanted}, and the engine is not known to run such programs; emulators that are "
+        f"registered here for containers: {there}",
+        f"Name an engine on a machine for {wanted} (DOCKER_HOST), or `apt-get install qemu-user-static` where the "
+        "engine is (docs/configuration.md).",
+    )
 
 
 def examine_clock(engine: Builder, lock: Lock) -> Finding:

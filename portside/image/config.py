@@ -26,7 +26,7 @@ def rfc3339(epoch: int) -> str:
 
 def environment(plan: Plan) -> dict[str, str]:
     """The image's environment variables."""
-    return variables(plan.lock.base, plan.recipe.stages[-1])
+    return variables(plan.lock, plan.recipe.stages[-1])
 
 
 def labels(plan: Plan, layer: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 from portside.common.progress import say
 from portside.common.values import shown_value
 from portside.errors import InputError
-from portside.lock.packages import LATEST, LINE, VARIABLE
+from portside.lock.packages import LATEST, is_variable
 
 
 def check_platform(name: str, config: Mapping[str, Any], architecture: str, kind: str) -> None:
@@ -29,14 +29,10 @@ def environment(name: str, config: Mapping[str, Any]) -> dict[str, str]:
     lines = settings.get("Env") if isinstance(settings, dict) else None
     texts = [line for line in lines if isinstance(line, str)] if isinstance(lines, list) else []
     pairs = sorted(line.partition("=")[::2] for line in texts)
-    kept = {key: value for key, value in pairs if re.fullmatch(VARIABLE, key) and _is_line(value)}
+    kept = {key: value for key, value in pairs if is_variable(key, value)}
     if others := sorted({ascii(key) for key, _ in pairs if key not in kept}):
         say(f"{name}: left out: variables with odd names, or with line breaks in their values: {', '.join(others)}")
     return kept
-
-
-def _is_line(value: str) -> bool:
-    return re.fullmatch(LINE, value) is not None and not re.search("[\ud800-\udfff]", value)
 
 
 def created(name: str, config: Mapping[str, Any]) -> int:

@@ -86,7 +86,7 @@ def _of_kind(request: str, asked: Asked, locked: Locked) -> Found:
 
 def _env(stages: Collection[Stage], lock: Lock) -> Found:
     # A set may be missing where nothing would be in it.
-    empty = {stage.recipe for stage in stages if not stage.debian and stage.python is None}
+    empty = {s.recipe for s in stages if not s.debian and s.python is None and not s.activate}
     locked = [packages.recipe for packages in lock.env.sets]
     asked = [stage.recipe for stage in stages if stage.recipe in locked or stage.recipe not in empty]
     yield from names("env", asked, locked)
@@ -109,6 +109,8 @@ def _env(stages: Collection[Stage], lock: Lock) -> Found:
             yield from architectures(request, packages.debs, lock.base.architecture)
         for name in sorted(before & {deb.name for deb in packages.debs}):
             yield request, f"{request}.debian: the lock has {name} here and below"
+        activated = packages.activation.scripts if packages.activation else ()
+        yield from same(request, f"{request}.activate", list(stage.activate), list(activated))
         yield from _python(request, stage.python, packages, wheels, debs, foreign=lock.base.distribution is None)
 
 

@@ -1,12 +1,13 @@
 """What a lock says of packages, and the values that all models of a lock are made of."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from portside.common import values
-from portside.common.fields import Program
+from portside.common.fields import Program, ScriptLine
 from portside.common.sparing import Sparing
 from portside.common.tree import check_path
 from portside.common.values import FileName, RecipeName, Sha256, Size
@@ -189,9 +190,33 @@ class PythonSet(Sparing, LockModel):
         return () if self.installer is None else (self.installer,)
 
 
-class PackageSet(LockModel):
-    """What one recipe adds to the env layer. epoch: of these packages alone, without what is built."""
+class LockedActivation(LockModel):
+    """What scripts of the base did to the environment when they were run. scripts: each a path, with arguments.
 
+    absent: of the paths that a variable names, those that the base does not have: a driver's, for one.
+    """
+
+    scripts: tuple[ScriptLine, ...]
+    set: dict[Annotated[str, Field(pattern=VARIABLE)], Line]
+    unset: tuple[Annotated[str, Field(pattern=VARIABLE)], ...] = ()
+    absent: dict[Word, tuple[Line, ...]] = {}
+
+    def on(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """An environment, as the scripts leave it."""
+        return {name: value for name, value in environment.items() if name not in self.unset} | self.set
+
+
+def is_variable(name: str, value: str) -> bool:
+    """Whether a lock and a Dockerfile can say this variable."""
+    return bool(re.fullmatch(VARIABLE, name) and re.fullmatch(LINE, value)) and not re.search("[\ud800-\udfff]", value)
+
+
+class PackageSet(Sparing, LockModel):
+    """What one recipe adds to the env layer. epoch: of these packages alone, without what is built. activation: of
+    the scripts that it and the recipes below it name."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"activation"})
+    activation: LockedActivation | None = None
     recipe: RecipeName
     epoch: Epoch
     debs: tuple[Deb, ...] = ()

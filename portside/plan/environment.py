@@ -1,20 +1,31 @@
 """The environment variables of an image, and of what is executed on the way to it."""
 
-from portside.lock.bases import LockedBase
+from portside.lock.models import Lock
 from portside.recipe.stages import Stage
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """The search path of a base that has none of its own."""
 
 
-def variables(base: LockedBase, stage: Stage) -> dict[str, str]:
-    """What the base sets, with the folders of the recipes up to a stage in front of its PATH, and what they set.
+def variables(lock: Lock, stage: Stage) -> dict[str, str]:
+    """What the base sets, and what its scripts make of it, with the folders of the recipes up to a stage in front of
+    its PATH, and what they set.
 
     The folder of an interpreter that they name stands behind those, in front of the base's.
     """
-    inherited = {"PATH": PATH, **base.env}
+    inherited = {"PATH": PATH, **lock.base.env}
+    packages = lock.env.of(stage.recipe)
+    if packages is not None and packages.activation is not None:
+        inherited = {"PATH": PATH, **packages.activation.on(inherited)}
     path = [*stage.path, *_folder(stage, inherited["PATH"]), inherited["PATH"]]
     return {**inherited, "PATH": ":".join(path), **stage.variables}
+
+
+def unset(lock: Lock, stage: Stage) -> list[str]:
+    """The base's variables that its scripts take away, and nothing sets again."""
+    packages = lock.env.of(stage.recipe)
+    gone = packages.activation.unset if packages is not None and packages.activation is not None else ()
+    return [name for name in gone if name not in variables(lock, stage)]
 
 
 def _folder(stage: Stage, path: str) -> list[str]:

@@ -56,7 +56,7 @@ def plan(recipe: Recipe, lock: Lock) -> Plan:
         parts = [*env, *sources, *migrated]
         epoch = max(part.epoch for part in parts)
         instructions = install_instructions(recipe, epoch)
-        environment = variables(lock.base, recipe.stages[-1])
+        environment = variables(lock, recipe.stages[-1])
         migrated.append(_run_part(Install(), epoch, parts, instructions, environment, {}))
     migrated += above
     weights = _weights_parts(lock, workspace)
@@ -78,13 +78,13 @@ def _env_parts(recipe: Recipe, lock: Lock) -> list[Part]:
             epoch = max(epoch, packages.epoch)
             if inputs := _packages(packages):
                 instructions = env_instructions(packages, epoch)
-                environment = variables(lock.base, stage)
+                environment = variables(lock, stage)
                 of = Packages(stage.recipe, lowest)
                 parts.append(_run_part(of, epoch, parts, instructions, environment, inputs))
             if packages.python is not None and (built := packages.python.built) is not None:
                 epoch = max(epoch, built.epoch)
                 instructions = build_instructions(stage.recipe, packages.python, epoch)
-                environment = variables(lock.base, stage)
+                environment = variables(lock, stage)
                 made = _built(packages.python, built)
                 parts.append(
                     _run_part(BuiltPackages(stage.recipe, lowest), epoch, parts, instructions, environment, made)
@@ -204,7 +204,7 @@ def _code_epoch(recipe: Recipe, lock: Lock) -> int:
 def _converted_part(recipe: Recipe, lock: Lock, below: Sequence[Part]) -> Part:
     """The run of the converter that lies in the image, on everything below."""
     epoch = max(part.epoch for part in below)
-    environment = variables(lock.base, recipe.stages[-1])
+    environment = variables(lock, recipe.stages[-1])
     programs: dict[str, str | None] = {entry.path: entry.sha256 for entry in converter_context()}
     instructions = convert_instructions(recipe, epoch)
     return _run_part(Converted(), epoch, below, instructions, environment, programs)

@@ -148,7 +148,11 @@ class Recipe:
         python = {s.recipe: s.python.model_dump(mode="json", by_alias=True) if s.python else None for s in self.stages}
         return {
             "base": {kind: base for kind, base in dump["base"].items() if base is not None},
-            **{f"env.{s.recipe}": {"debian": list(s.debian), "python": python[s.recipe]} for s in self.stages},
+            **{
+                f"env.{s.recipe}": {"debian": list(s.debian), "python": python[s.recipe]}
+                | ({"activate": list(s.activate)} if s.activate else {})
+                for s in self.stages
+            },
             **{f"sources.{name}": source for name, source in dump["sources"].items()},
             **{f"weights.{name}": _without_place(weights) for name, weights in dump["weights"].items()},
             **{f"data.{name}": data for name, data in dump["data"].items()},

@@ -16,6 +16,7 @@ from portside.common.fields import (
     Port,
     Relative,
     Repository,
+    ScriptLine,
     SearchFolder,
     ShellLine,
     Url,
@@ -89,6 +90,12 @@ class Env(Model):
     python: Python | None = None
     files: tuple[EnvFile, ...] = Field((), description="files of the recipe's folder, such as settings")
     path: tuple[SearchFolder, ...] = Field((), description="folders in front of the base's PATH")
+    activate: tuple[ScriptLine, ...] = Field(
+        (),
+        description="scripts of the base, with arguments or none, that people source before they work: `lock` runs "
+        "them in an engine, and what they set becomes variables of the image; see bases.md",
+        examples=[["/usr/local/Ascend/ascend-toolkit/set_env.sh"]],
+    )
     variables: dict[Variable, Plain] = Field({}, description="environment variables of the image")
 
 

@@ -19,7 +19,7 @@ class Stage:
 
     debian, python, files: its own; python says version and platform, or an interpreter of the base that does. path,
     variables: all that count here, the lower recipes' included. interpreter: of the base, that the stages up to this
-    one name.
+    one name. activate: the scripts that they name.
     """
 
     recipe: str
@@ -29,11 +29,12 @@ class Stage:
     path: tuple[str, ...]
     variables: dict[str, str]
     interpreter: str | None = None
+    activate: tuple[str, ...] = ()
 
     @property
     def reads_base(self) -> bool:
         """Whether its lock says what only the base's files tell."""
-        return self.python is not None and self.python.interpreter is not None
+        return bool(self.activate) or (self.python is not None and self.python.interpreter is not None)
 
 
 def make_stages(path: Path, envs: Sequence[tuple[str, Any]], architecture: str) -> tuple[Stage, ...]:
@@ -73,4 +74,4 @@ def _stage(name: str, env: Env, below: Env, architecture: str) -> Stage:
         python = python.model_copy(update={"platform": f"{WHEEL_ARCHITECTURES[architecture]}-manylinux_2_28"})
     debian, files = env.debian[len(below.debian) :], env.files[len(below.files) :]
     interpreter = env.python.interpreter if env.python is not None else None
-    return Stage(name, debian, python, files, env.path, env.variables, interpreter)
+    return Stage(name, debian, python, files, env.path, env.variables, interpreter, env.activate)

@@ -1,6 +1,7 @@
 """The lock of a recipe, and before it those of the recipes that it extends."""
 
 from collections.abc import Collection
+from functools import partial
 from typing import Literal
 
 from portside.common.progress import say
@@ -15,11 +16,16 @@ from portside.resolve import resolver
 
 
 def lock_recipe(
-    project: Project, recipe: Recipe, update: Collection[str] | Literal["all"] = (), notes: list[str] | None = None
+    project: Project,
+    recipe: Recipe,
+    update: Collection[str] | Literal["all"] = (),
+    notes: list[str] | None = None,
+    engine: str | None = None,
 ) -> tuple[Lock | None, Lock]:
     """Resolve the recipe and write its lock, if anything in it is another; gives the lock before and the lock now.
 
-    notes: gets a line for each package that is older than it had to be.
+    notes: gets a line for each package that is older than it had to be. engine: the name of the one that runs scripts
+    of the base, where there are any; default: as the configuration says.
     """
     below = None
     if recipe.model.extends is not None:
@@ -27,10 +33,12 @@ def lock_recipe(
         below = read_lock(lower.lock_path)
         if below is None or not fits(lower, below) or behind(lower, below):
             say(f"{recipe.name} extends {lower.name}, which is locked first")
-            below = lock_recipe(project, lower, notes=notes)[1]
+            below = lock_recipe(project, lower, notes=notes, engine=engine)[1]
     old = read_lock(recipe.lock_path)
     try:
-        new = resolver.make_lock(recipe, old, update, project.store, project.config, below, notes)
+        new = resolver.make_lock(
+            recipe, old, update, project.store, project.config, below, notes, partial(project.engine, engine)
+        )
     except PortsideError as error:
         error.name_recipe(recipe.name)
         raise

@@ -1,6 +1,6 @@
 """From a recipe to its lock: every range and name becomes exact bytes."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -11,6 +11,7 @@ from portside.common.progress import say, step
 from portside.common.tree import Tree
 from portside.common.values import Sha256, Size
 from portside.config import Config
+from portside.engines import Engine, choose_engine
 from portside.errors import LockError, MissingInputError, RecipeError, did_you_mean
 from portside.fetch.fetcher import JOBS, Fetcher, say_first_seen
 from portside.fetch.folders import ManualInput, asked, candidates, look, passed_over
@@ -21,7 +22,6 @@ from portside.inputs.debian.resolve import resolve_packages
 from portside.inputs.kinds import BASES, DATA, SOURCES, WEIGHTS
 from portside.inputs.python import Asking, asking
 from portside.inputs.spool import Spool
-from portside.layers.image_files import ImageFiles
 from portside.lock.agree import contradicted
 from portside.lock.bases import LockedBase
 from portside.lock.comparison import named_rightly
@@ -43,7 +43,7 @@ from portside.recipe import asked as recipes
 from portside.recipe.python_packages import ManualWheel, Python
 from portside.recipe.stages import Stage
 from portside.resolve import base_python, built
-from portside.resolve.base_files import base_files, unseen_base
+from portside.resolve.base_facts import BaseFacts, unseen_base
 from portside.resolve.debian_python import check_interpreter, debian_python
 from portside.store import Store
 
@@ -59,19 +59,25 @@ def make_lock(
     config: Config,
     below: Lock | None = None,
     notes: list[str] | None = None,
+    engine: Callable[[], Engine] | None = None,
 ) -> Lock:
     """Resolve a recipe. What `old` has stays as it is, unless `update` names it or the recipe no longer allows it.
 
     below: the lock of the recipe that it extends. What both ask for in the same words is taken from there, so that
-    the two share layers. notes: gets a line for each package that is older than it had to be; see `passed_over`. Inputs
-    that are needed to know a hash or a date are brought into the store on the way.
+    the two share layers. notes: gets a line for each package that is older than it had to be; see `passed_over`.
+    engine: gives what runs scripts of the base (`env.activate`); default: as the configuration says. Inputs that are
+    needed to know a hash or a date are brought into the store on the way.
     Raises RecipeError where the recipe cannot be satisfied, InputError where something cannot be brought.
     """
     _check_update(recipe, old, update, below)
     if old is not None and below is not None:
         # What this recipe's own build was the first to see is not forgotten.
         below = complete(below, old)
-    resolver = _Resolver(recipe, old, update, below, store, config, [] if notes is None else notes)
+
+    def chosen() -> Engine:
+        return choose_engine(config.engine).engine
+
+    resolver = _Resolver(recipe, old, update, below, store, config, [] if notes is None else notes, engine or chosen)
     with step(f"Resolving {recipe.name}"):
         return resolver.lock()
 
@@ -116,6 +122,7 @@ class _Resolver:
         store: Store,
         config: Config,
         notes: list[str],
+        engine: Callable[[], Engine],
     ) -> None:
         self.recipe = recipe
         self.old = old
@@ -130,7 +137,7 @@ class _Resolver:
         # What somebody edited into a lock, against its recipe, does not stay.
         self.wrong_below = contradicted(recipe, below) if below is not None else frozenset[str]()
         self.wrong_old = contradicted(recipe, old) if old is not None else frozenset[str]()
-        self._files: ImageFiles | None = None
+        self.engine = engine
 
     def lock(self) -> Lock:
         model = self.recipe.model
@@ -141,8 +148,9 @@ class _Resolver:
             sources[name] = kept.sources[name] if kept else SOURCES[source.kind].resolve(source, self.fetcher)
         kept = self._kept("base", "base")
         base = kept.base if kept else self._base()
-        if not base.layers and any(stage.reads_base for stage in self.recipe.stages):
-            base = unseen_base(base, self.wanted, self.fetcher, self.recipe, self.config)
+        base = unseen_base(base, self.wanted, self.fetcher, self.recipe)
+        before = None if self.update == "all" or "base" in self.update else self.old
+        self.facts = BaseFacts(self.recipe, base, before, self.wanted, self.fetcher, self.engine)
         env = self._env(base, sources)
         weights: dict[str, LockedWeights] = {}
         for name, wanted in sorted(model.weights.items()):
@@ -237,16 +245,17 @@ class _Resolver:
             where = (distribution.suite, base.architecture)
             debs = tuple(resolve_packages(stage.debian, lower, *where, keep, self.update, self.config, self.store))
             epoch = debs_date(debs, distribution, self.fetcher)
+        activation = self.facts.activation(stage, there)
         python: PythonSet | None = None
         if stage.python is not None:
-            its = self._interpreter(stage.python, stage.recipe, base, there)
+            its = self.facts.interpreter(stage.python, stage.recipe, there, activation)
             wanted = base_python.filled(stage.python, its)
             with self.store.workspace() as folder, Spool(folder) as spool:
                 of = asking(wanted, partial(self._tree, sources, spool))
             python = self._python(wanted, its, of, stage.recipe, old, base, there, debs)
         if python is not None:
             epoch = max([epoch, *(artefact_date(wheel, self.store) for wheel in python.all_wheels())])
-        return PackageSet(recipe=stage.recipe, epoch=epoch, debs=debs, python=python)
+        return PackageSet(recipe=stage.recipe, epoch=epoch, debs=debs, python=python, activation=activation)
 
     def _python(
         self,
@@ -318,15 +327,6 @@ class _Resolver:
             }
         )
 
-    def _interpreter(self, wanted: Python, stage: str, base: LockedBase, below: LockedEnv) -> LockedInterpreter | None:
-        base_python.check_below(wanted, below.python, stage)
-        old = None if self.update == "all" or self.old is None or self.old.base != base else self.old.env.of(stage)
-        before = [*below.sets, *([old] if old else [])]
-        known = [s.python.interpreter for s in before if s.python and s.python.interpreter]
-        its = next((k for k in known if k.path == wanted.interpreter), None)
-        files = partial(self._base_files, base)
-        return base_python.interpreter(wanted, its, files, base.env, base.architecture)
-
     def _installer(self, of: Asking, old: PackageSet | None, target: Mapping[str, Any]) -> Artefact:
         """The pip that installs wheels where the base has none that can."""
         before = old.python.installer if old and old.python else None
@@ -334,11 +334,6 @@ class _Resolver:
         keep = [before] if before else []
         [found] = python.resolve_wheels(pip, keep=keep, update=self.update, **{**target, "installed": {}})
         return found
-
-    def _base_files(self, base: LockedBase) -> ImageFiles:
-        if self._files is None:
-            self._files = base_files(base, self.wanted, self.fetcher)
-        return self._files
 
     def _manual_wheel(self, wanted: ManualWheel, stage: str) -> LockedManualWheel:
         from packaging.utils import parse_wheel_filename

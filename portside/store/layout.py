@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, cast
 
 from portside.common import oci
-from portside.common.canonical import CHUNK, sha256_hex
+from portside.common.canonical import CHUNK, canonical_json, sha256_hex
 from portside.common.joined import JoinedContent
 from portside.common.tree import Bytes
 from portside.common.values import DiffID, FileName, ImageID, ImageName, Sha256, Size
@@ -22,6 +22,7 @@ from portside.store.inputs import Inputs, put_it_back
 from portside.store.records import FrameRecord, frame_record
 
 _INDEX_LOCK = FileName("oci-index")
+_VERSION = {"imageLayoutVersion": "1.0.0"}
 
 
 def _again(recipe: str) -> str:
@@ -192,7 +193,7 @@ class Layout:
         with files.lock(self._home, _INDEX_LOCK):
             kept = [m for m in self._manifests() if _name(m) != ref]
             manifests = sorted([*kept, entry], key=_name)
-            files.write_json(self._home, self.path / "oci-layout", {"imageLayoutVersion": "1.0.0"})
+            self._write_version()
             self._write_index(manifests)
 
     def remove_names(self, refs: Collection[str]) -> None:
@@ -217,6 +218,12 @@ class Layout:
                     return None
                 return Image(data, tuple(Blob(DiffID(layer.digest), layer.size) for layer in layers))
         return None
+
+    def _write_version(self) -> None:
+        """Say which form the layout has, unless that stands there: it is asked for with every image."""
+        path = self.path / "oci-layout"
+        if not path.is_file() or path.read_bytes() != canonical_json(_VERSION) + b"\n":
+            files.write_json(self._home, path, _VERSION)
 
     def _write_index(self, manifests: Sequence[dict[str, Any]]) -> None:
         files.write_json(self._home, self.path / "index.json", {"schemaVersion": 2, "manifests": manifests})

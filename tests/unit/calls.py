@@ -22,10 +22,14 @@ PROGRAMS = {
     "python -m portside": "import runpy; runpy.run_module('portside', run_name='__main__', alter_sys=True)",
 }
 
+# A call ends without taking the interpreter apart, which takes longer than most calls: after what is left to do at exit
+# and what the streams still hold.
 WAITING = """
-import json, os, sys
+import atexit, gc, json, os, sys
 import invoke.main, portside.cli.program, portside.cli.begin_tasks, portside.cli.image_tasks, portside.project
+import portside.build.builder, portside.prepare, portside.share.pull, portside.share.push, portside.runtime.run
 # and not portside.cli.tasks, which looks at the project when it is imported
+gc.freeze()
 for line in sys.stdin:
     if (child := os.fork()) == 0:
         break
@@ -39,7 +43,20 @@ os.chdir(call["cwd"])
 for number, (path, flags) in enumerate([(os.devnull, os.O_RDONLY), *((path, os.O_WRONLY) for path in call["out"])]):
     os.dup2(os.open(path, flags), number)
 sys.argv[1:] = call["words"]
-exec(call["code"])
+try:
+    code = exec(call["code"])
+except SystemExit as end:
+    code = end.code
+except BaseException:
+    sys.excepthook(*sys.exc_info())
+    code = 1
+if not isinstance(code, int | None):
+    print(code, file=sys.stderr)
+    code = 1
+atexit._run_exitfuncs()
+sys.stdout.flush()
+sys.stderr.flush()
+os._exit(code or 0)
 """
 
 

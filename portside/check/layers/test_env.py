@@ -1,5 +1,6 @@
 """env: every locked package at its version, and nothing else."""
 
+import shlex
 from typing import Any
 
 import pytest
@@ -61,6 +62,22 @@ def test_the_interpreter_is_as_it_was_read(host: Any, expected: dict[str, Any]) 
     assert {host.run("readlink -f %s", place).stdout.strip() for place in places} <= {
         host.run("readlink -f %s", wanted["site"]).stdout.strip()
     }
+
+
+def test_the_scripts_of_the_base_do_what_they_did(host: Any, expected: dict[str, Any]) -> None:
+    """Run again in this layer, from the base's environment: what the lock has of them must come out."""
+    wanted = expected.get("activation")
+    if wanted is None:
+        return
+    before = " ".join(shlex.quote(f"{name}={value}") for name, value in wanted["before"].items())
+    command = f'env -i HOME="$HOME" {before} bash --noprofile --norc -c {shlex.quote(wanted["program"])}'
+    found = host.run(command)
+    parts = found.stdout_bytes.split(f"{wanted['token']}\0".encode())
+    assert len(parts) == 5, found.stderr
+    rows = [row.decode("utf-8", "surrogateescape").partition("=") for row in parts[3].split(b"\0") if row]
+    after = {name: value for name, _, value in rows}
+    assert {name: after.get(name) for name in wanted["set"]} == wanted["set"]
+    assert after.keys().isdisjoint(wanted["unset"])
 
 
 def test_files_of_the_recipe(host: Any, expected: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -42,19 +43,43 @@ def load(name_or_path: str, overrides: Mapping[str, Any] | None = None, root: Pa
         raise RecipeError(f"there is no ruleset named {name_or_path!r}", f"{hint}Choose one of {', '.join(known)}.")
     path = Path(name_or_path) if is_path else ruleset_path(name_or_path, root)
     shown = path.name if path.parent == _HERE else str(path)
+    name = None if is_path else name_or_path
+    try:
+        now = path.read_bytes()
+    except OSError:
+        now = None  # reading it as a ruleset says why
+    if not overrides:
+        return _whole(path, shown, name, now)
+    settings, rules = _said(path, shown, name, now)
+    try:
+        rules, settings = _extend(rules, settings, overrides)
+    except Wrong as error:
+        raise _error(f"extension of ruleset {shown}", error) from error
+    return _checked(settings, rules, shown)
+
+
+@lru_cache(maxsize=16)
+def _whole(path: Path, shown: str, name: str | None, now: bytes | None) -> Ruleset:
+    """What a file says, without an extension. name: what it must say of itself. now: the file's bytes, so that what
+    was made of others is not taken; one ruleset serves many recipes, and reading it takes longer than reading them."""
+    settings, rules = _said(path, shown, name, now)
+    return _checked(settings, rules, shown)
+
+
+@lru_cache(maxsize=16)
+def _said(path: Path, shown: str, name: str | None, now: bytes | None) -> tuple[dict[str, Any], list[Rule]]:
+    """The settings and the rules of a file, which nobody changes; arguments as those of `_whole`."""
     data = _read(path, shown)
-    if not is_path and data.get("name", name_or_path) != name_or_path:
-        raise RecipeError(f"ruleset {shown}: name: expected {name_or_path!r}, as the file is called", _HELP)
+    if name is not None and data.get("name", name) != name:
+        raise RecipeError(f"ruleset {shown}: name: expected {name!r}, as the file is called", _HELP)
     try:
         rules = [_rule(item, number) for number, item in enumerate(_list(data.get("rules"), "rules"))]
-        settings = {key: value for key, value in data.items() if key != "rules"}
     except Wrong as error:
         raise _error(f"ruleset {shown}", error) from error
-    if overrides:
-        try:
-            rules, settings = _extend(rules, settings, overrides)
-        except Wrong as error:
-            raise _error(f"extension of ruleset {shown}", error) from error
+    return {key: value for key, value in data.items() if key != "rules"}, rules
+
+
+def _checked(settings: dict[str, Any], rules: list[Rule], shown: str) -> Ruleset:
     try:
         _unique(rules)
         return _complete(settings, rules)

@@ -188,6 +188,13 @@ def test_images_in_the_layout(store: Store) -> None:
     assert store.layout.refs() == ["q:env", "r:env"]
     assert store.layout.image("r:env") == image
     assert store.layout.image("nothing:here") is None
+    version = store.layout.path / "oci-layout"
+    right, written = version.read_bytes(), version.stat().st_ino
+    store.layout.put_image("p:env", image)
+    assert version.stat().st_ino == written, "it stands there already"
+    version.write_bytes(b'{"imageLayoutVersion"')
+    store.layout.put_image("r:env", image)
+    assert version.read_bytes() == right == b'{"imageLayoutVersion":"1.0.0"}\n'
 
 
 def test_a_frame_is_the_layer_itself(store: Store) -> None:

@@ -45,6 +45,9 @@ class FakeEngine:
     def storage(self) -> str:
         return self.driver
 
+    def runs(self, architecture: str) -> bool:
+        return True
+
     def free_bytes(self) -> int | None:
         return self.free
 

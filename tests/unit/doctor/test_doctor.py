@@ -170,9 +170,15 @@ def test_memory(tmp_path: Path, meminfo: str, status: str, text: str) -> None:
 
 def test_another_architecture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
-    system = one(doctor(fake_host(tmp_path), tmp_path, glm(), glm_lock()), "system")
-    assert system.status == "problem"
-    assert "for amd64" in system.text
+    monkeypatch.setattr(FakeEngine, "runs", lambda self, architecture: False)
+    findings = doctor(fake_host(tmp_path), tmp_path, glm(), glm_lock())
+    system, engine = one(findings, "system"), one(findings, "architecture")
+    assert system.status == "warning" and "for amd64" in system.text
+    assert engine.status == "problem" and "not known to run such programs" in engine.text
+    assert "DOCKER_HOST" in (engine.remedy or "") and "qemu-user-static" in (engine.remedy or "")
+    monkeypatch.setattr(FakeEngine, "runs", lambda self, architecture: True)
+    engine = one(doctor(fake_host(tmp_path), tmp_path, glm(), glm_lock()), "architecture")
+    assert engine.status == "ok" and "or emulates it" in engine.text
 
 
 def test_missing_inputs_with_names_sizes_and_where_to_put_them(tmp_path: Path) -> None:

@@ -168,3 +168,19 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
 def test_an_own_ruleset(tmp_path: Path) -> None:
     ruleset = load(write(tmp_path))
     assert (ruleset.name, ruleset.suffix, ruleset.rules[0].id) == ("own", "_own", "a")
+
+
+def test_a_file_that_changes_is_read_anew_and_an_extension_leaves_it_as_it_is(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    first = load(path)
+    assert load(path) == first
+    extended = load(path, {"remove": ["a"], "suffix": "_other"})
+    assert extended.rules == () and extended.suffix == "_other"
+    assert load(path) == first and first.suffix == "_own"
+    write(tmp_path, suffix="_new")
+    assert load(path).suffix == "_new" and load(path).digest != first.digest
+    write(tmp_path, suffix=5)
+    with pytest.raises(RecipeError, match="suffix"):
+        load(path)
+    write(tmp_path)
+    assert load(path) == first

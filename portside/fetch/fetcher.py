@@ -39,6 +39,7 @@ from portside.plan.model import (
     SmallWeights,
     Source,
     Trees,
+    WeightLinks,
 )
 from portside.plan.states import frame_layer
 from portside.recipe.asked import Brought
@@ -99,7 +100,7 @@ class Fetcher:
                 weights = lock.weights[name]
                 bring = WEIGHTS[weights.kind].bring
                 return [partial(bring, weights, self)] if bring is not None else self._in_folders(part, plan)
-            case Files() | Converted() | InstallFiles() | Install() | RecipeFiles():
+            case Files() | Converted() | InstallFiles() | Install() | RecipeFiles() | WeightLinks():
                 return []
             case other:
                 never(other)
@@ -233,13 +234,13 @@ class Fetcher:
         for line in passed_over(file, self.config, found):
             say(line)
         here = [str(candidate.path) for candidate in found if candidate.counts(self.store.inputs.seen)]
-        if not self.offline and (downloads := self._downloads(file)):
+        if not self.offline and (downloads := self._downloads(file, sources)):
             return [*here, *downloads]
         if self.offline and not here:
             raise _offline(file.file)
         return here
 
-    def _downloads(self, file: ManualInput) -> list[str]:
+    def _downloads(self, file: ManualInput, sources: Mapping[str, LockedSource]) -> list[str]:
         """Where a file may be downloaded."""
         if file.url is not None:
             return [file.url]
@@ -247,7 +248,7 @@ class Fetcher:
         if file.weights is None or places is None:
             return []
         row = next(row for row in file.weights.files if row.path == file.input.file)
-        return places(file.weights, row, self.config)
+        return places(file.weights, row, self, sources)
 
     def pointer(self, sources: Mapping[str, LockedSource], file: ManualInput) -> Pointer | None:
         """As `stored_pointer`, with sources that the store lacks brought first."""

@@ -25,10 +25,9 @@ from portside.common.explain import explain
 from portside.common.tree import Content
 from portside.common.url import redact
 from portside.common.values import ObjectName, Sha256, Size, shown_value, told
-from portside.config import Config
 from portside.errors import InputError, did_you_mean
 from portside.inputs import file_weights
-from portside.inputs.bringer import Bringer, Look, Moved
+from portside.inputs.bringer import Bringer, Look, Moved, Sources
 from portside.inputs.hub_files import (
     MOST_FILES,
     HubFile,
@@ -72,7 +71,7 @@ class _TreePage(BaseModel):
     rows: list[_TreeRow]
 
 
-def resolve(asked: HuggingFaceWeights, bringer: Bringer, look: Look) -> LockedHuggingFaceWeights:
+def resolve(asked: HuggingFaceWeights, bringer: Bringer, look: Look, sources: Sources) -> LockedHuggingFaceWeights:
     """Raises InputError where the hub has no such repository or revision, does not give it, or contradicts itself."""
     name = asked.huggingface
 
@@ -87,8 +86,10 @@ def resolve(asked: HuggingFaceWeights, bringer: Bringer, look: Look) -> LockedHu
     return LockedHuggingFaceWeights(epoch=0, huggingface=name, commit=found.commit, files=files)
 
 
-def places(weights: LockedHuggingFaceWeights, file: LockedWeightFile, config: Config) -> list[str]:
-    return places_of(KIND, lambda endpoint: _url(endpoint, weights.repository, weights.commit, file.path), config)
+def places(weights: LockedHuggingFaceWeights, file: LockedWeightFile, bringer: Bringer, sources: Sources) -> list[str]:
+    return places_of(
+        KIND, lambda endpoint: _url(endpoint, weights.repository, weights.commit, file.path), bringer.config
+    )
 
 
 def page(weights: LockedHuggingFaceWeights) -> str:

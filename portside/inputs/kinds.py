@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from portside.common.tree import Content, Tree
-from portside.config import Config
 from portside.inputs import (
     archive_base,
     archive_source,
@@ -19,11 +18,12 @@ from portside.inputs import (
     git_source,
     huggingface_weights,
     image_base,
+    lfs_weights,
     modelscope_weights,
     sdist_source,
     wheel_weights,
 )
-from portside.inputs.bringer import Bringer, Look, Moved, PlainBase
+from portside.inputs.bringer import Bringer, Look, Moved, PlainBase, Sources
 from portside.inputs.spool import Spool
 from portside.lock.models import LockedWeightFile, LockedWeights
 from portside.lock.packages import Deb
@@ -108,7 +108,7 @@ class WeightsKind(Protocol):
     """
 
     @property
-    def resolve(self) -> Callable[[Any, Bringer, Look], LockedWeights]: ...
+    def resolve(self) -> Callable[[Any, Bringer, Look, Sources], LockedWeights]: ...
 
     @property
     def bring(self) -> Callable[[Any, Bringer], None] | None: ...
@@ -117,7 +117,7 @@ class WeightsKind(Protocol):
     def content(self) -> Callable[[Any, LockedWeightFile, Store], Content]: ...
 
     @property
-    def places(self) -> Callable[[Any, LockedWeightFile, Config], list[str]] | None: ...
+    def places(self) -> Callable[[Any, LockedWeightFile, Bringer, Sources], list[str]] | None: ...
 
     @property
     def page(self) -> Callable[[Any], str] | None: ...
@@ -151,5 +151,6 @@ WEIGHTS: Mapping[str, WeightsKind] = {
     "files": file_weights,
     "huggingface": huggingface_weights,
     "modelscope": modelscope_weights,
+    "lfs": lfs_weights,
 }
 DATA: Mapping[str, DataKind] = {"file": file_data}

@@ -22,7 +22,7 @@ from portside.inputs.debian.resolve import resolve_packages
 from portside.inputs.kinds import BASES, DATA, SOURCES, WEIGHTS
 from portside.inputs.python import Asking, asking
 from portside.inputs.spool import Spool
-from portside.lock.agree import contradicted
+from portside.lock.agree import contradicted, is_made_of
 from portside.lock.bases import LockedBase
 from portside.lock.comparison import named_rightly
 from portside.lock.lower import complete
@@ -154,6 +154,7 @@ class _Resolver:
         weights: dict[str, LockedWeights] = {}
         for name, wanted in sorted(model.weights.items()):
             kept = self._kept(f"weights.{name}", name)
+            kept = kept if kept is not None and is_made_of(kept.weights[name], sources) else None
             weights[name] = kept.weights[name] if kept else self._weights(name, wanted, sources)
         data: dict[str, LockedData] = {}
         for name, data_set in sorted(model.data.items()):
@@ -349,7 +350,7 @@ class _Resolver:
             before = None if name in self.update else self._seen_before("weights", place, f"weights.{name}", row)
             return before or self._pinned_or_seen("weights", place, sources)
 
-        return WEIGHTS[wanted.kind].resolve(wanted, self.fetcher, look)
+        return WEIGHTS[wanted.kind].resolve(wanted, self.fetcher, look, sources)
 
     def _data(self, name: str, wanted: recipes.AskedData) -> LockedData:
         found: LockedData = DATA[wanted.kind].resolve(

@@ -43,6 +43,7 @@ from portside.plan.model import (
 )
 from portside.plan.states import frame_layer
 from portside.recipe.asked import Brought
+from portside.recipe.python_packages import Python
 from portside.store import Store, frame
 from portside.store.inputs import InPlace
 
@@ -90,7 +91,7 @@ class Fetcher:
                 if packages is None or packages.python is None or built is None:
                     return []
                 files = (*built.sdists, *built.tools, *packages.python.installers)
-                return [partial(self.artefact, file) for file in files]
+                return [partial(self.artefact, file, self._asked(plan, recipe)) for file in files]
             case Source(name):
                 return self._sources([name], part, plan)
             case Trees():
@@ -168,7 +169,12 @@ class Fetcher:
         wheels = (*packages.python.wheels, *packages.python.installers) if packages.python else ()
         debs = [partial(self.deb, deb, base) for deb in packages.debs] if base is not None else []
         own = [wheel.file for wheel in packages.python.manual] if packages.python else []
-        return [*debs, *(partial(self.artefact, wheel) for wheel in wheels), *self._in_folders(part, plan, own)]
+        asked = self._asked(plan, packages.recipe)
+        return [*debs, *(partial(self.artefact, wheel, asked) for wheel in wheels), *self._in_folders(part, plan, own)]
+
+    def _asked(self, plan: Plan, recipe: str) -> Python | None:
+        """What one recipe of the chain says of Python packages."""
+        return next((stage.python for stage in plan.recipe.stages if stage.recipe == recipe), None)
 
     def _in_folders(self, part: Part, plan: Plan, wheels: Collection[str] = ()) -> list[Job]:
         """What brings the files of a part that people put into folders. wheels: the names of those that it installs."""
@@ -304,12 +310,14 @@ class Fetcher:
         places = partial(deb_locations, deb, base, self.config)
         self._bring(f"{deb.name} {deb.version}", deb.sha256, deb.size, places, note)
 
-    def artefact(self, artefact: Artefact) -> None:
+    def artefact(self, artefact: Artefact, wanted: Python | None = None) -> None:
+        """A wheel or an sdist. wanted: what the recipe says of indexes, for what is asked for under `env.python`."""
+
         def note(recipe: str) -> str:
             again = f"invoke lock --recipe {recipe} --update {artefact.name}"
             return f"If it is gone from the index, resolve it anew: {again}"
 
-        places = partial(python.locations, artefact, self.config)
+        places = partial(python.locations, artefact, self.config, wanted)
         self._bring(artefact.file, artefact.sha256, artefact.size, places, note)
 
     def _bring(

@@ -38,6 +38,7 @@ from portside.plan.model import (
     SmallWeights,
     Source,
     Trees,
+    WeightLinks,
 )
 from portside.plan.states import frame_layer
 from portside.store import Store
@@ -113,7 +114,7 @@ def prove(part: Part, arrived: Arrived, unproven: Unproven) -> str | None:
             return _source(part, name, arrived)
         case Trees():
             return _migrated(part, arrived, unproven)
-        case Files() | InstallFiles() | RecipeFiles():
+        case Files() | InstallFiles() | RecipeFiles() | WeightLinks():
             _make_again(part, arrived)
         case LargeWeight():
             _large_file(part, part.of, arrived)

@@ -20,7 +20,7 @@ from portside.lock.models import LockedWeights
 from portside.lock.packages import PackageSet
 from portside.plan.environment import unset, variables
 from portside.plan.instructions import MAX_LINE, converter_context, readable, template
-from portside.plan.model import Plan, Trees, converted_part
+from portside.plan.model import Plan, Trees, WeightLinks, converted_part
 from portside.plan.states import blob_of
 from portside.store import Store
 from portside.trees import parts as data
@@ -29,6 +29,9 @@ LINK_NOTE = (
     "The --link of COPY needs BuildKit with Dockerfile 1.4, which Docker brings since 23. Docker 20.10 stops with "
     "`Unknown flag: link`, and so does Podman 4.3: for them render without --link."
 )
+
+_MADE: dict[str, type] = {"migrated": Trees, "links": WeightLinks}
+"""What the template asks whether there is any, and the parts that tell."""
 
 
 def dockerfile(plan: Plan, gone: Sequence[str] = (), *, link: bool = False) -> str:
@@ -48,7 +51,7 @@ def dockerfile(plan: Plan, gone: Sequence[str] = (), *, link: bool = False) -> s
             stages=list(_stages(plan)),
             converted=_converted(plan),
             gone=list(_removals(recipe.workspace, gone)),
-            has={"migrated": any(isinstance(p.of, Trees) for p in migrated)},
+            has={kind: any(isinstance(p.of, of) for p in migrated) for kind, of in _MADE.items()},
             install_epoch=max((p.epoch for p in migrated), default=0),
             workdir=workdir(plan, "weights"),
             labels=sorted(labels(plan, "weights").items()),
@@ -180,6 +183,7 @@ def render(plan: Plan, store: Store, output: Path, *, link: bool = False) -> Non
             out.write(dockerfile(plan, gone, link=link).encode())
         contexts["install-files"] = recipe.file_tree(recipe.files_below_install)
         contexts["files"] = recipe.file_tree(recipe.files_above_install)
+        contexts["links"] = Tree(e for part in plan.layer("migrated").parts for e in data.link_tree(part))
         contexts |= {f"env-files/{stage.recipe}": recipe.file_tree(stage.files) for stage in recipe.stages}
         contexts |= {
             f"weights/{name}": data.weights_tree(_present_weights(weights, store), store)

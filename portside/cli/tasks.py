@@ -51,13 +51,17 @@ def fetch(c: Context, recipe: str) -> None:
 
     Example: invoke fetch --recipe minilm
     """
-    from portside.common.progress import live, say
+    from portside.common.progress import human_bytes, live, say
+    from portside.doctor.lacking import take_inventory
     from portside.fetch.fetcher import Fetcher
     from portside.fetch.fetcher import fetch as fetch_all
     from portside.prepare import lock_pin_and_plan
 
     p = project()
     plan_ = lock_pin_and_plan(p, p.recipe(recipe))
+    lacking = [file for file in take_inventory(plan_.recipe, plan_.lock, p.config).missing if file.size is not None]
+    if lacking:
+        say(f"To bring: {len(lacking)} file(s), {human_bytes(sum(file.size or 0 for file in lacking))}")
     with live():
         fetch_all(plan_, Fetcher(p.store, p.config))
     say(f"All inputs of {recipe} are in the store at {p.config.home}")

@@ -34,6 +34,7 @@ from portside.plan.model import (
     SmallWeights,
     Source,
     Trees,
+    WeightLinks,
 )
 from portside.recipe import Recipe
 from portside.recipe.asked import Brought
@@ -112,7 +113,7 @@ class ManualInput:
                 return self.kind == "sources" and any(
                     self.place[1] in part.manifest.get(names, ()) for names in ("sources", "patched")
                 )
-            case Files() | BuiltPackages() | Converted() | InstallFiles() | Install() | RecipeFiles():
+            case Files() | BuiltPackages() | Converted() | InstallFiles() | Install() | RecipeFiles() | WeightLinks():
                 return False
             case other:
                 never(other)

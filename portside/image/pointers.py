@@ -3,7 +3,7 @@
 A port stands beside its source, so what counts of a source that is migrated is the migrated tree.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -20,7 +20,7 @@ from portside.net.suspect import POINTER_SIZES, read_pointer
 from portside.patches.steps import Copy, Delete, Diff
 from portside.patches.unified import parse_diff
 from portside.patches.workspace import reaches
-from portside.plan.model import Part, Plan
+from portside.plan.model import Part, Plan, WeightLinks
 from portside.plan.states import blob_of
 from portside.recipe import Recipe
 from portside.store import Store
@@ -100,7 +100,7 @@ def _in_files(entries: Iterable[Entry], passed: tuple[str, ...]) -> Iterable[Poi
 
 def _expected(plan: Plan, store: Store) -> Iterable[PointerFile]:
     recipe = plan.recipe
-    migration = recipe.model.migration
+    migration, links = recipe.model.migration, _links(plan)
     for name, source in sorted(plan.lock.sources.items()):
         pointers = source_pointers(commit, store) if (commit := source.commit_of) is not None else None
         if commit is None or not pointers or commit.pointers:
@@ -110,13 +110,14 @@ def _expected(plan: Plan, store: Store) -> Iterable[PointerFile]:
         migrated = migration is not None and name in migration.sources
         folder = f"{name}{recipe.ruleset.suffix}" if migrated else name
         placed = [replace(file, path=f"{folder}/{file.path}") for file in pointers]
-        for file in _unreplaced(placed, recipe):
+        for file in _unreplaced(placed, recipe, links):
             yield replace(file, path=f"{recipe.workspace}/{file.path}")
 
 
-def _unreplaced(files: Sequence[PointerFile], recipe: Recipe) -> Iterable[PointerFile]:
-    """Those that no patch deletes or writes anew, and no file of the recipe either. Paths as patches have them."""
-    written = {file.to for file in recipe.expanded(recipe.model.files)}
+def _unreplaced(files: Sequence[PointerFile], recipe: Recipe, links: Mapping[str, str]) -> Iterable[PointerFile]:
+    """Those that no patch deletes or writes anew, and no file of the recipe or link to weights either. Paths as patches
+    have them."""
+    written = {file.to for file in recipe.expanded(recipe.model.files)} | links.keys()
     deleted: list[str] = []
     for step in recipe.model.patches:
         if isinstance(step, Delete):
@@ -132,10 +133,38 @@ def _unreplaced(files: Sequence[PointerFile], recipe: Recipe) -> Iterable[Pointe
     return [file for file in files if file.path not in written and not reaches(deleted, file.path, others)]
 
 
+def _links(plan: Plan) -> Mapping[str, str]:
+    """The links to weights: path below the workspace -> what it leads to."""
+    parts = [part for part in plan.layer("migrated").parts if isinstance(part.of, WeightLinks)]
+    return {path: target for part in parts for path, target in part.manifest["links"].items()}
+
+
+def given_way(plan: Plan, store: Store) -> list[str]:
+    """What a person is told of pointers in whose place links to weights stand, a line for each."""
+    recipe, links = plan.recipe, _links(plan)
+    suffix = recipe.ruleset.suffix if recipe.model.migration is not None else ""
+    weights = {
+        f"{recipe.workspace}/weights/{name}/{file.path}": file.sha256
+        for name, locked in plan.lock.weights.items()
+        for file in locked.files
+    }
+    lines = []
+    for name, source in sorted(plan.lock.sources.items()):
+        commit = source.commit_of
+        for file in (source_pointers(commit, store) if links and commit is not None else None) or ():
+            for path in dict.fromkeys((f"{name}/{file.path}", f"{name}{suffix}/{file.path}")):
+                if path not in links:
+                    continue
+                line = f"  {path}: a pointer of Git LFS gives way to a link to {links[path]}"
+                other = weights[links[path]] not in (None, file.sha256)
+                lines.append(f"{line}, which is another file than it stands for" if other else line)
+    return lines
+
+
 def what_is_left(plan: Plan, store: Store) -> list[str]:
-    """What a person is told of pointers that are in the image where files should be."""
+    """What a person is told of pointers that are in the image where files should be, or that links replace."""
     with suppress(PortsideError):  # whatever is wrong with a layer, the task's own work says it
-        return pointer_lines(left_pointers(plan, store))
+        return [*given_way(plan, store), *pointer_lines(left_pointers(plan, store))]
     return []
 
 
@@ -149,5 +178,5 @@ def pointer_lines(left: Left, most: int = 5) -> list[str]:
         *(f"  {file.path}: {human_bytes(file.size)}, sha256 {file.sha256}" for file in left.files[:most]),
         *([f"  and {len(left.files) - most} more"] if len(left.files) > most else []),
         "What reads them finds a few lines of text. Say `lfs: fetch` of their source; or name the files under "
-        "`weights`, with these sizes and hashes, and put links to them there in `install`.",
+        "`weights`, with these sizes and hashes, and say there with `to` where they belong.",
     ]

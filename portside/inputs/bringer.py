@@ -1,6 +1,6 @@
 """What the functions of a kind need of who brings files into the store."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -9,6 +9,7 @@ from portside.config import Config
 from portside.inputs.archives import newest_date
 from portside.lock.bases import DebianBase
 from portside.lock.packages import Artefact, Deb
+from portside.lock.sources import LockedSource
 from portside.recipe import asked as recipes
 from portside.store import Store
 
@@ -16,6 +17,10 @@ Look = Callable[[str, recipes.Model], tuple[Sha256 | None, Size | None]]
 """Looks for a file that people put into folders; gives its sha256 and its size in bytes, as far as they are known: as
 the recipe pins them, as a lock has them, or as it lies there. Called with its path below the folder of its weights
 (nothing for a data set), and what the recipe says of it."""
+
+
+Sources = Mapping[str, LockedSource]
+"""The sources that are locked with something, by name."""
 
 
 class PlainBase(NamedTuple):

@@ -4,7 +4,7 @@
 """
 
 from portside.common.tree import Content
-from portside.inputs.bringer import Bringer, Look
+from portside.inputs.bringer import Bringer, Look, Sources
 from portside.lock.models import LockedWeightFile, LockedWeights
 from portside.recipe import weights as recipes
 from portside.store import Store
@@ -12,10 +12,11 @@ from portside.store import Store
 bring = None
 places = None
 page = None
+closed = None
 moved = None
 
 
-def resolve(asked: recipes.FileWeights, bringer: Bringer, look: Look) -> LockedWeights:
+def resolve(asked: recipes.FileWeights, bringer: Bringer, look: Look, sources: Sources) -> LockedWeights:
     files = []
     for file in asked.files:
         sha256, size = look(file.path, file)

@@ -5,7 +5,7 @@ The batch API (git-lfs, docs/api/batch.md, transfer `basic`) over HTTP; a reposi
 place that it names for it, and from there to no other.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,11 +19,12 @@ from portside.common.url import may_lead, shown
 from portside.common.values import Sha256, shown_value
 from portside.errors import InputError, fetch_it
 from portside.inputs.bringer import Bringer
+from portside.inputs.git_login import login_headers
 from portside.inputs.git_mirror import Mirror
 from portside.inputs.pointers import source_pointers
 from portside.lock.sources import LockedGitSource, LockedLfsFile
 from portside.net import transfer
-from portside.net.client import PrivateUrl, post_json
+from portside.net.client import PrivateUrl, WantsLoginError, post_json, same_place
 from portside.net.suspect import Pointer, read_pointer
 from portside.store import Store
 
@@ -74,15 +75,21 @@ def locked(source: LockedGitSource, store: Store) -> LockedGitSource:
 def bring(source: LockedGitSource, bringer: Bringer) -> None:
     """The files that the source's pointers stand for into the store. Raises InputError for what cannot be had."""
     store = bringer.store
-    for url, files in _by_repository(source):
+    for commit, files in _by_repository(source):
         missing = {file.sha256: file for file in files if store.inputs.verified(file.sha256) is None}
         here = [(file, [str(p) for p in _in_folders(file, bringer) if p.is_file()]) for file in missing.values()]
         asked = [file for file, places in here if not places]
         if bringer.offline and asked:
             raise InputError(f"{asked[0].path}, a file of Git LFS, is not in the store", fetch_it)
-        there = dict(_places(url, asked, bringer)) if asked else {}
+        there = dict(_places(commit, asked, bringer)) if asked else {}
         for file, places in here:
             transfer.bring(file.path, file.sha256, file.size, places or there[file.sha256], store, _NOTE)
+
+
+def places_of(source: LockedGitSource, file: LockedLfsFile, bringer: Bringer) -> list[str]:
+    """Where the repository of a fetched source has one file. Raises InputError where it does not say it."""
+    [(commit, files)] = _by_repository(source.model_copy(update={"lfs": (file,)}))
+    return dict(_places(commit, files, bringer))[file.sha256]
 
 
 def is_here(source: LockedGitSource, store: Store) -> bool:
@@ -129,14 +136,14 @@ def _edited(file: LockedLfsFile) -> InputError:
     return InputError(f"the lock says {file.path} is a file of Git LFS, the source has another there", remedy.format)
 
 
-def _by_repository(source: LockedGitSource) -> Iterator[tuple[str, list[LockedLfsFile]]]:
-    """The files with the URL of the repository that each is in: of a submodule, the innermost."""
+def _by_repository(source: LockedGitSource) -> Iterator[tuple[LockedGitSource, list[LockedLfsFile]]]:
+    """The files with the commit that each is in: of a submodule, the innermost."""
     places = dict(source.placed())
     found: dict[str, list[LockedLfsFile]] = {}
     for file in source.lfs:
         at = max((at for at in places if not at or file.path.startswith(f"{at}/")), key=len)
-        found.setdefault(places[at].url, []).append(file)
-    yield from sorted(found.items())
+        found.setdefault(at, []).append(file)
+    yield from ((places[at], files) for at, files in sorted(found.items()))
 
 
 def _in_folders(file: LockedLfsFile, bringer: Bringer) -> Iterator[Path]:
@@ -144,17 +151,55 @@ def _in_folders(file: LockedLfsFile, bringer: Bringer) -> Iterator[Path]:
     yield from (folder / name for folder in bringer.config.folder_paths)
 
 
-def _places(url: str, files: Sequence[LockedLfsFile], bringer: Bringer) -> Iterator[tuple[Sha256, list[str]]]:
-    """Where a repository has its files."""
-    real = Mirror(url, bringer.config, bringer.store).real_url()
+def _places(
+    commit: LockedGitSource, files: Sequence[LockedLfsFile], bringer: Bringer
+) -> Iterator[tuple[Sha256, list[str]]]:
+    """Where the repository of a fetched commit has its files."""
+    mirror = Mirror(commit.url, bringer.config, bringer.store)
+    own = mirror.real_url()
+    said = _said_server(mirror, commit)
+    real = own if said is None else mirror.real_url_of(said)
+    _check_server(own, real)
     if (local := real.removeprefix("file://")).startswith("/"):
         for file in files:
             below = Path("lfs/objects", file.sha256[:2], file.sha256[2:4], file.sha256)
             yield file.sha256, [str(Path(local, inner, below)) for inner in (".git", "")]
         return
-    endpoint = _endpoint(real)
+    # What names a server by http(s) names the very one; everything else is the URL of a repository.
+    endpoint = real.rstrip("/") if said is not None and real.startswith(("http://", "https://")) else _endpoint(real)
     for start in range(0, len(files), _AT_ONCE):
-        yield from _asked(endpoint, files[start : start + _AT_ONCE])
+        yield from _asked(endpoint, files[start : start + _AT_ONCE], mirror.environment)
+
+
+def _said_server(mirror: Mirror, commit: LockedGitSource) -> str | None:
+    """The LFS server that the machine's git settings name (`lfs.url`), else the commit's own file `.lfsconfig`
+    (git-lfs-config(5)); None where neither does."""
+    for arguments in (("config", "--get", "lfs.url"), *_in_lfsconfig(mirror, commit)):
+        if said := mirror.git(*arguments, codes=(0, 1)).decode("utf-8", "replace").strip():
+            return said
+    return None
+
+
+def _in_lfsconfig(mirror: Mirror, commit: LockedGitSource) -> Iterator[tuple[str, ...]]:
+    """git's commands that read the server out of the commit's `.lfsconfig`, if it has one."""
+    rows = mirror.git("ls-tree", "-z", "--full-tree", commit.tree, ".lfsconfig").split(b"\0")[:-1]
+    if any(row.startswith(b"100") for row in rows):
+        for key in ("lfs.url", "remote.origin.lfsurl"):
+            yield ("config", "--no-includes", "--blob", f"{commit.tree}:.lfsconfig", "--get", key)
+
+
+def _check_server(own: str, server: str) -> None:
+    """Raise InputError where a repository names an LFS server by a worse way than it was reached itself."""
+    if own == server:
+        return
+    scheme = server.partition("://")[0].lower() if "://" in server else ""
+    local = own.removeprefix("file://").startswith("/")
+    allowed = ("http", "https", "file", "") if local else ("http", "https") if own.startswith("http://") else ("https",)
+    if scheme not in allowed or (scheme == "" and not server.startswith("/")):
+        raise InputError(
+            f"{shown(own)} names the LFS server {shown(server)}, which is refused",
+            "Name a mirror of that place in portside.toml (mirrors.git), or say `lfs: pointers` in the recipe.",
+        )
 
 
 def _endpoint(url: str) -> str:
@@ -169,7 +214,9 @@ def _endpoint(url: str) -> str:
     return f"{url if url.endswith('.git') else f'{url}.git'}/info/lfs"
 
 
-def _asked(endpoint: str, files: Sequence[LockedLfsFile]) -> Iterator[tuple[Sha256, list[str]]]:
+def _asked(
+    endpoint: str, files: Sequence[LockedLfsFile], environment: Mapping[str, str]
+) -> Iterator[tuple[Sha256, list[str]]]:
     wanted = {file.sha256: file for file in files}
     question = {
         "operation": "download",
@@ -178,7 +225,16 @@ def _asked(endpoint: str, files: Sequence[LockedLfsFile]) -> Iterator[tuple[Sha2
         "hash_algo": "sha256",
     }
     what = f"the LFS server {shown(endpoint)}"
-    answer = _read(post_json(f"{endpoint}/objects/batch", question, _MEDIA, what), what)
+    url, login = f"{endpoint}/objects/batch", dict[str, str]()
+    try:
+        value = post_json(url, question, _MEDIA, what)
+    except WantsLoginError as error:
+        login = login_headers(url, environment) or {}
+        if not login:
+            remedy = "Put it into ~/.netrc, into a credential helper of git, or into the URL of a mirror (mirrors.git)."
+            raise InputError(error.problem, remedy) from None
+        value = post_json(PrivateUrl(url, login), question, _MEDIA, what)
+    answer = _read(value, what)
     told = {found.oid: found for found in answer.objects}
     for sha256, file in wanted.items():
         found = told.get(sha256)
@@ -191,6 +247,8 @@ def _asked(endpoint: str, files: Sequence[LockedLfsFile]) -> Iterator[tuple[Sha2
         if not may_lead(endpoint, action.href):
             raise InputError(f"{what} leads to {shown(action.href)} for {file.path}, which is refused", _NOTE)
         private = {name: value for name, value in action.header.items() if name.lower() not in _OURS}
+        if login and same_place(endpoint, action.href) and not any(n.lower() == "authorization" for n in private):
+            private |= login
         yield sha256, [PrivateUrl(action.href, private)]
 
 

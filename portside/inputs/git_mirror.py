@@ -123,6 +123,12 @@ class Mirror:
         """The URL that this machine's git asks, with all that its configuration replaces; it may hold a password."""
         return self.git("ls-remote", "--get-url", "portside").decode("utf-8", "surrogateescape").strip()
 
+    def real_url_of(self, url: str) -> str:
+        """The same for another URL."""
+        environment = with_settings(self.environment, [("remote.portside-other.url", url)])
+        found = self.git("ls-remote", "--get-url", "portside-other", environment=environment)
+        return found.decode("utf-8", "surrogateescape").strip()
+
     def _message(self, stderr: bytes) -> str:
         """The end of what git says."""
         text = redact(stderr.decode("utf-8", "replace"), self._secrets)

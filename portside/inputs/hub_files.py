@@ -18,10 +18,10 @@ from portside.common.values import ObjectName, Sha256, Size, shown_value, told
 from portside.config import Config
 from portside.errors import InputError, RecipeError
 from portside.inputs.bringer import Bringer
-from portside.inputs.hubs import HubEndpoint, chosen, endpoints, title
+from portside.inputs.hubs import HubEndpoint, chosen, endpoints, title, token_hint
 from portside.lock.models import LockedWeightFile
 from portside.net import transfer
-from portside.recipe.weights import HubWeights
+from portside.recipe.weights import Choosing, HubWeights
 from portside.store import Store
 from portside.store.inputs import Receiver
 
@@ -96,12 +96,12 @@ def locked_files(
         paths = sorted(file.path for file in listing.files)
         double = next(path for path, following in pairwise(paths) if path == following)
         raise InputError(f"{what} has {shown_value(double)} twice", "That is no answer of a hub: name another one.")
-    _check_globs(asked, list(files), what)
-    taken, left_out = chosen(list(files), asked.include, asked.exclude)
-    if not taken:
+    check_globs(asked, list(files), what)
+    paths, left_out = chosen(list(files), asked.include, asked.exclude)
+    if not paths:
         raise RecipeError(f"{what}: no file is taken", "Correct `include` and `exclude`.")
-    _check_names(taken, what)
-    small = [file for path in taken if (file := files[path]).sha256 is None or _INDEX.fullmatch(path)]
+    check_names(paths, what)
+    small = [file for path in paths if (file := files[path]).sha256 is None or _INDEX.fullmatch(path)]
     if small and listing.closed is not None:
         raise listing.closed
     said: dict[str, Sha256] = {}
@@ -110,20 +110,20 @@ def locked_files(
         said[file.path] = _small_file(file, url(endpoint, file.path), f"{name}/{file.path}", bringer.store)
 
     run_all([partial(bring, file) for file in small], JOBS)
-    for path in taken:
+    for path in paths:
         if _INDEX.fullmatch(path):
-            _check_index(path, said[path], taken, what, bringer.store)
-    total = sum(files[path].size for path in taken)
-    say(f"  {what} at {listing.commit[:12]}: {len(taken)} files, {human_bytes(total)}")
+            _check_index(path, said[path], paths, what, bringer.store)
+    total = sum(files[path].size for path in paths)
+    say(f"  {what} at {listing.commit[:12]}: {len(paths)} files, {human_bytes(total)}")
     for row in left_out:
         size = human_bytes(sum(files[path].size for path in row.paths))
         say(f"  left out, since {row.use} has the same weights: {', '.join(row.paths)} ({size})")
         say(f'  to take them instead: exclude: ["{row.use}"]; to take all: include: ["**"]')
-    locked = (LockedWeightFile(path=p, size=files[p].size, sha256=files[p].sha256 or said[p]) for p in taken)
+    locked = (LockedWeightFile(path=p, size=files[p].size, sha256=files[p].sha256 or said[p]) for p in paths)
     return tuple(locked)
 
 
-def _check_globs(asked: HubWeights, paths: Sequence[str], what: str) -> None:
+def check_globs(asked: Choosing, paths: Sequence[str], what: str) -> None:
     for key in ("include", "exclude"):
         for glob in getattr(asked, key):
             if not any(matches([glob], path) for path in paths):
@@ -134,7 +134,7 @@ def _check_globs(asked: HubWeights, paths: Sequence[str], what: str) -> None:
                 )
 
 
-def _check_names(paths: Sequence[str], what: str) -> None:
+def check_names(paths: Sequence[str], what: str) -> None:
     there = set(paths)
     known: dict[str, str] = {}
     for path in paths:
@@ -224,6 +224,12 @@ def commit_of(value: object, what: str) -> ObjectName:
 def places_of(kind: str, url: Callable[[HubEndpoint], str], config: Config) -> list[str]:
     """Where a file may be had, the mirrors first."""
     return [url(endpoint) for endpoint in endpoints(kind, config)]
+
+
+def closed_note(kind: str, repository: str, path: str, config: Config) -> str:
+    """What a person can do where a hub gives a file to nobody without a login. path: of the repository's page."""
+    page = f"{endpoints(kind, config)[-1].page}{path}/{repository}"
+    return f"If it is not for everybody: open {page} in a browser, log in and ask for access; then {token_hint(kind)}."
 
 
 def at(endpoint: HubEndpoint) -> str:

@@ -109,14 +109,20 @@ class LeftOut:
 
 def chosen(paths: Sequence[str], include: Sequence[str], exclude: Sequence[str]) -> tuple[list[str], list[LeftOut]]:
     """The paths that are taken, sorted, and what is left out for the sake of others."""
-    wanted = sorted(path for path in paths if not matches(exclude, path))
+    wanted = taken(paths, include, exclude)
     if include:
-        return [path for path in wanted if matches(include, path)], []
+        return wanted, []
     facts = _facts()
     wanted = [path for path in wanted if path.rpartition("/")[2] not in facts["not_taken"]]
     out = list(_left_out(wanted, facts["formats"]))
     gone = {path for row in out for path in row.paths}
     return [path for path in wanted if path not in gone], out
+
+
+def taken(paths: Sequence[str], include: Sequence[str], exclude: Sequence[str]) -> list[str]:
+    """The paths that globs choose, sorted; all of them where nothing is to be included."""
+    wanted = sorted(path for path in paths if not matches(exclude, path))
+    return [path for path in wanted if matches(include, path)] if include else wanted
 
 
 def _left_out(paths: Sequence[str], formats: Sequence[dict[str, Any]]) -> Iterator[LeftOut]:

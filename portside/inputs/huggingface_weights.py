@@ -28,12 +28,13 @@ from portside.common.values import ObjectName, Sha256, Size, shown_value, told
 from portside.config import Config
 from portside.errors import InputError, did_you_mean
 from portside.inputs import file_weights
-from portside.inputs.bringer import Bringer, Look, Moved
+from portside.inputs.bringer import Bringer, Look, Moved, Sources
 from portside.inputs.hub_files import (
     MOST_FILES,
     HubFile,
     Listing,
     at,
+    closed_note,
     commit_of,
     first_answer,
     locked_files,
@@ -72,7 +73,7 @@ class _TreePage(BaseModel):
     rows: list[_TreeRow]
 
 
-def resolve(asked: HuggingFaceWeights, bringer: Bringer, look: Look) -> LockedHuggingFaceWeights:
+def resolve(asked: HuggingFaceWeights, bringer: Bringer, look: Look, sources: Sources) -> LockedHuggingFaceWeights:
     """Raises InputError where the hub has no such repository or revision, does not give it, or contradicts itself."""
     name = asked.huggingface
 
@@ -87,12 +88,18 @@ def resolve(asked: HuggingFaceWeights, bringer: Bringer, look: Look) -> LockedHu
     return LockedHuggingFaceWeights(epoch=0, huggingface=name, commit=found.commit, files=files)
 
 
-def places(weights: LockedHuggingFaceWeights, file: LockedWeightFile, config: Config) -> list[str]:
-    return places_of(KIND, lambda endpoint: _url(endpoint, weights.repository, weights.commit, file.path), config)
+def places(weights: LockedHuggingFaceWeights, file: LockedWeightFile, bringer: Bringer, sources: Sources) -> list[str]:
+    return places_of(
+        KIND, lambda endpoint: _url(endpoint, weights.repository, weights.commit, file.path), bringer.config
+    )
 
 
 def page(weights: LockedHuggingFaceWeights) -> str:
     return f"{KIND}: {weights.repository} at {weights.commit[:12]}"
+
+
+def closed(weights: LockedHuggingFaceWeights, config: Config) -> str:
+    return closed_note(KIND, weights.repository, "", config)
 
 
 def moved(asked: HuggingFaceWeights, weights: LockedHuggingFaceWeights, bringer: Bringer) -> Moved | None:

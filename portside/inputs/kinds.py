@@ -19,11 +19,12 @@ from portside.inputs import (
     git_source,
     huggingface_weights,
     image_base,
+    lfs_weights,
     modelscope_weights,
     sdist_source,
     wheel_weights,
 )
-from portside.inputs.bringer import Bringer, Look, Moved, PlainBase
+from portside.inputs.bringer import Bringer, Look, Moved, PlainBase, Sources
 from portside.inputs.spool import Spool
 from portside.lock.models import LockedWeightFile, LockedWeights
 from portside.lock.packages import Deb
@@ -104,11 +105,12 @@ class WeightsKind(Protocol):
     """resolve, bring: as of sources; bring is None where files are looked for in folders. content: a file's bytes.
 
     places: for files that the lock names and the recipe does not: where each may be had besides folders; None for other
-    kinds. page: where that is, for people. moved: as of sources.
+    kinds. page: where that is, for people. closed: what to do where it
+    wants a login, for kinds that need more than git's or ~/.netrc. moved: as of sources.
     """
 
     @property
-    def resolve(self) -> Callable[[Any, Bringer, Look], LockedWeights]: ...
+    def resolve(self) -> Callable[[Any, Bringer, Look, Sources], LockedWeights]: ...
 
     @property
     def bring(self) -> Callable[[Any, Bringer], None] | None: ...
@@ -117,10 +119,13 @@ class WeightsKind(Protocol):
     def content(self) -> Callable[[Any, LockedWeightFile, Store], Content]: ...
 
     @property
-    def places(self) -> Callable[[Any, LockedWeightFile, Config], list[str]] | None: ...
+    def places(self) -> Callable[[Any, LockedWeightFile, Bringer, Sources], list[str]] | None: ...
 
     @property
     def page(self) -> Callable[[Any], str] | None: ...
+
+    @property
+    def closed(self) -> Callable[[Any, Config], str] | None: ...
 
     @property
     def moved(self) -> Callable[[Any, Any, Bringer], Moved | None] | None: ...
@@ -151,5 +156,6 @@ WEIGHTS: Mapping[str, WeightsKind] = {
     "files": file_weights,
     "huggingface": huggingface_weights,
     "modelscope": modelscope_weights,
+    "lfs": lfs_weights,
 }
 DATA: Mapping[str, DataKind] = {"file": file_data}

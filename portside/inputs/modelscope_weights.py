@@ -26,13 +26,14 @@ from portside.common.values import ObjectName, Sha256, Size, shown_value, told
 from portside.config import Config
 from portside.errors import InputError
 from portside.inputs import file_weights
-from portside.inputs.bringer import Bringer, Look, Moved
+from portside.inputs.bringer import Bringer, Look, Moved, Sources
 from portside.inputs.git_mirror import Mirror
 from portside.inputs.hub_files import (
     MOST_FILES,
     HubFile,
     Listing,
     at,
+    closed_note,
     commit_of,
     first_answer,
     locked_files,
@@ -72,7 +73,7 @@ class _RepoFiles(BaseModel):
     Data: _RepoData
 
 
-def resolve(asked: ModelScopeWeights, bringer: Bringer, look: Look) -> LockedModelScopeWeights:
+def resolve(asked: ModelScopeWeights, bringer: Bringer, look: Look, sources: Sources) -> LockedModelScopeWeights:
     """Raises InputError where the hub has no such repository or revision, does not give it, or contradicts itself."""
     name = asked.modelscope
 
@@ -89,12 +90,18 @@ def resolve(asked: ModelScopeWeights, bringer: Bringer, look: Look) -> LockedMod
     return LockedModelScopeWeights(epoch=0, modelscope=name, commit=found.commit, files=files)
 
 
-def places(weights: LockedModelScopeWeights, file: LockedWeightFile, config: Config) -> list[str]:
-    return places_of(KIND, lambda endpoint: _url(endpoint, weights.repository, weights.commit, file.path), config)
+def places(weights: LockedModelScopeWeights, file: LockedWeightFile, bringer: Bringer, sources: Sources) -> list[str]:
+    return places_of(
+        KIND, lambda endpoint: _url(endpoint, weights.repository, weights.commit, file.path), bringer.config
+    )
 
 
 def page(weights: LockedModelScopeWeights) -> str:
     return f"{KIND}: {weights.repository} at {weights.commit[:12]}"
+
+
+def closed(weights: LockedModelScopeWeights, config: Config) -> str:
+    return closed_note(KIND, weights.repository, "/models", config)
 
 
 def moved(asked: ModelScopeWeights, weights: LockedModelScopeWeights, bringer: Bringer) -> Moved | None:

@@ -4,17 +4,18 @@ from portside.common.canonical import copy_and_hash
 from portside.common.tree import Content
 from portside.errors import RecipeError
 from portside.inputs import archives, python
-from portside.inputs.bringer import Bringer, Look, artefact_date
+from portside.inputs.bringer import Bringer, Look, Sources, artefact_date
 from portside.lock.models import LockedWeightFile, LockedWheelWeights
 from portside.recipe.weights import WheelWeights
 from portside.store import Store
 
 places = None
 page = None
+closed = None
 moved = None
 
 
-def resolve(asked: WheelWeights, bringer: Bringer, look: Look) -> LockedWheelWeights:
+def resolve(asked: WheelWeights, bringer: Bringer, look: Look, sources: Sources) -> LockedWheelWeights:
     """Raises RecipeError where two files of the wheel would get one name."""
     wheel = python.resolve_wheel_exact(asked.wheel, bringer.config)
     bringer.artefact(wheel)

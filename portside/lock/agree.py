@@ -26,7 +26,7 @@ from portside.lock.comparison import (
     twice,
 )
 from portside.lock.locked import Locked
-from portside.lock.models import Lock
+from portside.lock.models import Lock, LockedWeights
 from portside.lock.packages import (
     Artefact,
     Deb,
@@ -35,6 +35,7 @@ from portside.lock.packages import (
     PackageSet,
     PythonSet,
 )
+from portside.lock.sources import LockedSource
 from portside.recipe import Recipe
 from portside.recipe.asked import Asked
 from portside.recipe.python_packages import Python
@@ -75,6 +76,18 @@ def _all(recipe: Recipe, lock: Lock) -> Found:
         yield from names(group, asked, locked)
         for name in sorted(asked.keys() & locked.keys()):
             yield from _of_kind(f"{group}.{name}", asked[name], locked[name])
+    for name, weights in sorted(lock.weights.items()):
+        if not is_made_of(weights, lock.sources):
+            yield f"weights.{name}", f"weights.{name}: they are of another commit than the lock has of their source"
+
+
+def is_made_of(weights: LockedWeights, sources: Mapping[str, LockedSource]) -> bool:
+    """Whether weights that are of a source's pointers are of the commit that there is."""
+    if weights.made_of is None:
+        return True
+    name, wanted = weights.made_of
+    commit = sources[name].commit_of if name in sources else None
+    return commit is not None and commit.commit == wanted
 
 
 def _of_kind(request: str, asked: Asked, locked: Locked) -> Found:

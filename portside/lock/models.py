@@ -100,6 +100,11 @@ class LockedWeights(LockModel):
     wheel: Artefact | None = None
     files: tuple[LockedWeightFile, ...]
 
+    @property
+    def made_of(self) -> tuple[str, ObjectName] | None:
+        """The source, and its commit, whose pointers of Git LFS the files are, if they are."""
+        return None
+
     def inputs(self, at: str) -> Iterator[LockedInput]:
         """Every file, in what brings it or by itself."""
         kind: Kind = "member" if self.packed else "weights"
@@ -163,16 +168,21 @@ class LockedHubWeights(LockedWeights):
         yield from comparison.same(request, f"{request}.{asked.kind}", asked.repository, self.repository)
         if COMMIT.fullmatch(asked.revision) and not self.commit.startswith(asked.revision):
             yield from comparison.same(request, f"{request}.revision", asked.revision, self.commit)
-        paths = [file.path for file in self.files]
-        yield from comparison.twice(request, paths)
-        for file in self.files:
-            yield from comparison.same(request, f"{request}.{file.path}.member", None, file.member)
-        for glob in asked.include:
-            if not any(matches([glob], path) for path in paths):
-                yield request, f"{request}.include: {glob}: the lock has no such file"
-        for path in paths:
-            if (asked.include and not matches(asked.include, path)) or matches(asked.exclude, path):
-                yield request, f"{request}: the recipe does not ask for {comparison.shown(path)}"
+        yield from _chosen(request, asked, self)
+
+
+def _chosen(request: str, asked: asked_weights.Choosing, locked: LockedWeights) -> Found:
+    """How the files are others than those that are asked for by globs."""
+    paths = [file.path for file in locked.files]
+    yield from comparison.twice(request, paths)
+    for file in locked.files:
+        yield from comparison.same(request, f"{request}.{file.path}.member", None, file.member)
+    for glob in asked.include:
+        if not any(matches([glob], path) for path in paths):
+            yield request, f"{request}.include: {glob}: the lock has no such file"
+    for path in paths:
+        if (asked.include and not matches(asked.include, path)) or matches(asked.exclude, path):
+            yield request, f"{request}: the recipe does not ask for {comparison.shown(path)}"
 
 
 @WEIGHTS.add
@@ -185,6 +195,23 @@ class LockedHuggingFaceWeights(LockedHubWeights):
 class LockedModelScopeWeights(LockedHubWeights):
     kind: ClassVar[str] = "modelscope"
     modelscope: ModelScopeName
+
+
+@WEIGHTS.add
+class LockedLfsWeights(LockedWeights):
+    """What the pointers of Git LFS in a source stand for. lfs: the source. commit: its commit."""
+
+    kind: ClassVar[str] = "lfs"
+    lfs: Word
+    commit: ObjectName
+
+    @property
+    def made_of(self) -> tuple[str, ObjectName] | None:
+        return self.lfs, self.commit
+
+    def otherwise(self, request: str, asked: asked_weights.LfsWeights) -> Found:  # type: ignore[override]
+        yield from comparison.same(request, f"{request}.lfs", asked.lfs, self.lfs)
+        yield from _chosen(request, asked, self)
 
 
 class Writer(LockModel):

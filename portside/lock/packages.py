@@ -185,6 +185,12 @@ class PythonSet(Sparing, LockModel):
         return (*self.wheels, *known)
 
     @property
+    def has_stable_code(self) -> bool:
+        """Whether byte code of it is the same whenever it is made: since Python 3.7 it is checked by hash where
+        SOURCE_DATE_EPOCH is set, before by the time of its source (PEP 552)."""
+        return int(self.version.split(".")[1]) >= 7
+
+    @property
     def installers(self) -> tuple[Artefact, ...]:
         """The installer, where there is one."""
         return () if self.installer is None else (self.installer,)

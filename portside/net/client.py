@@ -28,6 +28,10 @@ NO_URL = "not a URL; write what separates its parts (/ ? # @ :) as %2F, %3F, %23
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
+class WantsLoginError(InputError):
+    """A server that does not answer without a login, or not with this one."""
+
+
 class RedirectError(Exception):
     """A server sends us where we do not go; the text says where, without secrets."""
 
@@ -117,7 +121,7 @@ def post_json(url: str, value: Any, media: str, what: str) -> Any:
         with _response("POST", url, headers, json.dumps(value).encode()) as response:
             data = body_of(response)
             if response.status_code in (401, 403):
-                raise InputError(
+                raise WantsLoginError(
                     f"{what} wants a login: it says {response.status_code}",
                     "Put it into ~/.netrc, or into the URL of a mirror in portside.toml.",
                 )

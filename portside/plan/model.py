@@ -143,6 +143,15 @@ class RecipeFiles:
 
 
 @dataclass(frozen=True)
+class WeightLinks:
+    """Links to weights, where the port looks for them, on top of the code."""
+
+    layer: ClassVar[str] = "migrated"
+    kind: ClassVar[PartKind] = "data"
+    shown: ClassVar[str] = "links"
+
+
+@dataclass(frozen=True)
 class SmallWeights:
     """All small files of one set of weights. name: the set. files: their paths in its folder."""
 
@@ -188,6 +197,7 @@ PartType = (
     | InstallFiles
     | Install
     | RecipeFiles
+    | WeightLinks
     | SmallWeights
     | LargeWeight
 )

@@ -34,8 +34,10 @@ from portside.plan.model import (
     SmallWeights,
     Source,
     Trees,
+    WeightLinks,
 )
 from portside.plan.places import check_named
+from portside.plan.weight_links import weight_links
 from portside.recipe import Recipe
 from portside.recipe.models import File, MigratedFile
 
@@ -58,7 +60,7 @@ def plan(recipe: Recipe, lock: Lock) -> Plan:
         instructions = install_instructions(recipe, epoch)
         environment = variables(lock, recipe.stages[-1])
         migrated.append(_run_part(Install(), epoch, parts, instructions, environment, {}))
-    migrated += above
+    migrated += [*above, *_link_parts(recipe, lock, workspace)]
     weights = _weights_parts(lock, workspace)
     layers = {"env": env, "sources": sources, "migrated": migrated, "weights": weights}
     made = Plan(recipe, lock, tuple(LayerPlan(name, tuple(parts)) for name, parts in layers.items()))
@@ -187,6 +189,13 @@ def _recipe_files(recipe: Recipe, lock: Lock, workspace: str) -> tuple[list[Part
         for kind, files in of
     )
     return below, above
+
+
+def _link_parts(recipe: Recipe, lock: Lock, workspace: str) -> list[Part]:
+    links = weight_links(recipe, lock)
+    epoch = _code_epoch(recipe, lock)
+    manifest = {"format": FORMAT, "at": workspace, "links": links, "epoch": epoch}
+    return [Part(WeightLinks(), epoch, manifest)] if links else []
 
 
 def _named(recipe: Recipe, files: Sequence[File]) -> dict[str, list[Any]]:

@@ -30,6 +30,7 @@ from portside.plan.model import (
     SmallWeights,
     Source,
     Trees,
+    WeightLinks,
 )
 from portside.store import Store
 from portside.store.layout import Blob
@@ -79,10 +80,11 @@ def _check(plan: Plan, part: Part, entries: Iterable[Entry], whiteouts: Iterable
     files = _files_over(plan, part)
     for folder, file in sorted((above, below) for below in files for above in folders_above(below)):
         if kinds.get(folder, "dir") != "dir":
-            raise _hidden(plan, part, folder, kinds[folder], f"on the way to the recipe's file /{file}")
+            where = f"on the way to the recipe's {_word(plan, file)} /{file}"
+            raise _hidden(plan, part, file, folder, kinds[folder], where)
     for file in sorted(files):
         if kinds.get(file) == "dir":
-            raise _hidden(plan, part, file, "dir", "where a file of the recipe goes")
+            raise _hidden(plan, part, file, file, "dir", f"where a {_word(plan, file)} of the recipe goes")
 
 
 def _files_over(plan: Plan, part: Part) -> frozenset[str]:
@@ -90,12 +92,14 @@ def _files_over(plan: Plan, part: Part) -> frozenset[str]:
     if part.layer not in ("sources", "migrated"):
         return frozenset()
     code = plan.layer("migrated").parts
-    over = [other for other in code[code.index(part) + 1 if part in code else 0 :] if _are_files(other)]
-    return frozenset(f"{other.manifest['at']}/{path}" for other in over for path in other.manifest["files"])
+    over = code[code.index(part) + 1 if part in code else 0 :]
+    return frozenset(path for other in over for path in _put_by(other))
 
 
-def _are_files(part: Part) -> bool:
-    return isinstance(part.of, InstallFiles | RecipeFiles)
+def _put_by(part: Part) -> list[str]:
+    """The paths of the recipe's own files and links in a part."""
+    key = {InstallFiles: "files", RecipeFiles: "files", WeightLinks: "links"}.get(type(part.of))
+    return [f"{part.manifest['at']}/{path}" for path in part.manifest[key]] if key is not None else []
 
 
 def _name(plan: Plan, part: Part) -> FileName:
@@ -112,19 +116,35 @@ def _may_clash(plan: Plan, part: Part) -> bool:
             at = part.manifest["at"]
             return plan.weight_places.within(at) or any(f"{file}/".startswith(f"{at}/") for file in files)
         case (
-            Files() | Packages() | BuiltPackages() | Converted() | Trees() | InstallFiles() | Install() | RecipeFiles()
+            Files()
+            | Packages()
+            | BuiltPackages()
+            | Converted()
+            | Trees()
+            | InstallFiles()
+            | Install()
+            | RecipeFiles()
+            | WeightLinks()
         ):
             return bool(plan.weight_places) or bool(files)
         case other:
             never(other)
 
 
-def _hidden(plan: Plan, part: Part, path: str, kind: str, where: str) -> RecipeError:
+def _word(plan: Plan, path: str) -> str:
+    """What the recipe puts at a path: a file, or a link to weights."""
+    links = (part for part in plan.layer("migrated").parts if isinstance(part.of, WeightLinks))
+    return "link" if any(path in _put_by(part) for part in links) else "file"
+
+
+def _hidden(plan: Plan, part: Part, put: str, path: str, kind: str, where: str) -> RecipeError:
+    """put: the path of what is hidden, or hides."""
+    key = {"file": "files", "link": "weights: to"}[_word(plan, put)]
     return RecipeError.about(
         plan.recipe.path,
-        f"files: {part.layer}/{part.name} has {KINDS[kind]} at /{path}, {where}",
-        "Files of the recipe replace files, nothing else. Give it another path: where a link is in the way, the one "
-        "that it leads to.",
+        f"{key}: {part.layer}/{part.name} has {KINDS[kind]} at /{path}, {where}",
+        "Files and links of the recipe replace files, nothing else. Give it another path: where a link is in the way, "
+        "the one that it leads to.",
     )
 
 
@@ -140,7 +160,7 @@ def _error(plan: Plan, part: Part, clash: Clash) -> PortsideError:
             )
         case Source():
             remedy = f"Give the source, or the weights, another name: both are in {weights}."
-        case Files() | Trees() | InstallFiles() | RecipeFiles():
+        case Files() | Trees() | InstallFiles() | RecipeFiles() | WeightLinks():
             remedy = "Give it another path in the recipe."
         case BaseLayer() | SmallWeights() | LargeWeight():
             raise AssertionError(f"{part.name} is not looked at")

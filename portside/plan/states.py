@@ -25,6 +25,7 @@ from portside.plan.model import (
     SmallWeights,
     Source,
     Trees,
+    WeightLinks,
     key_of,
 )
 from portside.store import Store
@@ -53,7 +54,7 @@ def expected_bytes(part: Part, lock: Lock) -> int:
             return sum(file.size or 0 for file in lock.weights[name].files if file.path in paths)
         case LargeWeight(name, path):
             return sum(file.size or 0 for file in lock.weights[name].files if file.path == path)
-        case Files() | Source() | Converted() | Trees() | InstallFiles() | Install() | RecipeFiles():
+        case Files() | Source() | Converted() | Trees() | InstallFiles() | Install() | RecipeFiles() | WeightLinks():
             return 0
         case other:
             never(other)

@@ -46,10 +46,14 @@ class AskedBase(Asked, Protocol):
 
 
 class AskedWeights(Asked, Protocol):
-    """to: below the workspace, the folder where links to its files are put, if they are."""
+    """to: below the workspace, the folder where links to its files are put, if they are. of_source: the source whose
+    pointers of Git LFS they are, if they are."""
 
     @property
     def to(self) -> str | None: ...
+
+    @property
+    def of_source(self) -> str | None: ...
 
 
 class AskedData(Asked, Protocol):

@@ -277,8 +277,30 @@ class RecipeModel(Model):
         "the finished image",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _weights_of_sources(cls, value: Any) -> Any:
+        """A source's `lfs: {weights: NAME}` asks for a set of weights of that name."""
+        if not isinstance(value, dict) or not isinstance(value.get("sources"), dict):
+            return value
+        found: dict[str, Any] = {}
+        for name, source in value["sources"].items():
+            said = source.get("lfs") if isinstance(source, dict) else None
+            if isinstance(said, dict) and isinstance(said.get("weights"), str):
+                found.setdefault(said["weights"], {"lfs": name})
+        own = value.get("weights") or {}
+        return value | {"weights": found | own} if found and isinstance(own, dict) else value
+
     @model_validator(mode="after")
     def _names_agree(self) -> "RecipeModel":
+        for name, weights in self.weights.items():
+            if weights.of_source is not None and weights.of_source not in self.sources:
+                known = ", ".join(self.sources) or "none"
+                raise WrongAtError(f"'{weights.of_source}' is not among the sources ({known})", "weights", name)
+        for name, asked in self.sources.items():
+            said = getattr(getattr(asked, "lfs", None), "weights", None)
+            if said is not None and self.weights[said].of_source != name:
+                raise WrongAtError(f"the weights '{said}' are not of this source", "sources", name, "lfs")
         if self.without is not None and self.extends is None:
             raise WrongAtError("it extends no recipe, so there is nothing to leave out", "without")
         for number, source in enumerate(self.migration.sources if self.migration else ()):

@@ -1,18 +1,20 @@
 """Upstream code, as a recipe asks for it: a model for each kind."""
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, Tag, model_validator
 
 from portside.common.fields import (
     Exact,
     GitUrl,
+    Name,
     Origin,
     Relative,
     Size,
     Url,
     WrongAtError,
+    one_of,
 )
 from portside.common.kinds import Kinds
 from portside.common.sparing import Sparing
@@ -31,6 +33,22 @@ class SdistSource(Downloaded):
     sdist: Exact = Field(examples=["transformers==4.27.4"])
 
 
+class LfsAsWeights(Model):
+    """What the pointers of Git LFS stand for is a set of weights, with links in the place of the pointers."""
+
+    weights: Name = Field(description="what the set is called; `weights` may say more of it", examples=["chatglm2-6b"])
+
+
+def _lfs_kind(value: Any) -> str | None:
+    return "word" if isinstance(value, str) else "mapping" if isinstance(value, dict | LfsAsWeights) else None
+
+
+Lfs = Annotated[
+    Annotated[Literal["fetch", "pointers"], Tag("word")] | Annotated[LfsAsWeights, Tag("mapping")],
+    one_of(_lfs_kind, "fetch, pointers, or a mapping with weights"),
+]
+
+
 @SOURCES.add
 class GitSource(Sparing, Downloaded):
     """One commit of a git repository: the lock has its full name, and keeps it until `lock --update NAME`."""
@@ -46,10 +64,11 @@ class GitSource(Sparing, Downloaded):
     submodules: bool = Field(
         False, strict=True, description="whether its submodules come along, and theirs; else each is an empty folder"
     )
-    lfs: Literal["fetch", "pointers"] | None = Field(
+    lfs: Lfs | None = Field(
         None,
         description="fetch: the files that pointers of Git LFS stand for are fetched and stand in their place; "
-        "pointers: those may stay; default: they stay, and `lock`, `plan`, `build` and `check` name them",
+        "pointers: those may stay; {weights: NAME}: they are the weights NAME; default: they stay, and `lock`, `plan`, "
+        "`build` and `check` name them",
     )
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from portside.common.fields import Exact, Origin, Plain, Relative, Size, Url
+from portside.common.fields import Exact, Name, Origin, Plain, Relative, Size, Url
 from portside.common.globs import check_glob
 from portside.common.kinds import Kinds
 from portside.common.values import ModelScopeName, RefName, RepositoryName, Sha256
@@ -26,6 +26,11 @@ class Placed(Model):
         "place of a file that the code has under its name, such as a pointer of Git LFS",
         examples=["ChatGLM-6B_mlu/THUDM/chatglm-6b"],
     )
+
+    @property
+    def of_source(self) -> str | None:
+        """The source whose pointers of Git LFS the files are, if they are; there links stand without `to`, too."""
+        return None
 
 
 @WEIGHTS.add
@@ -61,11 +66,9 @@ class FileWeights(Placed):
             yield Brought(f"{name}/{file.path}", file.size, file.sha256, file.origin, file.url)
 
 
-class HubWeights(Placed, Downloaded):
-    """What all kinds of weights out of a repository of a hub can say."""
+class Choosing(Placed, Downloaded):
+    """What all kinds of weights can say whose files nobody lists."""
 
-    kind: ClassVar[str]
-    revision: RefName
     include: tuple[Glob, ...] = Field(
         (),
         description="path globs for the files to take, as those of patches; each must match one. Default: all of them, "
@@ -73,6 +76,13 @@ class HubWeights(Placed, Downloaded):
         examples=[["*.safetensors", "*.json", "tokenizer.model"]],
     )
     exclude: tuple[Glob, ...] = Field((), description="path globs for files to leave out; each must match one")
+
+
+class HubWeights(Choosing):
+    """What all kinds of weights out of a repository of a hub can say."""
+
+    kind: ClassVar[str]
+    revision: RefName
 
     @property
     def repository(self) -> RepositoryName:
@@ -97,3 +107,16 @@ class ModelScopeWeights(HubWeights):
     kind: ClassVar[str] = "modelscope"
     modelscope: ModelScopeName = Field(description="the model's name there", examples=["ZhipuAI/chatglm3-6b"])
     revision: RefName = Field("master", description="branch, tag or commit", validate_default=True)
+
+
+@WEIGHTS.add
+class LfsWeights(Choosing):
+    """The files that a git source has pointers of Git LFS for, from its repository's LFS server; links stand in place
+    of the pointers. The source's `lfs: {weights: NAME}` asks for the same."""
+
+    kind: ClassVar[str] = "lfs"
+    lfs: Name = Field(description="the source", examples=["chatglm2-6b"])
+
+    @property
+    def of_source(self) -> str | None:
+        return self.lfs

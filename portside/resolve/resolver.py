@@ -22,13 +22,12 @@ from portside.inputs.debian.resolve import resolve_packages
 from portside.inputs.kinds import BASES, DATA, SOURCES, WEIGHTS
 from portside.inputs.python import Asking, asking
 from portside.inputs.spool import Spool
-from portside.lock.agree import contradicted
+from portside.lock.agree import contradicted, is_made_of
 from portside.lock.bases import LockedBase
 from portside.lock.comparison import named_rightly
 from portside.lock.lower import complete
 from portside.lock.models import Lock, LockedData, LockedWeights
 from portside.lock.packages import (
-    Artefact,
     Deb,
     LockedEnv,
     LockedInterpreter,
@@ -155,6 +154,7 @@ class _Resolver:
         weights: dict[str, LockedWeights] = {}
         for name, wanted in sorted(model.weights.items()):
             kept = self._kept(f"weights.{name}", name)
+            kept = kept if kept is not None and is_made_of(kept.weights[name], sources) else None
             weights[name] = kept.weights[name] if kept else self._weights(name, wanted, sources)
         data: dict[str, LockedData] = {}
         for name, data_set in sorted(model.data.items()):
@@ -282,6 +282,7 @@ class _Resolver:
         installed |= made.versions
         fixed = system.fixed(installed)
         target: dict[str, Any] = {"installed": installed | fixed, "config": self.config, "store": self.store}
+        target["bound"] = python.bindings(wanted, self.config)
         wheels = python.resolve_wheels(
             of,
             keep=[wheel for wheel in (old.python.wheels if old and old.python else ()) if named_rightly(wheel)],
@@ -300,6 +301,7 @@ class _Resolver:
             manual=manual,
             read=dict(of.read),
             built=built.locked(
+                wanted,
                 made,
                 of,
                 before,
@@ -309,10 +311,13 @@ class _Resolver:
             ),
         )
         if its is not None and (found.wheels or found.manual or found.sdists) and not base_python.has_pip(its):
-            found = found.model_copy(update={"installer": self._installer(of, old, target)})
+            found = found.model_copy(update={"installer": built.installer(of, old, self.update, target)})
         if its is None and base.distribution is not None and (found.all_wheels() or found.sdists):
             check_interpreter(found.version, (*base.debs, *below.debs, *debs))
-        run_all([partial(self.fetcher.artefact, wheel) for wheel in (*found.all_wheels(), *found.installers)], JOBS)
+        run_all(
+            [partial(self.fetcher.artefact, wheel, wanted) for wheel in (*found.all_wheels(), *found.installers)], JOBS
+        )
+        found = python.without_unasked(found, of, target["bound"], self.store)
         names = python.needed(of, found.all_wheels(), self.store)
         there |= {name: version for name, version in fixed.items() if name in names}
         for note in python.passed_over(of, found.wheels, **target):
@@ -326,14 +331,6 @@ class _Resolver:
                 "asked": {name: who for name, who in asked.items() if name in own},
             }
         )
-
-    def _installer(self, of: Asking, old: PackageSet | None, target: Mapping[str, Any]) -> Artefact:
-        """The pip that installs wheels where the base has none that can."""
-        before = old.python.installer if old and old.python else None
-        pip = asking(Python(version=of.version, platform=of.platform, requirements=("pip",)), lambda _: Tree())
-        keep = [before] if before else []
-        [found] = python.resolve_wheels(pip, keep=keep, update=self.update, **{**target, "installed": {}})
-        return found
 
     def _manual_wheel(self, wanted: ManualWheel, stage: str) -> LockedManualWheel:
         from packaging.utils import parse_wheel_filename
@@ -353,7 +350,7 @@ class _Resolver:
             before = None if name in self.update else self._seen_before("weights", place, f"weights.{name}", row)
             return before or self._pinned_or_seen("weights", place, sources)
 
-        return WEIGHTS[wanted.kind].resolve(wanted, self.fetcher, look)
+        return WEIGHTS[wanted.kind].resolve(wanted, self.fetcher, look, sources)
 
     def _data(self, name: str, wanted: recipes.AskedData) -> LockedData:
         found: LockedData = DATA[wanted.kind].resolve(

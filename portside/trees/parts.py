@@ -32,6 +32,7 @@ from portside.plan.model import (
     SmallWeights,
     Source,
     Trees,
+    WeightLinks,
 )
 from portside.plan.places import check_layer
 from portside.recipe import Recipe
@@ -105,7 +106,7 @@ def run_context(plan: Plan, part: Part, store: Store) -> dict[str, Tree]:
             return {"converter": converter_context()}
         case Install():
             return {}
-        case BaseLayer() | Files() | Source() | Trees() | InstallFiles() | RecipeFiles():
+        case BaseLayer() | Files() | Source() | Trees() | InstallFiles() | RecipeFiles() | WeightLinks():
             raise AssertionError(f"{part.name} is executed by no engine")
         case SmallWeights() | LargeWeight():
             raise AssertionError(f"{part.name} is executed by no engine")
@@ -143,6 +144,8 @@ def _part_layer(plan: Plan, part: Part, store: Store, spool: Spool, blobs: Mappi
             tree = plan.recipe.file_tree(plan.recipe.files_below_install).at(workspace)
         case RecipeFiles():
             tree = plan.recipe.file_tree(plan.recipe.files_above_install).at(workspace)
+        case WeightLinks():
+            tree = link_tree(part).at(workspace)
         case SmallWeights(name, paths):
             tree = _some_weights(plan.lock.weights[name], paths, store).at(f"{workspace}/weights/{name}")
         case LargeWeight(name, path):
@@ -152,6 +155,11 @@ def _part_layer(plan: Plan, part: Part, store: Store, spool: Spool, blobs: Mappi
         case other:
             never(other)
     return data_layer(_timed(tree, part.epoch), part.epoch)
+
+
+def link_tree(part: Part) -> Tree:
+    """The links to weights in a part, if it has any; paths relative to the workspace."""
+    return Tree(Entry(path, "symlink", 0o777, link=target) for path, target in part.manifest.get("links", {}).items())
 
 
 def _some_weights(weights: LockedWeights, paths: Collection[str], store: Store) -> Tree:

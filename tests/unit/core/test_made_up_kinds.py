@@ -84,6 +84,8 @@ class Crater(asked.Downloaded):
 
     kind: ClassVar[str] = "crater"
     crater: str
+    to: ClassVar[None] = None
+    of_source: ClassVar[None] = None
 
 
 class Orbit(asked.Downloaded):
@@ -236,11 +238,12 @@ MODULES: dict[str, tuple[Any, type[BaseModel], type[BaseModel], Any]] = {
         Crater,
         LockedCrater,
         SimpleNamespace(
-            resolve=lambda asked, bringer, look: crater(asked),
+            resolve=lambda asked, bringer, look, sources: crater(asked),
             bring=lambda weights, bringer: put(weights.crater, bringer.store),
             content=content,
             places=None,
             page=None,
+            closed=None,
             moved=None,
         ),
     ),
@@ -328,7 +331,11 @@ def test_mistakes_and_documents_know_it(tmp_path: Path) -> None:
         ("moon: {rock: basalt}", "", "base: expected either debian or archive or image or moon"),
         ("rover: lunokhod", "rover: 5", "sources.code.rover: expected text, found the number 5"),
         ("rover: lunokhod", "", "expected a mapping with either sdist, or git, or archive, or folder, or rover"),
-        ("crater: tycho", "kraater: x", "either wheel and files, or files, or huggingface, or modelscope, or crater"),
+        (
+            "crater: tycho",
+            "kraater: x",
+            "or files, or huggingface, or modelscope, or lfs, or crater",
+        ),
         ("orbit: low, ", "", "expected a mapping with either file and origin and to, or orbit and to"),
     ]:
         path.write_text(RECIPE.replace(old, new))

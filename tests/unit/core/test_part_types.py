@@ -48,6 +48,7 @@ from portside.plan.model import (
     SmallWeights,
     Source,
     Trees,
+    WeightLinks,
 )
 from portside.plan.parts import plan
 from portside.plan.states import expected_bytes
@@ -74,7 +75,7 @@ sources: {lib: {sdist: lib==1.0}}
 migration: {ruleset: mlu, mode: image, sources: [lib]}
 files: [{from: a.sh, to: a.sh}, {from: b.py, to: d/b.py}]
 install: ["true", {run: sh a.sh, files: ["*.sh"]}]
-weights: {model: {files: [{path: a/small.txt, origin: a test}, {path: a/big.bin, origin: a test}]}}
+weights: {model: {to: lib_mlu/model, files: [{path: a/small.txt, origin: a test}, {path: a/big.bin, origin: a test}]}}
 """
 BYTES = {"curl": b"a deb", "jq": b"another deb", "a/small.txt": b"few", "a/big.bin": b"more than a few"}
 LARGE = len(BYTES["a/big.bin"])
@@ -92,6 +93,7 @@ TYPES: dict[PartType, tuple[str, str]] = {
     InstallFiles(): ("migrated/install-files", "data"),
     Install(): ("migrated/install", "run"),
     RecipeFiles(): ("migrated/files", "data"),
+    WeightLinks(): ("migrated/links", "data"),
     SmallWeights("model", ("a/small.txt",)): ("weights/model", "data"),
     LargeWeight("model", "a/big.bin", packed=False): ("weights/model/a/big.bin", "frame"),
 }
@@ -201,6 +203,7 @@ def test_what_is_fetched(whole: Whole, tmp_path: Path) -> None:
         InstallFiles(),
         Install(),
         RecipeFiles(),
+        WeightLinks(),
     }
     assert set(brings.values()) == {0, 1}
     for of in (Packages("upper", lowest=False), Source("lib"), Trees(), SmallWeights("model", ("a/small.txt",))):
@@ -268,13 +271,14 @@ def test_what_a_part_that_we_write_holds(whole: Whole) -> None:
         if part.kind in ("data", "frame"):
             with whole.store.workspace() as folder, Spool(folder) as spool:
                 layer = part_layer(whole.plan, part, whole.store, spool, blobs)
-            held[f"{part.layer}/{part.name}"] = {entry.path for entry in layer.entries if entry.kind == "file"}
+            held[f"{part.layer}/{part.name}"] = {entry.path for entry in layer.entries if entry.kind != "dir"}
     assert held == {
         "env/files": {"etc/motd"},
         "env/files-upper": {"etc/issue"},
         "sources/lib": {f"{below}/lib/a.py"},
         "migrated/install-files": {f"{below}/a.sh"},
         "migrated/files": {f"{below}/d/b.py"},
+        "migrated/links": {f"{below}/lib_mlu/model/a/{name}" for name in ("big.bin", "small.txt")},
         "migrated/trees": {f"{below}/migration/report.{suffix}" for suffix in ("html", "json", "md")},
         "weights/model": {f"{below}/weights/model/a/small.txt"},
         "weights/model/a/big.bin": {f"{below}/weights/model/a/big.bin"},

@@ -18,13 +18,14 @@ from source_project import SourceProject, commit, git, locked, repository
 from portside.config import Config
 from portside.errors import InputError, LockError, PortsideError
 from portside.fetch.fetcher import Fetcher
-from portside.image.pointers import left_pointers
+from portside.image.pointers import given_way, left_pointers
 from portside.inputs import git_lfs, git_source
 from portside.inputs.spool import Spool
 from portside.lock.file import check_lock
 from portside.lock.inputs import locked_files
 from portside.net.suspect import read_pointer
 from portside.plan.parts import plan
+from portside.runtime import bring_weights, weight_mounts
 from portside.store import Store
 
 FILE = b"the weights themselves\n" * 100
@@ -259,6 +260,99 @@ def test_wrong_bytes_and_no_login(made: SourceProject, server: LfsServer) -> Non
     with pytest.raises(InputError, match=r"big\.bin could not be brought"):
         fetched(made)
     assert not git_lfs.is_here(locked(made), made.project.store)
+
+
+def test_a_credential_helper_of_git_knows_the_login(
+    made: SourceProject, server: LfsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.lock()
+    server.login = "Basic " + base64.b64encode(b"anna:geheim").decode()
+    helper = tmp_path / "helper"
+    helper.write_text(f"#!/bin/sh\ncat > {tmp_path}/asked\necho username=anna; echo password=geheim\n")
+    helper.chmod(0o755)
+    (tmp_path / "gitconfig").write_text(f"[credential]\n\thelper = {helper}\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    fetched(made)
+    assert f"host=127.0.0.1:{server.server_port}\n" in (tmp_path / "asked").read_text()
+    [(_, _, auth, _)] = [request for request in server.requests if request[1].startswith("/store/")]
+    assert auth == server.login
+    assert "geheim" not in made.text
+
+
+@pytest.mark.parametrize("where", ["lfs", "remote.origin"])
+def test_the_server_that_lfsconfig_names_is_asked(
+    made: SourceProject, server: LfsServer, other: LfsServer, tmp_path: Path, where: str
+) -> None:
+    def names(url: str) -> None:
+        section, key = ("[lfs]", "url") if where == "lfs" else ('[remote "origin"]', "lfsurl")
+        commit(tmp_path / "work", **{".lfsconfig": f"{section}\n\t{key} = {url}\n"})
+        git(tmp_path / "work", "push", "-q", str(server.root / "a.git"), "main")
+        git(server.root / "a.git", "update-server-info")
+        made.lock("s")
+
+    names(f"{other.url}/any/lfs/")
+    shutil.move(server.root / "store", other.root / "store")
+    other.place = other.url
+    fetched(made)
+    assert [path for method, path, _, _ in other.requests if method == "POST"] == ["/any/lfs/objects/batch"]
+    assert not [path for method, path, _, _ in server.requests if method == "POST"]
+    assert other.url not in made.text
+    shutil.rmtree(tmp_path / "home/inputs")
+    for url in ("file:///etc", "ext::sh", "/etc", "-x"):
+        names(url)
+        with pytest.raises(InputError, match=r"names the LFS server .*, which is refused"):
+            fetched(made)
+
+
+def test_pointers_are_taken_as_weights(
+    made: SourceProject, server: LfsServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The set has what the pointers say, links stand in their place, and the source stays as it is in git."""
+    source = 'git: "https://code.invalid/a.git", branch: main, lfs: {weights: big}'
+    made.asks(source)
+    lock = made.lock()
+    assert [(f.path, f.sha256, f.size) for f in lock.weights["big"].files] == [("big.bin", OID, len(FILE))]
+    assert locked(made).lfs == () and "127.0.0.1" not in made.text
+    recipe = made.project.recipe("r")
+    planned = plan(recipe, lock)
+    assert given_way(planned, made.project.store) == [
+        "  s/big.bin: a pointer of Git LFS gives way to a link to /workspace/r/weights/big/big.bin"
+    ]
+    assert left_pointers(planned, made.project.store).files == ()
+    bring_weights(recipe, lock, made.project.store, made.project.config)
+    [mount] = weight_mounts(recipe, lock, made.project.store)
+    assert (Path(mount.source) / "big.bin").read_bytes() == FILE
+    # Another commit of the source has other pointers.
+    commit(tmp_path / "work", **{"big.bin": pointer(b"new"), "more.bin": pointer(b"more")})
+    git(tmp_path / "work", "push", "-q", str(server.root / "a.git"), "main")
+    git(server.root / "a.git", "update-server-info")
+    assert made.lock() == lock
+    newer = made.lock("s")
+    assert [file.path for file in newer.weights["big"].files] == ["big.bin", "more.bin"]
+    with pytest.raises(LockError, match=r"weights\.big: they are of another commit"):
+        check_lock(recipe, newer.model_copy(update={"weights": lock.weights}))
+    with (made.root / "recipes/r.yaml").open("a") as out:
+        out.write("weights: {big: {lfs: s, include: [more.*], to: data}}\n")
+    assert [file.path for file in made.lock().weights["big"].files] == ["more.bin"]
+    [part] = plan(made.project.recipe("r"), made.lock()).layer("migrated").parts
+    assert part.manifest["links"] == {"data/more.bin": "/workspace/r/weights/big/more.bin"}
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        ("weights: {big: {lfs: t}}", "weights.big: 't' is not among the sources"),
+        ("weights: {big: {huggingface: a/b}}", "sources.s.lfs: the weights 'big' are not of this source"),
+        ("weights: {big: {lfs: s, include: [x]}}", "include: 'x' matches no file"),
+        ("weights: {big: {lfs: s, exclude: [big.*]}}", "has no such pointer of Git LFS"),
+    ],
+)
+def test_weights_of_no_pointer_are_refused(made: SourceProject, weights: str, said: str) -> None:
+    made.asks('git: "https://code.invalid/a.git", branch: main, lfs: {weights: big}')
+    with (made.root / "recipes/r.yaml").open("a") as out:
+        out.write(f"{weights}\n")
+    with pytest.raises(PortsideError, match=said):
+        made.lock()
 
 
 def test_a_folder_may_have_it_and_offline_says_what_is_missing(made: SourceProject, tmp_path: Path) -> None:

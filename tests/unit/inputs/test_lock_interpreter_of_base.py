@@ -101,6 +101,15 @@ def test_an_old_base_without_a_pip_gets_one_for_the_time_of_installing(here: Her
     assert here.python().installer is None  # nothing is to be installed
 
 
+@pytest.mark.parametrize(("version", "compiles"), [("3.6", False), ("3.7", True)])
+def test_python_whose_byte_code_tells_the_time_makes_none(here: Here, version: str, compiles: bool) -> None:
+    here.base(version=version)
+    here.recipe(requirements=["tiny"])
+    made = plan(Project(here.root).recipe("m"), here.lock())
+    part = next(part for part in made.build_order() if part.name.startswith("packages"))
+    assert (" --no-compile " not in part.manifest["instructions"]) == compiles
+
+
 def test_a_package_of_the_base_is_replaced_where_the_recipe_says_so(here: Here) -> None:
     here.base()
     with pytest.raises(RecipeError) as caught:

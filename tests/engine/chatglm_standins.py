@@ -179,10 +179,15 @@ def wheel(name: str, version: str, files: Mapping[str, bytes]) -> tuple[str, byt
     return f"{stem}-py3-none-any.whl", out.getvalue()
 
 
+def tutorial(recipes: Path) -> list[Path]:
+    """The recipes of ChatGLM-6B's tutorial, whatever their names end in; chatglm2 is another one's."""
+    return sorted([*recipes.glob("chatglm.yaml"), *recipes.glob("chatglm-*.yaml")])
+
+
 def wheels(checkout: Path) -> dict[str, bytes]:
     """A wheel for every requirement of the recipes: empty, but for a torch that says what it is."""
     found = {}
-    for path in sorted((checkout / "recipes").glob("chatglm*.yaml")):
+    for path in tutorial(checkout / "recipes"):
         python = load_recipe(checkout, path.stem).model.env.python
         assert python is not None
         for text in python.requirements:
@@ -259,7 +264,7 @@ class Standins:
 
     def _rename(self) -> None:
         """Every chatglm recipe gets the suffix, and so does the workspace that the first of them gives its name."""
-        for path in sorted(self._recipes().glob("chatglm*.yaml")):
+        for path in tutorial(self._recipes()):
             text = re.sub(r"^(extends: \S+)$", rf"\1-{self.suffix}", path.read_text(), flags=re.MULTILINE)
             text = text.replace("/workspace/chatglm/", f"/workspace/{self.full('chatglm')}/")
             path.with_name(f"{self.full(path.stem)}.yaml").write_text(text)
@@ -281,7 +286,7 @@ class Standins:
 
     def set_commit(self, source: str, commit: str) -> None:
         """Make the recipes use another commit of a source."""
-        for path in self._recipes().glob("chatglm*.yaml"):
+        for path in tutorial(self._recipes()):
             wanted = rf"(  {source}:\n    git: \S+\n    commit: )[0-9a-f]{{40}}"
             path.write_text(re.sub(wanted, rf"\g<1>{commit}", path.read_text()))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from committed_recipes import LOCKED
 
 from portside.common.differences import changes
 from portside.errors import LockError
@@ -14,7 +15,7 @@ from portside.lock.models import Lock
 from portside.lock.packages import LockedEnv
 from portside.plan.parts import plan
 from portside.plan.states import expected_bytes, states
-from portside.recipe import Recipe, find_recipes, load_recipe
+from portside.recipe import Recipe, load_recipe
 from portside.store import Store
 
 ROOT = Path(__file__).parents[3]
@@ -235,7 +236,7 @@ def test_changes_show_what_a_person_can_compare(old: object, new: object, expect
     assert changes({"k": old}, {"k": new}) == ["k.0.size: 1 -> 2" if expected is None else f"k: {expected}"]
 
 
-@pytest.mark.parametrize("name", find_recipes(ROOT))
+@pytest.mark.parametrize("name", LOCKED)
 def test_expected_bytes_count_every_weight_once(name: str) -> None:
     """13.4 GB of weights do not need 26.8 GB."""
     recipe = load_recipe(ROOT, name)

@@ -7,7 +7,8 @@ import re
 from typing import Any
 
 import pytest
-from agreeing_locks import ROOT, A, committed
+from agreeing_locks import A, committed
+from committed_recipes import LOCKED
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +16,6 @@ from portside.errors import LockError
 from portside.lock.agree import contradictions
 from portside.lock.file import check_lock, read_lock
 from portside.lock.models import Lock
-from portside.recipe import find_recipes
 
 OPEN = re.compile(
     r"epoch|.*\.epoch|written_by\.portside|base\.(snapshot|diff_id|size|sha256|reference|debs\.\d+\.(version|path|size|sha256|name))"
@@ -46,13 +46,13 @@ def other(value: Any, chance: random.Random) -> Any:
     return value[:place] + chance.choice(letters) + value[place + 1 :]
 
 
-@pytest.mark.parametrize("name", find_recipes(ROOT))
+@pytest.mark.parametrize("name", LOCKED)
 def test_the_committed_locks_agree(name: str) -> None:
     recipe, lock = committed(name)
     assert contradictions(recipe, Lock.model_validate(lock)) == []
 
 
-@given(st.sampled_from(find_recipes(ROOT)), st.randoms(use_true_random=False))
+@given(st.sampled_from(LOCKED), st.randoms(use_true_random=False))
 def test_an_edited_lock_is_refused_unless_the_recipe_leaves_it_open(
     tmp_path_factory: pytest.TempPathFactory, name: str, chance: random.Random
 ) -> None:

@@ -85,6 +85,24 @@ AnyFolder = Annotated[
 ]
 
 
+class IndexPage(BaseModel):
+    """A page or folder that names files of packages, as pip's --find-links."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, populate_by_name=True)
+
+    place: SecretUrl = Field(alias="find-links")
+
+
+def _index_form(value: object) -> str:
+    return "table" if isinstance(value, dict | IndexPage) else "url"
+
+
+AnyIndex = Annotated[
+    Annotated[SecretUrl, Tag("url")] | Annotated[IndexPage, Tag("table")],
+    Discriminator(_index_form),
+]
+
+
 class Mirrors(BaseModel):
     """Places that have the bytes; asked before the places the machine's own package tools know."""
 
@@ -132,6 +150,10 @@ class Config(BaseModel):
         (), description="HOST[:PORT]/REPOSITORY: asked for layers before they are built; http:// in front: without TLS"
     )
     mirrors: Mirrors = Field(default_factory=Mirrors)
+    indexes: dict[Name, AnyIndex] = Field(
+        {},
+        description='names for env.python.indexes: NAME = "URL" of a simple index, or {find-links = "URL"}',
+    )
     override: Override = Field(
         default_factory=Override, description="only in a project's file: it is about what the project is"
     )
@@ -163,7 +185,7 @@ def load_config(root: Path | None) -> Config:
             if "override" in read and path.parent != root:
                 place = _places(path, path.read_text(encoding="utf-8"), read)[("override",)]
                 raise RecipeError(f"{place}: override: this is for the portside.toml of a project", HELP)
-            values |= read | {key: values.get(key, {}) | read[key] for key in ("mirrors",) if key in read}
+            values |= read | {key: values.get(key, {}) | read[key] for key in ("mirrors", "indexes") if key in read}
     found = Config.model_validate(values)
     overrides: dict[str, object] = {}
     if home := os.environ.get("PORTSIDE_HOME"):

@@ -43,6 +43,7 @@ from portside.plan.model import (
 )
 from portside.plan.states import frame_layer
 from portside.recipe.asked import Brought
+from portside.recipe.python_packages import Python
 from portside.store import Store, frame
 from portside.store.inputs import InPlace
 
@@ -90,7 +91,7 @@ class Fetcher:
                 if packages is None or packages.python is None or built is None:
                     return []
                 files = (*built.sdists, *built.tools, *packages.python.installers)
-                return [partial(self.artefact, file) for file in files]
+                return [partial(self.artefact, file, self._asked(plan, recipe)) for file in files]
             case Source(name):
                 return self._sources([name], part, plan)
             case Trees():
@@ -168,7 +169,12 @@ class Fetcher:
         wheels = (*packages.python.wheels, *packages.python.installers) if packages.python else ()
         debs = [partial(self.deb, deb, base) for deb in packages.debs] if base is not None else []
         own = [wheel.file for wheel in packages.python.manual] if packages.python else []
-        return [*debs, *(partial(self.artefact, wheel) for wheel in wheels), *self._in_folders(part, plan, own)]
+        asked = self._asked(plan, packages.recipe)
+        return [*debs, *(partial(self.artefact, wheel, asked) for wheel in wheels), *self._in_folders(part, plan, own)]
+
+    def _asked(self, plan: Plan, recipe: str) -> Python | None:
+        """What one recipe of the chain says of Python packages."""
+        return next((stage.python for stage in plan.recipe.stages if stage.recipe == recipe), None)
 
     def _in_folders(self, part: Part, plan: Plan, wheels: Collection[str] = ()) -> list[Job]:
         """What brings the files of a part that people put into folders. wheels: the names of those that it installs."""
@@ -197,9 +203,9 @@ class Fetcher:
                 return
             lacking = missing(manual_inputs(plan.recipe, plan.lock), plan.lock, self.store, self.config)
             text = [missing_text(plan.recipe, lacking)] if lacking else []
-            raise MissingInputError(
-                "\n".join([error.problem, *text]), remedy(plan.recipe, self.config) if lacking else error.remedy
-            ) from None
+            closed = sorted({note for file in lacking if (note := self._closed(file))})
+            again = " ".join([remedy(plan.recipe, self.config), *closed]) if lacking else error.remedy
+            raise MissingInputError("\n".join([error.problem, *text]), again) from None
 
     def manual(self, file: ManualInput, sources: Mapping[str, LockedSource]) -> tuple[Sha256, Size]:
         """A file that a person brings, or that its URL gives; gives its sha256 (hex) and its size in bytes.
@@ -256,9 +262,15 @@ class Fetcher:
         """What a person can do where no place has the right file."""
         right = f"Put the right file at {where(file, self.config)}, or correct what the recipe says about it."
         name = file.place[1].partition("/")[0]
+        right = " ".join(filter(None, (right, self._closed(file))))
         if file.kind not in ("weights", "data") or file.sha256 is None:
             return right
         return lambda recipe: f"{right} If another is meant: invoke lock --recipe {recipe} --update {name}"
+
+    def _closed(self, file: ManualInput) -> str | None:
+        """What a person can do where a hub wants a login."""
+        closed = WEIGHTS[file.weights.kind].closed if file.weights is not None else None
+        return closed(file.weights, self.config) if closed is not None else None
 
     def _in_place(self, file: ManualInput) -> InPlace:
         """Which files of this machine the store uses where they lie: large weights and data sets, where the
@@ -298,12 +310,14 @@ class Fetcher:
         places = partial(deb_locations, deb, base, self.config)
         self._bring(f"{deb.name} {deb.version}", deb.sha256, deb.size, places, note)
 
-    def artefact(self, artefact: Artefact) -> None:
+    def artefact(self, artefact: Artefact, wanted: Python | None = None) -> None:
+        """A wheel or an sdist. wanted: what the recipe says of indexes, for what is asked for under `env.python`."""
+
         def note(recipe: str) -> str:
             again = f"invoke lock --recipe {recipe} --update {artefact.name}"
             return f"If it is gone from the index, resolve it anew: {again}"
 
-        places = partial(python.locations, artefact, self.config)
+        places = partial(python.locations, artefact, self.config, wanted)
         self._bring(artefact.file, artefact.sha256, artefact.size, places, note)
 
     def _bring(

@@ -1,9 +1,10 @@
 """Python packages, as a recipe asks for them."""
 
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import Field, Tag, model_validator
+from pydantic import Field, Tag, field_serializer, model_validator
 
+from portside.common.canonical import sha256_hex
 from portside.common.fields import (
     Name,
     Plain,
@@ -11,6 +12,7 @@ from portside.common.fields import (
     PythonVersion,
     Relative,
     Requirement,
+    Url,
     WheelName,
     WheelPlatform,
     WrongAtError,
@@ -19,6 +21,9 @@ from portside.common.fields import (
 )
 from portside.common.sparing import Sparing
 from portside.recipe.asked import Manual, Model
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
 
 
 class ManualWheel(Manual):
@@ -109,10 +114,38 @@ AnyToBuild = Annotated[
 ]
 
 
+class FindLinks(Model):
+    """A page that names files of packages, as pip's --find-links."""
+
+    page: Url = Field(alias="find-links")
+
+
+def _is_name(index: "str | FindLinks") -> "TypeGuard[str]":
+    return isinstance(index, str) and "/" not in index
+
+
+def _digest(index: "str | FindLinks") -> str:
+    place = index.page if isinstance(index, FindLinks) else index
+    kind = "page" if isinstance(index, FindLinks) else "index"
+    return f"{kind} of sha256 {sha256_hex(place.encode())[:16]}"
+
+
+def _index_kind(value: Any) -> str:
+    if isinstance(value, dict | FindLinks):
+        return "a page"
+    return "a URL" if isinstance(value, str) and "/" in value else "a name"
+
+
+AnyIndex = Annotated[
+    Annotated[Name, Tag("a name")] | Annotated[Url, Tag("a URL")] | Annotated[FindLinks, Tag("a page")],
+    one_of(_index_kind, "the name of an index in portside.toml, the URL of one, or a mapping with find-links"),
+]
+
+
 class Python(Sparing, Model):
     """Python packages, installed as locked wheels with an interpreter of the image."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"interpreter", "replace", "build"})
+    later: ClassVar[frozenset[str]] = frozenset({"interpreter", "replace", "build", "indexes"})
     interpreter: Program | None = Field(
         None,
         description="an interpreter of the base, such as that of its virtual environment or conda prefix: version, "
@@ -155,6 +188,18 @@ class Python(Sparing, Model):
         description="packages whose source distribution is built in the env layer, in this order; see packages.md",
         examples=[["jieba==0.42.1"]],
     )
+
+    indexes: dict[Name, AnyIndex] = Field(
+        {},
+        description="packages that come from one index alone, which no other package comes from: its name in "
+        "portside.toml, its URL, or {find-links: URL}; see packages.md",
+        examples=[{"torch": "cpu"}],
+    )
+
+    @field_serializer("indexes", when_used="json")
+    def _without_places(self, indexes: dict[str, str | FindLinks]) -> dict[str, str]:
+        """What a lock keeps: a name, or that it is another URL, but not which."""
+        return {package: index if _is_name(index) else _digest(index) for package, index in indexes.items()}
 
     @property
     def to_build(self) -> tuple[ToBuild, ...]:

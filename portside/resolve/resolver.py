@@ -28,7 +28,6 @@ from portside.lock.comparison import named_rightly
 from portside.lock.lower import complete
 from portside.lock.models import Lock, LockedData, LockedWeights
 from portside.lock.packages import (
-    Artefact,
     Deb,
     LockedEnv,
     LockedInterpreter,
@@ -283,6 +282,7 @@ class _Resolver:
         installed |= made.versions
         fixed = system.fixed(installed)
         target: dict[str, Any] = {"installed": installed | fixed, "config": self.config, "store": self.store}
+        target["bound"] = python.bindings(wanted, self.config)
         wheels = python.resolve_wheels(
             of,
             keep=[wheel for wheel in (old.python.wheels if old and old.python else ()) if named_rightly(wheel)],
@@ -301,6 +301,7 @@ class _Resolver:
             manual=manual,
             read=dict(of.read),
             built=built.locked(
+                wanted,
                 made,
                 of,
                 before,
@@ -310,10 +311,13 @@ class _Resolver:
             ),
         )
         if its is not None and (found.wheels or found.manual or found.sdists) and not base_python.has_pip(its):
-            found = found.model_copy(update={"installer": self._installer(of, old, target)})
+            found = found.model_copy(update={"installer": built.installer(of, old, self.update, target)})
         if its is None and base.distribution is not None and (found.all_wheels() or found.sdists):
             check_interpreter(found.version, (*base.debs, *below.debs, *debs))
-        run_all([partial(self.fetcher.artefact, wheel) for wheel in (*found.all_wheels(), *found.installers)], JOBS)
+        run_all(
+            [partial(self.fetcher.artefact, wheel, wanted) for wheel in (*found.all_wheels(), *found.installers)], JOBS
+        )
+        found = python.without_unasked(found, of, target["bound"], self.store)
         names = python.needed(of, found.all_wheels(), self.store)
         there |= {name: version for name, version in fixed.items() if name in names}
         for note in python.passed_over(of, found.wheels, **target):
@@ -327,14 +331,6 @@ class _Resolver:
                 "asked": {name: who for name, who in asked.items() if name in own},
             }
         )
-
-    def _installer(self, of: Asking, old: PackageSet | None, target: Mapping[str, Any]) -> Artefact:
-        """The pip that installs wheels where the base has none that can."""
-        before = old.python.installer if old and old.python else None
-        pip = asking(Python(version=of.version, platform=of.platform, requirements=("pip",)), lambda _: Tree())
-        keep = [before] if before else []
-        [found] = python.resolve_wheels(pip, keep=keep, update=self.update, **{**target, "installed": {}})
-        return found
 
     def _manual_wheel(self, wanted: ManualWheel, stage: str) -> LockedManualWheel:
         from packaging.utils import parse_wheel_filename

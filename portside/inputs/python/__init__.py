@@ -1,7 +1,8 @@
 """Python packages: `resolve` finds the wheels of an environment, `exact` one file of one package."""
 
 from portside.inputs.archives import newest_date
-from portside.inputs.python.asking import Asking, asking, needed, who_asks
+from portside.inputs.python.asking import Asking, asking, needed, who_asks, without_unasked
+from portside.inputs.python.bindings import bindings
 from portside.inputs.python.building import Building, building, tools_asked
 from portside.inputs.python.exact import locations, resolve_sdist, resolve_wheel_exact
 from portside.inputs.python.newer import PassedOver, passed_over
@@ -12,6 +13,7 @@ __all__ = [
     "Building",
     "PassedOver",
     "asking",
+    "bindings",
     "building",
     "locations",
     "needed",
@@ -22,4 +24,5 @@ __all__ = [
     "resolve_wheels",
     "tools_asked",
     "who_asks",
+    "without_unasked",
 ]

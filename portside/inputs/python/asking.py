@@ -1,7 +1,7 @@
 """Who asks for what: the requirements of a recipe, those in its sources, and what packages themselves need."""
 
 import email
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from portside.inputs import archives
 from portside.inputs.python.exact import parse_requirement
 from portside.inputs.python.project_needs import needs_of
 from portside.inputs.python.requirements_file import RequirementLine, normal, read_requirements
-from portside.lock.packages import Artefact
+from portside.lock.packages import Artefact, PythonSet
 from portside.recipe.python_packages import NeedsOf, Python, RequirementsFile
 
 if TYPE_CHECKING:
@@ -145,6 +145,15 @@ def needed(of: Asking, wheels: Sequence[Artefact], store: "Store") -> set[str]:
     """The names (PEP 503) that the requirements and these wheels, which the store has, ask for on the target."""
     needs = needs_on(wheels, of.version, of.platform, store)
     return {normal(line.requirement.name) for line in of.lines} | {normal(each.name) for each in needs}
+
+
+def without_unasked(found: PythonSet, of: Asking, bound: Collection[str], store: "Store") -> PythonSet:
+    """Without what is there only because uv takes the index of a package from who names it itself: packages with an
+    index of their own that nothing asks for, and what those need. bound: names (PEP 503)."""
+    asked = who_asks(of, found.all_wheels(), store)
+    if all(wheel.name in asked for wheel in found.wheels if wheel.name in bound):
+        return found
+    return found.model_copy(update={"wheels": tuple(wheel for wheel in found.wheels if wheel.name in asked)})
 
 
 def who_asks(

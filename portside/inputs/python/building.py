@@ -50,7 +50,7 @@ def building(
     environment = marker_environment(wanted.version, wanted.platform)
     found = Building()
     for item in wanted.to_build:
-        sdist = _artefact(item, keep, update, wanted.version, config)
+        sdist = _artefact(item, keep, update, wanted, config)
         found = _with(found, item, sdist, bring(sdist), spool)
 
     def applying(lines: Sequence[RequirementLine]) -> tuple[RequirementLine, ...]:
@@ -64,7 +64,7 @@ def _artefact(
     item: ToBuild,
     keep: Sequence[LockedSdistToBuild],
     update: Collection[str] | Literal["all"],
-    version: str,
+    wanted: Python,
     config: Config,
 ) -> Artefact:
     requirement = parse_requirement(item.sdist, f"{KEY}.build")
@@ -73,7 +73,7 @@ def _artefact(
     stays = kept is not None and update != "all" and name not in {normal(each) for each in update}
     if kept is not None and stays and requirement.specifier.contains(kept.version, prereleases=True):
         return Artefact(name=name, version=kept.version, file=kept.file, size=kept.size, sha256=kept.sha256)
-    return resolve_sdist(item.sdist, config, version)
+    return resolve_sdist(item.sdist, config, wanted)
 
 
 def _with(before: Building, item: ToBuild, sdist: Artefact, path: Path, spool: Spool) -> Building:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 from portside.common.values import Size, Word, told
 from portside.config import Config
 from portside.errors import InputError, RecipeError
+from portside.inputs.python.bindings import bound_to
 from portside.inputs.python.file_names import SDIST_SUFFIXES, sdist_version, wheel_version
 from portside.inputs.python.index import Offer, offers
 from portside.lock.packages import Artefact
 from portside.net.transfer import bring
+from portside.recipe.python_packages import Python
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -18,17 +20,25 @@ if TYPE_CHECKING:
     from portside.store import Store
 
 
-def locations(artefact: Artefact, config: Config) -> list[str]:
+def locations(artefact: Artefact, config: Config, wanted: Python | None = None) -> list[str]:
     """Where a file of this name may be: folders first, then indexes and find-links; not every one need have it.
 
+    wanted: what the recipe says of indexes.
     Raises InputError if no place offers it and some could not be asked.
     """
-    found, failures = offers(artefact.name, config, everything=True)
+    here = [str(folder / artefact.file) for folder in config.folder_paths if (folder / artefact.file).is_file()]
+    try:
+        bound = bound_to(wanted, artefact.name, config)
+    except RecipeError:
+        if here:
+            return here  # who has the file needs no index
+        raise
+    found, failures = offers(artefact.name, config, everything=True, bound=bound)
     named = [offer for offer in found if offer.file == artefact.file and not offer.flaw]
     failures += [f"  {offer.flaw}" for offer in found if offer.file == artefact.file and offer.flaw]
     # Who says itself that it has other bytes is asked last; then the mismatch is what a person gets to read.
     named.sort(key=lambda offer: offer.sha256 not in (None, artefact.sha256))
-    places = [str(folder / artefact.file) for folder in config.folder_paths if (folder / artefact.file).is_file()]
+    places = here
     places += [offer.place for offer in named if offer.place not in places]
     if not places and failures:
         raise InputError(
@@ -38,17 +48,17 @@ def locations(artefact: Artefact, config: Config) -> list[str]:
     return places
 
 
-def resolve_sdist(requirement: str, config: Config, python: str | None = None) -> Artefact:
+def resolve_sdist(requirement: str, config: Config, wanted: Python | None = None) -> Artefact:
     """The source distribution of the newest version that a requirement ('transformers==4.27.4') allows.
 
-    python: of the target, such as 3.11: releases that a place says are for others do not count.
+    wanted: what the recipe says of indexes and of the target's Python; releases for others do not count.
     Raises RecipeError for a requirement that cannot be used, InputError if there is no such file.
     """
 
     def worth(offer: Offer) -> int:
         return -next(number for number, suffix in enumerate(SDIST_SUFFIXES) if offer.file.endswith(suffix))
 
-    return _newest(requirement, "source distribution", sdist_version, worth, config, python)
+    return _newest(requirement, "source distribution", sdist_version, worth, config, wanted)
 
 
 def resolve_wheel_exact(requirement: str, config: Config) -> Artefact:
@@ -69,13 +79,14 @@ def _newest(
     version_of: "Callable[[str], tuple[str, Version] | None]",
     worth: Callable[[Offer], int],
     config: Config,
-    python: str | None = None,
+    wanted: Python | None = None,
 ) -> Artefact:
     """The file of the newest allowed version; of several the worthiest, then the one offered first."""
     from portside.store import Store
 
     requirement = parse_requirement(text, "sources and weights")
-    found, failures = offers(requirement.name, config)
+    found, failures = offers(requirement.name, config, bound=bound_to(wanted, requirement.name, config))
+    python = wanted.version if wanted is not None else None
     exact = any(specifier.operator in ("==", "===") for specifier in requirement.specifier)
     fitting = [offer for offer in found if python is None or is_for_python(offer, python)]
     versions = [(named[1], offer) for offer in fitting if (named := version_of(offer.file))]

@@ -17,6 +17,7 @@ from portside.common.url import SecretUrl, may_lead, redact, secrets_of, shown, 
 from portside.common.values import FileName, Place, Sha256, Size, told
 from portside.config import Config
 from portside.errors import InputError
+from portside.inputs.python.bindings import Bound
 from portside.inputs.python.file_names import name_of
 from portside.net.bounded import LARGEST_ANSWER, AnswerError, body_of, from_json
 from portside.net.client import NO_URL, RedirectError, get
@@ -115,26 +116,41 @@ def indexes_and_links(settings: PipSettings, config: Config) -> tuple[tuple[Secr
     return (settings.index or default_index(), *settings.extra_indexes), settings.find_links
 
 
-def offers(package: str, config: Config, everything: bool = False) -> tuple[list[Offer], list[str]]:
-    """What all places offer of a package, in their order, and a line for each place that could not be asked.
+def offers(
+    package: str, config: Config, everything: bool = False, bound: Bound | None = None
+) -> tuple[list[Offer], list[str]]:
+    """What places offer of a package, in their order, and a line for each place that could not be asked.
 
-    everything: also ask what pip's configuration says where portside.toml names mirrors; used to find known bytes.
+    Of several indexes only the first that has the name counts: one further down must not slip in a newer release. One
+    that does not answer may have it, so those behind it are not asked. everything: ask all of them, and what pip's
+    configuration says where portside.toml names mirrors; used to find known bytes. bound: the one place that is asked,
+    beside the folders of portside.toml.
     """
     from packaging.utils import canonicalize_name
 
     name = canonicalize_name(package)
     found: list[Offer] = []
     failures: list[str] = []
-    for source in _sources(config, everything):
+    decided = False
+    for source in _sources(config, everything, bound):
+        if source.index and decided:
+            continue
         place = f"{source.place.rstrip('/')}/{name}/" if source.index else source.place
         try:
-            found += [offer for offer in _read(place, source.index) if name_of(offer.file) == name]
+            here = [offer for offer in _read(place, source.index) if name_of(offer.file) == name]
         except InputError as error:
             failures.append(f"  {error.problem}")
+            decided = not everything and source.index
+            continue
+        found += here
+        decided = decided or (bool(here) and source.index and not everything)
     return found, failures
 
 
-def _sources(config: Config, everything: bool) -> list[_Source]:
+def _sources(config: Config, everything: bool, bound: Bound | None) -> list[_Source]:
+    own = [_Source(str(folder), index=False) for folder in config.folder_paths]
+    if bound is not None:
+        return [_Source(bound.place.full, index=not bound.page), *own]
     settings = read_pip_settings()
     indexes, links = indexes_and_links(settings, config)
     if everything and config.mirrors.pypi:
@@ -143,7 +159,7 @@ def _sources(config: Config, everything: bool) -> list[_Source]:
     return [
         *(_Source(url.full, index=True) for url in indexes),
         *(_Source(place.full, index=False) for place in links),
-        *(_Source(str(folder), index=False) for folder in config.folder_paths),
+        *own,
     ]
 
 

@@ -16,10 +16,11 @@ from portside.common.parallel import thread_pool
 from portside.config import Config
 from portside.errors import PortsideError
 from portside.inputs.python.asking import Asking, needs_on
+from portside.inputs.python.bindings import Bound
 from portside.inputs.python.file_names import sdist_version, wheel_version
 from portside.inputs.python.index import Offer, offers
-from portside.inputs.python.resolve import OnlySourceError, Uv, stand_in
 from portside.inputs.python.tags import best_wheel, tag_ranks
+from portside.inputs.python.uv_compile import OnlySourceError, Uv, stand_in
 from portside.lock.packages import Artefact
 
 if TYPE_CHECKING:
@@ -63,10 +64,11 @@ def passed_over(
     installed: Mapping[str, str],
     config: Config,
     store: "Store",
+    bound: Mapping[str, Bound] | None = None,
 ) -> list[PassedOver]:
     """Which of the wheels that satisfy what is asked for are older than they had to be, for want of wheels; by name.
 
-    installed: as for `resolve_wheels`, which gave the wheels. store: has them, or what they need
+    installed, bound: as for `resolve_wheels`, which gave the wheels. store: has them, or what they need
     themselves is not considered. A place that cannot be asked counts as one that offers nothing.
     """
     from packaging.utils import canonicalize_name
@@ -77,7 +79,7 @@ def passed_over(
     for requirement in (*(line.requirement for line in of.lines), *needs):
         limits.setdefault(canonicalize_name(requirement.name), []).append(requirement.specifier)
     with tempfile.TemporaryDirectory(prefix="portside-uv-") as folder:
-        uv = Uv(Path(folder), config, of.version, of.platform, base, limits=tuple(of.constraints))
+        uv = Uv(Path(folder), config, of.version, of.platform, base, limits=tuple(of.constraints), bound=bound or {})
         search = _Search(uv, of.requirements, tag_ranks(of.version, of.platform))
         # What only the lock keeps back is no release that was passed over.
         fresh: dict[str, str] = {}
@@ -172,7 +174,7 @@ class _Search:
 
     def _releases(self, name: str) -> "dict[Version, list[Offer]]":
         """The files of each release that was not withdrawn and is for the target's Python."""
-        found, _ = offers(name, self.uv.config)
+        found, _ = offers(name, self.uv.config, bound=self.uv.bound.get(name))
         releases: dict[Version, list[Offer]] = {}
         for offer in found:
             named = wheel_version(offer.file) or sdist_version(offer.file)

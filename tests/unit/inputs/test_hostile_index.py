@@ -14,6 +14,7 @@ import pytest
 from hostile import Canary, dump, mutations, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_wheels import asks
 
 from portside.common.values import FileName, Place, Sha256, Size
 from portside.config import Config, Mirrors
@@ -236,17 +237,17 @@ def test_any_lock_of_uv(config: Config, canary: Canary) -> None:
     good = {"name": "evil", "version": "1.0", "wheels": [{**wheel, "hashes": {"sha256": SHA}}]}
     ranks = tag_ranks("3.11", "x86_64-manylinux_2_28")
     store = Store(config.home)
-    assert _choose(good, None, ranks, "http://x/simple", store).sha256 == SHA
+    assert _choose(good, None, ranks, "http://x/simple", asks("evil"), store).sha256 == SHA
     there = {**wheel, "url": f"file://{canary.path}", "hashes": {}}
     with pytest.raises(InputError, match="on this machine"):
-        _choose({**good, "wheels": [there]}, None, ranks, "http://x/simple", store)
+        _choose({**good, "wheels": [there]}, None, ranks, "http://x/simple", asks("evil"), store)
 
     @settings(max_examples=50)
     @given(mutations(good["wheels"], canary.path))
     def attempt(wheels: Any) -> None:
         rows = [{**row, "size": row.get("size") or 5} for row in wheels if isinstance(row, dict)]
         try:
-            found = _choose({**good, "wheels": rows}, None, ranks, "http://x/simple", store)
+            found = _choose({**good, "wheels": rows}, None, ranks, "http://x/simple", asks("evil"), store)
         except PortsideError:
             pass
         else:

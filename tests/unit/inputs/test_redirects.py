@@ -12,7 +12,7 @@ from portside.common.url import SecretUrl
 from portside.config import Config
 from portside.errors import InputError
 from portside.inputs import python
-from portside.inputs.python.resolve import check_places
+from portside.inputs.python.uv_compile import check_places
 from portside.lock.packages import Artefact
 from portside.net import transfer
 from portside.store import Store

@@ -203,9 +203,9 @@ class Fetcher:
                 return
             lacking = missing(manual_inputs(plan.recipe, plan.lock), plan.lock, self.store, self.config)
             text = [missing_text(plan.recipe, lacking)] if lacking else []
-            raise MissingInputError(
-                "\n".join([error.problem, *text]), remedy(plan.recipe, self.config) if lacking else error.remedy
-            ) from None
+            closed = sorted({note for file in lacking if (note := self._closed(file))})
+            again = " ".join([remedy(plan.recipe, self.config), *closed]) if lacking else error.remedy
+            raise MissingInputError("\n".join([error.problem, *text]), again) from None
 
     def manual(self, file: ManualInput, sources: Mapping[str, LockedSource]) -> tuple[Sha256, Size]:
         """A file that a person brings, or that its URL gives; gives its sha256 (hex) and its size in bytes.
@@ -262,9 +262,15 @@ class Fetcher:
         """What a person can do where no place has the right file."""
         right = f"Put the right file at {where(file, self.config)}, or correct what the recipe says about it."
         name = file.place[1].partition("/")[0]
+        right = " ".join(filter(None, (right, self._closed(file))))
         if file.kind not in ("weights", "data") or file.sha256 is None:
             return right
         return lambda recipe: f"{right} If another is meant: invoke lock --recipe {recipe} --update {name}"
+
+    def _closed(self, file: ManualInput) -> str | None:
+        """What a person can do where a hub wants a login."""
+        closed = WEIGHTS[file.weights.kind].closed if file.weights is not None else None
+        return closed(file.weights, self.config) if closed is not None else None
 
     def _in_place(self, file: ManualInput) -> InPlace:
         """Which files of this machine the store uses where they lie: large weights and data sets, where the

@@ -12,6 +12,7 @@ from portside.store import Store
 bring = None
 places = None
 page = None
+closed = None
 moved = None
 
 

@@ -57,7 +57,6 @@ class Mirror:
             ("remote.portside.url", url),
             ("safe.directory", "*"),
             ("gc.auto", "0"),
-            ("maintenance.auto", "false"),
             ("http.lowSpeedLimit", "1000"),
             ("http.lowSpeedTime", "60"),
         ]
@@ -103,13 +102,22 @@ class Mirror:
     def _asking(self) -> dict[str, str]:
         """The environment for asking the server; what this machine's git would use as URL is worked out here."""
         url = self.real_url()
-        follows = self.git("config", "--get", "http.followRedirects", codes=(0, 1)).strip().lower()
+        settings = self._settings("http.followredirects", "core.sshcommand")
+        follows = settings.get("http.followredirects", "").strip().lower()
         self._secrets |= secrets_of([url])
-        result = remote_environment(self.environment, url, follows not in (b"false", b"no", b"off", b"0"))
-        own = result.keys() & {"GIT_SSH", "GIT_SSH_COMMAND"} or self.git("config", "core.sshCommand", codes=(0, 1))
+        result = remote_environment(self.environment, url, follows not in ("false", "no", "off", "0"))
+        own = result.keys() & {"GIT_SSH", "GIT_SSH_COMMAND"} or "core.sshcommand" in settings
         if not own:
             result["GIT_SSH_COMMAND"] = "ssh -o BatchMode=yes"
         return result
+
+    def _settings(self, *keys: str) -> dict[str, str]:
+        """What git's configuration says last of keys (lower case, of two words); "" where it names one alone."""
+        wanted = "|".join(key.replace(".", r"\.") for key in keys)
+        said = self.git("config", "-z", "--get-regexp", f"^({wanted})$", codes=(0, 1)).decode(
+            "utf-8", "surrogateescape"
+        )
+        return {key: value for key, _, value in (row.partition("\n") for row in said.split("\0")[:-1])}
 
     def real_url(self) -> str:
         """The URL that this machine's git asks, with all that its configuration replaces; it may hold a password."""

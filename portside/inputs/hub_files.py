@@ -18,7 +18,7 @@ from portside.common.values import ObjectName, Sha256, Size, shown_value, told
 from portside.config import Config
 from portside.errors import InputError, RecipeError
 from portside.inputs.bringer import Bringer
-from portside.inputs.hubs import HubEndpoint, chosen, endpoints, title
+from portside.inputs.hubs import HubEndpoint, chosen, endpoints, title, token_hint
 from portside.lock.models import LockedWeightFile
 from portside.net import transfer
 from portside.recipe.weights import Choosing, HubWeights
@@ -224,6 +224,12 @@ def commit_of(value: object, what: str) -> ObjectName:
 def places_of(kind: str, url: Callable[[HubEndpoint], str], config: Config) -> list[str]:
     """Where a file may be had, the mirrors first."""
     return [url(endpoint) for endpoint in endpoints(kind, config)]
+
+
+def closed_note(kind: str, repository: str, path: str, config: Config) -> str:
+    """What a person can do where a hub gives a file to nobody without a login. path: of the repository's page."""
+    page = f"{endpoints(kind, config)[-1].page}{path}/{repository}"
+    return f"If it is not for everybody: open {page} in a browser, log in and ask for access; then {token_hint(kind)}."
 
 
 def at(endpoint: HubEndpoint) -> str:

@@ -25,6 +25,7 @@ from portside.common.explain import explain
 from portside.common.tree import Content
 from portside.common.url import redact
 from portside.common.values import ObjectName, Sha256, Size, shown_value, told
+from portside.config import Config
 from portside.errors import InputError, did_you_mean
 from portside.inputs import file_weights
 from portside.inputs.bringer import Bringer, Look, Moved, Sources
@@ -33,6 +34,7 @@ from portside.inputs.hub_files import (
     HubFile,
     Listing,
     at,
+    closed_note,
     commit_of,
     first_answer,
     locked_files,
@@ -94,6 +96,10 @@ def places(weights: LockedHuggingFaceWeights, file: LockedWeightFile, bringer: B
 
 def page(weights: LockedHuggingFaceWeights) -> str:
     return f"{KIND}: {weights.repository} at {weights.commit[:12]}"
+
+
+def closed(weights: LockedHuggingFaceWeights, config: Config) -> str:
+    return closed_note(KIND, weights.repository, "", config)
 
 
 def moved(asked: HuggingFaceWeights, weights: LockedHuggingFaceWeights, bringer: Bringer) -> Moved | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from portside.common.tree import Content, Tree
+from portside.config import Config
 from portside.inputs import (
     archive_base,
     archive_source,
@@ -104,7 +105,8 @@ class WeightsKind(Protocol):
     """resolve, bring: as of sources; bring is None where files are looked for in folders. content: a file's bytes.
 
     places: for files that the lock names and the recipe does not: where each may be had besides folders; None for other
-    kinds. page: where that is, for people. moved: as of sources.
+    kinds. page: where that is, for people. closed: what to do where it
+    wants a login, for kinds that need more than git's or ~/.netrc. moved: as of sources.
     """
 
     @property
@@ -121,6 +123,9 @@ class WeightsKind(Protocol):
 
     @property
     def page(self) -> Callable[[Any], str] | None: ...
+
+    @property
+    def closed(self) -> Callable[[Any, Config], str] | None: ...
 
     @property
     def moved(self) -> Callable[[Any, Any, Bringer], Moved | None] | None: ...

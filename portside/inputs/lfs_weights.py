@@ -15,6 +15,7 @@ from portside.store import Store
 
 bring = None
 moved = None
+closed = None
 
 
 def resolve(asked: LfsWeights, bringer: Bringer, look: Look, sources: Sources) -> LockedLfsWeights:

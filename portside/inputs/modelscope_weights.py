@@ -23,6 +23,7 @@ from portside.common.explain import explain
 from portside.common.tree import Content
 from portside.common.url import redact
 from portside.common.values import ObjectName, Sha256, Size, shown_value, told
+from portside.config import Config
 from portside.errors import InputError
 from portside.inputs import file_weights
 from portside.inputs.bringer import Bringer, Look, Moved, Sources
@@ -32,6 +33,7 @@ from portside.inputs.hub_files import (
     HubFile,
     Listing,
     at,
+    closed_note,
     commit_of,
     first_answer,
     locked_files,
@@ -96,6 +98,10 @@ def places(weights: LockedModelScopeWeights, file: LockedWeightFile, bringer: Br
 
 def page(weights: LockedModelScopeWeights) -> str:
     return f"{KIND}: {weights.repository} at {weights.commit[:12]}"
+
+
+def closed(weights: LockedModelScopeWeights, config: Config) -> str:
+    return closed_note(KIND, weights.repository, "/models", config)
 
 
 def moved(asked: ModelScopeWeights, weights: LockedModelScopeWeights, bringer: Bringer) -> Moved | None:

@@ -11,6 +11,7 @@ from portside.store import Store
 
 places = None
 page = None
+closed = None
 moved = None
 
 

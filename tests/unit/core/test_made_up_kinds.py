@@ -243,6 +243,7 @@ MODULES: dict[str, tuple[Any, type[BaseModel], type[BaseModel], Any]] = {
             content=content,
             places=None,
             page=None,
+            closed=None,
             moved=None,
         ),
     ),

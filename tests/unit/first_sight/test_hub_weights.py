@@ -157,6 +157,12 @@ def test_a_token_lets_in_and_goes_nowhere_else(
     else:
         monkeypatch.setenv("MODELSCOPE_API_TOKEN", TOKEN)
     here.task("lock", update=[])
+    with monkeypatch.context() as without:
+        without.setenv("HF_HOME", "/nowhere")
+        without.delenv("MODELSCOPE_API_TOKEN", raising=False)
+        with pytest.raises(InputError) as caught:
+            here.task("fetch")
+    assert f"open {page} in a browser" in str(caught.value)
     here.task("fetch")
     assert any(request.host == "cdn" for request in hub.asked)
     for request in hub.asked:

@@ -178,6 +178,28 @@ def test_a_repository_cannot_lead_to_another_on_this_machine(
 
 
 @pytest.mark.parametrize(
+    ("said", "follows"),
+    [("", True), ("\tfollowRedirects\n", True), ("\tfollowRedirects = True\n\tfollowRedirects = No\n", False)],
+)
+def test_redirects_are_followed_unless_the_persons_git_does_not(
+    server: PasswordServer, commit: str, tmp_path: Path, said: str, follows: bool
+) -> None:
+    """What is said last counts, as git has it."""
+    (tmp_path / "gitconfig").write_text(f"[http]\n{said}")
+    server.leads["/away/x.git/info/refs"] = server.url("git/x.git/info/refs?service=git-upload-pack")
+    given = config(tmp_path, git={"https://code.invalid/": server.url("away/")})
+
+    def found() -> str:
+        return git.resolve("https://code.invalid/x.git", "refs/heads/main", given, Store(given.home)).commit
+
+    if follows:
+        assert found() == commit
+    else:
+        with pytest.raises(InputError):
+            found()
+
+
+@pytest.mark.parametrize(
     "url",
     ["https://T0KEN@host.invalid/x", "https://a:T0KEN@host.invalid/x", "https://host.invalid/x?private_token=T0KEN"],
 )

@@ -108,10 +108,10 @@ class Tried:
     def plan(self) -> Plan:
         return plan(self.project.recipe(self.name), self.lock())
 
-    def code(self, made: Plan) -> dict[str, str]:
-        """The text of the files of the migrated layer's data parts, by path below the workspace."""
+    def code(self, made: Plan) -> tuple[dict[str, str], dict[str, str]]:
+        """Of the data parts of the migrated layer, by path below the workspace: text of files, targets of links."""
         store = self.project.store
-        texts = {}
+        texts, links = {}, {}
         for part in made.layer("migrated").parts:
             if part.kind != "data":
                 continue
@@ -120,7 +120,9 @@ class Tried:
                     path = entry.path.removeprefix(f"workspace/{self.name}/")
                     if entry.kind == "file":
                         texts[path] = entry.read().decode()
-        return texts
+                    elif entry.kind == "symlink":
+                        links[path] = entry.link
+        return texts, links
 
 
 @pytest.fixture
@@ -145,13 +147,16 @@ def test_they_are_short(name: str) -> None:
 
 
 @pytest.mark.parametrize("tried", NAMES, indirect=True)
-def test_they_lock_and_migrate(tried: Tried) -> None:
+def test_they_lock_and_migrate_and_find_their_weights(tried: Tried) -> None:
     made = tried.plan()
-    texts = tried.code(made)
+    texts, found = tried.code(made)
     assert made.lock.env.python is not None
     wheels = {item.name for item in made.lock.env.python.wheels}
+    at = f"/workspace/{tried.name}/weights"
     if tried.name == "yolact":
         assert "torch.load(path, map_location='cpu')" in texts["yolact_mlu/yolact.py"]
+        file = "yolact_im700_54_800000.pth"
+        assert found == {f"yolact_mlu/weights/{file}": f"{at}/yolact/{file}"}
         return
     assert 'require_version_core("torch>=1' in texts["transformers_mlu/src/transformers/modeling_utils.py"]
     assert "filelock" in wheels and "numpy" in wheels, "what transformers needs, and what the tutorial installs"
@@ -159,7 +164,15 @@ def test_they_lock_and_migrate(tried: Tried) -> None:
         assert 'require_version_core("torch>=1.9")' in texts["transformers_mlu/src/transformers/modeling_utils.py"]
         assert {"sentencepiece"} == wheels - {"filelock", "numpy"}
         assert texts["baichuan-7B_mlu/train.py"] == "model.mlu()\n"
+        folder = "baichuan-7B_mlu/baichuan-7B"
+        assert f"{folder}/modeling_chatglm.py" in found
     else:
         demos = [texts[f"ChatGLM2-6B_mlu/{name}.py"] for name in ("cli_demo", "web_demo", "api")]
         assert sum(text.count('"/workspace/chatglm2/models/chatglm2-6b").mlu()') for text in demos) == 9
         assert demos[2].startswith("pass\n")
+        folder = "models/chatglm2-6b"
+        assert f"{folder}/modeling_chatglm.py" not in found, "the tutorial's is there"
+    assert (
+        found[f"{folder}/pytorch_model-00002-of-00002.bin"]
+        == f"{at}/{folder.rpartition('/')[2]}/pytorch_model-00002-of-00002.bin"
+    )

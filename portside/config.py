@@ -155,6 +155,7 @@ class Config(BaseModel):
     mirrors: Mirrors = Field(default_factory=Mirrors)
     keyrings: dict[Name, Folder] = Field(
         {}, description="code name of a suite -> the keyring whose keys sign its archive and its updates"
+    )
     indexes: dict[Name, AnyIndex] = Field(
         {},
         description='names for env.python.indexes: NAME = "URL" of a simple index, or {find-links = "URL"}',

@@ -333,16 +333,20 @@ class _Resolver:
         )
 
     def _manual_wheel(self, wanted: ManualWheel, stage: str) -> LockedManualWheel:
-        from packaging.utils import parse_wheel_filename
-
-        name, version, _, _ = parse_wheel_filename(wanted.file)
+        said = python.wheel_version(wanted.file)
+        name = said[0] if said else wanted.file
+        file = self.wanted["wheel", wanted.file]
         before = None if name in self.update else self._seen_before("wheel", wanted.file, f"env.{stage}", wanted)
         sha256, size = before or self._pinned_or_seen("wheel", wanted.file, {})
+        known = replace(file, input=replace(file.input, sha256=sha256, size=size))
+        if said is None:  # only its content says what it is
+            sha256, size = self.fetcher.manual(known, {})
+            found = python.vendor_wheel(self.store.inputs.require(sha256, wanted.file).path, wanted.file)
+            return LockedManualWheel(**found._asdict(), file=wanted.file, sha256=sha256, size=size)
         if sha256 is not None:
             with suppress(MissingInputError):
-                file = self.wanted["wheel", wanted.file]
-                self.fetcher.manual(replace(file, input=replace(file.input, sha256=sha256, size=size)), {})
-        return LockedManualWheel(name=name, version=str(version), file=wanted.file, sha256=sha256, size=size)
+                self.fetcher.manual(known, {})
+        return LockedManualWheel(name=name, version=str(said[1]), file=wanted.file, sha256=sha256, size=size)
 
     def _weights(self, name: str, wanted: recipes.Asked, sources: Mapping[str, LockedSource]) -> LockedWeights:
         def look(path: str, row: recipes.Model) -> tuple[Sha256 | None, Size | None]:

@@ -222,7 +222,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise RecipeError(f"{path} cannot be read: {error.strerror}", "Look at its rights: ls -l") from None
     except UnicodeDecodeError:
         raise RecipeError(f"{path}: expected text in UTF-8", "Save it as UTF-8.") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RecipeError(f"{path}: not valid TOML: {error}", HELP) from None
     _check_version(path, values.get("requires"))
     try:

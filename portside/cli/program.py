@@ -26,9 +26,9 @@ from invoke.util import helpline
 from portside import __version__
 from portside.cli import root
 from portside.cli.completion import BASH, values
-from portside.cli.task import example, leave_if_stdout_fails, required, set_up_streams, usage_error
+from portside.cli.task import example, leave, leave_if_stdout_fails, required, set_up_streams, usage_error
 from portside.common.called import called, set_command
-from portside.common.stopped import end_cleanly
+from portside.common.stopped import StoppedError, end_at_once, end_cleanly
 from portside.common.url import without_secrets
 from portside.errors import did_you_mean
 
@@ -214,5 +214,8 @@ def main(command: str = "invoke") -> None:
     end_cleanly()
     try:
         Portside(command).run()
+    except StoppedError as stopped:
+        leave(128 + stopped.number)
     finally:
+        end_at_once()
         leave_if_stdout_fails()

@@ -22,6 +22,13 @@ def end_cleanly() -> None:
             signal.signal(number, _stop)
 
 
+def end_at_once() -> None:
+    """From now on there is nothing to clear up."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is _stop:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def _stop(number: int, frame: FrameType | None) -> None:
     for other in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         if signal.getsignal(other) is not signal.SIG_IGN:

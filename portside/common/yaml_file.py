@@ -55,8 +55,10 @@ class PlainScalar:
         return "; write it in decimal digits alone, without a 0 in front"
 
 
+MOST_DEEP = 100
 LONGEST = 80
 """Characters of a text that an error shows."""
+_LOOKED_AT = 4096
 _LOGIN = re.compile(r"[^\s:/@'\"]+:[^\s/@'\"]+@(?!sha256:)")
 """A user and password in front of a host without a scheme, as somebody may write them for a registry."""
 
@@ -70,7 +72,8 @@ def found(value: Any) -> str:
     if isinstance(value, int | float):
         return f"the number {value}"
     if isinstance(value, str):
-        value = _LOGIN.sub("", without_secrets(value))
+        # A login is looked for from each letter on, and of a long text only the beginning is shown.
+        value = _LOGIN.sub("", without_secrets(value[:_LOOKED_AT]))
         return repr(value if len(value) <= LONGEST else value[: LONGEST - 1] + "…")
     if isinstance(value, datetime.date | datetime.time):
         return f"the date {value}"
@@ -130,8 +133,10 @@ def read_document(path: Path) -> tuple[Any, dict[Location, FileLine]]:
             f"{path}:{line}: the character U+{code} ends a line in some versions of YAML and not in others",
             f'Take it out, or write it as "\\u{code}", with the quotes.',
         )
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    kind = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = kind(text)
     try:
+        _check_depth(path, kind, text)
         node = loader.get_single_node()
         places: dict[Location, FileLine] = {}
         return (None if node is None else _Reader(path, loader, places).value(node, ())), places
@@ -150,6 +155,18 @@ def read_document(path: Path) -> tuple[Any, dict[Location, FileLine]]:
         raise RecipeError(f"{path}: not valid YAML: {error}", _YAML) from None
     finally:
         loader.dispose()
+
+
+def _check_depth(path: Path, kind: Any, text: str) -> None:
+    """Raise RecipeError for deeper nesting than any file needs: libyaml's composer takes it on the machine's stack, and
+    that ends the process."""
+    depth = 0
+    for event in yaml.parse(text, Loader=kind):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_DEEP:
+            raise RecipeError(
+                f"{path}:{event.start_mark.line + 1 if event.start_mark else 1}: nested too deeply", _YAML
+            )
 
 
 class _Reader:

@@ -63,7 +63,7 @@ def _without_reports(tree: Tree) -> Tree:
 def _is_ours(data: bytes) -> bool:
     try:
         found = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(found, dict) and "portside_migration_report" in found
 

@@ -124,7 +124,7 @@ def _toml(tree: Tree, source: str) -> dict[str, Any] | None:
         return None
     try:
         data: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RecipeError(f"{source}/pyproject.toml: not valid TOML: {error}", _BY_HAND) from None
     return data
 

@@ -26,7 +26,7 @@ from portside.store import Store
 @dataclass
 class Site:
     """Simple indexes at /NAME/simple/ and find-links pages at /NAME/links/, of folders of wheels. asked: the paths that
-    were asked for, of each NAME. broken: names that answer 500."""
+    were asked for, of each NAME. broken: names that answer 403."""
 
     folder: Path
     address: str = ""
@@ -46,7 +46,7 @@ class Site:
         self.asked.setdefault(name, []).append("/".join(rest))
         folder = self.folder / name
         if name in self.broken:
-            return 500, b""
+            return 403, b""
         if rest and (folder / rest[-1]).is_file():
             return 200, (folder / rest[-1]).read_bytes()
         files = sorted(file.name for file in folder.iterdir())
@@ -74,7 +74,7 @@ def serving(folder: Path) -> Iterator[Site]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         site.address = f"127.0.0.1:{server.server_port}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield site
         server.shutdown()
 

@@ -154,12 +154,8 @@ def _exact(value: str) -> str:
 
 
 def _wheel(value: values.FileName) -> values.FileName:
-    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
-    try:
-        parse_wheel_filename(value)
-    except InvalidWheelFilename:
-        raise ValueError("expected the file name of a wheel, such as 'cndsp-0.8.0-py3-none-any.whl'") from None
+    if not value.endswith(".whl"):
+        raise ValueError("expected the file name of a wheel, such as 'cndsp-0.8.0-py3-none-any.whl'")
     return value
 
 

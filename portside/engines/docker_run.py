@@ -139,8 +139,7 @@ def enter_command(
     program: str = "docker",
 ) -> list[str]:
     """The `docker exec` command line, or another program's."""
-    out = [program, "exec"]
-    out.append("--interactive")
+    out = [program, "exec", "--interactive"]
     if terminal:
         out.append("--tty")
     for name, value in sorted(env.items()):

@@ -182,7 +182,8 @@ def _python(
     yield from _build(request, f"{key}.build", asked, locked)
     if not asked.requirements and not asked.build:
         yield from _unasked(request, f"{key}.requirements", locked.wheels)
-    wheels: list[Artefact | LockedManualWheel] = [*locked.wheels, *locked.manual]
+    manual = [wheel.model_copy(update={"file": wheel.installed_as}) for wheel in locked.manual]
+    wheels: list[Artefact | LockedManualWheel] = [*locked.wheels, *manual]
     for wheel in wheels:
         if not named_rightly(wheel):
             yield request, misnamed(key, wheel)

@@ -87,9 +87,17 @@ class BroughtFile(LockModel):
         return None not in (self.sha256, self.size)
 
 
-class LockedManualWheel(BroughtFile):
+class LockedManualWheel(Sparing, BroughtFile):
+    """named: what the file is called where pip reads it, as its content says, if its own name is none of a wheel."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"named"})
     name: Word
     version: Word
+    named: FileName | None = None
+
+    @property
+    def installed_as(self) -> FileName:
+        return self.named or self.file
 
     def inputs(self, at: str) -> Iterator[LockedInput]:
         named, place = (self.name, self.version, self.file), ("wheel", self.file)
@@ -178,7 +186,7 @@ class PythonSet(Sparing, LockModel):
     def all_wheels(self) -> tuple[Artefact, ...]:
         """The wheels to install; manual ones only once their bytes are known."""
         known = (
-            Artefact(name=w.name, version=w.version, file=w.file, size=w.size, sha256=w.sha256)
+            Artefact(name=w.name, version=w.version, file=w.installed_as, size=w.size, sha256=w.sha256)
             for w in self.manual
             if w.sha256 is not None and w.size is not None
         )

@@ -1,5 +1,6 @@
 """Python packages, as a recipe asks for them."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, Tag, field_serializer, model_validator
@@ -7,11 +8,13 @@ from pydantic import Field, Tag, field_serializer, model_validator
 from portside.common.canonical import sha256_hex
 from portside.common.fields import (
     Name,
+    Origin,
     Plain,
     Program,
     PythonVersion,
     Relative,
     Requirement,
+    Size,
     Url,
     WheelName,
     WheelPlatform,
@@ -20,16 +23,38 @@ from portside.common.fields import (
     parsed,
 )
 from portside.common.sparing import Sparing
-from portside.recipe.asked import Manual, Model
+from portside.common.values import Sha256
+from portside.recipe.asked import Brought, Model
 
 if TYPE_CHECKING:
     from typing import TypeGuard
 
 
-class ManualWheel(Manual):
-    """A wheel that a person brings."""
+class ManualWheel(Sparing, Model):
+    """A wheel of a vendor: a person brings it, or its URL does."""
 
-    file: WheelName = Field(description="its name in that folder")
+    later: ClassVar[frozenset[str]] = frozenset({"url"})
+    file: WheelName = Field(
+        description="its name in that folder; where that says no version as wheels have it, `lock` reads name and "
+        "version in the file",
+        examples=["flash_attn-2.1.1_mlu-cp310-cp310-linux_x86_64.whl"],
+    )
+    origin: Origin | None = Field(
+        None, description="for people: where else to get it, or where at all; required without a URL"
+    )
+    sha256: Sha256 | None = Field(None, description="unknown: what is first seen is locked; see configuration.md")
+    size: Size | None = Field(None, description="bytes")
+    url: Url | None = Field(None, description="where to download it; default: a person brings it")
+
+    @model_validator(mode="after")
+    def _comes_from_somewhere(self) -> "ManualWheel":
+        if self.origin is None and self.url is None:
+            raise WrongAtError("this key is missing, and no `url` says where the wheel comes from", "origin")
+        return self
+
+    def brought(self, name: str) -> Iterator[Brought]:
+        """Itself. name: no part of where it lies."""
+        yield Brought(self.file, self.size, self.sha256, self.origin, self.url)
 
 
 class RequirementsFile(Model):
@@ -181,7 +206,7 @@ class Python(Sparing, Model):
         examples=[["numpy"]],
     )
     manual: tuple[ManualWheel, ...] = Field(
-        (), description="wheels that a person brings; name what they need among the requirements"
+        (), description="wheels that a person or a URL brings; name what they need among the requirements"
     )
     build: tuple[AnyToBuild, ...] = Field(
         (),

@@ -264,4 +264,4 @@ def test_the_command_line_of_a_container(tmp_path: Path, monkeypatch: pytest.Mon
         *("--network", "none", "--ulimit", "nofile=1:1", "portside/x:env", "sh"),
     ]
     entered = engine.enter_command("c", ["sh"], terminal=False, env={"A": "1"}, workdir=None)
-    assert entered == ["podman", "exec", "--env", "A=1", "c", "sh"]
+    assert entered == ["podman", "exec", "--interactive", "--env", "A=1", "c", "sh"], "stdin reaches the command"

@@ -81,7 +81,7 @@ PINS: list[tuple[str, str, Any, list[str]]] = [
         {"kind": "archive", "file": "x.tar", "architecture": "arm64"},
         [
             "base: the recipe says 'debian', the lock 'archive'",
-            "env.own.debian: the lock does not say which suites packages for another's base are from",
+            "env.own.debian: the lock does not say which suites packages for a base of somebody else are from",
         ],
     ),
     (

@@ -174,7 +174,9 @@ def find_roots(uris: str, suite: str) -> Iterator[str]:
     """
     found = re.findall(r"^'(.*)/dists/(.+?)/InRelease'", uris, re.MULTILINE)
     having = [root for root, name in found if name == suite]
-    ends = tuple(f"/{folder}" for folder in distribution_of(suite).folders)
+    family = distribution_of(suite)
+    folders = (*family.folders, *(family.security if suite.endswith("-security") else ()))
+    ends = tuple(f"/{folder}" for folder in folders)
     others = [root for root, name in found if name != suite and root.endswith(ends)]
     for root in dict.fromkeys(having + others):
         if re.match(r"https?://", root):

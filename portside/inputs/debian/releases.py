@@ -12,12 +12,14 @@ class Family(NamedTuple):
     """A distribution with archives of its own.
 
     name: ID in os-release(5). title: what people call it. folders: the last folder of the root of its mirrors.
-    keyrings: names of files, which `package` brings. beside: the suites of updates, with {suite} in them.
+    security: the same of a root that has its security suites alone. keyrings: names of files, which `package` brings.
+    beside: the suites of updates, with {suite} in them.
     """
 
     name: str
     title: str
     folders: tuple[str, ...]
+    security: tuple[str, ...]
     keyrings: tuple[str, ...]
     package: str
     components: tuple[str, ...]
@@ -36,7 +38,7 @@ def families() -> Mapping[str, Family]:
 
     found = {}
     for name, said in read_yaml(_LIST)[0].items():
-        lists = {key: tuple(said[key]) for key in ("folders", "keyrings", "components", "beside")}
+        lists = {key: tuple(said[key]) for key in ("folders", "security", "keyrings", "components", "beside")}
         found[name] = Family(
             name, said["title"], package=said["package"], codenames=frozenset(said["codenames"]), **lists
         )

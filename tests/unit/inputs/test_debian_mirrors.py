@@ -81,6 +81,15 @@ def test_find_roots_puts_those_with_the_suite_first_and_leaves_out_what_only_apt
     ]
 
 
+OTHER_RELEASE = [("debian", "bookworm"), ("debian-security", "bookworm-security"), ("other", "bookworm")]
+
+
+def test_find_roots_knows_where_the_security_suites_of_other_releases_are() -> None:
+    uris = "".join(f"'http://m/{root}/dists/{suite}/InRelease' x 0 \n" for root, suite in OTHER_RELEASE)
+    assert list(mirrors.find_roots(uris, "trixie-security")) == ["http://m/debian", "http://m/debian-security"]
+    assert list(mirrors.find_roots(uris, "trixie")) == ["http://m/debian"]
+
+
 def test_mirrors_asks_the_configured_ones_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mirrors, "_output", lambda *command: URIS)
     given = config(tmp_path, mirrors={"debian": ["http://mine.invalid/debian/", "http://one.invalid/debian"]})

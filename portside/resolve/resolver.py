@@ -334,19 +334,21 @@ class _Resolver:
 
     def _manual_wheel(self, wanted: ManualWheel, stage: str) -> LockedManualWheel:
         said = python.wheel_version(wanted.file)
-        name = said[0] if said else wanted.file
+        old = locked_files(self.old).get(("wheel", wanted.file)) if self.old else None
+        names = {*(said or ())[:1], *([old.name] if old else [])}
         file = self.wanted["wheel", wanted.file]
-        before = None if name in self.update else self._seen_before("wheel", wanted.file, f"env.{stage}", wanted)
+        anew = self.update != "all" and not names.isdisjoint(self.update)
+        before = None if anew else self._seen_before("wheel", wanted.file, f"env.{stage}", wanted)
         sha256, size = before or self._pinned_or_seen("wheel", wanted.file, {})
         known = replace(file, input=replace(file.input, sha256=sha256, size=size))
         if said is None:  # only its content says what it is
             sha256, size = self.fetcher.manual(known, {})
-            found = python.vendor_wheel(self.store.inputs.require(sha256, wanted.file).path, wanted.file)
-            return LockedManualWheel(**found._asdict(), file=wanted.file, sha256=sha256, size=size)
-        if sha256 is not None:
+        elif sha256 is not None:
             with suppress(MissingInputError):
                 self.fetcher.manual(known, {})
-        return LockedManualWheel(name=name, version=str(said[1]), file=wanted.file, sha256=sha256, size=size)
+        held = self.store.inputs.locate(sha256) if sha256 is not None else None
+        found = python.vendor_wheel(held.path if held else None, wanted.file)
+        return LockedManualWheel(**found._asdict(), file=wanted.file, sha256=sha256, size=size)
 
     def _weights(self, name: str, wanted: recipes.Asked, sources: Mapping[str, LockedSource]) -> LockedWeights:
         def look(path: str, row: recipes.Model) -> tuple[Sha256 | None, Size | None]:

@@ -1,10 +1,11 @@
-"""Wheels whose own name is none of a wheel, such as flash_attn-2.1.1_mlu-cp310-cp310-linux_x86_64.whl: what they say.
+"""Wheels of vendors: what they say of themselves, where their name is none of a wheel, or says something else.
 
 Name and version stand in DIST-INFO/METADATA, the tags in DIST-INFO/WHEEL (PyPA, "Binary distribution format"); both
 are headers as those of a mail.
 """
 
 import re
+from contextlib import suppress
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import compat32
@@ -14,6 +15,7 @@ from typing import NamedTuple
 from portside.common.values import FileName, Word
 from portside.errors import InputError
 from portside.inputs import archives
+from portside.inputs.python.file_names import wheel_version
 
 _TAG = re.compile(r"[A-Za-z0-9_.]+-[A-Za-z0-9_.]+-[A-Za-z0-9_.]+")
 _LARGEST = 4 << 20
@@ -22,14 +24,36 @@ _REMEDY = "Ask its vendor for another one, or install it by a command of `instal
 
 
 class VendorWheel(NamedTuple):
-    """name: normalised (PEP 503). version: PEP 440. named: the file name that says them, and the tags."""
+    """name: normalised (PEP 503). version: PEP 440. named: the file name that says them, and the tags; None where the
+    wheel's own does."""
 
     name: Word
     version: Word
-    named: FileName
+    named: FileName | None
 
 
-def vendor_wheel(path: Path, file: str) -> VendorWheel:
+def vendor_wheel(path: Path | None, file: str) -> VendorWheel:
+    """What a wheel is: what it says itself where it can be read, else what its name says.
+
+    path: None where nobody has it yet. file: its name. Raises InputError where the name says nothing, and neither does
+    the content.
+    """
+    from packaging.version import Version
+
+    named = wheel_version(file)
+    if named is None:
+        if path is None:
+            raise InputError(f"{file} is not here, and its name says no version as PEP 440 has it", _REMEDY)
+        return _said(path, file)
+    with suppress(InputError):
+        if path is not None:
+            said = _said(path, file)
+            if (said.name, Version(said.version)) != named:
+                return said  # pip refuses a wheel whose name says another version than it does itself
+    return VendorWheel(Word(named[0]), Word(str(named[1])), None)
+
+
+def _said(path: Path, file: str) -> VendorWheel:
     """What a wheel says of itself. file: what messages call it.
 
     Raises InputError where it is no wheel, or says nothing that pip takes.

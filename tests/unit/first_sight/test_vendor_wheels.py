@@ -25,8 +25,8 @@ NAMED = "flash_attn-2.1.1+mlu-cp310-cp310-linux_x86_64.whl"
 def wheel(metadata: str | bytes = METADATA, tags: str | bytes = WHEEL, folder: str = "flash_attn-2.1.1_mlu") -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr(f"{folder}.dist-info/METADATA", metadata)
-        archive.writestr(f"{folder}.dist-info/WHEEL", tags)
+        archive.writestr(zipfile.ZipInfo(f"{folder}.dist-info/METADATA"), metadata)
+        archive.writestr(zipfile.ZipInfo(f"{folder}.dist-info/WHEEL"), tags)
     return out.getvalue()
 
 
@@ -51,10 +51,37 @@ def test_an_odd_name_is_locked_and_installed_as_what_its_metadata_says(here: Her
     assert here.lock() == lock
 
 
+def test_a_name_that_says_another_version_than_the_metadata_gives_way(here: Here) -> None:
+    file = "flash_attn-2.1.1-cp310-cp310-linux_x86_64.whl"
+    asked(here, file=file, origin="a vendor")
+    here.put(file, wheel())
+    lock = here.lock()
+    assert (locked(here).version, locked(here).file, locked(here).named) == ("2.1.1+mlu", file, NAMED)
+    assert here.lock() == lock
+
+
+def test_a_name_that_says_the_same_stays(here: Here) -> None:
+    file = "Flash.Attn-2.1.1+mlu-1-cp310-cp310-manylinux1_x86_64.whl"
+    asked(here, file=file, origin="a vendor")
+    here.put(file, wheel())
+    here.lock()
+    assert (locked(here).name, locked(here).version, locked(here).named) == ("flash-attn", "2.1.1+mlu", None)
+
+
 def test_an_odd_name_comes_by_its_url(here: Here, server: Server) -> None:
     asked(here, file=ODD, url=server.put("/w", wheel()))
     here.lock()
     assert (locked(here).sha256, locked(here).named) == (sha(wheel()), NAMED)
+
+
+def test_an_odd_name_is_looked_for_anew_by_the_name_that_its_metadata_says(here: Here, server: Server) -> None:
+    asked(here, file=ODD, url=server.put("/w", wheel()))
+    here.lock()
+    server.put("/w", newer := wheel(METADATA.replace("2.1.1", "2.2")))
+    here.lock()
+    assert locked(here).sha256 == sha(wheel())
+    here.task("lock", update=["flash-attn"])
+    assert (locked(here).sha256, locked(here).version) == (sha(newer), "2.2+mlu")
 
 
 def test_a_url_completes_what_the_name_says(here: Here, server: Server) -> None:
@@ -99,7 +126,7 @@ def test_odd_bytes_are_a_wheel_or_an_error(
     path = Path(tmp_path_factory.getbasetemp()) / "odd.whl"
     path.write_bytes(wheel(b"Name: x\nVersion: 1\n" + metadata, b"Tag: py3-none-any\n" + tags))
     try:
-        assert vendor_wheel(path, "odd.whl").named.endswith(".whl")
+        assert (vendor_wheel(path, "odd.whl").named or "").endswith("-any.whl")
     except InputError as error:
         assert "odd.whl" in error.problem
 

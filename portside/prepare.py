@@ -1,17 +1,19 @@
 """From a recipe to a plan that one can build by: locked, and with every hash that somebody can know by now."""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from portside.common.progress import say
 from portside.errors import LockError
-from portside.fetch.folders import ManualInput
-from portside.fetch.manual import manual_inputs, missing
 from portside.lock.file import write_lock
 from portside.lock.lower import behind, known
 from portside.plan.model import Plan
 from portside.plan.parts import plan
 from portside.project import Project
 from portside.recipe import Recipe
+
+if TYPE_CHECKING:
+    from portside.fetch.folders import ManualInput
 
 
 def locked_plan(project: Project, recipe: Recipe) -> Plan:
@@ -70,8 +72,10 @@ def lock_pin_and_plan(
     return plan(recipe, pin(made, fetcher, project.store, partial(write_lock, recipe), last))
 
 
-def lacking(project: Project, made: Plan) -> list[ManualInput]:
+def lacking(project: Project, made: Plan) -> "list[ManualInput]":
     """What a person would have to bring for a plan: it is neither in the store nor in a folder."""
+    from portside.fetch.manual import manual_inputs, missing
+
     return missing(manual_inputs(made.recipe, made.lock), made.lock, project.store, project.config)
 
 

@@ -2,6 +2,18 @@
 Out: layer blobs and images, or the Dockerfile that a plain engine builds.
 """
 
-from portside.build.builder import build
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from portside.build.builder import build
 
 __all__ = ["build"]
+
+
+def __getattr__(name: str) -> Any:
+    """What builds is loaded when it is asked for: a plan only looks at what an engine would need."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from portside.build import builder
+
+    return getattr(builder, name)

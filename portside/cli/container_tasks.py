@@ -1,9 +1,14 @@
 """The tasks that use containers of what was built: the checks of each layer, and running it."""
 
+from typing import TYPE_CHECKING
+
 from invoke.context import Context
 from invoke.exceptions import Exit
 
 from portside.cli.task import ENGINE, LAYER, RECIPE, check_layer, number, portside_task, project
+
+if TYPE_CHECKING:
+    from portside.engines import Mount
 
 
 @portside_task(help={"recipe": RECIPE, "layer": f"only this layer: {LAYER}; default: all", "engine": ENGINE})
@@ -90,7 +95,6 @@ def run_container(
     )
     from portside.runtime import run_container as start
     from portside.runtime.auto import with_weights
-    from portside.runtime.datasets import target_mounts
 
     check_layer(layer)
     if weights not in ("auto", "baked", "mount"):
@@ -116,11 +120,16 @@ def run_container(
     plan_of = cache(lambda: locked_plan(p, loaded))
     running = None if dry_run or weights == "baked" or not loaded.model.weights else p.engine(engine)
     intent, mounted = with_weights(intent, weights, p, running, plan_of)
+    data: tuple[Mount, ...] = ()
+    if target is not None:
+        from portside.runtime.datasets import target_mounts
+
+        data = target_mounts(p, loaded, target, bring=not dry_run)
     spec = container_spec(
         intent,
         Host.here(),
         weights=mounted,
-        data=target_mounts(p, loaded, target, bring=not dry_run),
+        data=data,
         lacking=noted(say) if dry_run else refuse,
     )
     if dry_run:

@@ -26,6 +26,7 @@ from invoke.util import helpline
 from portside import __version__
 from portside.cli import root
 from portside.cli.completion import BASH, values
+from portside.cli.lean import without_plugins
 from portside.cli.task import example, leave, leave_if_stdout_fails, required, set_up_streams, usage_error
 from portside.common.called import called, set_command
 from portside.common.stopped import StoppedError, end_at_once, end_cleanly
@@ -209,6 +210,7 @@ def main(command: str = "invoke") -> None:
     """Run the program on the arguments of this process. command: what a person calls it by, for what it says."""
     # Imports make a hundred thousand objects that all stay: to look through them time and again is a tenth of a start.
     gc.set_threshold(50_000, 20, 20)
+    without_plugins()
     set_up_streams()
     sys.excepthook = _report
     end_cleanly()

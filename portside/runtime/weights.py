@@ -19,7 +19,6 @@ from portside.common.values import FileName
 from portside.config import Config
 from portside.engines import Mount
 from portside.errors import StoreError
-from portside.inputs.kinds import WEIGHTS
 from portside.lock.models import Lock, LockedWeights
 from portside.recipe import Recipe
 from portside.store import Store, files
@@ -35,6 +34,7 @@ def bring_weights(recipe: Recipe, lock: Lock, store: Store, config: Config) -> N
     """
     from portside.fetch.fetcher import Fetcher
     from portside.fetch.manual import manual_inputs
+    from portside.inputs.kinds import WEIGHTS
 
     fetcher = Fetcher(store, config, mounting=True)
     with live():

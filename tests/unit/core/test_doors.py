@@ -46,8 +46,13 @@ def test_a_project_is_found_from_within(tmp_path: Path, monkeypatch: pytest.Monk
     ("code", "absent"),
     [
         ("import portside; portside.__version__", {"pydantic", "portside.project", "yaml"}),
-        ("import portside.cli.program, portside.cli.tasks", {"pydantic", "portside.project", "httpx", "rich"}),
+        (
+            "import portside.cli.program, portside.cli.tasks",
+            {"pydantic", "portside.project", "httpx", "rich", "unittest.mock", "asyncio", "ssl"},
+        ),
         ("import portside.prepare", {"httpx", "portside.fetch.fetcher", "portside.build", "docker"}),
+        ("import portside.prepare, portside.build.space", {"portside.build.builder", "portside.inputs.kinds"}),
+        ("import portside.runtime, portside.runtime.auto", {"portside.fetch.fetcher", "portside.inputs.kinds"}),
     ],
 )
 def test_what_a_start_does_not_load(code: str, absent: set[str]) -> None:
@@ -56,3 +61,13 @@ def test_what_a_start_does_not_load(code: str, absent: set[str]) -> None:
         [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=True, env={}
     )
     assert absent.isdisjoint(done.stdout.split())
+
+
+def test_who_tests_with_invoke_gets_its_mocks() -> None:
+    program = (
+        "import portside.cli, sys, invoke\nassert 'unittest.mock' not in sys.modules\n"
+        "context = invoke.MockContext(run={'ls': invoke.Result('there')}, repeat=True)\n"
+        "assert context.run('ls').stdout == 'there'\ncontext.run.assert_called_once_with('ls')\n"
+        "from unittest import mock\nassert isinstance(context.run, mock.Mock)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, check=True, env={})

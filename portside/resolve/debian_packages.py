@@ -6,7 +6,7 @@ from typing import Any
 
 from portside.fetch.fetcher import Fetcher
 from portside.inputs.bringer import debs_date
-from portside.inputs.debian.repositories import Beside, archive, archive_roots
+from portside.inputs.debian.repositories import AptExtras, archive, archive_roots
 from portside.inputs.debian.resolve import Update, resolve_added, resolve_packages
 from portside.inputs.debian.system import read_system
 from portside.layers.image_files import ImageFiles
@@ -36,7 +36,7 @@ def debian_packages(
     keep = [deb for deb in (old.debs if old else ()) if deb.architecture in (base.architecture, "all")]
     roots = archive_roots(stage.archives, fetcher.config)
     archives = (archive(name, asked, roots[name], key(asked.key)) for name, asked in stage.archives.items())
-    beside = Beside(stage.components, tuple(archives))
+    beside = AptExtras(stage.components, tuple(archives))
     kept: tuple[Any, ...] = (keep, update, fetcher.config, fetcher.store, beside)
     if (distribution := base.distribution) is not None:
         lower, where = (*base.debs, *below.debs), (distribution.suite, base.architecture)

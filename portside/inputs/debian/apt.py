@@ -11,7 +11,7 @@ from portside.common.url import SecretUrl, UserInfo, redact, secrets_of, split_l
 from portside.errors import InputError
 from portside.inputs.debian import mirrors
 from portside.inputs.debian.control import Stanza, stanzas, write_stanza
-from portside.inputs.debian.repositories import Repository
+from portside.inputs.debian.repositories import AptRepository
 from portside.inputs.debian.trust import write_keys, write_ring
 
 _NOT_TAKEN_OVER = re.compile(r"Acquire::(IndexTargets|Allow(Insecure|Weak|DowngradeToInsecure)Repositories)", re.I)
@@ -39,7 +39,7 @@ class PrivateApt:
     """
 
     def __init__(
-        self, folder: Path, lists: Path, repositories: Sequence[Repository], architectures: Sequence[str]
+        self, folder: Path, lists: Path, repositories: Sequence[AptRepository], architectures: Sequence[str]
     ) -> None:
         self.suite = repositories[0].suite
         self._repositories = tuple(repositories)
@@ -58,7 +58,7 @@ class PrivateApt:
         self._write_sources(with_kept=False)
         self._write_config()
 
-    def _keys(self, repository: Repository) -> tuple[str, ...]:
+    def _keys(self, repository: AptRepository) -> tuple[str, ...]:
         """What counts of the keys that may sign a repository; nothing for all that are trusted."""
         if repository.own_keys and repository.keyring is not None:
             return (str(write_ring(self._etc / "keys" / repository.name, repository.keyring.read_bytes())),)
@@ -83,7 +83,7 @@ class PrivateApt:
             if path.is_file() and path.name != "lock" and not (folder / path.name).exists():
                 os.link(path, folder / path.name)
 
-    def _has(self, repository: Repository) -> list[str]:
+    def _has(self, repository: AptRepository) -> list[str]:
         """The architectures of a suite, this apt's own where its Release file does not say."""
         return self._release_field(repository.suite, "Architectures").split() or [self._architectures[0]]
 

@@ -19,7 +19,7 @@ NOWHERE: Roots = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class Repository:
+class AptRepository:
     """One suite at one place.
 
     name: what it is called here; of the distribution's the suite itself. suite: with a slash at the end a folder of an
@@ -36,7 +36,7 @@ class Repository:
 
 
 @dataclass(frozen=True)
-class Archive:
+class VendorArchive:
     """A vendor's archive. roots: where it may be, in the order to ask, without a slash at the end."""
 
     name: str
@@ -45,24 +45,24 @@ class Archive:
     roots: tuple[SecretUrl, ...]
     keyring: Path
 
-    def at(self, root: SecretUrl) -> Repository:
-        return Repository(self.name, self.suite, root, self.components, self.keyring, own_keys=True)
+    def at(self, root: SecretUrl) -> AptRepository:
+        return AptRepository(self.name, self.suite, root, self.components, self.keyring, own_keys=True)
 
 
 @dataclass(frozen=True)
-class Beside:
+class AptExtras:
     """What counts beside what a distribution has anyhow. components: in the place of its own, if there are any."""
 
     components: tuple[str, ...] = ()
-    archives: tuple[Archive, ...] = ()
+    archives: tuple[VendorArchive, ...] = ()
 
 
-NOTHING = Beside()
+NO_EXTRAS = AptExtras()
 
 
-def of_distribution(suite: str, root: SecretUrl, beside: Beside, config: Config) -> Repository:
+def of_distribution(suite: str, root: SecretUrl, beside: AptExtras, config: Config) -> AptRepository:
     components = beside.components or distribution_of(suite).components
-    return Repository(suite, suite, root, components, config.keyrings.get(release_of(suite)))
+    return AptRepository(suite, suite, root, components, config.keyrings.get(release_of(suite)))
 
 
 def archive_roots(archives: Mapping[str, DebianArchive], config: Config) -> dict[str, tuple[SecretUrl, ...]]:
@@ -75,7 +75,7 @@ def archive_roots(archives: Mapping[str, DebianArchive], config: Config) -> dict
     return found
 
 
-def archive(name: str, asked: DebianArchive, roots: tuple[SecretUrl, ...], keyring: Path) -> Archive:
+def archive(name: str, asked: DebianArchive, roots: tuple[SecretUrl, ...], keyring: Path) -> VendorArchive:
     """keyring: the file that the recipe names. Raises RecipeError for one that is none, InputError where nothing says
     where the archive is."""
     if not fingerprints(keyring.read_bytes()):
@@ -89,4 +89,4 @@ def archive(name: str, asked: DebianArchive, roots: tuple[SecretUrl, ...], keyri
             f'Name its root in portside.toml: [archives] {name} = "URL"; or in the recipe: env.archives.{name}.url',
         )
     components = asked.components or (() if asked.is_flat else ("main",))
-    return Archive(name, asked.suite, components, roots, keyring)
+    return VendorArchive(name, asked.suite, components, roots, keyring)

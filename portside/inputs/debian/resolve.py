@@ -32,7 +32,7 @@ from portside.inputs.debian.control import (
 )
 from portside.inputs.debian.mirrors import mirrors
 from portside.inputs.debian.releases import distribution_of
-from portside.inputs.debian.repositories import NOTHING, Beside, Repository, of_distribution
+from portside.inputs.debian.repositories import NO_EXTRAS, AptExtras, AptRepository, of_distribution
 from portside.inputs.debian.system import System
 from portside.inputs.debian.who_asks import who_asks
 from portside.lock.packages import Deb, DebianSuites
@@ -60,7 +60,7 @@ def resolve_base(
     """
     check_place(suite, architecture)
     specs = _check_specs(include)
-    with _apt([suite], [architecture], NOTHING, config, store) as known:
+    with _apt([suite], [architecture], NO_EXTRAS, config, store) as known:
         apt = known.apt
         archive = f"?or(?archive(^{suite}$),?codename(^{suite}$))"
         wanted = "?or(?essential,?priority(required))"
@@ -80,7 +80,7 @@ def resolve_packages(
     update: Update,
     config: Config,
     store: Store,
-    beside: Beside = NOTHING,
+    beside: AptExtras = NO_EXTRAS,
 ) -> list[Deb]:
     """The .debs that `apt-get install --no-install-recommends` of `packages` adds to a base, sorted by name.
 
@@ -115,7 +115,7 @@ def resolve_added(
     update: Update,
     config: Config,
     store: Store,
-    beside: Beside = NOTHING,
+    beside: AptExtras = NO_EXTRAS,
 ) -> tuple[list[Deb], DebianSuites]:
     """The .debs that `apt-get install --no-install-recommends` of `packages` adds to a base of somebody else, sorted
     by name, and where they come from. What the base has is replaced where a newer one is needed, and never removed.
@@ -175,7 +175,7 @@ class _Known:
 
 @contextmanager
 def _apt(
-    suites: Sequence[str], architectures: Sequence[str], beside: Beside, config: Config, store: Store
+    suites: Sequence[str], architectures: Sequence[str], beside: AptExtras, config: Config, store: Store
 ) -> Iterator[_Known]:
     """A private apt with the indexes of the suites and the archives, each of the first place that has it, correctly
     signed.
@@ -190,7 +190,7 @@ def _apt(
             "Lock the recipe on a machine with Debian or Ubuntu; its lock then serves every machine.",
         )
     with store.workspace() as workspace, store.lock(FileName("debian-lists")):
-        found: list[tuple[Repository, PrivateApt]] = []
+        found: list[tuple[AptRepository, PrivateApt]] = []
         dates: dict[str, str] = {}
         for suite in suites:
             try:
@@ -219,8 +219,8 @@ def _apt(
 
 
 def _verified(
-    places: Sequence[Repository], architectures: Sequence[str], workspace: Path, store: Store
-) -> tuple[Repository, PrivateApt]:
+    places: Sequence[AptRepository], architectures: Sequence[str], workspace: Path, store: Store
+) -> tuple[AptRepository, PrivateApt]:
     """The first place of a repository that has it, with an apt that knows it alone."""
     problems: list[str] = []
     for number, place in enumerate(places):

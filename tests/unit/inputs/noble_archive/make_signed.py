@@ -1,4 +1,4 @@
-"""Writes the signed indexes beside this file: `python make.py`, with gpg installed. The keys sign nothing else."""
+"""Writes the signed indexes beside this file: `python make_signed.py`, with gpg. The keys sign nothing else."""
 
 import hashlib
 import os

@@ -90,7 +90,7 @@ def plan(c: Context, recipe: str, no_pull: bool = False, engine: str | None = No
     lines = plan_lines(report)
     try:
         running = p.engine(engine)
-        needs = engine_needs(made, p.store, running)
+        needs = engine_needs([made], p.store, running)
     except EngineError:
         if engine:  # asked for; else a plan needs none
             raise
@@ -172,7 +172,7 @@ def build(
 
     Example: invoke build --recipe minilm
     """
-    from portside.build.builder import build as build_all
+    from portside.build.many import build as build_all
     from portside.cli.report.image import built_lines, image_report, not_loaded
     from portside.common.progress import say
     from portside.fetch.fetcher import Fetcher

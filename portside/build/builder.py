@@ -3,22 +3,18 @@
 import os
 import re
 import shutil
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from portside.build.needed_files import say_needed_files
-from portside.build.temporary import Temporaries
+from portside.build.run_places import RunPlace, Steps
 from portside.common.parallel import run_all
-from portside.common.progress import say, step, transfer
+from portside.common.progress import say, step
 from portside.common.tree import FileRange, Tree
-from portside.common.values import DiffID, FileName, Key
-from portside.engines import Builder, ImageToBuild
-from portside.errors import BuildError, DamagedError, PortsideError, StepError, StoreError
+from portside.common.values import FileName, Key
+from portside.errors import DamagedError, PortsideError, StepError, StoreError
 from portside.fetch.fetcher import JOBS, Fetcher
-from portside.image.built import to_load
-from portside.image.config import parent_image
 from portside.inputs.spool import Spool
 from portside.layers.canonical import canonicalise
 from portside.layers.engine_layer import read
@@ -30,7 +26,7 @@ from portside.plan.places import check_layer, note_clear
 from portside.plan.states import blob_of
 from portside.store import Store
 from portside.store.indexes import image_index
-from portside.store.layout import Blob, Image
+from portside.store.layout import Blob
 from portside.trees import parts as data
 
 PutContext = Callable[[Tree, Path], None]
@@ -46,11 +42,7 @@ class NotNeededError(Exception):
 
 class PartMaker:
     """Makes parts of any number of recipes in one store, several at once. blobs: what there is, by part key. taken: the
-    keys of those that another process made meanwhile.
-
-    At the end of its `with` block the images are removed that the engines needed on the way. Not before: while they are
-    there, an engine keeps the layers that the finished images are made of.
-    """
+    keys of those that another process made meanwhile."""
 
     def __init__(
         self,
@@ -58,38 +50,15 @@ class PartMaker:
         *,
         no_cache: bool = False,
         put_context: PutContext | None = None,
-        names: Path | None = None,
         several: bool = False,
     ) -> None:
-        """no_cache: make parts again that the store has. names: the home of the store that notes the temporary names.
-        several: whether there is more than one recipe, so that a part is shown with the name of its own."""
+        """no_cache: make parts again that the store has. several: whether there is more than one recipe, so that a part is shown with the name of its own."""
         self.blobs: dict[Key, Blob] = {}
         self.taken: set[Key] = set()
         self._store = store
         self._no_cache = no_cache
         self._put_context = put_context or link_tree
-        self._names = names or store.home
         self._several = several
-        self._temporary: dict[str, Temporaries] = {}
-        self._lock = threading.Lock()
-        self._stack = ExitStack()
-
-    def __enter__(self) -> "PartMaker":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stack.close()
-
-    def use(self, engine: Builder) -> None:
-        """Remove what killed builds left in an engine, and what this one leaves there, at the end of the block."""
-        with self._lock:
-            if engine.identity() not in self._temporary:
-                made = Temporaries(engine, self._names)
-                self._temporary[engine.identity()] = self._stack.enter_context(made)
-
-    def leave_to_the_next(self) -> None:
-        """Remove nothing at the end of the block: something of it may still be at work, and a later build clears up."""
-        self._stack.pop_all()
 
     def has(self, plan: Plan, part: Part) -> bool:
         """Whether there is nothing to make; if so, its blob is known from now on."""
@@ -123,14 +92,14 @@ class PartMaker:
                 with step(self.title(plan, part)), self._store.workspace() as folder, Spool(folder) as spool:
                     self._keep(plan, part, data.part_layer(plan, part, self._store, spool, self.blobs))
 
-    def run(self, plan: Plan, part: Part, engine: Builder, needed: Callable[[], None]) -> None:
-        """Let an engine make a run part; the parts below it are there.
+    def run(self, plan: Plan, part: Part, place: RunPlace, needed: Callable[[], None]) -> None:
+        """Let a builder make a run part; the parts below it are there.
 
         needed: called while it works; raises NotNeededError when it is not any more.
         """
         with self._alone(plan, part) as is_missing:
             if is_missing:
-                self._execute(plan, part, engine, needed)
+                self._execute(plan, part, place, needed)
 
     def title(self, plan: Plan, part: Part) -> str:
         """What a person is shown it as."""
@@ -156,24 +125,16 @@ class PartMaker:
         self.blobs[part.key] = Blob(written.diff_id, written.size)
         note_clear(plan, part, self.blobs[part.key], self._store)
 
-    def _execute(self, plan: Plan, part: Part, engine: Builder, needed: Callable[[], None]) -> None:
-        self.use(engine)
-        temporary = self._temporary[engine.identity()]
-        with self._lock:
-            names = temporary.new(part.key)
-        parent = parent_image(plan, part, self.blobs, names.token)
-        name = f"{part.layer}/{part.name}"
+    def _execute(self, plan: Plan, part: Part, place: RunPlace, needed: Callable[[], None]) -> None:
         with (
-            step(f"{self.title(plan, part)} in {engine.describe().partition(',')[0]}") as note,
+            step(f"{self.title(plan, part)} in {place.describe().partition(',')[0]}") as note,
             self._store.workspace() as folder,
         ):
             context = folder / "context"
             context.mkdir()
             for below, tree in data.run_context(plan, part, self._store).items():
                 self._put_context(tree, context / below)
-            dockerfile = folder / "Dockerfile"
-            text = f"FROM {names.parent}\n{part.manifest['instructions']}"
-            dockerfile.write_text(text, encoding="utf-8")
+            steps = Steps(plan, part, self.blobs, self._store, context, folder, self._no_cache)
             lines: list[str] = []
 
             def log(line: str) -> None:
@@ -181,16 +142,8 @@ class PartMaker:
                 note(_NUMBERS.sub("", line))
                 needed()
 
-            architecture = plan.lock.base.architecture
             try:
-                engine.load(to_load(parent, self._store, [names.parent], f"what {name} is built on"), transfer)
-                image = ImageToBuild(
-                    context, dockerfile, names.result, self._no_cache, architecture, (names.holder,), name
-                )
-                with temporary.building(names, f"{plan.recipe.name}/{name}", context, text):
-                    engine.build(image, log)
-                _check_parent(engine.diff_ids(names.result, name), parent, name)
-                with engine.new_layers(names.result, len(parent.layers), name) as sources:
+                with place.executed(steps, log) as sources:
                     layer = canonicalise([read(source) for source in sources], self._index(plan, part), part.epoch)
                     check_layer(plan, part, layer)
                     self._keep(plan, part, layer)
@@ -218,17 +171,6 @@ def _has_locked_size(plan: Plan, part: Part, blob: Blob) -> bool:
     if part.kind != "base":
         return True
     return all(layer.size in (None, blob.size) for layer in base.layers if layer.diff_id == blob.digest)
-
-
-def _check_parent(diff_ids: Sequence[DiffID], parent: Image, name: str) -> None:
-    """Raise BuildError unless what was built stands on exactly the image that it was to be built on."""
-    expected = [blob.digest for blob in parent.layers]
-    if list(diff_ids[: len(expected)]) != expected:
-        raise BuildError(
-            f"what the engine built as {name} does not stand on the layers below it: its first layers are "
-            f"{', '.join(diff_ids[: len(expected)]) or 'none'} instead of {', '.join(expected)}",
-            "Nothing of it is kept. Build again; if it stays so, look at what builds in that engine.",
-        )
 
 
 def link_tree(tree: Tree, root: Path) -> None:

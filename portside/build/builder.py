@@ -52,7 +52,8 @@ class PartMaker:
         put_context: PutContext | None = None,
         several: bool = False,
     ) -> None:
-        """no_cache: make parts again that the store has. several: whether there is more than one recipe, so that a part is shown with the name of its own."""
+        """no_cache: make parts again that the store has. several: whether there is more than one recipe, so that a part
+        is shown with the name of its own."""
         self.blobs: dict[Key, Blob] = {}
         self.taken: set[Key] = set()
         self._store = store

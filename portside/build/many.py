@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Protocol
 
 from portside.build.builder import PartMaker, PutContext
+from portside.build.engine_runs import EngineRuns
 from portside.build.graph import Graph
+from portside.build.run_places import RunPlace
 from portside.build.schedule import Follow, Schedule, Workplace
 from portside.build.space import need_room
 from portside.build.whole import Report, critical_path, waited_for
@@ -50,8 +52,8 @@ class Wish:
     last: the last layer. no_cache: build every part again, whatever the store or a registry has, and read the whole
     base. registries: by recipe, repositories that are asked for a layer before it is built; what they give is
     verified. load: whether the engine gets the images of `last`; load_all: those of the layers below, too. jobs: how
-    many run parts the engine executes at once. builders: others that execute run parts, beside the engine or, where
-    engine_builds is False, in its place. publisher: what gets layers and images as they come.
+    many run parts each place executes at once. builders: others than the engine that execute run parts, before it or,
+    where engine_builds is False, in its place. publisher: what gets layers and images as they come.
     """
 
     last: str = "weights"
@@ -60,14 +62,14 @@ class Wish:
     load: bool = True
     load_all: bool = False
     jobs: int | None = None
-    builders: Sequence[Builder] = ()
+    builders: Sequence[RunPlace] = ()
     engine_builds: bool = True
     publisher: Publisher | None = None
 
-    def places(self, engine: Builder) -> list[Workplace]:
+    def places(self, engine: RunPlace) -> list[Workplace]:
         number = self.jobs or max(2, min(AT_ONCE, os.cpu_count() or 1))
         own = [engine] if self.engine_builds or not self.builders else []
-        return [Workplace(builder, number) for builder in (*own, *self.builders)]
+        return [Workplace(place, number) for place in (*self.builders, *own)]
 
 
 def build(
@@ -163,20 +165,19 @@ class _Building:
         report.uses = report.uses or sum(len(node.plans) for node in nodes.values())
         busy = [plan for plan in self._plans if not self._is_whole(plan)]
         need_room(self._graph, busy, self._missing, self._store, self._engine, self._fetcher, wish.load)
-        with live(), self._overall() as note, self._maker, ExitStack() as stack:
-            self._maker.use(self._engine)
+        with live(), self._overall() as note, ExitStack() as stack:
+            places = wish.places(stack.enter_context(EngineRuns(self._engine, self._store.home)))
             self._pull(stack)
             unmade = [key for key in nodes if key in self._missing and not self._is_there(key)]
             self._lacking = {plan.recipe.name: self._keys(plan) & set(unmade) for plan in self._plans}
             if wish.publisher is not None:
                 self._look_for_layers(set(unmade))
-            schedule = Schedule(
-                self._graph, unmade, self._maker, self._fetcher, wish.places(self._engine), self._done, self._elsewhere
-            )
-            schedule.failed |= self._cannot(unmade)
+            schedule = Schedule(self._graph, unmade, self._maker, self._fetcher, places, self._done, self._elsewhere)
+            schedule.failed |= self._cannot(unmade, places)
             schedule.said = lambda: note(self._so_far(schedule))
             there = [plan for plan in self._plans if not self._lacking[plan.recipe.name]]
-            schedule.run([*map(self._follow, self._unpushed), *map(self._finish, there)])
+            with leaving_what_works(schedule, stack):
+                schedule.run([*map(self._follow, self._unpushed), *map(self._finish, there)])
         report.failed |= schedule.failed
         report.taken |= self._maker.taken
         report.made |= {key for key in unmade if key in self._maker.blobs} - report.taken - report.pulled.keys()
@@ -239,14 +240,13 @@ class _Building:
         self._report.pulled |= registries.pull(plan, layers, [node.part], self._store, again=True)
         return self._is_there(key)
 
-    def _cannot(self, unmade: Collection[Key]) -> dict[str, PortsideError]:
+    def _cannot(self, unmade: Collection[Key], places: Sequence[Workplace]) -> dict[str, PortsideError]:
         """By recipe, why there is no use in beginning: a file that a person brings, or a machine to execute it on."""
         failed: dict[str, PortsideError] = {}
-        builders = [place.builder for place in self._wish.places(self._engine)]
         for plan in self._plans:
             parts = [part for part in plan.build_order(self._wish.last) if part.key in unmade]
             try:
-                need_architecture(plan, parts, builders)
+                need_architecture(plan, parts, [place.runs for place in places])
                 self._fetcher.require_manual(plan, parts)
             except PortsideError as error:
                 failed[plan.recipe.name] = error
@@ -309,12 +309,23 @@ class _Building:
             yield Follow("push", f"pushing {plan.recipe.name}", plan, partial(publisher.image, plan))
 
 
-def need_architecture(plan: Plan, missing: Sequence[Part], builders: Sequence[Builder]) -> None:
-    """Raise EngineError where no builder is known to execute what is to run in it."""
+@contextmanager
+def leaving_what_works(schedule: Schedule, stack: ExitStack) -> Iterator[None]:
+    """Where something works still after an interruption, leave what it needs to the next build, which clears up."""
+    try:
+        yield
+    except BaseException:
+        if schedule.is_at_work:
+            stack.pop_all()
+        raise
+
+
+def need_architecture(plan: Plan, missing: Sequence[Part], places: Sequence[RunPlace]) -> None:
+    """Raise EngineError where no place is known to execute what is to run in it."""
     architecture = plan.lock.base.architecture
-    runs = any(builder.runs(architecture) for builder in builders)
+    runs = any(place.runs(architecture) for place in places)
     if any(part.kind == "run" for part in missing) and not runs:
-        described = "; ".join(builder.describe() for builder in builders)
+        described = "; ".join(place.describe() for place in places)
         raise EngineError(
             f"{plan.recipe.name}'s base is for {architecture}, and the engine is not known to run such programs: "
             f"{described}",
@@ -338,16 +349,18 @@ def make_again(
     Nothing gets a name that lasts. The parts below must be in the store or among `parts`. names: the store that notes
     the temporary names, one that stays there.
     """
-    need_architecture(plan, parts, [engine])
-    maker = PartMaker(store, no_cache=True, put_context=put_context, names=names)
+    maker = PartMaker(store, no_cache=True, put_context=put_context)
     wanted = [part.key for part in parts]
-    with live(), maker:
-        maker.use(engine)
+    with live(), ExitStack() as stack:
+        runs = EngineRuns(engine, names)
+        need_architecture(plan, parts, [runs])
+        places = Wish().places(stack.enter_context(runs))
         maker.blobs |= {
             part.key: blob for part in plan.build_order() if part.key not in wanted and (blob := blob_of(part, store))
         }
-        schedule = Schedule(Graph.of([plan]), wanted, maker, fetcher, Wish().places(engine), lambda key: ())
-        schedule.run()
+        schedule = Schedule(Graph.of([plan]), wanted, maker, fetcher, places, lambda key: ())
+        with leaving_what_works(schedule, stack):
+            schedule.run()
         for error in schedule.failed.values():
             raise error
     return maker.blobs

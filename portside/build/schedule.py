@@ -15,9 +15,9 @@ from typing import Literal
 
 from portside.build.builder import NotNeededError, PartMaker
 from portside.build.graph import Graph, Node
+from portside.build.run_places import RunPlace
 from portside.common.progress import say
 from portside.common.values import Key
-from portside.engines import Builder
 from portside.engines.command import stop_in
 from portside.errors import BuildError, EngineError, InputError, PortsideError, RecipeError, StepError
 from portside.fetch.fetcher import Fetcher
@@ -33,9 +33,9 @@ _PATIENCE = 20.0
 
 @dataclass
 class Workplace:
-    """A builder, and how many run parts it executes at once. working: how many at this moment."""
+    """What executes run parts, and how many at once. working: how many at this moment. gone: it answers no more."""
 
-    builder: Builder
+    runs: RunPlace
     places: int
     working: int = 0
     gone: bool = False
@@ -95,7 +95,7 @@ class Schedule:
     done: called with each part that is there from now on; gives what can be done thereby. elsewhere: called before a
     run part is executed; whether somebody else has made it meanwhile and it is in the store now.
     failed: by recipe, the first error. spans: what was done, in the order in which it ended. said: called whenever
-    something has ended.
+    something has ended. is_at_work: after an interruption, whether something of it works still.
     """
 
     graph: Graph
@@ -108,6 +108,7 @@ class Schedule:
     failed: dict[str, PortsideError] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
     said: Callable[[], object] = lambda: None
+    is_at_work: bool = False
 
     def __post_init__(self) -> None:
         self._events: queue.SimpleQueue[tuple[_Task, BaseException | None]] = queue.SimpleQueue()
@@ -214,7 +215,7 @@ class Schedule:
         """Give a run part the builder that has least to do, of those that can."""
         architecture = task.plan.lock.base.architecture
         free = [place for place in self.places if place.working < place.places and not place.gone]
-        able = [place for place in free if place.builder.runs(architecture)]
+        able = [place for place in free if place.runs.runs(architecture)]
         if not able:
             return False
         task.place = min(able, key=lambda place: place.working / place.places)
@@ -232,18 +233,18 @@ class Schedule:
         error: BaseException | None = None
         try:
             if task.place is not None:
-                self._execute(task, task.place.builder)
+                self._execute(task, task.place.runs)
             else:
                 task.work()
         except BaseException as raised:  # whatever it is, it reaches the one who waits
             error = raised
         self._events.put((task, error))
 
-    def _execute(self, task: _Task, builder: Builder) -> None:
+    def _execute(self, task: _Task, runs: RunPlace) -> None:
         assert task.key is not None
         key = task.key
         if not self.elsewhere(task.plan, key):
-            self.maker.run(task.plan, self.graph.nodes[key].part, builder, lambda: self._need(key))
+            self.maker.run(task.plan, self.graph.nodes[key].part, runs, lambda: self._need(key))
 
     def _need(self, key: Key) -> None:
         if self._is_stopped or not self.is_needed(key):
@@ -288,7 +289,7 @@ class Schedule:
         if not self.is_needed(task.key):
             return
         if task.place is not None and isinstance(error, EngineError) and self._is_left(task.place, task.plan):
-            say(f"{task.title} is built elsewhere: {task.place.builder.name} failed: {error.problem}")
+            say(f"{task.title} is built elsewhere: {task.place.runs.name} failed: {error.problem}")
             task.place.gone = True
             self._make(task.key)
             return
@@ -299,7 +300,7 @@ class Schedule:
     def _is_left(self, place: Workplace, plan: Plan) -> bool:
         """Whether another builder than this one can do its work."""
         others = [other for other in self.places if other is not place and not other.gone]
-        return any(other.builder.runs(plan.lock.base.architecture) for other in others)
+        return any(other.runs.runs(plan.lock.base.architecture) for other in others)
 
     def _fail(self, names: Iterable[str], error: PortsideError) -> None:
         for name in names:
@@ -318,8 +319,7 @@ class Schedule:
             while task.thread.is_alive() and time.monotonic() < deadline:
                 stop_in(task.thread.ident or 0)  # again and again: it may just be about to begin
                 task.thread.join(0.1)
-            if task.thread.is_alive():
-                self.maker.leave_to_the_next()
+            self.is_at_work = self.is_at_work or task.thread.is_alive()
 
 
 def _is_of_recipe(error: PortsideError, node: Node) -> bool:

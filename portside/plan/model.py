@@ -261,7 +261,7 @@ class Part:
     def added_by(self) -> str | None:
         """The recipe of a chain of `extends` that adds it to the env layer; None for what no single one does."""
         match self.of:
-            case Packages(recipe) | BuiltPackages(recipe) | Files(recipe):
+            case Packages(recipe) | BuiltPackages(recipe) | VendorInstall(recipe) | Files(recipe):
                 return recipe
             case BaseLayer() | Source() | Converted() | Trees() | InstallFiles() | Install() | RecipeFiles():
                 return None

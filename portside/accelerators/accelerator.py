@@ -175,8 +175,11 @@ class AcceleratorProfile(AcceleratorModel):
 
     @property
     def reported(self) -> bool:
-        """Whether something that a container cannot do without is known from one source alone."""
-        return any(len(self.publishers(fact)) < SINGLE for fact in self._needed())
+        """Whether something that a container cannot do without is known from one source alone.
+
+        A file without sources is its writer's own, who needs no word of it.
+        """
+        return bool(self.sources) and any(len(self.publishers(fact)) < SINGLE for fact in self._needed())
 
     def _needed(self) -> Iterator[Fact]:
         if self.cards is None:

@@ -80,7 +80,7 @@ def _examine(
         yield Finding(
             "warning",
             "devices",
-            f"{accelerator.name} is only reported: what containers get is known from one source or none",
+            f"{accelerator.name} is only reported: what containers get is known from one source",
             f"Compare docs/accelerators/{accelerator.name}.md with your vendor's manual, and tell us.",
         )
 

@@ -29,7 +29,7 @@ a real Linux in the cards' place. If yours differ, the files are where to correc
 
 WHAT = """
 *Confirmed*: what a container cannot do without is said by two sources that do not know each other. *Reported*: by one;
-`run-container` and `doctor` say so.
+`run-container` and `doctor` say so. A file of your own without `sources` is yours to answer for, and nothing is said.
 
 ## A card of your own
 

@@ -165,6 +165,4 @@ def warn_of_driver(recipe: Recipe, accelerator: AcceleratorProfile, host: Host, 
 def warn_of_source(accelerator: AcceleratorProfile, warn: Callable[[str], None]) -> None:
     """Say it if what is passed is known from one source alone."""
     if accelerator.reported:
-        warn(
-            f"{accelerator.name} is only reported: what is passed is known from one source or none, and was never tried"
-        )
+        warn(f"{accelerator.name} is only reported: what is passed is known from one source, and was never tried")

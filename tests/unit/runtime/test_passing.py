@@ -257,3 +257,6 @@ def test_two_publishers_make_a_fact() -> None:
             "cards": {"node": "/dev/n{index}", "source": names},
         }
         assert AcceleratorProfile.model_validate(text).reported is reported
+    assert not AcceleratorProfile.model_validate(
+        {"name": "n", "description": "d", "cards": {"node": "/dev/n{index}"}}
+    ).reported

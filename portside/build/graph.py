@@ -14,7 +14,7 @@ _BYTES_PER_SECOND = 50e6
 
 
 @dataclass(frozen=True)
-class Node:
+class GraphPart:
     """A part of one or more recipes. plans: of the recipes that have it, in the order in which they were asked for.
 
     needs: the keys of the parts that it is executed on, or made from.
@@ -38,7 +38,7 @@ class Node:
 class Graph:
     """nodes: by part key, each behind those that it needs. last: the layer whose image is wanted of each recipe."""
 
-    nodes: Mapping[Key, Node]
+    nodes: Mapping[Key, GraphPart]
     last: str
 
     @classmethod
@@ -50,7 +50,7 @@ class Graph:
                 _, having = parts.setdefault(part.key, (part, []))
                 if not having or having[-1] is not plan:  # a vendor's image may have one layer twice
                     having.append(plan)
-        nodes = {key: Node(part, tuple(having), _needs(having[0], part)) for key, (part, having) in parts.items()}
+        nodes = {key: GraphPart(part, tuple(having), _needs(having[0], part)) for key, (part, having) in parts.items()}
         return cls({key: nodes[key] for key in _ordered(nodes)}, last)
 
     @cached_property
@@ -70,7 +70,7 @@ def _needs(plan: Plan, part: Part) -> tuple[Key, ...]:
     return (part.after,) if part.after is not None else ()
 
 
-def _ordered(nodes: Mapping[Key, Node]) -> Iterable[Key]:
+def _ordered(nodes: Mapping[Key, GraphPart]) -> Iterable[Key]:
     """The keys, each behind those that it needs: what recipes have before a part need not be the same order in all."""
     done: dict[Key, None] = {}
     for first in nodes:

@@ -15,7 +15,7 @@ from portside.build.graph import Graph
 from portside.build.run_places import RunPlace
 from portside.build.schedule import Follow, Schedule, Workplace
 from portside.build.space import need_room
-from portside.build.whole import Report, critical_path, waited_for
+from portside.build.whole import BuildReport, critical_path, waited_for
 from portside.common.progress import Note, live, say, step
 from portside.common.values import Key
 from portside.engines import Builder
@@ -98,13 +98,13 @@ def build(
     return report.built[plan.recipe.name]
 
 
-def build_all(plans: Sequence[Plan], store: Store, fetcher: Fetcher, engine: Builder, wish: Wish) -> Report:
+def build_all(plans: Sequence[Plan], store: Store, fetcher: Fetcher, engine: Builder, wish: Wish) -> BuildReport:
     """Build what is missing of several recipes, each part once; finished parts stay in the store whatever happens.
 
     What fails is in the report, and ends only what depends on it. Raises StoreError or EngineError before any work
     where the disks surely cannot take it. Blobs that turn out to be damaged are made again.
     """
-    report = Report()
+    report = BuildReport()
     seen: set[str] = set()
     waiting = list(plans)
     start = time.monotonic()
@@ -142,7 +142,7 @@ class _Building:
         fetcher: Fetcher,
         engine: Builder,
         wish: Wish,
-        report: Report,
+        report: BuildReport,
     ) -> None:
         self._plans = plans
         self._store = store

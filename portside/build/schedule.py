@@ -14,7 +14,7 @@ from functools import partial
 from typing import Literal
 
 from portside.build.builder import NotNeededError, PartMaker
-from portside.build.graph import Graph, Node
+from portside.build.graph import Graph, GraphPart
 from portside.build.run_places import RunPlace
 from portside.common.progress import say
 from portside.common.values import Key
@@ -54,7 +54,7 @@ class Follow:
 
 
 @dataclass(frozen=True)
-class Span:
+class DoneWork:
     """What was done for a recipe, and when (seconds since the beginning).
 
     key: of the part that it was for; None: it was for a layer or an image. cause: the index of the one at whose end it
@@ -106,7 +106,7 @@ class Schedule:
     done: Callable[[Key], Iterable[Follow]]
     elsewhere: Callable[[Plan, Key], bool] = lambda plan, key: False
     failed: dict[str, PortsideError] = field(default_factory=dict)
-    spans: list[Span] = field(default_factory=list)
+    spans: list[DoneWork] = field(default_factory=list)
     said: Callable[[], object] = lambda: None
     is_at_work: bool = False
 
@@ -255,7 +255,7 @@ class Schedule:
         if task.place is not None:
             task.place.working -= 1
         end = time.monotonic() - self._start
-        self.spans.append(Span(task.title, task.plan.recipe.name, task.pool, task.key, task.start, end, task.cause))
+        self.spans.append(DoneWork(task.title, task.plan.recipe.name, task.pool, task.key, task.start, end, task.cause))
         if isinstance(error, PortsideError):
             self._failed(task, error)
         elif error is not None and not isinstance(error, NotNeededError):
@@ -322,7 +322,7 @@ class Schedule:
             self.is_at_work = self.is_at_work or task.thread.is_alive()
 
 
-def _is_of_recipe(error: PortsideError, node: Node) -> bool:
+def _is_of_recipe(error: PortsideError, node: GraphPart) -> bool:
     """Whether another recipe's plan may give the same part where this one's failed: what lies in the way of its own
     weights or files, and weights that its own folders lack."""
     if isinstance(error, InputError):

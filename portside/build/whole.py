@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portside.build.graph import Graph
-from portside.build.schedule import Span
+from portside.build.schedule import DoneWork
 from portside.common.values import Key
 from portside.errors import PortsideError
 from portside.image.built import Built
 
 
 @dataclass
-class Report:
+class BuildReport:
     """built: by recipe, its layers. failed: by recipe, why it is not built. parts: how many different parts they have
     together, and uses: how many if nobody shared any. made, pulled, taken: the keys of the parts that were made here,
     came from registries, and were made by another process meanwhile. built_twice: keys of parts that were made here
@@ -31,8 +31,8 @@ class Report:
     taken: set[Key] = field(default_factory=set)
     built_twice: set[Key] = field(default_factory=set)
     seconds: float = 0.0
-    path: list[Span] = field(default_factory=list)
-    chain: list[Span] = field(default_factory=list)
+    path: list[DoneWork] = field(default_factory=list)
+    chain: list[DoneWork] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
         """Of parts."""
@@ -49,14 +49,14 @@ class Report:
         return {"seconds": round(self.seconds, 1), "critical_path": _told(self.path), "waits": _told(self.chain)}
 
 
-def _told(spans: Sequence[Span]) -> dict[str, Any]:
+def _told(spans: Sequence[DoneWork]) -> dict[str, Any]:
     steps = [{"work": span.title, "seconds": round(span.seconds, 2)} for span in spans]
     return {"seconds": round(sum(span.seconds for span in spans), 1), "steps": steps}
 
 
-def waited_for(spans: Sequence[Span]) -> list[Span]:
+def waited_for(spans: Sequence[DoneWork]) -> list[DoneWork]:
     """From what ended last back over what each waited for. spans: as a schedule has them."""
-    found: list[Span] = []
+    found: list[DoneWork] = []
     at = len(spans) - 1 if spans else None
     while at is not None:
         found.append(spans[at])
@@ -64,7 +64,7 @@ def waited_for(spans: Sequence[Span]) -> list[Span]:
     return found[::-1]
 
 
-def critical_path(graph: Graph, spans: Sequence[Span]) -> list[Span]:
+def critical_path(graph: Graph, spans: Sequence[DoneWork]) -> list[DoneWork]:
     """The longest chain of work in which each needs the one before: how long it would take if there were builders and
     processors for everything. What is done for a whole image needs all its parts."""
     fetched = {span.key: span for span in spans if span.pool == "fetch"}
@@ -87,7 +87,7 @@ def critical_path(graph: Graph, spans: Sequence[Span]) -> list[Span]:
 @dataclass(frozen=True)
 class _Chain:
     seconds: float = 0.0
-    spans: tuple[Span, ...] = ()
+    spans: tuple[DoneWork, ...] = ()
 
-    def then(self, span: Span | None) -> "_Chain":
+    def then(self, span: DoneWork | None) -> "_Chain":
         return self if span is None else _Chain(self.seconds + span.seconds, (*self.spans, span))

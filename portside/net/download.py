@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from portside.common.url import redact, secrets_of
 from portside.net.bounded import Pace
 from portside.net.client import NO_URL, RedirectError, get, is_lasting
-from portside.net.sink import Counted, PassingError, UnusableError
+from portside.net.sink import Counted, UnusableError
 
 if TYPE_CHECKING:
     import httpx
@@ -25,6 +25,14 @@ PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 """What a server says where another try may do."""
 
 
+class _PassingError(Exception):
+    """A fault that may be gone at the next try. wait: seconds that the server asks for."""
+
+    def __init__(self, reason: str, wait: float = 0.0) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
 def send_http(url: str, sink: Counted, size: int | None, pauses: Sequence[float]) -> None:
     """Send what the sink lacks of the file at a URL.
 
@@ -35,7 +43,7 @@ def send_http(url: str, sink: Counted, size: int | None, pauses: Sequence[float]
     while True:
         try:
             return download.run()
-        except PassingError as fault:
+        except _PassingError as fault:
             if sink.offset >= furthest + _NEW_BYTES:
                 furthest, fruitless = sink.offset, 0
             if fruitless >= len(pauses):
@@ -85,10 +93,10 @@ class _Download:
             if response.headers.get("Content-Range", "").strip() == f"bytes */{self._sink.offset}":
                 return
             self._sink.restart()
-            raise PassingError("the server's file is shorter than what had arrived")
+            raise _PassingError("the server's file is shorter than what had arrived")
         if status in PASSING_STATUS:
             wait = response.headers.get("Retry-After", "")
-            raise PassingError(_status(response), float(wait) if wait.isdecimal() else 0.0)
+            raise _PassingError(_status(response), float(wait) if wait.isdecimal() else 0.0)
         if status not in (200, 206):
             raise UnusableError(_status(response))
         if reason := self._sink.refuse(response.headers):
@@ -103,7 +111,7 @@ class _Download:
             pace.came(len(chunk))
             self._sink.write(chunk)
         if total is not None and self._sink.offset < total:
-            raise PassingError(f"the connection ended after {self._sink.offset} of {total} bytes")
+            raise _PassingError(f"the connection ended after {self._sink.offset} of {total} bytes")
 
     def _start_anew(self, response: "httpx.Response") -> int | None:
         """The server sends the whole file, asked for or not; gives its length if it says one."""
@@ -117,7 +125,7 @@ class _Download:
         match = re.fullmatch(r"bytes (\d{1,18})-\d+/(\d{1,18}|\*)", response.headers.get("Content-Range", "").strip())
         if match is None or int(match[1]) != self._sink.offset:
             self._sink.restart()
-            raise PassingError("the server sent another range than asked for")
+            raise _PassingError("the server sent another range than asked for")
         return None if match[2] == "*" else int(match[2])
 
 
@@ -138,4 +146,4 @@ def _status(response: "httpx.Response") -> str:
 def _fault(error: "httpx.TransportError", url: str) -> Exception:
     """A transport error as the reason it is: one that another try cannot heal, or a passing one."""
     text = redact(str(error), secrets_of([url])) or type(error).__name__
-    return UnusableError(text) if is_lasting(error) else PassingError(text)
+    return UnusableError(text) if is_lasting(error) else _PassingError(text)

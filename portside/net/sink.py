@@ -37,14 +37,6 @@ class UnusableError(Exception):
         self.wrong = wrong
 
 
-class PassingError(Exception):
-    """A fault that may be gone at the next try. wait: seconds that the server asks for."""
-
-    def __init__(self, reason: str, wait: float = 0.0) -> None:
-        super().__init__(reason)
-        self.wait = wait
-
-
 class Counted:
     """A sink that tells a progress bar what arrives, and says what cannot be right before it does."""
 

@@ -8,18 +8,19 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from portside.build.engine_runs import EngineRuns
 from portside.build.needed_files import say_needed_files
+from portside.build.run_places import Steps
 from portside.build.space import engine_needs
-from portside.build.temporary import Temporaries
 from portside.common.parallel import run_all, thread_pool
-from portside.common.progress import live, say, step, transfer
+from portside.common.progress import live, say, step
 from portside.common.tree import FileRange, Tree
-from portside.common.values import DiffID, FileName, Key
-from portside.engines import Builder, ImageToBuild
-from portside.errors import BuildError, DamagedError, EngineError, PortsideError, StepError, StoreError
+from portside.common.values import FileName, Key
+from portside.engines import Builder
+from portside.errors import DamagedError, EngineError, PortsideError, StepError, StoreError
 from portside.fetch.fetcher import JOBS, Fetcher
-from portside.image.built import Built, keep_images, load_images, to_load
-from portside.image.config import image_name, make_image, parent_image
+from portside.image.built import Built, keep_images, load_images
+from portside.image.config import image_name, make_image
 from portside.inputs.spool import Spool
 from portside.layers.canonical import canonicalise
 from portside.layers.engine_layer import read
@@ -31,7 +32,7 @@ from portside.plan.places import check_layer, note_clear
 from portside.plan.states import blob_of, expected_bytes
 from portside.store import Store, files
 from portside.store.indexes import image_index
-from portside.store.layout import Blob, Image
+from portside.store.layout import Blob
 from portside.trees import parts as data
 
 PutContext = Callable[[Tree, Path], None]
@@ -176,11 +177,7 @@ def _need_architecture(plan: Plan, missing: Sequence[Part], engine: Builder) -> 
 
 
 class _Build:
-    """One build: which blobs it has, and how it makes the missing ones. taken: keys of those that another made.
-
-    At the end of its `with` block the images are removed that the engine needed on the way. Not before: while they are
-    there, the engine keeps the layers that the finished images are made of.
-    """
+    """One build: which blobs it has, and how it makes the missing ones. taken: keys of those that another made."""
 
     def __init__(
         self,
@@ -194,19 +191,18 @@ class _Build:
         self.blobs: dict[Key, Blob] = {}
         self.taken: set[str] = set()
         self._jobs: dict[str, Future[None]] = {}
-        self._temporary = Temporaries(engine, names or store.home)
+        self._place = EngineRuns(engine, names or store.home)
         self._plan = plan
         self._store = store
-        self._engine = engine
         self._no_cache = no_cache
         self._put_context = put_context or link_tree
 
     def __enter__(self) -> "_Build":
-        self._temporary.__enter__()
+        self._place.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._temporary.__exit__(*error)
+        self._place.__exit__(*error)
 
     def has(self, part: Part) -> bool:
         blob = blob_of(part, self._store)
@@ -300,21 +296,17 @@ class _Build:
                 self._execute(part)
 
     def _execute(self, part: Part) -> None:
-        engine = self._engine
-        names = self._temporary.new(part.key)
-        parent = parent_image(self._plan, part, self.blobs, names.token)
+        place = self._place
         name = f"{part.layer}/{part.name}"
         with (
-            step(f"{name} in {engine.describe().partition(',')[0]}") as note,
+            step(f"{name} in {place.describe().partition(',')[0]}") as note,
             self._store.workspace() as folder,
         ):
             context = folder / "context"
             context.mkdir()
             for below, tree in data.run_context(self._plan, part, self._store).items():
                 self._put_context(tree, context / below)
-            dockerfile = folder / "Dockerfile"
-            text = f"FROM {names.parent}\n{part.manifest['instructions']}"
-            dockerfile.write_text(text, encoding="utf-8")
+            steps = Steps(self._plan, part, self.blobs, self._store, context, folder, self._no_cache)
             lines: list[str] = []
 
             def log(line: str) -> None:
@@ -324,16 +316,8 @@ class _Build:
                 for error in self._failures():
                     raise error
 
-            architecture = self._plan.lock.base.architecture
             try:
-                engine.load(to_load(parent, self._store, [names.parent], f"what {name} is built on"), transfer)
-                image = ImageToBuild(
-                    context, dockerfile, names.result, self._no_cache, architecture, (names.holder,), name
-                )
-                with self._temporary.building(names, f"{self._plan.recipe.name}/{name}", context, text):
-                    engine.build(image, log)
-                _check_parent(engine.diff_ids(names.result, name), parent, name)
-                with engine.new_layers(names.result, len(parent.layers), name) as sources:
+                with place.executed(steps, log) as sources:
                     layer = canonicalise([read(source) for source in sources], self._index(part), part.epoch)
                     check_layer(self._plan, part, layer)
                     self._keep(part, layer)
@@ -352,17 +336,6 @@ class _Build:
         below = self._plan.below(part)
         base = 0 if self._plan.lock.base.distribution else sum(part.kind == "base" for part in below)
         return image_index([self.blobs[part.key] for part in below], self._store, foreign=base)
-
-
-def _check_parent(diff_ids: Sequence[DiffID], parent: Image, name: str) -> None:
-    """Raise BuildError unless what was built stands on exactly the image that it was to be built on."""
-    expected = [blob.digest for blob in parent.layers]
-    if list(diff_ids[: len(expected)]) != expected:
-        raise BuildError(
-            f"what the engine built as {name} does not stand on the layers below it: its first layers are "
-            f"{', '.join(diff_ids[: len(expected)]) or 'none'} instead of {', '.join(expected)}",
-            "Nothing of it is kept. Build again; if it stays so, look at what builds in that engine.",
-        )
 
 
 def link_tree(tree: Tree, root: Path) -> None:

@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import tempfile
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from typing import Any
 
 from portside.common.canonical import canonical_json
 from portside.engines.base import ImageToBuild
-from portside.engines.command import LAST_LINES, build_failed, indented, lines
+from portside.engines.buildkit_log import BuildLog
+from portside.engines.command import indented, lines
 from portside.engines.endpoint import Endpoint, config_folder
 from portside.errors import EngineError
 
@@ -21,11 +21,6 @@ BUILT_IN = "BuildKit"
 """How a docker command builds that needs no plugin for it."""
 
 _VERSION = re.compile(r"^Docker version (\d+)\.(\d+)")
-_STEP = re.compile(r"^#(\d+) (\[.+)$")
-_STEP_ERROR = re.compile(r"^#(\d+) ERROR:? ?(.*)$")
-_OUTPUT = re.compile(r"^#(\d+) \d+\.\d+(?: (.*))?$")
-"""A line that a step wrote, with its seconds in front."""
-_EXIT_CODE = re.compile(r"exit code: \d+$")
 _UNREACHABLE = re.compile(r"cannot connect to the docker daemon|error during connect", re.IGNORECASE)
 _KEPT = ("PATH", "HOME", "TMPDIR")
 """What the command may know of the person's environment."""
@@ -73,10 +68,7 @@ def build(cli: Cli, endpoint: Endpoint, image: ImageToBuild, log: Callable[[str]
     """
     with _command_environment(endpoint, os.environ) as env, tempfile.TemporaryDirectory() as scratch:
         id_file = Path(scratch, "id")
-        last: deque[str] = deque(maxlen=LAST_LINES)
-        said: dict[str, deque[str]] = {}
-        steps: dict[str, str] = {}
-        failed: str | None = None
+        said = BuildLog(log)
         if cli.how != BUILT_IN:
             policy = Path(scratch, "policy.json")
             policy.write_bytes(canonical_json(source_policy(image)))
@@ -84,23 +76,14 @@ def build(cli: Cli, endpoint: Endpoint, image: ImageToBuild, log: Callable[[str]
         command = [str(cli.path), *_arguments(image, id_file)]
         with closing(lines(command, env, held=image.held)) as output:
             for line in output:
-                last.append(line)
-                log(line)
-                if step := _STEP.match(line):
-                    steps.setdefault(step[1], step[2])
-                elif text := _OUTPUT.match(line):
-                    said.setdefault(text[1], deque(maxlen=LAST_LINES)).append(text[2] or "")
-                elif failed is None and (error := _STEP_ERROR.match(line)):
-                    failed = error[1]
-                    code = _EXIT_CODE.search(line)
-                    said.setdefault(failed, deque(maxlen=LAST_LINES)).append(code[0] if code else error[2])
+                said.take(line)
         if not id_file.exists():
-            if any(_UNREACHABLE.search(line) for line in last):
-                problem = (
-                    f"Docker stopped answering while {image.title} was built:\n{indented(map(image.in_words, last))}"
+            if any(_UNREACHABLE.search(line) for line in said.last):
+                last = indented(map(image.in_words, said.last))
+                raise EngineError(
+                    f"Docker stopped answering while {image.title} was built:\n{last}", "Look at its log."
                 )
-                raise EngineError(problem, "Look at its log.")
-            raise build_failed(image, steps.get(failed or ""), list(said.get(failed or "", last)))
+            raise said.error(image)
         return id_file.read_text().strip()
 
 

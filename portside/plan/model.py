@@ -57,6 +57,21 @@ class Packages:
 
 
 @dataclass(frozen=True)
+class VendorInstall:
+    """What the commands of one recipe of a chain of `extends` install of a vendor's files. lowest: whether it extends
+    no other."""
+
+    recipe: str
+    lowest: bool
+    layer: ClassVar[str] = "env"
+    kind: ClassVar[PartKind] = "run"
+
+    @property
+    def shown(self) -> str:
+        return "vendor" if self.lowest else f"vendor-{self.recipe}"
+
+
+@dataclass(frozen=True)
 class BuiltPackages:
     """The source distributions that one recipe of a chain of `extends` builds. lowest: whether it extends no other."""
 
@@ -189,6 +204,7 @@ class LargeWeight:
 PartType = (
     BaseLayer
     | Packages
+    | VendorInstall
     | BuiltPackages
     | Files
     | Source

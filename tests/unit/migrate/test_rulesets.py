@@ -108,7 +108,10 @@ def test_an_extension_adds_replaces_and_removes() -> None:
             {"rules": [{"id": "b", "kind": "call", "title": "t", "first": "x()", "map": {"a": "b"}}]},
             r"rules\[b\]: first: 'x\(\)' is not a text as Python spells it",
         ),
-        ({"rules": [{"id": "b", "kind": "call", "title": "t", "first": '"x"'}]}, r"rules\[b\]: give `map` or `methods`"),
+        (
+            {"rules": [{"id": "b", "kind": "call", "title": "t", "first": '"x"'}]},
+            r"rules\[b\]: give `map` or `methods`",
+        ),
         ({"rules": {}}, "rules: expected a list"),
         ({"rules": ["x"]}, r"rules\[0\].kind: expected one of api, method"),
         ({"rules": [{"id": "b", "kind": "magic"}]}, r"rules\[b\].kind: expected one of .*found 'magic'"),

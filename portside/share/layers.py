@@ -13,7 +13,7 @@ from portside.errors import InputError, RegistryError
 from portside.plan.model import LayerPlan, Part, Plan
 from portside.plan.states import blob_of
 from portside.registry.blob import RegistryBlob
-from portside.registry.client import Client
+from portside.registry.client import Client, UnreadableError
 from portside.registry.reference import parse_repository
 from portside.share.manifests import layer_tag, read_layer_manifest
 from portside.share.pull import JOBS, bring
@@ -66,6 +66,9 @@ class Registries:
                 if client is None:
                     client = self._clients[name] = Client(repository, pauses=(), connect_seconds=CONNECT_SECONDS)
                 data = client.manifest(layer_tag(layer))
+            except UnreadableError as error:
+                refused.append(f"{name}: {error.problem}")
+                continue
             except RegistryError as error:
                 self._away[name] = error.problem
                 refused.append(f"{name}: {error.problem}")

@@ -23,11 +23,12 @@ def lines(
     umask: int = -1,
     polite: signal.Signals = signal.SIGINT,
     held: Sequence[int] = (),
+    cwd: Path | None = None,
 ) -> Generator[str, None, None]:
     """A command's output, line by line; stops the command if the reader leaves early. Raises EngineError.
 
     umask: the command's own; -1 keeps this process's. polite: the signal on which it ends what it has begun.
-    held: file descriptors that it inherits, and so keeps open until it ends.
+    held: file descriptors that it inherits, and so keeps open until it ends. cwd: the folder that it works in.
     """
     try:
         child = subprocess.Popen(
@@ -39,6 +40,7 @@ def lines(
             start_new_session=True,
             umask=umask,
             pass_fds=held,
+            cwd=cwd,
         )
     except OSError as error:
         raise EngineError(f"cannot run {command[0]}: {error}") from error

@@ -41,7 +41,7 @@ def find_cli(endpoint: Endpoint, environment: Mapping[str, str]) -> Cli:
     """
     seen: list[str] = []
     with _command_environment(endpoint, environment) as env:
-        for path in _candidates(environment.get("PATH", os.defpath)):
+        for path in docker_commands(environment.get("PATH", os.defpath)):
             version = _VERSION.match(_output([str(path), "--version"], env))
             if version is None:
                 continue
@@ -97,13 +97,14 @@ def _arguments(image: ImageToBuild, id_file: Path) -> list[str]:
     return [*out, str(image.context)]
 
 
-def source_policy(image: ImageToBuild) -> dict[str, Any]:
-    """What a build may read: its context and the images that its Dockerfile names; the last rule that fits counts.
+def source_policy(image: ImageToBuild, *more: str) -> dict[str, Any]:
+    """What a build may read: its context, the images that its Dockerfile names, and `more`; the last rule that fits
+    counts.
 
     The form is BuildKit's (sourcepolicy/pb/policy.proto), which buildx 0.10 and newer hand to BuildKit 0.11 and newer;
     older ones do not look at it.
     """
-    allowed = ["local://context", "local://dockerfile"]
+    allowed = ["local://context", "local://dockerfile", *more]
     for name in image.parents():
         host = name.partition("/")[0]
         whole = name if "/" in name and ("." in host or ":" in host or host == "localhost") else f"docker.io/{name}"
@@ -146,7 +147,8 @@ def _command_environment(endpoint: Endpoint, environment: Mapping[str, str]) -> 
         }
 
 
-def _candidates(search: str) -> Iterator[Path]:
+def docker_commands(search: str) -> Iterator[Path]:
+    """The docker commands on a search path, then that of /usr/bin, each once."""
     known: set[Path] = set()
     for folder in [*search.split(os.pathsep), "/usr/bin"]:
         path = Path(folder, "docker")

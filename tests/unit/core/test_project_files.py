@@ -59,7 +59,7 @@ def test_a_recipe_uses_the_projects_own(root: Path) -> None:
     use(root, "ours", "card")
     recipe = load_recipe(root, "minilm")
     assert recipe.ruleset.name == "ours"
-    assert load_accelerator("card", root=root).variables == {"OURS": "yes"}
+    assert load_accelerator("card", root=root).variables["OURS"].value == "yes"
     assert container_spec(read_intent(recipe), Host.here(), lacking=noted(print)).env == {}
     (finding,) = [f for f in examine_devices(Host.here(), recipe, None) if f.subject == "devices"]
     assert "no card card" in finding.text

@@ -227,7 +227,7 @@ def inspect(c: Context, recipe: str, json: bool = False) -> None:
 @portside_task(
     help={
         "source": "folder with the code to migrate; it is not changed",
-        "ruleset": "mlu (default), npu, cpu, one of the project's, or a path to a ruleset (.yaml)",
+        "ruleset": "mlu (default), npu, musa, xpu, gaudi, rocm, cpu, your own, or a path to a ruleset (.yaml)",
         "framework": "version of the framework whose rules count; default: the ruleset's",
         "output": "a new or empty folder for the migrated tree and its reports",
         "mode": "precise (default; token and import aware) or vendor (as torch_gpu2mlu.py, line by line)",

@@ -1,22 +1,38 @@
 """The tasks that use containers of what was built: the checks of each layer, and running it."""
 
+import sys
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 
 from portside.cli.task import ENGINE, LAYER, RECIPE, check_layer, number, portside_task, project
+from portside.common.values import shown_value
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from portside.engines import Mount
+    from portside.recipe import Recipe
+    from portside.store import Store
 
 
-@portside_task(help={"recipe": RECIPE, "layer": f"only this layer: {LAYER}; default: all", "engine": ENGINE})
-def check(c: Context, recipe: str, layer: str | None = None, engine: str | None = None) -> None:
+@portside_task(
+    help={
+        "recipe": RECIPE,
+        "layer": f"only this layer: {LAYER}; default: all",
+        "engine": ENGINE,
+        "trust": "let the recipe's own checks run, as they are now, without a question",
+    }
+)
+def check(c: Context, recipe: str, layer: str | None = None, engine: str | None = None, trust: bool = False) -> None:
     """testinfra against a container of each layer: what is in it is what the lock says.
+
+    The recipe's own checks are code: before they run here for the first time at this content, you are asked.
 
     Example: invoke check --recipe minilm --layer env
     """
+    from portside.begin.project import own_recipes
     from portside.check.layer_checks import check as check_layers
     from portside.common.progress import say
     from portside.image.pointers import what_is_left
@@ -24,12 +40,40 @@ def check(c: Context, recipe: str, layer: str | None = None, engine: str | None 
 
     names = None if layer is None else [check_layer(layer)]
     p = project()
-    plan_ = locked_plan(p, p.recipe(recipe))
+    found = p.recipe(recipe)
+    _need_trust(found, p.store, trust, own_recipes)
+    plan_ = locked_plan(p, found)
     try:
         check_layers(plan_, p.store, p.engine(engine), names)
     finally:
         for line in what_is_left(plan_, p.store):
             say(line)
+
+
+def _need_trust(recipe: "Recipe", store: "Store", said: bool, ours: "Callable[[], list[Recipe]]") -> None:
+    """Ask whether the recipe's own checks may run, where that is not known. ours: the recipes of Portside itself.
+
+    Raises CheckError where nobody can be asked, or says no.
+    """
+    from portside.check.trust import brought_by, is_trusted, own_checks, trust
+    from portside.errors import CheckError
+
+    checks = own_checks(recipe)
+    known = None if checks is None else is_trusted(checks, store)
+    if checks is None or known:
+        return
+    theirs = known is not None or checks.digest not in {own.digest for r in ours() if (own := own_checks(r))}
+    if theirs and not said:
+        bundle = brought_by(checks, store)
+        whose = f"that came in {shown_value(bundle)}" if bundle else "that have not run here before as they are now"
+        files = ", ".join(str(file) for file in checks.files)
+        problem = f"the recipe {recipe.name} has checks of its own {whose}, and they are code: {files}"
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise CheckError(problem, f"Read them; then: invoke check --recipe {recipe.name} --trust")
+        print(f"{problem}\nRead them first. Run them? [y/N] ", end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise CheckError(f"the checks of {recipe.name} were not run", "Nothing was done.")
+    trust(checks, store)
 
 
 @portside_task(

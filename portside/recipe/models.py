@@ -55,6 +55,11 @@ class Accelerator(Model):
     driver: VersionRange | None = Field(
         None, description="range of versions of the host's driver", examples=[">=5.10.10"]
     )
+    variant: Name | None = Field(
+        None,
+        description="the chips it is for, a variant of the accelerator; default: those of the host that runs it",
+        examples=["310p"],
+    )
 
 
 class File(Model):

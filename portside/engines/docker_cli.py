@@ -45,20 +45,25 @@ def find_cli(endpoint: Endpoint, environment: Mapping[str, str]) -> Cli:
             version = _VERSION.match(_output([str(path), "--version"], env))
             if version is None:
                 continue
-            if not _output([str(path), "version", "--format", "{{.Server.Version}}"], env):
-                seen.append(f"{path} ({version[1]}.{version[2]}) is too old or too new for the daemon")
-            elif (18, 9) <= (int(version[1]), int(version[2])) < (23, 0):
-                return Cli(path, BUILT_IN)
-            elif buildx := re.search(r"\bv?(\d+\.\d+\S*)", _output([str(path), "buildx", "version"], env)):
-                return Cli(path, f"buildx {buildx[1]}")
-            else:
+            number = (int(version[1]), int(version[2]))
+            how = BUILT_IN if (18, 9) <= number < (23, 0) else _buildx(path, env)
+            if how is None:
                 seen.append(f"{path} ({version[1]}.{version[2]}) has no buildx plugin")
+            elif _output([str(path), "version", "--format", "{{.Server.Version}}"], env):
+                return Cli(path, how)
+            else:
+                seen.append(f"{path} ({version[1]}.{version[2]}) is too old or too new for the daemon")
     problem = "no docker command can build: " + ("; ".join(seen) if seen else "there is none on PATH")
     raise EngineError(
         problem,
         "Install one: `apt-get install docker.io` on Debian 12, with docker-buildx on newer ones; elsewhere Docker's "
         "own packages with the buildx plugin.",
     )
+
+
+def _buildx(path: Path, environment: Mapping[str, str]) -> str | None:
+    found = re.search(r"\bv?(\d+\.\d+\S*)", _output([str(path), "buildx", "version"], environment))
+    return None if found is None else f"buildx {found[1]}"
 
 
 def build(cli: Cli, endpoint: Endpoint, image: ImageToBuild, log: Callable[[str], None]) -> str:

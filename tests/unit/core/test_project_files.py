@@ -82,8 +82,8 @@ def test_what_a_ruleset_says_is_in_the_key(root: Path) -> None:
 def test_they_are_known_wherever_names_are(root: Path) -> None:
     add(root, "rulesets", "ours", rules("ours"))
     add(root, "accelerators", "card", CARD.format("card"))
-    assert names(root) == ["cpu", "mlu", "npu", "ours"]
-    assert names() == ["cpu", "mlu", "npu"]
+    assert names(root) == sorted([*names(), "ours"])
+    assert "ours" not in names()
     assert values("migrate --ruleset ", root) == names(root)
     use(root, "our")
     with pytest.raises(RecipeError, match=r"minilm\.yaml:\d+: migration\.ruleset: no ruleset 'our'") as caught:

@@ -12,22 +12,23 @@ _STEP = re.compile(r"^#(\d+) (\[.+)$")
 _STEP_ERROR = re.compile(r"^#(\d+) ERROR:? ?(.*)$")
 _OUTPUT = re.compile(r"^#(\d+) \d+\.\d+(?: (.*))?$")
 """A line that a step wrote, with its seconds in front."""
-_EXIT_CODE = re.compile(r"exit code: \d+$")
+_EXIT_CODE = re.compile(r"exit code: (\d+)$")
 
 
 class BuildLog:
-    """The output of one build, line by line. last: its last lines.
+    """The output of one build, line by line. last: its last lines. exit_code: of the command of the step that failed,
+    None where that step did not come to its end.
 
     log: is given every line.
     """
 
     def __init__(self, log: Callable[[str], None]) -> None:
         self.last: deque[str] = deque(maxlen=LAST_LINES)
+        self.exit_code: int | None = None
         self._log = log
         self._said: dict[str, deque[str]] = {}
         self._steps: dict[str, str] = {}
         self._failed: str | None = None
-        self._ended = False
 
     def take(self, line: str) -> None:
         self.last.append(line)
@@ -39,16 +40,11 @@ class BuildLog:
         elif self._failed is None and (error := _STEP_ERROR.match(line)):
             self._failed = error[1]
             code = _EXIT_CODE.search(line)
-            self._ended = code is not None
+            self.exit_code = int(code[1]) if code else None
             self._lines_of(error[1]).append(code[0] if code else error[2])
 
     def _lines_of(self, number: str) -> deque[str]:
         return self._said.setdefault(number, deque(maxlen=LAST_LINES))
-
-    @property
-    def step_ended(self) -> bool:
-        """Whether a step failed by its own doing: its command ended, with an exit code."""
-        return self._ended
 
     def error(self, image: ImageToBuild) -> StepError:
         """The error for a build that failed."""

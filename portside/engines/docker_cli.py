@@ -41,24 +41,29 @@ def find_cli(endpoint: Endpoint, environment: Mapping[str, str]) -> Cli:
     """
     seen: list[str] = []
     with _command_environment(endpoint, environment) as env:
-        for path in _candidates(environment.get("PATH", os.defpath)):
+        for path in docker_commands(environment.get("PATH", os.defpath)):
             version = _VERSION.match(_output([str(path), "--version"], env))
             if version is None:
                 continue
-            if not _output([str(path), "version", "--format", "{{.Server.Version}}"], env):
-                seen.append(f"{path} ({version[1]}.{version[2]}) is too old or too new for the daemon")
-            elif (18, 9) <= (int(version[1]), int(version[2])) < (23, 0):
-                return Cli(path, BUILT_IN)
-            elif buildx := re.search(r"\bv?(\d+\.\d+\S*)", _output([str(path), "buildx", "version"], env)):
-                return Cli(path, f"buildx {buildx[1]}")
-            else:
+            number = (int(version[1]), int(version[2]))
+            how = BUILT_IN if (18, 9) <= number < (23, 0) else _buildx(path, env)
+            if how is None:
                 seen.append(f"{path} ({version[1]}.{version[2]}) has no buildx plugin")
+            elif _output([str(path), "version", "--format", "{{.Server.Version}}"], env):
+                return Cli(path, how)
+            else:
+                seen.append(f"{path} ({version[1]}.{version[2]}) is too old or too new for the daemon")
     problem = "no docker command can build: " + ("; ".join(seen) if seen else "there is none on PATH")
     raise EngineError(
         problem,
         "Install one: `apt-get install docker.io` on Debian 12, with docker-buildx on newer ones; elsewhere Docker's "
         "own packages with the buildx plugin.",
     )
+
+
+def _buildx(path: Path, environment: Mapping[str, str]) -> str | None:
+    found = re.search(r"\bv?(\d+\.\d+\S*)", _output([str(path), "buildx", "version"], environment))
+    return None if found is None else f"buildx {found[1]}"
 
 
 def build(cli: Cli, endpoint: Endpoint, image: ImageToBuild, log: Callable[[str], None]) -> str:
@@ -97,13 +102,14 @@ def _arguments(image: ImageToBuild, id_file: Path) -> list[str]:
     return [*out, str(image.context)]
 
 
-def source_policy(image: ImageToBuild) -> dict[str, Any]:
-    """What a build may read: its context and the images that its Dockerfile names; the last rule that fits counts.
+def source_policy(image: ImageToBuild, *more: str) -> dict[str, Any]:
+    """What a build may read: its context, the images that its Dockerfile names, and `more`; the last rule that fits
+    counts.
 
     The form is BuildKit's (sourcepolicy/pb/policy.proto), which buildx 0.10 and newer hand to BuildKit 0.11 and newer;
     older ones do not look at it.
     """
-    allowed = ["local://context", "local://dockerfile"]
+    allowed = ["local://context", "local://dockerfile", *more]
     for name in image.parents():
         host = name.partition("/")[0]
         whole = name if "/" in name and ("." in host or ":" in host or host == "localhost") else f"docker.io/{name}"
@@ -146,7 +152,8 @@ def _command_environment(endpoint: Endpoint, environment: Mapping[str, str]) -> 
         }
 
 
-def _candidates(search: str) -> Iterator[Path]:
+def docker_commands(search: str) -> Iterator[Path]:
+    """The docker commands on a search path, then that of /usr/bin, each once."""
     known: set[Path] = set()
     for folder in [*search.split(os.pathsep), "/usr/bin"]:
         path = Path(folder, "docker")

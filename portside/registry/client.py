@@ -142,14 +142,15 @@ class Client:
             mark = "@" if wanted.startswith("sha256:") else ":"
             raise RegistryError(f"{self.repository}{mark}{wanted} is damaged: its bytes are not {said}")
 
-    def put_manifest(self, tag: Tag, data: bytes) -> bool:
-        """Push a manifest; False where the registry lacks a blob that it names."""
-        answer = self.ask("PUT", f"manifests/{tag}", {"Content-Type": MANIFEST}, data, expect=(201, 400, 404))
+    def put_manifest(self, name: Tag | str, data: bytes) -> bool:
+        """Push a manifest under a tag, or its own digest (sha256:HEX); False where the registry lacks a blob that it
+        names."""
+        answer = self.ask("PUT", f"manifests/{name}", {"Content-Type": MANIFEST}, data, expect=(201, 400, 404))
         if answer.status == 201:
             return True
         if any(code in ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN") for code, _ in errors_of(answer)):
             return False
-        raise self.unexpected(answer, f"take the tag {tag}")
+        raise self.unexpected(answer, f"take the manifest {name}")
 
     def small_blob(self, digest: Sha256, size: Size) -> bytes:
         """A config, verified. digest: sha256 hex."""

@@ -7,6 +7,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from portside.cli.task import ENGINE, LAYER, RECIPE, check_layer, number, portside_task, project
+from portside.common.called import to_person
 from portside.common.values import shown_value
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _need_trust(recipe: "Recipe", store: "Store", said: bool, ours: "Callable[[]
         problem = f"the recipe {recipe.name} has checks of its own {whose}, and they are code: {files}"
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise CheckError(problem, f"Read them; then: invoke check --recipe {recipe.name} --trust")
-        print(f"{problem}\nRead them first. Run them? [y/N] ", end="", file=sys.stderr, flush=True)
+        print(to_person(f"{problem}\nRead them first. Run them? [y/N] "), end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             raise CheckError(f"the checks of {recipe.name} were not run", "Nothing was done.")
     trust(checks, store)

@@ -112,7 +112,7 @@ def plan(
     if json:
         show(report)
     else:
-        print("\n".join([*lines, *what_is_left(made, p.store)]))
+        tell([*lines, *what_is_left(made, p.store)])
 
 
 @portside_task(
@@ -238,7 +238,7 @@ def inspect(c: Context, recipe: str, json: bool = False) -> None:
     if json:
         show(report)
     else:
-        print("\n".join(inspect_lines(report)))
+        tell(inspect_lines(report))
 
 
 @portside_task(
@@ -283,7 +283,7 @@ def migrate(
     if json:
         show({"output": output, "counts": report.counts()})
     else:
-        print("\n".join(to_lines(report, Path(output))))
+        tell(to_lines(report, Path(output)))
 
 
 @portside_task(

@@ -25,6 +25,8 @@ from portside.errors import InputError
 from portside.store import Store, files
 from portside.store.layout import Blob, Image
 
+MOST_ROWS = 100_000
+"""Names of images, and of indexes of them, that are read in one archive."""
 LARGEST_JSON = 8 << 20
 """Bytes of a manifest or a config."""
 _SPACE_STEP = 256 << 20
@@ -213,11 +215,11 @@ def _mapping(value: Any) -> dict[str, Any]:
 def _together(images: Iterable[ArchiveImage]) -> list[ArchiveImage]:
     """An OCI index has a row per name: the names of one image in one value."""
     found: dict[bytes, ArchiveImage] = {}
+    names: dict[bytes, dict[ImageName, None]] = {}
     for image in images:
-        before = found.get(image.config)
-        names = (*before.names, *image.names) if before else image.names
-        found[image.config] = ArchiveImage(image.config, image.layers, tuple(dict.fromkeys(names)))
-    return list(found.values())
+        found[image.config] = image
+        names.setdefault(image.config, {}).update(dict.fromkeys(image.names))
+    return [ArchiveImage(config, image.layers, tuple(names[config])) for config, image in found.items()]
 
 
 class _Members:
@@ -226,6 +228,7 @@ class _Members:
     def __init__(self, take: Callable[[str], "_Taken | str | None"], archive: str) -> None:
         """take: gives the file or the link of a name, None where there is none."""
         self.by_diff_id: dict[DiffID, _Taken] = {}
+        self._rows_seen = 0
         self._found: dict[str, _Taken | str | None] = {}
         self._ask = take
         self._archive = archive
@@ -253,6 +256,7 @@ class _Members:
         return found
 
     def _docker(self, row: dict[str, Any]) -> ArchiveImage:
+        self._count()
         config_name, layers = row.get("Config"), row.get("Layers")
         names = row.get("RepoTags") or []
         if not isinstance(config_name, str) or not isinstance(layers, list) or not isinstance(names, list):
@@ -267,6 +271,7 @@ class _Members:
         if depth > 3 or not isinstance(index, dict):
             raise InputError.about(self._archive, "index.json is no OCI index")
         for row in self._rows(index.get("manifests")):
+            self._count()
             if _mapping(row.get("platform")).get("os") == "unknown":
                 continue  # an attestation, not an image
             value = self._json(self._blob_name(row), self._digest(row))
@@ -285,6 +290,12 @@ class _Members:
             annotations = _mapping(row.get("annotations"))
             name = annotations.get("io.containerd.image.name") or annotations.get(oci.REF_NAME)
             yield self._image(config, layers, [name] if name else [])
+
+    def _count(self) -> None:
+        """Indexes may name one another, and each a thousand times."""
+        self._rows_seen += 1
+        if self._rows_seen > MOST_ROWS:
+            raise InputError.about(self._archive, f"it names more than {MOST_ROWS} images")
 
     def _image(self, config: bytes, layers: Sequence[_Taken], names: Sequence[Any]) -> ArchiveImage:
         diff_ids = oci.diff_ids_of(config)

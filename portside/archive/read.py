@@ -25,6 +25,8 @@ from portside.errors import InputError
 from portside.store import Store, files
 from portside.store.layout import Blob, Image
 
+_SMALL, _KEPT = 64 << 10, 64
+"""Bytes of a document that is read once, and how many of them are kept."""
 MOST_ROWS = 100_000
 """Names of images, and of indexes of them, that are read in one archive."""
 LARGEST_JSON = 8 << 20
@@ -229,6 +231,7 @@ class _Members:
         """take: gives the file or the link of a name, None where there is none."""
         self.by_diff_id: dict[DiffID, _Taken] = {}
         self._rows_seen = 0
+        self._small: dict[str, bytes] = {}
         self._found: dict[str, _Taken | str | None] = {}
         self._ask = take
         self._archive = archive
@@ -330,7 +333,13 @@ class _Members:
             raise InputError.about(self._archive, f"{name} has {file.size} bytes, too many for what it is")
         if digest is not None and file.digest != digest:
             raise InputError.about(self._archive, f"{name} is not what its name says")
-        return file.path.read_bytes()
+        # Each of many names may have the same manifest and config.
+        known = self._small.get(file.digest)
+        if known is None:
+            known = file.path.read_bytes()
+            if len(known) <= _SMALL and len(self._small) < _KEPT:
+                self._small[file.digest] = known
+        return known
 
     def _json(self, name: str, digest: Sha256 | None = None) -> Any:
         try:

@@ -41,9 +41,9 @@ def read(tmp_path: Path, names: int, *, nested: int = 0, times: int = 1) -> Take
     return read_archive(tmp_path / "a.tar", Store(tmp_path / "home"))
 
 
-def test_ten_thousand_names_of_one_image(tmp_path: Path) -> None:
-    (image,) = read(tmp_path, 10_000).images
-    assert image.names[:2] == ("x/y:0", "x/y:1") and len(image.names) == 10_000
+def test_thousands_of_names_of_one_image(tmp_path: Path) -> None:
+    (image,) = read(tmp_path, 3_000).images
+    assert image.names[:2] == ("x/y:0", "x/y:1") and len(image.names) == 3_000
 
 
 def test_indexes_that_name_one_another_a_thousand_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

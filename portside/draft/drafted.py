@@ -44,6 +44,7 @@ class Draft:
     items: list[Clue[Any]] = field(default_factory=list)
     build: list[Clue[str]] = field(default_factory=list)
     indexes: dict[str, Clue[str]] = field(default_factory=dict)
+    path: list[Clue[str]] = field(default_factory=list)
     activate: list[Clue[str]] = field(default_factory=list)
     variables: dict[str, Clue[str]] = field(default_factory=dict)
     migrated: list[str] = field(default_factory=list)
@@ -106,6 +107,7 @@ class Draft:
     def _env(self, page: Page) -> None:
         page.add(0, "env:")
         self._lines(page, "debian", self.debian, 1)
+        self._lines(page, "path", self.path, 1)
         self._lines(page, "activate", self.activate, 1)
         page.add(1, "python:")
         if self.interpreter is not None:

@@ -2,93 +2,40 @@
 
 import posixpath
 import re
-from dataclasses import dataclass
 from typing import Any
 
-from portside.accelerators.load import accelerator_names
 from portside.common.progress import step
-from portside.common.values import ImageAddress, RepositoryName, shown_value, told
 from portside.draft.accelerated import Tried, try_migration
 from portside.draft.checkout import Checkout
 from portside.draft.clue import Clue
 from portside.draft.code import CodeBase
 from portside.draft.commands import command_lines
+from portside.draft.description import description
+from portside.draft.dockerfile import python_of_image, read_dockerfile
 from portside.draft.drafted import Draft, DraftTarget
 from portside.draft.entries import MOST_ENTRIES, core, entries
 from portside.draft.facts import accelerator_fact, facts, modules_of, normal, package_of
 from portside.draft.gathered import Ground, WantedPackages
-from portside.draft.interpreter import choose, line_of, python_wish, toml_of
+from portside.draft.interpreter import choose, python_wish
 from portside.draft.libraries import system_packages
 from portside.draft.named_weights import NamedWeights, named_weights
+from portside.draft.options import DraftOptions
 from portside.draft.origin import Origin, RepositoryReader, source_name
 from portside.draft.programs import EntryPoint, described
 from portside.draft.recipe_checks import busy, check_file, lacking
 from portside.draft.servers import listening
 from portside.draft.wanted import find_packages, heavy
-from portside.errors import RecipeError, did_you_mean
 
 CPU_INDEX = "cpu"
 """The name of an index in portside.toml whose torch is for processors; docs/new.md says so."""
-
-
-@dataclass(frozen=True)
-class DraftOptions:
-    """What the command line says, checked. weights: hub, name and revision."""
-
-    name: str
-    accelerator: str
-    base: dict[str, Any] | None
-    weights: tuple[str, str, str] | None
-
-
-def check_asked(
-    name: str, accelerator: str | None, base: str | None, weights: str | None, reader: RepositoryReader
-) -> DraftOptions:
-    """Raises RecipeError for what cannot be, before anything is brought."""
-    known = accelerator_names(root=reader.root)
-    wanted = facts("bases")["aliases"].get(accelerator, accelerator) if accelerator else "cpu"
-    if wanted not in known:
-        more = [*known, *facts("bases")["aliases"]]
-        raise RecipeError(
-            f"--accelerator: no accelerator '{accelerator}'",
-            f"{did_you_mean(str(accelerator), more)}Known: {', '.join(known)}; docs/accelerators.md: how to add one.",
-        )
-    return DraftOptions(name, wanted, _base(base), _weights(weights))
-
-
-def _base(text: str | None) -> dict[str, Any] | None:
-    if text is None:
-        return None
-    kind, _, rest = text.partition(":")
-    if kind == "debian" and re.fullmatch(r"[a-z]+", rest):
-        return {"debian": {"suite": rest}}
-    if kind == "archive" or re.search(r"\.(tar|tgz|tar\.\w+)$", text):
-        file = (rest if kind == "archive" else text).rpartition("/")[2]
-        return {"archive": {"file": file, "origin": "say where people get it"}}
-    address = rest if kind == "image" else text
-    told(ImageAddress, address, "--base", RecipeError, "Say debian:SUITE, archive:FILE, or an image: ubuntu:22.04.")
-    return {"image": address}
-
-
-def _weights(text: str | None) -> tuple[str, str, str] | None:
-    if text is None:
-        return None
-    hub, colon, rest = text.partition(":")
-    name, _, revision = rest.partition("@")
-    if not colon or hub not in ("huggingface", "modelscope"):
-        raise RecipeError(
-            f"--weights: expected a hub and a name, found {shown_value(text)}",
-            "Such as --weights huggingface:THUDM/chatglm2-6b, or modelscope:…, with @REVISION behind it if need be.",
-        )
-    told(RepositoryName, name, "--weights", RecipeError, "Such as --weights huggingface:THUDM/chatglm2-6b")
-    return hub, name, revision
 
 
 class _Maker:
     def __init__(self, asked: DraftOptions, origin: Origin, checkout: Checkout, reader: RepositoryReader) -> None:
         self.asked, self.origin, self.checkout, self.reader = asked, origin, checkout, reader
         self.fact = accelerator_fact(asked.accelerator)
-        self.commands = command_lines(checkout)
+        self.dockerfile = read_dockerfile(checkout, asked.dockerfile) if asked.dockerfile else None
+        self.commands = [*(self.dockerfile.commands if self.dockerfile else ()), *command_lines(checkout)]
         self.code = CodeBase(checkout)
         self.starts = entries(checkout, self.commands, self.code)
 
@@ -96,10 +43,11 @@ class _Maker:
         asked, fact = self.asked, self.fact
         wish = python_wish(self.checkout, self.commands, self.code)
         suite, version, said = choose(wish)
-        own = asked.base is None and "base" not in fact
-        base = asked.base or fact.get("base") or {"debian": {"suite": suite}}
+        given = asked.base or (self.dockerfile.asked_base() if self.dockerfile and "base" not in fact else None)
+        own = given is None and "base" not in fact
+        base = given or fact.get("base") or {"debian": {"suite": suite}}
         is_debian = "debian" in base
-        if is_debian and asked.base is not None:
+        if is_debian and given is not None:
             suite = base["debian"]["suite"]
             version = facts("bases")["suites"].get(suite, {}).get("python", "")
             said = Clue(version, "", bool(version), f"upstream: {wish.said}" if wish.said else "")
@@ -115,20 +63,15 @@ class _Maker:
         draft = Draft(
             name=asked.name,
             head=self._head(),
-            description=self._description(),
-            base=Clue(
-                base,
-                "",
-                own or asked.base is not None,
-                "" if own or asked.base is not None else "a vendor's image that such ports begin with; name yours",
-            ),
+            description=description(self.checkout),
+            base=self._base(base, own=own),
             accelerator=self._accelerator(),
         )
         name = self.checkout.name
         draft.sources[name] = (Clue(self.origin.asked, ""), self.origin.notes)
         for other, clue in packages.sources.items():
             draft.sources[other] = (Clue(dict(clue.value), clue.place), {})
-        self._env(draft, packages, system, said if is_debian else None, wish.said)
+        self._env(draft, packages, system, said if is_debian else None, wish.said, base)
         if tried is not None:
             draft.tried, draft.migrated = tried, [name] if tried.is_needed else []
         draft.install = packages.install
@@ -139,9 +82,26 @@ class _Maker:
         self._paths(draft, packages, home)
         named = named_weights(self.checkout, self._files_for_weights(reached), self.commands, reached)
         self._weights(draft, named, f"{name}{suffix}")
+        if self.dockerfile is not None:
+            self.dockerfile.into(draft, home, self.reader.other)
         self._checks(draft, packages, home)
-        draft.left = [*self._problems(packages), *packages.left, *left, *self.origin.left, *self._unreadable()]
+        draft.left = [
+            *draft.left,
+            *self._problems(packages),
+            *packages.left,
+            *left,
+            *self.origin.left,
+            *self._unreadable(),
+        ]
         return draft
+
+    def _base(self, base: dict[str, Any], *, own: bool) -> Clue[dict[str, Any]]:
+        if own or self.asked.base is not None:
+            return Clue(base, "")
+        if "base" in self.fact:
+            return Clue(base, "", False, "a vendor's image that such ports begin with; name yours")
+        found = self.dockerfile.base if self.dockerfile is not None else None
+        return Clue(base, found.place if found is not None else "")
 
     def _head(self) -> list[str]:
         commit = str(self.origin.asked.get("commit", ""))[:12]
@@ -150,42 +110,6 @@ class _Maker:
             f"Drafted by `invoke new` out of {self.origin.shown}{at}, of which nothing was executed. Behind a line "
             "stands where it comes from (FILE:LINE of the source); what begins with `# ?` is a guess: look at it."
         ]
-
-    def _description(self) -> Clue[str]:
-        data = toml_of(self.checkout)
-        project = data.get("project")
-        text = project.get("description") if isinstance(project, dict) else None
-        place = line_of(self.checkout, "pyproject.toml", "description") if text else ""
-        if not isinstance(text, str) or not text.strip():
-            text, place = self._of_readme()
-        text = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]", " ", text)
-        text = " ".join(text.split())[:150].strip()
-        return Clue(text or f"{self.checkout.name}, drafted", place, sure=bool(place))
-
-    def _of_readme(self) -> tuple[str, str]:
-        for path in [*self.checkout.named("readme.md"), *self.checkout.named("readme*")][:1]:
-            found: list[tuple[str, str]] = []
-            fenced = False
-            for number, line in list(self.checkout.lines(path))[:120]:
-                text = re.sub(r"<[^>]*>|!\[[^]]*\]\([^)]*\)", "", line)
-                text = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", text).replace("**", "").strip(" *_`")
-                if line.strip().startswith(("```", "~~~")):
-                    fenced = not fenced
-                if fenced or re.match(r"(#|=|-|\||```|>|\[\[|\*\s|<!|:|\d+\.|\$)", line.strip()) or len(text) < 25:
-                    continue
-                if re.search(r"[•🤗📃]|https?:", text) or not re.search(r"\w{3}.*\s\w{2}|[\u4e00-\u9fff]{8}", text):
-                    continue
-                found.append((re.split(r"(?<=[.!?。])\s", text)[0], f"{path}:{number}"))
-            said = re.compile(
-                r"\b(is|are|provides?|contains|implements?|implementation|library|framework|toolkit|codebase)\b", re.I
-            )
-            aside = re.compile(
-                r"(please|thanks|we |check|update|news|note|if you|see |\d{4}|this (page|section))", re.I
-            )
-            best = [row for row in found if said.search(row[0]) and not aside.match(row[0])]
-            if best or found:
-                return (best or found)[0]
-        return "", ""
 
     def _accelerator(self) -> Clue[dict[str, Any]]:
         value = {"name": self.asked.accelerator}
@@ -203,7 +127,13 @@ class _Maker:
             return try_migration(self.checkout, ruleset, self.reader.root)
 
     def _env(
-        self, draft: Draft, packages: WantedPackages, system: list[Clue[str]], said: Clue[str] | None, upstream: str
+        self,
+        draft: Draft,
+        packages: WantedPackages,
+        system: list[Clue[str]],
+        said: Clue[str] | None,
+        upstream: str,
+        base: dict[str, Any],
     ) -> None:
         if said is not None:
             draft.debian += [Clue("python3", ""), Clue("python3-pip", "")]
@@ -218,9 +148,13 @@ class _Maker:
                 for line in self.fact.get("activate", ())
             ]
         else:
-            draft.interpreter = Clue(
-                "/usr/bin/python3", "", False, f"the image's; upstream: {upstream or 'nothing says which Python'}"
-            )
+            program, its = python_of_image(str(base.get("image", "")))
+            why = f"the image's; upstream: {upstream or 'nothing says which Python'}"
+            if program:
+                draft.interpreter = Clue(program, "", False, why)
+            else:
+                draft.debian += [Clue("python3", "", False, "the image has none"), Clue("python3-pip", "")]
+                draft.version = Clue(its, "", False, why)
         there = {clue.value for clue in draft.debian}
         draft.debian += [clue for clue in system if clue.value not in there]
         draft.items = list(packages.items)
@@ -390,9 +324,6 @@ class _Maker:
         return [f"code that was not read: {', '.join(rows[:6])}{' …' if len(rows) > 6 else ''}"] if rows else []
 
 
-def make_draft(
-    asked: DraftOptions, origin: Origin, checkout: Checkout, reader: RepositoryReader, dockerfile: str | None = None
-) -> Draft:
-    """dockerfile: a path in the repository, or on this machine, whose lines count before all else that is found."""
+def make_draft(asked: DraftOptions, origin: Origin, checkout: Checkout, reader: RepositoryReader) -> Draft:
     with step(f"Reading {checkout.name}"):
         return _Maker(asked, origin, checkout, reader).draft()

@@ -14,7 +14,8 @@ from portside.common.tree import Tree
 from portside.common.yaml_file import FileLine, read_yaml
 from portside.draft.drafted import Draft
 from portside.draft.fitting import fit
-from portside.draft.make import check_asked, make_draft
+from portside.draft.make import make_draft
+from portside.draft.options import check_asked
 from portside.draft.origin import RepositoryReader
 from portside.errors import PortsideError, RecipeError
 from portside.inputs.spool import Spool
@@ -61,12 +62,12 @@ def draft_recipe(
     """
     check_name(name)
     check_free(project, name)
+    asked = check_asked(name, project.root, accelerator, base, weights, dockerfile)
     with project.store.workspace() as folder, Spool(folder) as spool:
         reader = RepositoryReader(project.root, project.config, project.store, spool)
-        asked = check_asked(name, accelerator, base, weights, reader)
         with step(f"Bringing {source}"):
             origin, checkout = reader.source(source)
-        draft = make_draft(asked, origin, checkout, reader, dockerfile)
+        draft = make_draft(asked, origin, checkout, reader)
         trees = {checkout.name: checkout.tree}
         unfit = fit(draft, _trees(draft, trees, reader), project.config)
         text = draft.text

@@ -278,7 +278,7 @@ class _Finder(Gathering):
             name = normal(requirement.name)
             if name in (own, normal(self.checkout.name)) or name in self.out.names:
                 continue
-            if not is_declared or self.imported & modules_of(name):
+            if command.rank < 0 or not is_declared or self.imported & modules_of(name):
                 self.line(requirement, command.place)
         for one in self.installs:
             if one.command.kind != "document" or one.command.rank > _FROM_README:

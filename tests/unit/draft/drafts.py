@@ -9,8 +9,9 @@ from portside.common.tree import Tree, file_entry
 from portside.config import Config
 from portside.draft.checkout import Checkout
 from portside.draft.drafted import Draft
-from portside.draft.make import check_asked, make_draft
+from portside.draft.make import make_draft
 from portside.draft.new import check_text
+from portside.draft.options import check_asked
 from portside.draft.origin import Origin, RepositoryReader
 from portside.inputs.spool import Spool
 from portside.store import Store
@@ -26,11 +27,9 @@ def draft(folder: Path, files: dict[str, str | bytes] | Checkout, config: Config
     store = Store(config.home)
     with store.workspace() as place, Spool(place) as spool:
         reader = RepositoryReader(folder, config, store, spool)
-        options = {"accelerator": None, "base": None, "weights": None} | asked
-        dockerfile = options.pop("dockerfile", None)
-        wanted = check_asked("demo", reader=reader, **options)
+        wanted = check_asked("demo", folder, **asked)
         origin = Origin({"git": "https://example.org/demo", "commit": "0" * 40}, "https://example.org/demo")
-        made = make_draft(wanted, origin, files if isinstance(files, Checkout) else checkout(files), reader, dockerfile)
+        made = make_draft(wanted, origin, files if isinstance(files, Checkout) else checkout(files), reader)
     check_text(made.text)
     return made
 

@@ -1,0 +1,44 @@
+"""What a repository is about, in one line."""
+
+import re
+
+from portside.draft.checkout import Checkout
+from portside.draft.clue import Clue
+from portside.draft.interpreter import line_of, toml_of
+
+
+def description(checkout: Checkout) -> Clue[str]:
+    """One line for people: what the project says of itself, else the README's first sentence that says what it is."""
+    data = toml_of(checkout)
+    project = data.get("project")
+    text = project.get("description") if isinstance(project, dict) else None
+    place = line_of(checkout, "pyproject.toml", "description") if text else ""
+    if not isinstance(text, str) or not text.strip():
+        text, place = _of_readme(checkout)
+    text = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]", " ", text)
+    text = " ".join(text.split())[:150].strip()
+    return Clue(text or f"{checkout.name}, drafted", place, sure=bool(place))
+
+
+def _of_readme(checkout: Checkout) -> tuple[str, str]:
+    for path in [*checkout.named("readme.md"), *checkout.named("readme*")][:1]:
+        found: list[tuple[str, str]] = []
+        fenced = False
+        for number, line in list(checkout.lines(path))[:120]:
+            text = re.sub(r"<[^>]*>|!\[[^]]*\]\([^)]*\)", "", line)
+            text = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", text).replace("**", "").strip(" *_`")
+            if line.strip().startswith(("```", "~~~")):
+                fenced = not fenced
+            if fenced or re.match(r"(#|=|-|\||```|>|\[\[|\*\s|<!|:|\d+\.|\$)", line.strip()) or len(text) < 25:
+                continue
+            if re.search(r"[•🤗📃]|https?:", text) or not re.search(r"\w{3}.*\s\w{2}|[\u4e00-\u9fff]{8}", text):
+                continue
+            found.append((re.split(r"(?<=[.!?。])\s", text)[0], f"{path}:{number}"))
+        said = re.compile(
+            r"\b(is|are|provides?|contains|implements?|implementation|library|framework|toolkit|codebase)\b", re.I
+        )
+        aside = re.compile(r"(please|thanks|we |check|update|news|note|if you|see |\d{4}|this (page|section))", re.I)
+        best = [row for row in found if said.search(row[0]) and not aside.match(row[0])]
+        if best or found:
+            return (best or found)[0]
+    return "", ""

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from portside.common.explain import explain
-from portside.common.fields import Name, RegistryMirror, RegistryPrefix, Repository
+from portside.common.fields import Matching, Name, RegistryMirror, RegistryPrefix, Repository
 from portside.common.home import NOWHERE, own_folder
 from portside.common.url import SecretUrl
 from portside.common.version import __version__
@@ -127,6 +127,36 @@ class Mirrors(BaseModel):
     git: dict[str, SecretUrl] = Field({}, description="URL prefix -> the prefix to use instead, as git's insteadOf")
 
 
+BuilderName = Annotated[
+    str, Matching(r"^[A-Za-z][A-Za-z0-9._-]*$", "the name of a builder, as `docker buildx ls` shows it")
+]
+
+
+class BuilderSettings(BaseModel):
+    """A builder of docker's buildx that may execute run parts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    name: BuilderName = Field(description="what `docker buildx ls` calls it")
+    architectures: tuple[Literal["amd64", "arm64"], ...] = Field(
+        (), description="that it is used for, such as arm64; default: all that it says it executes"
+    )
+    registry: Repository | None = Field(
+        None,
+        description="HOST[:PORT]/REPOSITORY that it reaches too, and that images go through; default: they are sent",
+    )
+
+
+def _builder_form(value: object) -> str:
+    return "table" if isinstance(value, dict | BuilderSettings) else "name"
+
+
+AnyBuilder = Annotated[
+    Annotated[BuilderName, Tag("name")] | Annotated[BuilderSettings, Tag("table")],
+    Discriminator(_builder_form),
+]
+
+
 class Override(BaseModel):
     """Names that are in the project's folder as well as in Portside, where the project's file counts."""
 
@@ -134,6 +164,10 @@ class Override(BaseModel):
 
     rulesets: tuple[Name, ...] = Field((), description="of files in the project's rulesets/")
     accelerators: tuple[Name, ...] = Field((), description="of files in the project's accelerators/")
+
+
+_JOINED = ("mirrors", "archives", "indexes")
+"""Keys of which a project's file says some and the person's own file others."""
 
 
 class Config(BaseModel):
@@ -146,6 +180,9 @@ class Config(BaseModel):
     engine: Literal["docker", "podman"] | None = Field(
         None, description="docker or podman (PORTSIDE_ENGINE); default: docker, or podman where no Docker answers"
     )
+    builders: tuple[AnyBuilder, ...] = Field(
+        (), description="builders of docker buildx for run parts, the preferred one first; or {name, architectures, …}"
+    )
     folders: tuple[AnyFolder, ...] = Field(
         (), description="folders with files already downloaded, at their names or at SET/PATH; or {path, keep}"
     )
@@ -156,6 +193,9 @@ class Config(BaseModel):
     keyrings: dict[Name, Folder] = Field(
         {}, description="code name of a suite -> the keyring whose keys sign its archive and its updates"
     )
+    archives: dict[Name, SecretUrl] = Field(
+        {}, description="names of env.archives -> the roots of these archives, before the URLs of recipes"
+    )
     indexes: dict[Name, AnyIndex] = Field(
         {},
         description='names for env.python.indexes: NAME = "URL" of a simple index, or {find-links = "URL"}',
@@ -163,6 +203,13 @@ class Config(BaseModel):
     override: Override = Field(
         default_factory=Override, description="only in a project's file: it is about what the project is"
     )
+
+    @property
+    def builder_settings(self) -> tuple[BuilderSettings, ...]:
+        """The builders, in the order of their preference."""
+        return tuple(
+            item if isinstance(item, BuilderSettings) else BuilderSettings(name=item) for item in self.builders
+        )
 
     @property
     def folder_paths(self) -> tuple[Path, ...]:
@@ -191,7 +238,7 @@ def load_config(root: Path | None) -> Config:
             if "override" in read and path.parent != root:
                 place = _places(path, path.read_text(encoding="utf-8"), read)[("override",)]
                 raise RecipeError(f"{place}: override: this is for the portside.toml of a project", HELP)
-            values |= read | {key: values.get(key, {}) | read[key] for key in ("mirrors", "indexes") if key in read}
+            values |= read | {key: values.get(key, {}) | read[key] for key in _JOINED if key in read}
     found = Config.model_validate(values)
     overrides: dict[str, object] = {}
     if home := os.environ.get("PORTSIDE_HOME"):

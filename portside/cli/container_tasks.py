@@ -39,7 +39,9 @@ def check(c: Context, recipe: str, layer: str | None = None, engine: str | None 
         "layer": f"the image to run: {LAYER}; default: weights",
         "target": "one of the recipe's run targets",
         "command": "a shell line instead of the recipe's command; default without one: a shell",
-        "devices": "cards: 0,1 or 0-3 or all or none; default: as many as the target needs",
+        "devices": "cards: 0,1 or 0-3, 0.1 for a part of one, all or none; default: as many as the target needs",
+        "access": "how cards are passed: raw (nodes and files, the default), toolkit (the vendor's), cdi, or auto",
+        "rdma": "pass the host's RDMA nodes too",
         "mount": "HOST:CONTAINER or HOST:CONTAINER:ro; may be repeated",
         "port": "HOST:CONTAINER, or NAME=HOST for a named port of the target; may be repeated",
         "env": "NAME=VALUE; may be repeated",
@@ -51,6 +53,7 @@ def check(c: Context, recipe: str, layer: str | None = None, engine: str | None 
         "detach": "run in the background",
         "stop-timeout": "seconds that the command has to end after SIGINT, SIGTERM or SIGHUP; default: 10",
         "recreate": "remove a container of this name first",
+        "host": "with --dry-run: another machine, a file of `doctor --describe` or like:8xmlu370",
         "dry-run": "print the equivalent `docker run` or `podman run` and start nothing",
         "engine": ENGINE,
     },
@@ -65,6 +68,8 @@ def run_container(
     target: str | None = None,
     command: str | None = None,
     devices: str | None = None,
+    access: str = "raw",
+    rdma: bool = False,
     network: str | None = None,
     user: str | None = None,
     name: str | None = None,
@@ -73,6 +78,7 @@ def run_container(
     stop_timeout: str | None = None,
     recreate: bool = False,
     dry_run: bool = False,
+    host: str | None = None,
     engine: str | None = None,
 ) -> None:
     """Start a recipe's image with exactly the devices and rights that it needs.
@@ -81,6 +87,7 @@ def run_container(
     """
     from functools import cache
 
+    from portside.accelerators.described import described_host
     from portside.common.progress import say
     from portside.errors import RecipeError
     from portside.prepare import locked_plan
@@ -99,14 +106,19 @@ def run_container(
     check_layer(layer)
     if weights not in ("auto", "baked", "mount"):
         raise RecipeError(f"no such way to have weights: '{weights}'", "Say auto, baked or mount.")
+    if host is not None and not dry_run:
+        raise RecipeError("a container starts on this machine alone", "Say --dry-run with --host.")
     p = project()
     loaded = p.recipe(recipe)
+    machine_ = Host.here() if host is None else described_host(host, Host.here(), p.root)
     intent = read_intent(
         loaded,
         layer=layer,
         target=target,
         command=command,
         devices=devices,
+        access=access,
+        rdma=rdma,
         mounts=mount,
         ports=port,
         env=env,
@@ -127,7 +139,7 @@ def run_container(
         data = target_mounts(p, loaded, target, bring=not dry_run)
     spec = container_spec(
         intent,
-        Host.here(),
+        machine_,
         weights=mounted,
         data=data,
         lacking=noted(say) if dry_run else refuse,

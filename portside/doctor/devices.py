@@ -1,5 +1,6 @@
 """Cards and drivers: what a host has against what a recipe needs."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from portside.accelerators import (
     control_nodes,
     driver_version,
     find_cards,
+    for_host,
     load_accelerator,
     version_fits,
 )
+from portside.accelerators.ways import TOOLKIT, ways_of
 from portside.doctor.findings import Finding
 from portside.recipe import Recipe
 from portside.runtime.devices import driver_range
@@ -27,15 +30,19 @@ def examine_devices(
     """
     if recipe is not None:
         chosen = accelerator or load_accelerator(recipe.model.accelerator.name, root=recipe.root)
+        chosen = for_host(chosen, host, recipe.model.accelerator.variant)
         yield from _examine(chosen, host, driver_range(recipe, chosen), recipe)
         return
-    found = False
+    there = {}
     for name in accelerator_names(root=root):
-        known = load_accelerator(name, root=root)
+        known = for_host(load_accelerator(name, root=root), host)
         if find_cards(known, host) or driver_version(known, host):
-            found = True
+            there[name] = known
+    for known in there.values():
+        # The same nodes, of a family that has the more general name.
+        if known.extends not in there:
             yield from _examine(known, host, None, None)
-    if not found:
+    if not there:
         yield Finding("ok", "devices", "no accelerator that Portside knows")
 
 
@@ -64,18 +71,36 @@ def _examine(
         )
     for file in accelerator.files:
         if cards and not any(host.exists(path) for path in file.paths):
+            without = "no container with a card starts" if file.required else "containers go without it"
             yield Finding(
-                "warning",
+                "problem" if file.required else "warning",
                 "host files",
-                f"no {' or '.join(file.paths)}: containers go without it",
+                f"no {' or '.join(file.paths)}: {without}",
                 _install(accelerator),
             )
+    if cards:
+        yield _access(accelerator, host)
+    if accelerator.is_reported:
+        yield Finding(
+            "warning",
+            "devices",
+            f"{accelerator.name} is only reported: what containers get is known from one source",
+            f"Compare docs/accelerators/{accelerator.name}.md with your vendor's manual, and tell us.",
+        )
+
+
+def _access(accelerator: AcceleratorProfile, host: Host) -> Finding:
+    """The ways to pass cards that this host has."""
+    ways = ways_of(accelerator, host)
+    toolkit = accelerator.toolkit
+    least = f" (Portside knows {toolkit.minimum} and newer)" if toolkit and toolkit.minimum and TOOLKIT in ways else ""
+    return Finding("ok", "access", f"{accelerator.name} cards can be passed by {', '.join(ways)}{least}")
 
 
 def _cards(accelerator: AcceleratorProfile, host: Host, version: str | None) -> Finding:
     cards = find_cards(accelerator, host)
     assert accelerator.cards is not None
-    pattern = accelerator.cards.node.replace("{index}", "N")
+    pattern = re.sub(r"\{[^}]*\}", "N", accelerator.cards.node)
     if cards:
         numbers = ", ".join(str(card.index) for card in cards)
         return Finding("ok", "devices", f"{len(cards)} {accelerator.name} card(s): {numbers}")
@@ -95,6 +120,8 @@ def _cards(accelerator: AcceleratorProfile, host: Host, version: str | None) -> 
 
 
 def _driver(accelerator: AcceleratorProfile, version: str | None, versions: str | None) -> Finding:
+    if accelerator.driver is None:
+        return Finding("ok", "driver", f"not looked at: nobody says where {accelerator.name}'s tells its version")
     wanted = f", wanted {versions}" if versions else ""
     if version is None:
         return Finding("problem", "driver", f"no {accelerator.name} driver is loaded{wanted}", _install(accelerator))

@@ -62,8 +62,10 @@ _REQUIREMENTS: Location = ("env", "python", "requirements")
 _LISTS: dict[Location, _Items] = {
     ("env", "debian"): _Items(of_text=_deb),
     ("env", "path"): _Items(),
+    ("env", "components"): _Items(),
     _REQUIREMENTS: _Items("from needs-of", _project),
     ("env", "python", "manual"): _Items("file"),
+    ("env", "install"): _Items("run", replaces=False),
     ("env", "files"): _Items("to"),
     ("migration", "sources"): _Items(),
     ("patches",): _Items("name"),

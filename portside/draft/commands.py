@@ -15,7 +15,9 @@ Kind = Literal["document", "script", "ci", "dockerfile", "notebook"]
 _README = re.compile(r"^readme[^/]*$", re.I)
 _TRANSLATED = re.compile(r"[-_.](cn|zh|zh[-_]\w+|ja|jp|ko|kr|fr|de|es|ru|pt|chinese|en)\.\w+$", re.I)
 _INSTALL = re.compile(r"(install|setup|get[-_ ]?started|getting[-_ ]?started|usage|quick|train|eval|demo)", re.I)
-_PREFIXES = re.compile(r"^(?:[$>!%]\s*|sudo\s+(?:-\S+\s+)*|time\s+|nohup\s+|exec\s+|env\s+(?=\w+=))+")
+_PREFIXES = re.compile(
+    r"^(?:[$>!%@]\s*|(?:poetry|uv|pipenv|pdm|hatch)\s+run\s+|sudo\s+(?:-\S+\s+)*|time\s+|nohup\s+|exec\s+|env\s+(?=\w+=))+"
+)
 _SETS = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*=\S*$")
 _CODE_OF = re.compile(
     r"^(python|py|pycon|python3|json|yaml|yml|toml|html|xml|js|javascript|ts|cpp|c|cu|cuda|text|txt)\b"
@@ -94,8 +96,10 @@ def _files(checkout: Checkout) -> Iterator[tuple[str, Kind, int]]:
             r"\.github/workflows/[^/]+\.ya?ml|\.circleci/config\.yml|\.travis\.yml|\.gitlab-ci\.yml", path
         ):
             yield path, "ci", 7
+        elif name in ("Makefile", "makefile", "GNUmakefile") and depth == 0:
+            yield path, "script", 5
         elif re.match(r"dockerfile", name, re.I) or name.lower().endswith(".dockerfile"):
-            yield path, "dockerfile", 7 + depth
+            yield path, "dockerfile", 6 + depth
         elif name.endswith(".ipynb"):
             yield path, "notebook", 8
 
@@ -122,8 +126,18 @@ def _code(rows: Iterator[tuple[int, str]], kind: Kind) -> Iterator[tuple[int, st
             text = re.sub(r"^(-\s+)?(run|script|command):\s*(?![|>])|^-\s+", "", text)
         elif kind == "dockerfile":
             text = re.sub(r"^(RUN|CMD|ENTRYPOINT)\s+(--\S+\s+)*", "", text, flags=re.I)
+            text = _without_json(text)
         if text and not text.startswith("#"):
             yield number, text
+
+
+def _without_json(text: str) -> str:
+    """A command of a Dockerfile that is written as an array."""
+    try:
+        words = json.loads(text) if text.startswith("[") else None
+    except (ValueError, RecursionError):
+        return text
+    return shlex.join(map(str, words)) if isinstance(words, list) else text
 
 
 def _marked(rows: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:

@@ -111,6 +111,25 @@ def conda_requirement(word: str) -> Requirement | None:
     return requirement_of(f"{name}{limits}") or requirement_of(name)
 
 
+def setup_installs(commands: list[CommandLine], checkout: Checkout) -> Iterator[tuple[CommandLine, str]]:
+    """The commands that install by a setup.py, and the folder that a `cd` before has entered."""
+    before: CommandLine | None = None
+    for one in commands:
+        if one.program == "python" and one.words[1:2] == ("setup.py",) and {"install", "develop"} & set(one.words):
+            folder = ""
+            if (
+                before is not None
+                and before.path == one.path
+                and before.words[0] == "cd"
+                and one.line - before.line < 4
+            ):
+                folder = posixpath.normpath(before.words[1]) if len(before.words) > 1 else ""
+            folder = folder if checkout.has(f"{folder}/setup.py") else ""
+            if folder or checkout.has("setup.py"):
+                yield one, folder
+        before = one
+
+
 @dataclass(frozen=True)
 class Environment:
     """A conda environment. pip: what its pip section has, lines as of a requirements file."""

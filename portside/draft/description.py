@@ -20,25 +20,36 @@ def description(checkout: Checkout) -> Clue[str]:
     return Clue(text or f"{checkout.name}, drafted", place, sure=bool(place))
 
 
+_MARKUP = re.compile(r"(#|=|-|\||```|>|\[\[|\*\s|<!|:|\d+\.|\$)")
+"""What begins a line that is no prose."""
+_SAYS = re.compile(
+    r"\b(is|are|provides?|contains|implements?|implementation|library|framework|toolkit|codebase)\b", re.I
+)
+_ASIDE = re.compile(
+    r"(please|thanks|we |you |check|update|news|note|if |see |\d{4}|this (page|section)|available|copyright|license)",
+    re.I,
+)
+
+
 def _of_readme(checkout: Checkout) -> tuple[str, str]:
     for path in [*checkout.named("readme.md"), *checkout.named("readme*")][:1]:
         found: list[tuple[str, str]] = []
-        fenced = False
+        title = "", ""
+        fenced = hidden = False
         for number, line in list(checkout.lines(path))[:120]:
             text = re.sub(r"<[^>]*>|!\[[^]]*\]\([^)]*\)", "", line)
             text = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", text).replace("**", "").strip(" *_`")
-            if line.strip().startswith(("```", "~~~")):
-                fenced = not fenced
-            if fenced or re.match(r"(#|=|-|\||```|>|\[\[|\*\s|<!|:|\d+\.|\$)", line.strip()) or len(text) < 25:
+            was_hidden, hidden = hidden, ("<!--" in line or hidden) and "-->" not in line
+            fenced ^= line.strip().startswith(("```", "~~~"))
+            if was_hidden or hidden or fenced:
                 continue
-            if re.search(r"[•🤗📃]|https?:", text) or not re.search(r"\w{3}.*\s\w{2}|[\u4e00-\u9fff]{8}", text):
+            if not title[0] and (heading := re.match(r"#\s+(.*\w.*)", text.strip())):
+                title = heading[1], f"{path}:{number}"
+            if _MARKUP.match(line.strip()) or len(text) < 25 or re.search(r"[•🤗📃]|https?:", text):
                 continue
-            found.append((re.split(r"(?<=[.!?。])\s", text)[0], f"{path}:{number}"))
-        said = re.compile(
-            r"\b(is|are|provides?|contains|implements?|implementation|library|framework|toolkit|codebase)\b", re.I
-        )
-        aside = re.compile(r"(please|thanks|we |check|update|news|note|if you|see |\d{4}|this (page|section))", re.I)
-        best = [row for row in found if said.search(row[0]) and not aside.match(row[0])]
-        if best or found:
-            return (best or found)[0]
+            if re.search(r"\w{3}.*\s\w{2}|[\u4e00-\u9fff]{8}", text):
+                found.append((re.split(r"(?<=[.!?。])\s", text)[0], f"{path}:{number}"))
+        best = [row for row in found if _SAYS.search(row[0]) and not _ASIDE.match(row[0])]
+        if best or title[0]:
+            return best[0] if best else title
     return "", ""

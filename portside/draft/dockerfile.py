@@ -38,7 +38,7 @@ _TIDYING = re.compile(
 
 
 @dataclass
-class Placed:
+class DockerfileParts:
     """What a Dockerfile says, by key. commands: of its RUN lines. home: where it puts the repository, "" where it does
     not. left: what has no key, for people."""
 
@@ -109,7 +109,7 @@ class Placed:
         )
 
 
-def read_dockerfile(checkout: Checkout, path: str) -> Placed:
+def read_dockerfile(checkout: Checkout, path: str) -> DockerfileParts:
     """path: in the repository, else on this machine. Raises RecipeError where there is no such file."""
     text = checkout.text(path.removeprefix("./"))
     if text is None:
@@ -134,11 +134,11 @@ class _Dockerfile:
         self.stages: dict[str, str] = {}
         self.values: dict[str, str] = {}
         self.folder = "/"
-        self.out = Placed()
+        self.out = DockerfileParts()
         self.copies: dict[str, str] = {}
         self.rows = list(_instructions(text))
 
-    def placed(self) -> Placed:
+    def placed(self) -> DockerfileParts:
         last = max((n for n, (_, name, _) in enumerate(self.rows) if name == "FROM"), default=0)
         for number, (line, name, rest) in enumerate(self.rows):
             place = f"{self.path}:{line}"

@@ -216,6 +216,7 @@ _SHOWN = ("rewritten", "kept", "unsupported", "needs-person", "files_edited", "f
 def _entry(one: NamedWeights, used: set[str]) -> tuple[str, dict[str, Any]]:
     """The line that takes one set of weights."""
     base = source_name(one.name.rpartition("/")[2])
+    base = base if one.hub else re.sub(r"\.(pth\.tar|tar\.gz|\w+)$", "", base) or base
     name, number = base, 2
     while name in used:
         name, number = f"{base}-{number}", number + 1
@@ -223,6 +224,4 @@ def _entry(one: NamedWeights, used: set[str]) -> tuple[str, dict[str, Any]]:
     if one.hub:
         value: dict[str, Any] = {one.hub: one.name}
         return name, value | ({"include": one.files[:4]} if one.files else {})
-    name = re.sub(r"\.(pth\.tar|tar\.gz|\w+)$", "", name) or name
-    used.add(name)
     return name, {"files": [{"path": one.name, "url": one.url}]}

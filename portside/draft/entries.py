@@ -22,7 +22,7 @@ _LAUNCHERS = (
 )
 _FLAGS = {"-u", "-O", "-OO", "-B", "-E", "-s", "-S", "-I", "-i", "-v"}
 _PLACEHOLDER = re.compile(
-    r"<[^<>]*>|\[[^\]]*\]|\.{3}|…|\$|\{|\b(?:path|your|my)[_/-]|/path\b|path_to|\bpath/to\b|PATH_TO|\bXXX\b|\bxxx\b|/(?:data|home|mnt|root|Users|disk\d*)/"
+    r"<[^<>]*>|\b123\.\d+\.\d+|\[[^\]]*\]|\.{3}|…|\$|\{|\b(?:path|your|my)[_/-]|/path\b|path_to|\bpath/to\b|PATH_TO|\bXXX\b|\bxxx\b|/(?:data|home|mnt|root|Users|disk\d*)/"
     r"|--?\w[\w-]*[= ](?:PATH|DIR|FILE|NUM|N|CONFIG|CKPT|CHECKPOINT|MODEL|GPUS?|PORT)\b|[A-Z]{3,}_[A-Z_]{3,}"
 )
 MOST_ENTRIES = 14
@@ -43,7 +43,7 @@ def entries(checkout: Checkout, commands: list[CommandLine], code: CodeBase) -> 
     consoles = {one.name: one for one in console_scripts(checkout, code)}
     found: dict[str, EntryPoint] = {}
     for one in sorted(commands, key=lambda one: one.rank):
-        if one.kind in ("notebook", "dockerfile") or re.search(r"(^|/)(tests?|\.github)/", one.path):
+        if one.kind == "notebook" or re.search(r"(^|/)(tests?|\.github)/", one.path):
             continue
         if one.kind == "ci" or VENDORED.search(one.path):
             continue
@@ -71,11 +71,11 @@ def entries(checkout: Checkout, commands: list[CommandLine], code: CodeBase) -> 
     return _named(listed[:_MOST_LOOKED_AT])
 
 
-def core(listed: list[EntryPoint]) -> list[str]:
+def core(listed: list[EntryPoint], *, is_package: bool = False) -> list[str]:
     """The modules of the programs that count for what the repository needs: those that documents at the top name; where
-    there are none, all."""
+    there are none, all, or none of a package that others import."""
     first = [entry.path for entry in listed if entry.path and entry.rank <= 2]
-    return first or [entry.path for entry in listed if entry.path]
+    return first or [entry.path for entry in listed if entry.path and not is_package]
 
 
 def _mentioned(checkout: Checkout, code: CodeBase) -> Iterator[EntryPoint]:

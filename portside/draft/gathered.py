@@ -45,6 +45,10 @@ class WantedPackages:
     problem: str = ""
 
 
+_EDITABLE = (64, 0)
+"""The setuptools that first installs as PEP 660 says (its changelog)."""
+
+
 class Gathering:
     """own: the project of the repository itself, if it is one. imported: the top-level modules that its programs import
     and others bring."""
@@ -129,9 +133,16 @@ class Gathering:
                     for clue in read.packages:
                         self.out.names.setdefault(normal(clue.value.name), place)
         self.out.names.setdefault(normal(egg or theirs.name or name), place)
-        self.out.install.append(Clue(f"python3 -m pip install --no-deps --no-build-isolation --editable {name}", place))
+        self.install(name, place)
         if not any(clue.value == "python3-setuptools" for clue in self.out.debian):
             self.backend_needs(theirs.backend)
+
+    def install(self, folder: str, place: str, *, sure: bool = True) -> None:
+        """A step that installs what lies in a folder of the workspace. The setuptools of today's packages has pip call
+        itself again for an old setup.py, with a network, unless it is built as PEP 517 says."""
+        new = self.ground.setuptools and tuple(map(int, self.ground.setuptools.split("."))) >= _EDITABLE
+        options = f"--no-deps --no-build-isolation{' --use-pep517' if new else ''} --editable"
+        self.out.install.append(Clue(f"python3 -m pip install {options} {folder}", place, sure))
 
     def backend_needs(self, asked: list[str]) -> None:
         """What pip needs to install without a build of its own environment."""

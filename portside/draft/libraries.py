@@ -97,6 +97,7 @@ def _environment(checkout: Checkout) -> Iterator[Clue[str]]:
 
 def _installed(checkout: Checkout, commands: list[CommandLine], left: list[str]) -> Iterator[Clue[str]]:
     whole = set(dockerfiles(checkout))
+    aside: dict[str, str] = {}
     for one in commands:
         packages = list(apt_packages(one))
         conda = one.program in ("conda", "mamba") and "install" in one.words[:2]
@@ -118,10 +119,13 @@ def _installed(checkout: Checkout, commands: list[CommandLine], left: list[str])
             renamed = facts("system")["renamed"].get(name, name)
             if renamed in facts("system")["aside"] or _OF_MACHINES.match(renamed):
                 if one.kind != "ci":
-                    left.append(f"{one.place}: {name} (the base has it, or building needs it no more)")
+                    aside.setdefault(name, one.place)
                 continue
             note = f"called {name} there" if renamed != name else "" if sure else "installed where the tests run"
             yield Clue(renamed, one.place, sure, note)
+    if aside:
+        rows = ", ".join(f"{name} ({place})" for name, place in sorted(aside.items()))
+        left.append(f"Debian packages that the base has, or that building needs no more: {rows}")
 
 
 def apt_packages(one: CommandLine) -> Iterator[str]:

@@ -194,6 +194,9 @@ class _Maker:
         that are asked for."""
         missing = self._missing(packages)
         brought = {module for name in packages.names for module in modules_of(name)}
+        if not any(entry.rank <= 2 for entry in self.starts) and packages.installed is None:
+            self.starts = self.starts[:MOST_ENTRIES]
+            return
         self.starts = [
             entry
             for entry in self.starts

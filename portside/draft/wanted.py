@@ -21,6 +21,7 @@ from portside.draft.declared import (
     read_file,
     requirement_files,
     requirement_of,
+    setup_installs,
 )
 from portside.draft.entries import core
 from portside.draft.facts import facts, is_tool, modules_of, normal, package_of
@@ -56,20 +57,21 @@ class _Finder(Gathering):
         self.code = code
         self.installs = [found for one in commands if (found := pip_install(one)) is not None]
         self.conda = [(one, rows) for one in commands if (rows := conda_installs(one))]
+        self.setups = list(setup_installs(commands, checkout))
         self.environment = environment(checkout)
-        paths = core(starts)
+        paths = core(starts, is_package=self._packages_at_top())
         if self.own is not None:
-            paths += [
-                path
-                for path in code.paths
-                if path.count("/") == 1 and path.endswith("/__init__.py") and _is_package(path)
-            ]
+            paths += [path for path in code.paths if is_package(path)]
         self.starts = paths
         self.reached = code.reach(paths)
         self.foreign = list(code.foreign(self.reached.values(), paths))
         self.imported = {one.top for one, _ in self.foreign}
         self.first = frozenset(code.reach(paths, late=False))
         self.needed = {one.top for one, file in self.foreign if self._is_needed(one, file)}
+
+    def _packages_at_top(self) -> bool:
+        """Whether the repository is a project with packages that others import."""
+        return self.own is not None and any(is_package(path) for path in self.code.paths)
 
     def _is_needed(self, one: ImportedName, file: PythonFile) -> bool:
         """Whether the program cannot start without an import."""
@@ -81,6 +83,9 @@ class _Finder(Gathering):
         self._environment()
         self._documents()
         self._imports()
+        for one, folder in self.setups:
+            if folder and one.kind == "document" and one.rank <= 4:
+                self.out.left.append(f"{one.place}: installs {folder} too, by its setup.py")
         if self.tools:
             tools = ", ".join(dict.fromkeys(self.tools))
             self.out.left.append(f"tools of those who work on the code, which no module imports: {tools}")
@@ -93,7 +98,7 @@ class _Finder(Gathering):
         if own is None:
             return
         if (calls := self._own_installs()) or own.scripts or own.needs is not None or own.poetry:
-            self._install(own, calls)
+            self._take_project(own, calls)
         if own.needs is None and own.problem and not own.poetry:
             self.out.problem = own.problem
 
@@ -111,11 +116,12 @@ class _Finder(Gathering):
                 for url in one.urls
                 if repository_of(url)[0].lower().endswith(f"/{self.checkout.name.lower()}")
             ]
+        found += [(one, ()) for one, folder in self.setups if not folder and one.rank <= 4]
         rows = [*(self.environment.pip if self.environment else ())]
         found += [(_pseudo(row), ()) for row in rows if re.fullmatch(r"-e\s+\.|\.", row.value)]
         return found
 
-    def _install(self, own: ProjectFiles, calls: list[tuple[CommandLine, tuple[str, ...]]]) -> None:
+    def _take_project(self, own: ProjectFiles, calls: list[tuple[CommandLine, tuple[str, ...]]]) -> None:
         if own.compiles and not self.ground.cuda:
             self.out.left.append(f"{own.compiles} compiles an extension, which is not built here")
         name = self.checkout.name
@@ -151,14 +157,7 @@ class _Finder(Gathering):
         for url in own.poetry_urls:
             self.git(url.value, url.place)
         self.out.installed = own
-        folder = f"{name}{self.ground.suffix}"
-        self.out.install.append(
-            Clue(
-                f"python3 -m pip install --no-deps --no-build-isolation --editable {folder}",
-                place,
-                sure=bool(calls) or bool(own.scripts),
-            )
-        )
+        self.install(f"{name}{self.ground.suffix}", place, sure=bool(calls) or bool(own.scripts))
         self.backend_needs(own.backend)
 
     # -- requirements files
@@ -239,7 +238,12 @@ class _Finder(Gathering):
         for left in read.without:
             self.out.left.append(f"{path}: {left}")
         for url in read.urls:
-            self.git(url.value, url.place)
+            wheel = re.match(r"([\w.-]+)\s*@\s*https?://\S+\.whl|https?://\S+/([A-Za-z0-9_.]+)-\d[^/]*\.whl", url.value)
+            if wheel is not None:
+                name = wheel[1] or wheel[2]
+                self.line(Requirement(name), url.place, sure=False, note="upstream: a wheel by its URL")
+            else:
+                self.git(url.value, url.place)
 
     # -- conda, and the lines of documents
 
@@ -286,7 +290,12 @@ class _Finder(Gathering):
             for url in one.urls:
                 address, _, egg = repository_of(url)
                 names = modules_of(egg or posixpath.basename(address))
-                if names & self.needed and not address.lower().endswith(f"/{self.checkout.name.lower()}"):
+                is_asked = any(names & modules_of(name) for name in self.out.names)
+                if (
+                    names & self.needed
+                    and not is_asked
+                    and not address.lower().endswith(f"/{self.checkout.name.lower()}")
+                ):
                     self.git(url, one.command.place)
 
     # -- imports
@@ -352,9 +361,17 @@ class _Finder(Gathering):
         return ""
 
 
-def _is_package(path: str) -> bool:
+def is_package(path: str) -> bool:
+    """Whether a module makes a folder at the top, or below `src`, a package of the program."""
+    path = path.removeprefix("src/")
     folder = path.partition("/")[0]
-    return not re.match(r"(tests?|docs?|examples?|scripts?|benchmarks?|tools?|notebooks?|configs?|data)$", folder, re.I)
+    return (
+        path.count("/") == 1
+        and path.endswith("/__init__.py")
+        and not re.match(
+            r"(tests?|docs?|examples?|scripts?|benchmarks?|tools?|notebooks?|configs?|data)$", folder, re.I
+        )
+    )
 
 
 def _pseudo(row: Clue[str]) -> CommandLine:

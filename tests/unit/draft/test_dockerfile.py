@@ -79,7 +79,9 @@ def test_one_of_this_machine_and_one_that_is_nowhere(tmp_path: Path) -> None:
     files: dict[str, str | bytes] = {"setup.py": "from setuptools import setup\nsetup(name='x')\n"}
     made = draft(tmp_path, files, dockerfile=str(own))
     assert recipe(made)["base"] == {"debian": {"suite": "trixie"}}
-    assert recipe(made)["install"] == ["python3 -m pip install --no-deps --no-build-isolation --editable demo"]
+    assert recipe(made)["install"] == [
+        "python3 -m pip install --no-deps --no-build-isolation --use-pep517 --editable demo"
+    ]
     assert recipe(made)["run"]["command"] == "python3 -m x"
     with pytest.raises(RecipeError, match="no file Dockerfile in demo"):
         draft(tmp_path, files, dockerfile="Dockerfile")

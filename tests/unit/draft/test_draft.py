@@ -122,7 +122,7 @@ def test_what_is_not_in_it_is_said(tmp_path: Path) -> None:
     assert "requirements.txt: --extra-index-url" in left
     assert "imported only by some paths of the code: wandb (demo.py:17)" in left
     assert "tools of those who work on the code, which no module imports: pytest" in left
-    assert "README.md:8: vim (the base has it, or building needs it no more)" in left
+    assert "Debian packages that the base has, or that building needs no more: vim (README.md:8)" in left
 
 
 def test_a_setup_py_that_computes_what_it_needs_is_said_and_not_guessed(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_project_is_installed_with_the_extras_of_the_readme(tmp_path: Path) ->
         "click",
         "uvicorn",
     ]
-    assert found["install"] == ["python3 -m pip install --no-deps --no-build-isolation --editable demo"]
+    assert found["install"] == ["python3 -m pip install --no-deps --no-build-isolation --use-pep517 --editable demo"]
     assert found["run"]["targets"]["x-serve"]["ports"] == {"api": 9000}
     assert "'x-serve --help'" in made.files["checks/test_draft.py"]
     assert "    'x',  # x/__init__.py\n" in made.files["checks/test_draft.py"]

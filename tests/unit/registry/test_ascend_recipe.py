@@ -86,7 +86,7 @@ def test_ascend_on_arm64_locks_comes_and_renders_on_another_machine(
     text = (tmp_path / "rendered/Dockerfile").read_text()
     assert f"ARG BASE={lock.base.image.rpartition(':')[0]}@sha256:" in text
     assert f"/{PREFIX}/bin/python3 -m pip install" in text
-    with pytest.raises(EngineError, match="base is for arm64, and the engine is not known to run") as caught:
+    with pytest.raises(EngineError, match="base is for arm64, and nothing is known to run") as caught:
         build(made, store, Fetcher(store, config), ELSEWHERE)
     assert caught.value.exit_code == 6
     # Its set_env.sh wants an engine for arm64, or an emulator: told before anything is run.

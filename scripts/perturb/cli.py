@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--recipe", action="append", help=f"of recipes/, awkward or limits; default: {RECIPES}")
     parser.add_argument("--row", action="append", default=[], help="only rows whose names have this in them")
+    parser.add_argument("--quick", action="store_true", help="two rows: as it is, and the quick ones all at once")
     parser.add_argument(
         "--engine", action="append", default=[], metavar="NAME: VARIABLE=VALUE …", help="a row for an engine or builder"
     )
@@ -71,14 +72,7 @@ def run(work: Path, asked: argparse.Namespace, recipes: Sequence[str]) -> dict[s
         if not (project / "recipes" / f"{name}.lock").exists():
             _portside(project, home, "lock", "--recipe", name)
         _portside(project, home, "fetch", "--recipe", name)
-    wanted = [
-        *rows.conditions(work),
-        *(rows.pythons(work) if not asked.row or "Python" in asked.row else []),
-        *rows.engines(asked.engine),
-    ]
-    for row in wanted:
-        if asked.row and not any(word in row.name for word in asked.row) and row.name != asked.row:
-            continue
+    for row in _wanted(asked, work):
         result = _one(row, work, project, home, recipes) if row.lacks is None else _lacking(row)
         print(f"{row.name}: {result.seconds:.0f} s, {dict(result.ids) or row.lacks}", file=sys.stderr, flush=True)
         results["rows"] = [old for old in results["rows"] if old["row"] != row.name]
@@ -86,6 +80,17 @@ def run(work: Path, asked: argparse.Namespace, recipes: Sequence[str]) -> dict[s
         if asked.results:
             asked.results.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     return results
+
+
+def _wanted(asked: argparse.Namespace, work: Path) -> list[Row]:
+    """The rows that were asked for; environments for other Pythons are made for nothing else."""
+    words = [rows.AS_IT_IS, rows.AT_ONCE] if asked.quick else asked.row
+
+    def is_asked(name: str) -> bool:
+        return not words or any(word in name for word in words)
+
+    other = rows.pythons(work) if is_asked("Python") else []
+    return [row for row in (*rows.conditions(work), *other, *rows.engines(asked.engine)) if is_asked(row.name)]
 
 
 def _home() -> Path:
@@ -105,7 +110,7 @@ def _one(row: Row, work: Path, project: Path, home: Path, recipes: Sequence[str]
         below = place if row.folder.startswith("/") else place / row.folder
         own, store = below / "project", below / "store"
         shutil.copytree(project, own)
-        _fill(store, home, shutil.copy2 if row.copied else _link)
+        _fill(store, home, _bases(project, recipes), shutil.copy2 if row.copied else _link)
         if row.owner is not None:
             place.chmod(0o755)
             for path in (place, *place.rglob("*")):
@@ -132,22 +137,23 @@ def _one(row: Row, work: Path, project: Path, home: Path, recipes: Sequence[str]
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _fill(store: Path, home: Path, copy: Any) -> None:
-    """The inputs of a store, and the base's blob, which mmdebstrap would make once more."""
+def _bases(project: Path, recipes: Sequence[str]) -> list[str]:
+    """The diff IDs of the layers that the recipes' locks have as bases."""
+    from portside.lock.file import read_lock
+
+    locks = [read_lock(project / "recipes" / f"{name}.lock") for name in recipes]
+    return sorted({str(layer.diff_id) for lock in locks if lock for layer in lock.base.layers})
+
+
+def _fill(store: Path, home: Path, bases: Sequence[str], copy: Any) -> None:
+    """The inputs of a store, and the blobs of bases, which mmdebstrap would make once more."""
     for part in ("inputs", "git"):
         if (home / part).is_dir():
             shutil.copytree(home / part, store / part, copy_function=copy, ignore=shutil.ignore_patterns("quarantine"))
-    bases = {json.loads(path.read_text()).get("diff_id") for path in (home / "keys").glob("*.json")}
-    _bases(store, home, {str(base) for base in bases}, copy)
-
-
-def _bases(store: Path, home: Path, known: set[str], copy: Any) -> None:
-    """Blobs that no part's key names: those of bases."""
     blobs = store / "oci" / "blobs" / "sha256"
     blobs.mkdir(parents=True)
-    for path in (home / "oci" / "blobs" / "sha256").iterdir():
-        if path.name not in known and path.stat().st_size > 1 << 20:
-            copy(path, blobs / path.name)
+    for name in bases:
+        copy(home / "oci" / "blobs" / "sha256" / name, blobs / name)
 
 
 def _link(source: str | Path, target: str | Path) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 SOCKET = Path("/var/run/docker.sock")
+AS_IT_IS = "as it is"
+AT_ONCE = "all at once"
 LONG = "a path with spaces, 中文 and é, " + "long " * 30
 NOBODY = 65534
 
@@ -48,7 +50,7 @@ def conditions(work: Path) -> list[Row]:
     """All but engines. work: a folder for what they need."""
     zone = {"TZ": "Pacific/Kiritimati"}
     return [
-        Row("as it is"),
+        Row(AS_IT_IS),
         Row("time zone 14 hours ahead", environment=zone),
         Row("locale C", environment={"LC_ALL": "C", "LANG": None}),
         Row("locale tr_TR.UTF-8, if it is there", environment={"LC_ALL": "tr_TR.UTF-8"}),
@@ -63,6 +65,7 @@ def conditions(work: Path) -> list[Row]:
         Row("a long path with spaces and Chinese", folder=LONG.strip()),
         _reversed(work),
         _other_user(),
+        all_at_once(work),
     ]
 
 
@@ -72,7 +75,8 @@ def all_at_once(work: Path) -> Row:
     processor = ("taskset", "-c", "0") if shutil.which("taskset") else ()
     host = _host_name() if _needs_root() is None else ()
     in_reverse = dict(_reversed(work).environment)
-    return Row("all at once", (*host, *_umask("077"), *processor), environment | in_reverse, LONG.strip())
+    name = "zone, locale C, umask 077, no HOME, hash seed, processor, host name, order, long path: "
+    return Row(name + AT_ONCE, (*host, *_umask("077"), *processor), environment | in_reverse, LONG.strip())
 
 
 def _umask(mask: str) -> tuple[str, ...]:
@@ -123,7 +127,7 @@ def pythons(work: Path, found: Callable[[str], str | None] = shutil.which) -> li
             continue
         venv = work / f"python-3.{minor}"
         subprocess.run([uv, "venv", "--quiet", "--python", python, venv], check=True)
-        packages = ["--require-hashes", "--requirement", HERE.parents[1] / "requirements" / "run.txt"]
+        packages = ["--require-hashes", "--requirement", str(HERE.parents[1] / "requirements" / "run.txt")]
         subprocess.run([uv, "pip", "install", "--quiet", "--python", venv / "bin/python", *packages], check=True)
         rows.append(Row(f"Python {_version(venv)}", python=str(venv / "bin" / "python")))
     return rows
@@ -137,8 +141,8 @@ def _python(version: str, found: Callable[[str], str | None]) -> str | None:
 
 
 def _version(venv: Path) -> str:
-    words = [venv / "bin" / "python", "-c", "import platform; print(platform.python_version())"]
-    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+    words = [str(venv / "bin" / "python"), "-c", "import platform; print(platform.python_version())"]
+    return str(subprocess.run(words, capture_output=True, text=True, check=True).stdout).strip()
 
 
 def engines(told: list[str]) -> list[Row]:
@@ -146,6 +150,6 @@ def engines(told: list[str]) -> list[Row]:
     rows = []
     for text in told:
         name, _, rest = text.partition(": ")
-        environment: dict[str, str | None] = dict(word.split("=", 1) for word in rest.split())  # type: ignore[misc]
-        rows.append(Row(name, environment=environment))
+        pairs = (word.partition("=") for word in rest.split())
+        rows.append(Row(name, environment={variable: value for variable, _, value in pairs}))
     return rows

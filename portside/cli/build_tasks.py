@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from portside.cli.chosen import CHOICE, Chosen, choose, end
-from portside.cli.task import ENGINE, JSON, LAYER, check_layer, number, portside_task, project, show
+from portside.cli.task import BUILDER, ENGINE, JSON, LAYER, check_layer, number, portside_task, project, show
 from portside.errors import RecipeError
 
 if TYPE_CHECKING:
     from portside.build.many import Wish
     from portside.build.whole import BuildReport
+    from portside.engines import Builder
     from portside.plan.model import Plan
     from portside.project import Project
     from portside.share.publish import Publishing
@@ -34,6 +35,7 @@ NO_PULL = "ask no registry for layers that somebody else has built"
         "jobs": "how many steps each engine and builder executes at once; default: as many as processors, 2 to 4",
         "dry-run": "build nothing: say what would be made of what, where, and what room it takes",
         "engine": ENGINE,
+        "builder": BUILDER,
         "json": JSON,
     },
 )
@@ -52,6 +54,7 @@ def build(
     jobs: str | None = None,
     dry_run: bool = False,
     engine: str | None = None,
+    builder: str | None = None,
     json: bool = False,
 ) -> None:
     """Build the layers of recipes; locks and fetches by itself what is missing.
@@ -62,6 +65,7 @@ def build(
     Example: invoke build --recipe minilm
     """
     from portside.build.many import Wish, build_all
+    from portside.cli.report.executed import builders_of
     from portside.fetch.fetcher import Fetcher
     from portside.prepare import plans_to_build
 
@@ -72,11 +76,12 @@ def build(
     chosen = choose(p, recipe, all, changed_since)
     with ExitStack() as stack:
         publisher = stack.enter_context(publishing(p, chosen)) if push else None
-        running = p.engine(engine)
+        builders = builders_of(p.config, builder)
+        running = None if no_load and not builders.engine_builds else p.engine(engine)
         if dry_run:
             from portside.cli.plan_tasks import show_graph
 
-            show_graph(p, chosen, running, [] if offline or no_pull else None, last=layer, json=json)
+            show_graph(p, chosen, running, builders, [] if offline or no_pull else None, last=layer, json=json)
             return
         plans, failed = plans_to_build(p, chosen.recipes, offline=offline, last=layer)
         wish = Wish(
@@ -86,6 +91,7 @@ def build(
             load=not no_load,
             load_all=load_all,
             jobs=at_once,
+            builders=builders,
             publisher=publisher,
         )
         if chosen.is_one:
@@ -94,7 +100,7 @@ def build(
         report = build_all(plans, p.store, Fetcher(p.store, p.config, offline), running, wish)
         report.failed = failed | report.failed
     if chosen.is_one:
-        _tell_one(p, plans, report, wish, running.name, publisher, json)
+        _tell_one(p, plans, report, wish, running, json)
     else:
         _tell_many(p, plans, report, wish, json)
         end(report.failed, len(chosen.recipes))
@@ -129,8 +135,7 @@ def _tell_one(
     plans: "Sequence[Plan]",
     report: "BuildReport",
     wish: "Wish",
-    engine: str,
-    publisher: "Publishing | None",
+    engine: "Builder | None",
     json: bool,
 ) -> None:
     from portside.cli.report.image import built_lines, image_report, not_loaded
@@ -145,8 +150,8 @@ def _tell_one(
     for line in [*built_lines(built), *what_is_left(plan, project.store)]:
         say(line)
     say(f"{plan.recipe.name} is {found['image_id']}")
-    if wish.load and not wish.load_all and len(built) > 1:
-        say(not_loaded(plan.recipe.name, built, engine))
+    if engine is not None and wish.load and not wish.load_all and len(built) > 1:
+        say(not_loaded(plan.recipe.name, built, engine.name))
     if json:
         show(found)
 

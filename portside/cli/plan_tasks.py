@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from portside.cli.chosen import CHOICE, Chosen, choose, each, end, failures
-from portside.cli.task import ENGINE, JSON, portside_task, project, show, tell
+from portside.cli.task import BUILDER, ENGINE, JSON, portside_task, project, show, tell
 
 if TYPE_CHECKING:
+    from portside.build.choose_places import Builders
     from portside.engines import Builder
     from portside.project import Project
     from portside.recipe import Recipe
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 NO_PULL = "ask no registry for layers that somebody else has built"
 
 
-@portside_task(iterable=["recipe"], help=CHOICE | {"no-pull": NO_PULL, "engine": ENGINE, "json": JSON})
+@portside_task(
+    iterable=["recipe"], help=CHOICE | {"no-pull": NO_PULL, "engine": ENGINE, "builder": BUILDER, "json": JSON}
+)
 def plan(
     c: Context,
     recipe: list[str],
@@ -25,15 +28,17 @@ def plan(
     changed_since: str | None = None,
     no_pull: bool = False,
     engine: str | None = None,
+    builder: str | None = None,
     json: bool = False,
 ) -> None:
     """Each layer: its key, whether it is cached, can be pulled or has to be built, and why.
 
-    The last line says what the engine lacks and what is free there, if one answers. Of several recipes it also says
-    which parts they share, and what would be made where.
+    What is to be executed is shown with the place that it goes to, if that is free. The last line says what the engine
+    lacks and what is free there, if one answers. Of several recipes it also says which parts they share.
 
     Example: invoke plan --recipe minilm
     """
+    from portside.cli.report.executed import builders_of
     from portside.errors import EngineError
 
     p = project()
@@ -44,14 +49,18 @@ def plan(
     except EngineError:
         if engine:  # asked for; else a plan needs none
             raise
+    builders = builders_of(p.config, builder)
     if chosen.is_one:
-        _plan_one(p, chosen.recipes[0], running, no_pull, json)
+        _plan_one(p, chosen.recipes[0], running, builders, no_pull, json)
     else:
-        show_graph(p, chosen, running, [] if no_pull else None, json=json, each_layer=True)
+        show_graph(p, chosen, running, builders, [] if no_pull else None, json=json, each_layer=True)
 
 
-def _plan_one(p: "Project", loaded: "Recipe", running: "Builder | None", no_pull: bool, json: bool) -> None:
+def _plan_one(
+    p: "Project", loaded: "Recipe", running: "Builder | None", builders: "Builders", no_pull: bool, json: bool
+) -> None:
     from portside.build.space import engine_needs
+    from portside.cli.report.executed import add_places
     from portside.cli.report.plan import plan_lines, plan_report
     from portside.image.pointers import what_is_left
     from portside.prepare import locked_plan, say_behind
@@ -65,6 +74,7 @@ def _plan_one(p: "Project", loaded: "Recipe", running: "Builder | None", no_pull
         needs = engine_needs([made], p.store, running)
         report["engine"] = {"name": running.name, **needs.report()}
         lines.append(needs.line(running.name))
+    lines += add_places(report, made, builders, running)
     if json:
         show(report)
     else:
@@ -75,6 +85,7 @@ def show_graph(
     p: "Project",
     chosen: Chosen,
     running: "Builder | None",
+    builders: "Builders",
     registries: "Sequence[str] | None",
     *,
     last: str = "weights",
@@ -86,6 +97,7 @@ def show_graph(
     """
     from portside.build.engine_runs import EngineRuns
     from portside.build.graph import Graph
+    from portside.build.run_places import RunPlace
     from portside.build.space import engine_needs, store_needs
     from portside.cli.report.graph import graph_lines, graph_report, room_line
     from portside.cli.report.plan import plan_lines, plan_report
@@ -97,7 +109,9 @@ def show_graph(
     }
     plans, failed = each(chosen, lambda item: locked_plan(p, item), quiet=True)
     made = list(plans.values())
-    places = [] if running is None else [EngineRuns(running, p.store.home)]
+    places: list[RunPlace] = [*builders.open(start=False)]
+    if running is not None and builders.engine_builds:
+        places.append(EngineRuns(running, p.store.home))
     report = graph_report(made, p.store, asked, places, last)
     lines = graph_lines(report)
     if each_layer:

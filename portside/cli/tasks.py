@@ -165,20 +165,46 @@ def migrate(
         print("\n".join(to_lines(report, Path(output))))
 
 
-@portside_task(help={"recipe": f"{RECIPE}; default: only the machine", "engine": ENGINE, "json": JSON})
-def doctor(c: Context, recipe: str | None = None, engine: str | None = None, json: bool = False) -> None:
+@portside_task(
+    help={
+        "recipe": f"{RECIPE}; default: only the machine",
+        "host": "look at another machine's cards: a file of --describe, or like:8xmlu370",
+        "describe": "write a file that says what this machine has of cards, for --host elsewhere",
+        "engine": ENGINE,
+        "json": JSON,
+    }
+)
+def doctor(
+    c: Context,
+    recipe: str | None = None,
+    host: str | None = None,
+    describe: str | None = None,
+    engine: str | None = None,
+    json: bool = False,
+) -> None:
     """Engine, driver, devices, disk, missing inputs: each with its remedy; the exit code is for CI.
 
     Example: invoke doctor --recipe minilm
     """
-    from portside.doctor import examine, exit_code, to_json, to_lines
+    from portside.accelerators.described import described_host
+    from portside.doctor import examine, examine_described, exit_code, to_json, to_lines, write_description
+    from portside.errors import RecipeError
     from portside.lock.file import read_lock
     from portside.runtime import Host
 
     p = machine()
     loaded = project().recipe(recipe) if recipe else None
     locked = read_lock(loaded.lock_path) if loaded else None
-    findings = examine(Host.here(), p.config, loaded, locked, lambda: p.engine_choice(engine), root=p.root)
+    here = Host.here()
+    if describe is not None:
+        if host is not None:
+            raise RecipeError("--describe writes what this machine has, and --host is another", "Say one of the two.")
+        write_description(here, Path(describe), p.root)
+        return
+    if host is not None:
+        findings = examine_described(described_host(host, here, p.root), loaded, locked, root=p.root)
+    else:
+        findings = examine(here, p.config, loaded, locked, lambda: p.engine_choice(engine), root=p.root)
     if json:
         show(to_json(findings))
     else:

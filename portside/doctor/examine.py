@@ -69,6 +69,22 @@ def examine(
     return findings
 
 
+def examine_described(
+    host: Host, recipe: Recipe | None, lock: Lock | None, *, root: Path | None = None
+) -> list[Finding]:
+    """Another machine: its system, memory and cards. Engine, disks and inputs are this one's, and not looked at."""
+    findings = [examine_system(host, lock)]
+    if host.exists("/proc/meminfo"):
+        findings.append(examine_memory(host, 0))
+    try:
+        findings += examine_devices(host, recipe, None, root)
+    except PortsideError as error:
+        findings.append(Finding("problem", "devices", error.problem, error.solution))
+    if recipe is not None:
+        findings += _lock(recipe, lock)
+    return findings
+
+
 def _lock(recipe: Recipe, lock: Lock | None) -> list[Finding]:
     if lock is None:
         return [Finding("warning", "lock", f"{recipe.name} has none yet", f"invoke lock --recipe {recipe.name}")]

@@ -28,7 +28,7 @@ def examine_system(host: Host, lock: Lock | None) -> Finding:
     release = dict(line.split("=", 1) for line in (host.read("/etc/os-release") or "").splitlines() if "=" in line)
     name = release.get("PRETTY_NAME", "an unknown system").strip("\"'")
     kernel = (host.read("/proc/sys/kernel/osrelease") or "of unknown version").strip()
-    machine = platform.machine()
+    machine = host.machine
     text = f"{name}, Linux {kernel}, {machine}"
     wanted = lock.base.architecture if lock else None
     if wanted and machine not in _MACHINES.get(wanted, (wanted,)):

@@ -4,6 +4,7 @@ A project's tasks.py is one line: `from portside.cli.tasks import *`. The comman
 """
 
 import shlex
+from contextlib import suppress
 from pathlib import Path
 
 from invoke.context import Context
@@ -168,6 +169,7 @@ def migrate(
 @portside_task(
     help={
         "recipe": f"{RECIPE}; default: only the machine",
+        "all": "all recipes: which can be built, and the room that building all of them takes",
         "host": "look at another machine's cards: a file of --describe, or like:8xmlu370",
         "describe": "write a file that says what this machine has of cards, for --host elsewhere",
         "engine": ENGINE,
@@ -177,6 +179,7 @@ def migrate(
 def doctor(
     c: Context,
     recipe: str | None = None,
+    all: bool = False,
     host: str | None = None,
     describe: str | None = None,
     engine: str | None = None,
@@ -192,6 +195,8 @@ def doctor(
     from portside.lock.file import read_lock
     from portside.runtime import Host
 
+    if all and (recipe or host or describe):
+        raise RecipeError("--all goes with no recipe and no other machine", "Say one of them.")
     p = machine()
     loaded = project().recipe(recipe) if recipe else None
     locked = read_lock(loaded.lock_path) if loaded else None
@@ -205,6 +210,14 @@ def doctor(
         findings = examine_described(described_host(host, here, p.root), loaded, locked, root=p.root)
     else:
         findings = examine(here, p.config, loaded, locked, lambda: p.engine_choice(engine), root=p.root)
+    if all:
+        from portside.doctor.all_recipes import examine_all
+        from portside.errors import EngineError
+
+        running = None
+        with suppress(EngineError):  # the machine's findings say why there is none
+            running = p.engine(engine)
+        findings += examine_all(project(), running)
     if json:
         show(to_json(findings))
     else:

@@ -71,8 +71,10 @@ class Publishing:
         """Have a finished image there. Raises as `push` does."""
         reference = self._references[plan.recipe.name]
         with ExitStack() as stack:
-            for layer in plan.layers:  # one that is just being pushed need not travel twice
-                stack.enter_context(self._lock_of(layer))
+            # All take them in this order, and no two layers of other names begin alike, so none waits for ever.
+            for layer in plan.layers:
+                if layer.parts:
+                    stack.enter_context(self._lock_of(layer))
             done = push(plan, self._store, reference, compression=self._compression, others=self._others)
         self.pushed[plan.recipe.name] = done
         say(f"{done.image_id} is {done.reference}")
@@ -84,5 +86,6 @@ class Publishing:
             return self._clients[repository]
 
     def _lock_of(self, layer: LayerPlan) -> threading.Lock:
+        """Held while the layer travels: what begins alike has blobs in common, which need not travel twice at once."""
         with self._lock:
-            return self._locks.setdefault(layer.key, threading.Lock())
+            return self._locks.setdefault(layer.parts[0].key, threading.Lock())

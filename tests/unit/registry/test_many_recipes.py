@@ -276,3 +276,16 @@ def test_the_critical_path_needs_no_builder_and_what_was_waited_for_does(here: M
     assert [span.title for span in waited_for(spans)] == ["one", "two", "image of b"]
     path = critical_path(graph, spans)
     assert len(path) <= 2 and not {"one", "two"} <= {span.title for span in path}
+
+
+def test_layers_are_pushed_beside_each_other(here: Machine) -> None:
+    graph = Graph.of(plans(here, ["b"]))
+    [step] = [key for key, item in graph.nodes.items() if item.part.kind == "run"]
+    spans = [
+        DoneWork("step", "b", "run", step, 0.0, 5.0, None),
+        DoneWork("layer one", "b", "share", None, 5.0, 8.0, 0),
+        DoneWork("layer two", "b", "share", None, 5.0, 9.0, 0),
+        DoneWork("load", "b", "load", None, 5.0, 6.0, 0),
+        DoneWork("image", "b", "push", None, 9.0, 10.0, 2),
+    ]
+    assert [span.title for span in critical_path(graph, spans)] == ["step", "layer two", "image"]

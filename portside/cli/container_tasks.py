@@ -5,14 +5,25 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from portside.cli.chosen import CHOICE, choose, each, end
 from portside.cli.task import ENGINE, LAYER, RECIPE, check_layer, number, portside_task, project
 
 if TYPE_CHECKING:
     from portside.engines import Mount
+    from portside.recipe import Recipe
 
 
-@portside_task(help={"recipe": RECIPE, "layer": f"only this layer: {LAYER}; default: all", "engine": ENGINE})
-def check(c: Context, recipe: str, layer: str | None = None, engine: str | None = None) -> None:
+@portside_task(
+    iterable=["recipe"], help=CHOICE | {"layer": f"only this layer: {LAYER}; default: all", "engine": ENGINE}
+)
+def check(
+    c: Context,
+    recipe: list[str],
+    all: bool = False,
+    changed_since: str | None = None,
+    layer: str | None = None,
+    engine: str | None = None,
+) -> None:
     """testinfra against a container of each layer: what is in it is what the lock says.
 
     Example: invoke check --recipe minilm --layer env
@@ -24,12 +35,17 @@ def check(c: Context, recipe: str, layer: str | None = None, engine: str | None 
 
     names = None if layer is None else [check_layer(layer)]
     p = project()
-    plan_ = locked_plan(p, p.recipe(recipe))
-    try:
-        check_layers(plan_, p.store, p.engine(engine), names)
-    finally:
-        for line in what_is_left(plan_, p.store):
-            say(line)
+    chosen = choose(p, recipe, all, changed_since)
+
+    def check_one(loaded: "Recipe") -> None:
+        plan_ = locked_plan(p, loaded)
+        try:
+            check_layers(plan_, p.store, p.engine(engine), names)
+        finally:
+            for line in what_is_left(plan_, p.store):
+                say(line)
+
+    end(each(chosen, check_one)[1], len(chosen.recipes))
 
 
 @portside_task(
@@ -53,6 +69,7 @@ def check(c: Context, recipe: str, layer: str | None = None, engine: str | None 
         "detach": "run in the background",
         "stop-timeout": "seconds that the command has to end after SIGINT, SIGTERM or SIGHUP; default: 10",
         "recreate": "remove a container of this name first",
+        "host": "with --dry-run: another machine, a file of `doctor --describe` or like:8xmlu370",
         "dry-run": "print the equivalent `docker run` or `podman run` and start nothing",
         "engine": ENGINE,
     },
@@ -77,6 +94,7 @@ def run_container(
     stop_timeout: str | None = None,
     recreate: bool = False,
     dry_run: bool = False,
+    host: str | None = None,
     engine: str | None = None,
 ) -> None:
     """Start a recipe's image with exactly the devices and rights that it needs.
@@ -85,6 +103,7 @@ def run_container(
     """
     from functools import cache
 
+    from portside.accelerators.described import described_host
     from portside.common.progress import say
     from portside.errors import RecipeError
     from portside.prepare import locked_plan
@@ -103,8 +122,11 @@ def run_container(
     check_layer(layer)
     if weights not in ("auto", "baked", "mount"):
         raise RecipeError(f"no such way to have weights: '{weights}'", "Say auto, baked or mount.")
+    if host is not None and not dry_run:
+        raise RecipeError("a container starts on this machine alone", "Say --dry-run with --host.")
     p = project()
     loaded = p.recipe(recipe)
+    machine_ = Host.here() if host is None else described_host(host, Host.here(), p.root)
     intent = read_intent(
         loaded,
         layer=layer,
@@ -133,7 +155,7 @@ def run_container(
         data = target_mounts(p, loaded, target, bring=not dry_run)
     spec = container_spec(
         intent,
-        Host.here(),
+        machine_,
         weights=mounted,
         data=data,
         lacking=noted(say) if dry_run else refuse,

@@ -29,10 +29,14 @@ MAX_LINE = 65_000
 def template() -> Any:
     import jinja2
 
-    loader = jinja2.FileSystemLoader(TEMPLATE.parent)
+    from portside.plan.compiled import Compiled
+
     # The values are checked by the models of recipe and lock: a line stays a line, a value what it is.
+    options: dict[str, Any] = {"keep_trailing_newline": True, "autoescape": False, "undefined": jinja2.StrictUndefined}
     environment = jinja2.Environment(
-        loader=loader, undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
+        loader=jinja2.FileSystemLoader(TEMPLATE.parent),
+        bytecode_cache=Compiled(TEMPLATE.parent / "__pycache__", sorted(options.items(), key=str)),
+        **options,
     )
     environment.filters["quoted"] = _quoted
     environment.filters["shell"] = shlex.quote

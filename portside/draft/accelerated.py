@@ -37,7 +37,7 @@ def try_migration(checkout: Checkout, ruleset: str, root: Path | None) -> Tried:
     places: dict[str, list[str]] = {}
     why: dict[str, str] = {}
     for path, hit in report.unaccepted({}):
-        places.setdefault(hit.name, []).append(f"{path}:{hit.line}")
+        places.setdefault(hit.name, []).append(f"{path}:{hit.line}" if hit.line else path)
         info = report.rules.get(hit.rule)
         why.setdefault(hit.name, (info.title if info is not None else "") or hit.note)
     accept = {

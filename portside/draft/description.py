@@ -23,12 +23,10 @@ def description(checkout: Checkout) -> Clue[str]:
 _MARKUP = re.compile(r"(#|=|-|\||```|>|\[\[|\*\s|<!|:|\d+\.|\$)")
 """What begins a line that is no prose."""
 _SAYS = re.compile(
-    r"\b(is|are|provides?|contains|implements?|implementation|library|framework|toolkit|codebase)\b", re.I
+    r"(an? |the (?!following)|this (?!page|section|will|may)|official|[\w.+-]+ (is|are|provides|contains)\b)", re.I
 )
-_ASIDE = re.compile(
-    r"(please|thanks|we |you |check|update|news|note|if |see |\d{4}|this (page|section)|available|copyright|license)",
-    re.I,
-)
+"""How a sentence begins that says what something is."""
+_ASIDE = re.compile(r"(there|it|what|which|you|if)\b|\d{4}", re.I)
 
 
 def _of_readme(checkout: Checkout) -> tuple[str, str]:
@@ -49,7 +47,7 @@ def _of_readme(checkout: Checkout) -> tuple[str, str]:
                 continue
             if re.search(r"\w{3}.*\s\w{2}|[\u4e00-\u9fff]{8}", text):
                 found.append((re.split(r"(?<=[.!?。])\s", text)[0], f"{path}:{number}"))
-        best = [row for row in found if _SAYS.search(row[0]) and not _ASIDE.match(row[0])]
+        best = [row for row in found if _SAYS.match(row[0]) and not _ASIDE.match(row[0])]
         if best or title[0]:
             return best[0] if best else title
     return "", ""

@@ -82,7 +82,11 @@ class _Fitter:
             limits=tuple(of.constraints),
             bound=python.bindings(wanted, self.config),
         )
-        asked = {normal(line.requirement.name): line.requirement for line in lines}
+        asked: dict[str, Requirement] = {}
+        for line in lines:  # of several for one package, one that is limited: that can be widened
+            key = normal(line.requirement.name)
+            if key not in asked or _is_pinned(line.requirement):
+                asked[key] = line.requirement
         try:
             uv.compile([str(line.requirement) for line in lines], {}, {})
         except OnlySourceError as error:
@@ -112,6 +116,10 @@ class _Fitter:
         return places[0] if places and places[0] else "the requirements"
 
     def _unsatisfied(self, error: UnsatisfiedError, asked: dict[str, Requirement]) -> None:
+        if elsewhere := error.unknown(self.draft.indexes):
+            for name in elsewhere:
+                del self.draft.indexes[name]
+            return
         if unknown := error.unknown(asked):
             for key in unknown:
                 self._drop(asked[key], "no index has it")

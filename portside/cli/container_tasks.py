@@ -6,26 +6,31 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from portside.cli.chosen import CHOICE, choose, each, end
 from portside.cli.task import ENGINE, LAYER, RECIPE, check_layer, number, portside_task, project
 
 if TYPE_CHECKING:
     from portside.engines import Mount
+    from portside.recipe import Recipe
 
 
 @portside_task(
-    help={
-        "recipe": RECIPE,
+    iterable=["recipe"],
+    help=CHOICE
+    | {
         "layer": f"only this layer: {LAYER}; default: all",
         "devices": "try these cards of this host instead: the vendor's tool, a tensor against the processor's, and a "
         "collective over two",
         "access": "with --devices: how cards are passed: raw (default), toolkit, cdi or auto",
         "report": "with --devices: write what came of it as JSON, to send to somebody",
         "engine": ENGINE,
-    }
+    },
 )
 def check(
     c: Context,
-    recipe: str,
+    recipe: list[str],
+    all: bool = False,
+    changed_since: str | None = None,
     layer: str | None = None,
     devices: str | None = None,
     access: str = "raw",
@@ -50,19 +55,26 @@ def check(
     if report is not None and devices is None:
         raise RecipeError("--report writes what cards did, and none is named", "Say --devices 0 with it.")
     p = project()
-    plan_ = locked_plan(p, p.recipe(recipe))
-    if devices is not None:
-        running, here = p.engine(engine), Host.here()
-        checks = check_cards(plan_, running, here, devices, access=access, layer=layer or "weights")
-        if report is not None:
-            write_report(plan_, running, here, checks, Path(report))
-        tell_cards(checks)
-        return
-    try:
-        check_layers(plan_, p.store, p.engine(engine), names)
-    finally:
-        for line in what_is_left(plan_, p.store):
-            say(line)
+    chosen = choose(p, recipe, all, changed_since)
+    if report is not None and len(chosen.recipes) > 1:
+        raise RecipeError("--report is of one recipe, and several are chosen", "Say --recipe NAME.")
+
+    def check_one(loaded: "Recipe") -> None:
+        plan_ = locked_plan(p, loaded)
+        if devices is not None:
+            running, here = p.engine(engine), Host.here()
+            checks = check_cards(plan_, running, here, devices, access=access, layer=layer or "weights")
+            if report is not None:
+                write_report(plan_, running, here, checks, Path(report))
+            tell_cards(checks)
+            return
+        try:
+            check_layers(plan_, p.store, p.engine(engine), names)
+        finally:
+            for line in what_is_left(plan_, p.store):
+                say(line)
+
+    end(each(chosen, check_one)[1], len(chosen.recipes))
 
 
 @portside_task(

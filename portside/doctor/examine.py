@@ -1,10 +1,12 @@
 """All examinations, in the order in which a person would repair things."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from portside.accelerators import AcceleratorProfile, Host
 from portside.config import Config
+from portside.doctor.builders import examine_builders
 from portside.doctor.devices import examine_devices
 from portside.doctor.findings import Finding
 from portside.doctor.in_engine import examine_left
@@ -43,6 +45,7 @@ def examine(
     findings = [examine_system(host, lock)]
     found, engine = examine_engine(choose_engine)
     findings.append(found)
+    findings += examine_builders(config.builder_settings, os.environ)
     if engine is not None and lock is not None:
         findings.append(examine_architecture(engine, lock))
         findings.append(examine_clock(engine, lock))

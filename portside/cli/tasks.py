@@ -226,5 +226,31 @@ def doctor(
         raise Exit(code=code)
 
 
+@portside_task(
+    help={
+        "accelerator": "which cards: a name of docs/accelerators.md, or of the project's accelerators/",
+        "output": "the file, in /etc/cdi or /var/run/cdi for engines to find it; default: stdout",
+        "host": "another machine's cards: a file of `doctor --describe`, or like:8xmlu370",
+    }
+)
+def cdi(c: Context, accelerator: str, output: str | None = None, host: str | None = None) -> None:
+    """Write a specification of the Container Device Interface for this machine's cards.
+
+    Example: invoke cdi --accelerator mlu370 --output /etc/cdi/cambricon-mlu.json
+    """
+    from portside.accelerators import for_host, load_accelerator
+    from portside.accelerators.described import described_host
+    from portside.doctor.cdi_file import cdi_text, write_cdi
+    from portside.runtime import Host
+
+    p = machine()
+    on = Host.here() if host is None else described_host(host, Host.here(), p.root)
+    known = for_host(load_accelerator(accelerator, root=p.root), on)
+    if output is None:
+        print(cdi_text(known, on), end="")
+    else:
+        write_cdi(known, on, Path(output))
+
+
 if is_own_checkout(tasks_folder()):
     from portside.cli.own_tests import test  # noqa: F401

@@ -17,7 +17,21 @@ from portside.cli.task import example
 
 Run = Callable[..., tuple[object, str, str]]
 TASKS = [
-    *("build", "bundle", "check", "clean", "diff", "doctor", "fetch", "init", "inspect", "load", "lock", "migrate"),
+    *(
+        "build",
+        "bundle",
+        "cdi",
+        "check",
+        "clean",
+        "diff",
+        "doctor",
+        "fetch",
+        "init",
+        "inspect",
+        "load",
+        "lock",
+        "migrate",
+    ),
     *("plan", "pull", "push", "recipes", "render", "run-container", "save", "setup", "test", "unbundle", "verify"),
 ]
 

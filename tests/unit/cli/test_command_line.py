@@ -31,6 +31,7 @@ TASKS = [
         "load",
         "lock",
         "migrate",
+        "new",
     ),
     *("plan", "pull", "push", "recipes", "render", "run-container", "save", "setup", "test", "unbundle", "verify"),
 ]
@@ -52,6 +53,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
             "begin_tasks",
             "build_tasks",
             "container_tasks",
+            "draft_tasks",
             "image_tasks",
             "lock_tasks",
             "own_tests",

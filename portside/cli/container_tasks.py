@@ -1,80 +1,89 @@
 """The tasks that use containers of what was built: the checks of each layer, and running it."""
 
-import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from portside.cli.chosen import CHOICE, choose, each, end
 from portside.cli.task import ENGINE, LAYER, RECIPE, check_layer, number, portside_task, project
-from portside.common.called import to_person
-from portside.common.values import shown_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from portside.engines import Mount
     from portside.recipe import Recipe
-    from portside.store import Store
 
 
 @portside_task(
-    help={
-        "recipe": RECIPE,
+    iterable=["recipe"],
+    help=CHOICE
+    | {
         "layer": f"only this layer: {LAYER}; default: all",
+        "devices": "try these cards of this host instead: the vendor's tool, a tensor against the processor's, and a "
+        "collective over two",
+        "access": "with --devices: how cards are passed: raw (default), toolkit, cdi or auto",
+        "report": "with --devices: write what came of it as JSON, to send to somebody",
         "engine": ENGINE,
         "trust": "let the recipe's own checks run, as they are now, without a question",
-    }
+    },
 )
-def check(c: Context, recipe: str, layer: str | None = None, engine: str | None = None, trust: bool = False) -> None:
-    """testinfra against a container of each layer: what is in it is what the lock says.
+def check(
+    c: Context,
+    recipe: list[str],
+    all: bool = False,
+    changed_since: str | None = None,
+    layer: str | None = None,
+    devices: str | None = None,
+    access: str = "raw",
+    report: str | None = None,
+    engine: str | None = None,
+    trust: bool = False,
+) -> None:
+    """testinfra against a container of each layer: what is in it is what the lock says. Or, with --devices, whether the
+    cards compute.
 
     The recipe's own checks are code: before they run here for the first time at this content, you are asked.
 
     Example: invoke check --recipe minilm --layer env
     """
+    from portside.accelerators import Host
     from portside.begin.project import own_recipes
     from portside.check.layer_checks import check as check_layers
+    from portside.cli.trusting import need_trust
     from portside.common.progress import say
+    from portside.doctor.on_card import check_cards, write_report
+    from portside.doctor.on_card import tell as tell_cards
+    from portside.errors import RecipeError
     from portside.image.pointers import what_is_left
     from portside.prepare import locked_plan
 
     names = None if layer is None else [check_layer(layer)]
+    if report is not None and devices is None:
+        raise RecipeError("--report writes what cards did, and none is named", "Say --devices 0 with it.")
     p = project()
-    found = p.recipe(recipe)
-    _need_trust(found, p.store, trust, own_recipes)
-    plan_ = locked_plan(p, found)
-    try:
-        check_layers(plan_, p.store, p.engine(engine), names)
-    finally:
-        for line in what_is_left(plan_, p.store):
-            say(line)
+    chosen = choose(p, recipe, all, changed_since)
+    if report is not None and len(chosen.recipes) > 1:
+        raise RecipeError("--report is of one recipe, and several are chosen", "Say --recipe NAME.")
 
+    for loaded in chosen.recipes if devices is None else ():
+        need_trust(loaded, p.store, trust, own_recipes)
 
-def _need_trust(recipe: "Recipe", store: "Store", said: bool, ours: "Callable[[], list[Recipe]]") -> None:
-    """Ask whether the recipe's own checks may run, where that is not known. ours: the recipes of Portside itself.
+    def check_one(loaded: "Recipe") -> None:
+        plan_ = locked_plan(p, loaded)
+        if devices is not None:
+            running, here = p.engine(engine), Host.here()
+            checks = check_cards(plan_, running, here, devices, access=access, layer=layer or "weights")
+            if report is not None:
+                write_report(plan_, running, here, checks, Path(report))
+            tell_cards(checks)
+            return
+        try:
+            check_layers(plan_, p.store, p.engine(engine), names)
+        finally:
+            for line in what_is_left(plan_, p.store):
+                say(line)
 
-    Raises CheckError where nobody can be asked, or says no.
-    """
-    from portside.check.trust import brought_by, is_trusted, own_checks, trust
-    from portside.errors import CheckError
-
-    checks = own_checks(recipe)
-    known = None if checks is None else is_trusted(checks, store)
-    if checks is None or known:
-        return
-    theirs = known is not None or checks.digest not in {own.digest for r in ours() if (own := own_checks(r))}
-    if theirs and not said:
-        bundle = brought_by(checks, store)
-        whose = f"that came in {shown_value(bundle)}" if bundle else "that have not run here before as they are now"
-        files = ", ".join(str(file) for file in checks.files)
-        problem = f"the recipe {recipe.name} has checks of its own {whose}, and they are code: {files}"
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise CheckError(problem, f"Read them; then: invoke check --recipe {recipe.name} --trust")
-        print(to_person(f"{problem}\nRead them first. Run them? [y/N] "), end="", file=sys.stderr, flush=True)
-        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            raise CheckError(f"the checks of {recipe.name} were not run", "Nothing was done.")
-    trust(checks, store)
+    end(each(chosen, check_one)[1], len(chosen.recipes))
 
 
 @portside_task(

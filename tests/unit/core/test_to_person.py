@@ -22,7 +22,7 @@ OWN_WORDS = {
     "cli/own_tests.py": "names of our own modules, and numbers",
     "cli/program.py": "the help, the version, and names for the shell to complete",
     "cli/task.py": "where it is done, JSON, which escapes, and what the system says",
-    "cli/container_tasks.py": "where it is done",
+    "cli/trusting.py": "where it is done",
     "common/progress.py": "where it is done",
     "runtime/run.py": "a command line to run as it is, and the name of a container",
     "check/enter.py": "read by the check, which says it",

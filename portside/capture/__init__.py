@@ -1,0 +1,3 @@
+"""In: a working folder.
+Out: the recipe that gives it.
+"""

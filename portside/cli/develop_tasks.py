@@ -1,0 +1,77 @@
+"""The tasks of the porting loop: edit a recipe's code where it runs, and make the recipe of what was edited."""
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from portside.cli.task import ENGINE, RECIPE, number, portside_task, project
+
+
+@portside_task(
+    iterable=["mount", "port", "env"],
+    help={
+        "recipe": RECIPE,
+        "target": "the run target whose devices, data sets, ports and rights the container has",
+        "command": "a shell line to run in it; default: a shell",
+        "watch": "a run target to run, which starts again whenever code changes",
+        "folder": "where the code is laid out; default: work/RECIPE",
+        "devices": "cards: 0,1 or 0-3 or all or none; default: as many as the target needs",
+        "network": "none (default), bridge, host or a network's name; what is installed from there is noted",
+        "mount": "HOST:CONTAINER or HOST:CONTAINER:ro; may be repeated",
+        "port": "HOST:CONTAINER, or NAME=HOST for a named port of the target; may be repeated",
+        "env": "NAME=VALUE; may be repeated",
+        "name": "the container's name; default: portside-RECIPE-USER-develop",
+        "sources": "lay out the sources that are migrated, too: what is saved there is migrated at once",
+        "reset": "let folder and container be as the recipe says; what lay there stays in the folder's git",
+        "recreate": "begin a new container; the folder stays as it is",
+        "layout-only": "lay the code out and start nothing",
+        "stop-timeout": "seconds that a watched target has to end before it starts again; default: 10",
+        "engine": ENGINE,
+    },
+)
+def develop(
+    c: Context,
+    recipe: str,
+    mount: list[str],
+    port: list[str],
+    env: list[str],
+    target: str | None = None,
+    command: str | None = None,
+    watch: str | None = None,
+    folder: str | None = None,
+    devices: str | None = None,
+    network: str | None = None,
+    name: str | None = None,
+    sources: bool = False,
+    reset: bool = False,
+    recreate: bool = False,
+    layout_only: bool = False,
+    stop_timeout: str | None = None,
+    engine: str | None = None,
+) -> None:
+    """Edit a recipe's code on this machine, and run it in its container without a build; see develop.md.
+
+    Example: invoke develop --recipe yolact --watch image
+    """
+    from portside.develop import Wanted
+    from portside.develop import develop as start
+
+    p = project()
+    wanted = Wanted(
+        target=target,
+        command=command,
+        watched=watch,
+        devices=devices,
+        folder=folder,
+        network=network,
+        ports=tuple(port),
+        env=tuple(env),
+        mounts=tuple(mount),
+        name=name,
+        sources=sources,
+        reset=reset,
+        recreate=recreate,
+        layout_only=layout_only,
+        stop_seconds=None if stop_timeout is None else number(stop_timeout, "stop-timeout"),
+    )
+    if code := start(p, recipe, wanted, lambda: p.engine(engine)):
+        raise Exit(code=code)

@@ -3,7 +3,7 @@
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from portside.cli.task import ENGINE, RECIPE, number, portside_task, project
+from portside.cli.task import ENGINE, JSON, RECIPE, number, portside_task, project, show, tell
 
 
 @portside_task(
@@ -75,3 +75,34 @@ def develop(
     )
     if code := start(p, recipe, wanted, lambda: p.engine(engine)):
         raise Exit(code=code)
+
+
+@portside_task(
+    help={
+        "recipe": RECIPE,
+        "folder": "the working folder; default: work/RECIPE",
+        "leave-out": "take what a recipe can say, although something was edited that it cannot",
+        "dry-run": "say what would be written, and write nothing",
+        "json": JSON,
+    }
+)
+def capture(
+    c: Context,
+    recipe: str,
+    folder: str | None = None,
+    leave_out: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+) -> None:
+    """Make the recipe give what was edited in its working folder; see develop.md.
+
+    Example: invoke capture --recipe yolact --dry-run
+    """
+    from portside.capture import capture as take
+    from portside.cli.report.captured import captured_lines, captured_report
+
+    made = take(project(), recipe, folder, dry_run=dry_run, leave_out=leave_out)
+    if json:
+        show(captured_report(made, dry_run))
+    else:
+        tell(captured_lines(made, dry_run))

@@ -1,7 +1,8 @@
 """The code in a recipe's workspace as the finished image has it, and what put each path there."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -164,14 +165,15 @@ def _add_env(growing: _Growing, blobs: list[Blob], plan: Plan, store: Store) -> 
         growing.add(read_layer(store.layout.tar(blob.digest)), "env")
 
 
-def code_of(plan: Plan, store: Store, installed: Installed) -> Code:
-    """The code that a plan gives, worked out from its sources; nothing need be built.
+@contextmanager
+def code_of(plan: Plan, store: Store, installed: Installed) -> Iterator[Code]:
+    """The code that a plan gives, worked out from its sources; nothing need be built. It can be read inside the block.
 
     installed: what the install steps did when they were last run. Raises MigrationError where a patch has no place.
     """
     growing = _Growing(plan.recipe.workspace)
+    blobs = _converted(plan, store)
     with store.workspace() as work, Spool(work) as spool:
-        blobs = _converted(plan, store)
         for part in plan.stack("migrated"):
             if isinstance(part.of, Install):
                 growing.put(installed.entries, installed.removed, "install")
@@ -179,14 +181,7 @@ def code_of(plan: Plan, store: Store, installed: Installed) -> Code:
                 growing.add(part_layer(plan, part, store, spool, blobs), _origin(part))
             elif isinstance(part.of, Converted):
                 growing.add(read_layer(store.layout.tar(blobs[part.key].digest)), "tree")
-        code = growing.code()
-        # What was spooled goes with the block.
-        tree = Tree(_kept(entry) for entry in code.tree)
-    return Code(tree, code.origins)
-
-
-def _kept(entry: Entry) -> Entry:
-    return entry if entry.content is None else dataclasses.replace(entry, content=None)
+        yield growing.code()
 
 
 def _converted(plan: Plan, store: Store) -> dict[Key, Blob]:

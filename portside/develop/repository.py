@@ -283,6 +283,16 @@ class WorkRepository:
     def blob(self, name: str) -> bytes:
         return self.git("cat-file", "blob", name)
 
+    def blobs(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        """The bytes of many blobs, by git's names of them."""
+        out = self.git("cat-file", "--batch", "--buffer", data="".join(f"{name}\n" for name in names).encode())
+        at = 0
+        for _ in names:
+            end = out.index(b"\n", at)
+            name, _, size = out[at:end].decode().split(" ")
+            yield name, out[end + 1 : end + 1 + int(size)]
+            at = end + 2 + int(size)
+
     def listing(self, tree: str) -> dict[str, tuple[str, str]]:
         """Every path of a tree that is no folder: its mode and git's name of its bytes."""
         found = {}

@@ -26,7 +26,7 @@ edits = st.one_of(
 PYTHON = "".join(f"v{number} = {number}\n" for number in range(12))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(edits, min_size=1, max_size=8))
 def test_random_edits(todo: list[tuple[str, str, object]]) -> None:
     with tempfile.TemporaryDirectory() as scratch:

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from portside.common.explain import explain
-from portside.common.fields import Name, RegistryMirror, RegistryPrefix, Repository
+from portside.common.fields import Matching, Name, RegistryMirror, RegistryPrefix, Repository
 from portside.common.home import NOWHERE, own_folder
 from portside.common.url import SecretUrl
 from portside.common.version import __version__
@@ -127,6 +127,36 @@ class Mirrors(BaseModel):
     git: dict[str, SecretUrl] = Field({}, description="URL prefix -> the prefix to use instead, as git's insteadOf")
 
 
+BuilderName = Annotated[
+    str, Matching(r"^[A-Za-z][A-Za-z0-9._-]*$", "the name of a builder, as `docker buildx ls` shows it")
+]
+
+
+class BuilderSettings(BaseModel):
+    """A builder of docker's buildx that may execute run parts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    name: BuilderName = Field(description="what `docker buildx ls` calls it")
+    architectures: tuple[Literal["amd64", "arm64"], ...] = Field(
+        (), description="that it is used for, such as arm64; default: all that it says it executes"
+    )
+    registry: Repository | None = Field(
+        None,
+        description="HOST[:PORT]/REPOSITORY that it reaches too, and that images go through; default: they are sent",
+    )
+
+
+def _builder_form(value: object) -> str:
+    return "table" if isinstance(value, dict | BuilderSettings) else "name"
+
+
+AnyBuilder = Annotated[
+    Annotated[BuilderName, Tag("name")] | Annotated[BuilderSettings, Tag("table")],
+    Discriminator(_builder_form),
+]
+
+
 class Override(BaseModel):
     """Names that are in the project's folder as well as in Portside, where the project's file counts."""
 
@@ -146,6 +176,9 @@ class Config(BaseModel):
     engine: Literal["docker", "podman"] | None = Field(
         None, description="docker or podman (PORTSIDE_ENGINE); default: docker, or podman where no Docker answers"
     )
+    builders: tuple[AnyBuilder, ...] = Field(
+        (), description="builders of docker buildx for run parts, the preferred one first; or {name, architectures, …}"
+    )
     folders: tuple[AnyFolder, ...] = Field(
         (), description="folders with files already downloaded, at their names or at SET/PATH; or {path, keep}"
     )
@@ -163,6 +196,13 @@ class Config(BaseModel):
     override: Override = Field(
         default_factory=Override, description="only in a project's file: it is about what the project is"
     )
+
+    @property
+    def builder_settings(self) -> tuple[BuilderSettings, ...]:
+        """The builders, in the order of their preference."""
+        return tuple(
+            item if isinstance(item, BuilderSettings) else BuilderSettings(name=item) for item in self.builders
+        )
 
     @property
     def folder_paths(self) -> tuple[Path, ...]:

@@ -15,18 +15,28 @@ def is_character_device(path: Path) -> bool:
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """gid: of the group. mode: the permission bits."""
+
+    gid: int
+    mode: int
+
+
 @dataclass(frozen=True)
 class Host:
     """root: where the machine's `/` is. is_node: tells whether a path is a device node; whoever hands over another
     `root` (a test's folder with /dev and /proc made of plain files) says what a node is there.
 
-    user: the person's name. terminal: a person sits at stdin and stdout.
+    user: the person's name. terminal: a person sits at stdin and stdout. described: another machine's data, in which
+    nothing can be started.
     """
 
     root: Path = Path("/")
     is_node: Callable[[Path], bool] = is_character_device
     user: str = "root"
     terminal: bool = False
+    described: bool = False
 
     @classmethod
     def here(cls) -> "Host":
@@ -44,6 +54,25 @@ class Host:
 
     def has_node(self, absolute: str) -> bool:
         return self.is_node(self.path(absolute))
+
+    def is_folder(self, absolute: str) -> bool:
+        return self.path(absolute).is_dir()
+
+    def owner(self, absolute: str) -> Owner | None:
+        """Whom a file belongs to, None where there is none."""
+        try:
+            found = self.path(absolute).stat()
+        except OSError:
+            return None
+        return Owner(found.st_gid, stat.S_IMODE(found.st_mode))
+
+    def gid(self, group: str) -> int | None:
+        """The number of a group, None where the host has no such group."""
+        for line in (self.read("/etc/group") or "").splitlines():
+            name, *fields = line.split(":")
+            if name == group and len(fields) > 1 and fields[1].isdigit():
+                return int(fields[1])
+        return None
 
     def glob(self, pattern: str) -> list[str]:
         """Absolute paths on the host that match a glob, sorted."""

@@ -38,6 +38,7 @@ from portside.plan.model import (
     SmallWeights,
     Source,
     Trees,
+    VendorInstall,
     WeightLinks,
 )
 from portside.plan.states import frame_layer
@@ -108,7 +109,7 @@ def prove(part: Part, arrived: Arrived, unproven: Unproven) -> str | None:
     match part.of:
         case BaseLayer():
             check_base(part, arrived.blobs[part.key].digest)
-        case Packages() | BuiltPackages() | Converted() | Install():
+        case Packages() | VendorInstall() | BuiltPackages() | Converted() | Install():
             return "only a build can show what its commands give"
         case Source(name):
             return _source(part, name, arrived)

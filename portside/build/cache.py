@@ -184,7 +184,8 @@ class CacheNotes:
         gone = cache.remove(ids) if cache is not None and ids else set()
         there = {record.id for record in records} - gone
         for entry in entries:
-            self._write(replace(entry, ids=tuple(name for name in entry.ids if name in there)))
+            if (left := tuple(name for name in entry.ids if name in there)) != entry.ids:
+                self._write(replace(entry, ids=left))
         return gone
 
     def _write(self, entry: CacheEntry) -> None:

@@ -101,6 +101,7 @@ def _stages(plan: Plan) -> Iterator[dict[str, Any]]:
             "packages": packages,
             "epoch": epoch,
             "files": stage.files,
+            "vendor": stage if stage.install else None,
         }
         epoch = built_epoch
 
@@ -115,6 +116,10 @@ def _present_packages(packages: PackageSet, store: Store) -> PackageSet:
         return packages
     manual = tuple(wheel for wheel in python.manual if _has(store, wheel.sha256))
     return packages.model_copy(update={"python": python.model_copy(update={"manual": manual})})
+
+
+def _present_vendor(packages: PackageSet, store: Store) -> PackageSet:
+    return packages.model_copy(update={"vendor": tuple(row for row in packages.vendor if _has(store, row.sha256))})
 
 
 def _present_weights(weights: LockedWeights, store: Store) -> LockedWeights:
@@ -166,6 +171,11 @@ def render(plan: Plan, store: Store, output: Path, *, link: bool = False) -> Non
         contexts: dict[str, Tree] = {
             f"env/{packages.recipe}": data.env_context(_present_packages(packages, store), store)
             for packages in lock.env.sets
+        }
+        contexts |= {
+            f"vendor/{packages.recipe}": data.vendor_context(_present_vendor(packages, store), store)
+            for packages in lock.env.sets
+            if packages.vendor
         }
         contexts |= {
             f"build/{packages.recipe}": data.build_context(packages.python, store)

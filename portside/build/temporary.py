@@ -7,6 +7,7 @@ inherits the lock, because it may outlive a process that is killed. So the next 
 import fcntl
 import os
 import secrets
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -51,6 +52,7 @@ class Temporaries:
         self._stack = ExitStack()
         self._cache = CacheNotes(engine, home)
         self._made: dict[str, CacheTrace] = {}
+        self._lock = threading.Lock()
 
     def __enter__(self) -> "Temporaries":
         self.remove_abandoned()
@@ -66,8 +68,9 @@ class Temporaries:
         self._stack.close()
 
     def new(self, key: Key) -> Names:
-        """Names for building the part of this key."""
-        return self._stack.enter_context(self._held(key))
+        """Names for building the part of this key; several threads may ask."""
+        with self._lock:
+            return self._stack.enter_context(self._held(key))
 
     @contextmanager
     def building(self, names: Names, part: str, context: Path, dockerfile: str) -> Iterator[None]:

@@ -23,7 +23,7 @@ from portside.layers.raw import TarLayer
 from portside.lock.file import check_request, read_lock
 from portside.lock.inputs import git_sources
 from portside.lock.written import same_images
-from portside.net.transfer import Sink
+from portside.net.sink import Sink
 from portside.plan.model import Part, Plan
 from portside.plan.parts import plan
 from portside.plan.states import frame_layer

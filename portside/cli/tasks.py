@@ -91,7 +91,7 @@ def plan(c: Context, recipe: str, no_pull: bool = False, engine: str | None = No
     lines = plan_lines(report)
     try:
         running = p.engine(engine)
-        needs = engine_needs(made, p.store, running)
+        needs = engine_needs([made], p.store, running)
     except EngineError:
         if engine:  # asked for; else a plan needs none
             raise
@@ -173,7 +173,7 @@ def build(
 
     Example: invoke build --recipe minilm
     """
-    from portside.build.builder import build as build_all
+    from portside.build.many import build as build_all
     from portside.cli.report.image import built_lines, image_report, not_loaded
     from portside.common.progress import say
     from portside.fetch.fetcher import Fetcher
@@ -228,7 +228,7 @@ def inspect(c: Context, recipe: str, json: bool = False) -> None:
 @portside_task(
     help={
         "source": "folder with the code to migrate; it is not changed",
-        "ruleset": "mlu (default), npu, cpu, one of the project's, or a path to a ruleset (.yaml)",
+        "ruleset": "mlu (default), npu, musa, xpu, gaudi, rocm, cpu, your own, or a path to a ruleset (.yaml)",
         "framework": "version of the framework whose rules count; default: the ruleset's",
         "output": "a new or empty folder for the migrated tree and its reports",
         "mode": "precise (default; token and import aware) or vendor (as torch_gpu2mlu.py, line by line)",

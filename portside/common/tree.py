@@ -211,6 +211,10 @@ class Tree:
         for name in [p for p in self._entries if p == path or p.startswith(below)]:
             del self._entries[name]
 
+    def discard(self, path: str) -> None:
+        """Remove this one path."""
+        self._entries.pop(path, None)
+
     def at(self, prefix: str) -> "Tree":
         """The same tree moved below `prefix` (a clean relative path); hard links move along."""
         check_path(prefix)

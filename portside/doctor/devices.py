@@ -10,9 +10,11 @@ from portside.accelerators import (
     control_nodes,
     driver_version,
     find_cards,
+    for_host,
     load_accelerator,
     version_fits,
 )
+from portside.accelerators.ways import TOOLKIT, ways_of
 from portside.doctor.findings import Finding
 from portside.recipe import Recipe
 from portside.runtime.devices import driver_range
@@ -27,11 +29,12 @@ def examine_devices(
     """
     if recipe is not None:
         chosen = accelerator or load_accelerator(recipe.model.accelerator.name, root=recipe.root)
+        chosen = for_host(chosen, host, recipe.model.accelerator.variant)
         yield from _examine(chosen, host, driver_range(recipe, chosen), recipe)
         return
     found = False
     for name in accelerator_names(root=root):
-        known = load_accelerator(name, root=root)
+        known = for_host(load_accelerator(name, root=root), host)
         if find_cards(known, host) or driver_version(known, host):
             found = True
             yield from _examine(known, host, None, None)
@@ -64,12 +67,30 @@ def _examine(
         )
     for file in accelerator.files:
         if cards and not any(host.exists(path) for path in file.paths):
+            without = "no container with a card starts" if file.required else "containers go without it"
             yield Finding(
-                "warning",
+                "problem" if file.required else "warning",
                 "host files",
-                f"no {' or '.join(file.paths)}: containers go without it",
+                f"no {' or '.join(file.paths)}: {without}",
                 _install(accelerator),
             )
+    if cards:
+        yield _access(accelerator, host)
+    if accelerator.reported:
+        yield Finding(
+            "warning",
+            "devices",
+            f"{accelerator.name} is only reported: what containers get is known from one source",
+            f"Compare docs/accelerators/{accelerator.name}.md with your vendor's manual, and tell us.",
+        )
+
+
+def _access(accelerator: AcceleratorProfile, host: Host) -> Finding:
+    """The ways to pass cards that this host has."""
+    ways = ways_of(accelerator, host)
+    toolkit = accelerator.toolkit
+    least = f" (Portside knows {toolkit.minimum} and newer)" if toolkit and toolkit.minimum and TOOLKIT in ways else ""
+    return Finding("ok", "access", f"{accelerator.name} cards can be passed by {', '.join(ways)}{least}")
 
 
 def _cards(accelerator: AcceleratorProfile, host: Host, version: str | None) -> Finding:

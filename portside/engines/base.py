@@ -125,6 +125,9 @@ class RunSpec:
 
     command: argv after the image, empty for the image's own. entrypoint: argv that replaces the image's, None keeps
     it, empty removes it. devices: `/dev/x` or `HOST:CONTAINER[:rwm]`. network: `none`, `host`, `bridge` or a name.
+    cdi: names of devices in the Container Device Interface (`vendor.com/class=name`). runtime: the OCI runtime, by its
+    name in the engine; None for its own. groups: further groups of the user, numbers or names of the image. seccomp: a
+    profile's name, None for the engine's own. ipc: `host`, None for its own.
     ulimits: name -> (soft, hard). shm_size: bytes. ports: `[ADDRESS:]HOST` on the machine -> port in the container,
     (`8000` or `53/udp`). terminal: attach the person's terminal (only `as_command` can).
     keep: leave the container there when its command has ended (only `as_command` can).
@@ -158,6 +161,11 @@ class RunSpec:
     stdin: bool = False
     init: bool = False
     stop_seconds: int | None = None
+    cdi: tuple[str, ...] = ()
+    runtime: str | None = None
+    groups: tuple[str, ...] = ()
+    seccomp: str | None = None
+    ipc: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

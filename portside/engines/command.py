@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,6 +16,9 @@ STOP_SECONDS = 5
 LAST_LINES = 30
 """How much of a failed build's output its error repeats."""
 
+_running: "dict[int, tuple[subprocess.Popen[bytes], signal.Signals]]" = {}
+"""By the thread that reads its output: the command, and the signal on which it ends what it has begun."""
+
 
 def lines(
     command: list[str],
@@ -23,11 +27,12 @@ def lines(
     umask: int = -1,
     polite: signal.Signals = signal.SIGINT,
     held: Sequence[int] = (),
+    cwd: Path | None = None,
 ) -> Generator[str, None, None]:
     """A command's output, line by line; stops the command if the reader leaves early. Raises EngineError.
 
     umask: the command's own; -1 keeps this process's. polite: the signal on which it ends what it has begun.
-    held: file descriptors that it inherits, and so keeps open until it ends.
+    held: file descriptors that it inherits, and so keeps open until it ends. cwd: the folder that it works in.
     """
     try:
         child = subprocess.Popen(
@@ -39,17 +44,28 @@ def lines(
             start_new_session=True,
             umask=umask,
             pass_fds=held,
+            cwd=cwd,
         )
     except OSError as error:
         raise EngineError(f"cannot run {command[0]}: {error}") from error
     assert child.stdout is not None
+    thread = threading.get_ident()
+    _running[thread] = child, polite
     with child.stdout:
         try:
             for raw in child.stdout:
                 yield raw.decode("utf-8", "replace").rstrip()
             child.wait()
         finally:
+            _running.pop(thread, None)
             stop(child, polite)
+
+
+def stop_in(thread: int) -> None:
+    """Stop the command whose output a thread (by its `threading.get_ident`) reads, if there is one: it may say nothing
+    for hours, and only the main thread hears of Ctrl-C."""
+    if (found := _running.get(thread)) is not None:
+        stop(*found)
 
 
 def stop(child: "subprocess.Popen[bytes]", polite: signal.Signals) -> None:

@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import tempfile
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from typing import Any
 
 from portside.common.canonical import canonical_json
 from portside.engines.base import ImageToBuild
-from portside.engines.command import LAST_LINES, build_failed, indented, lines
+from portside.engines.buildkit_log import BuildLog
+from portside.engines.command import indented, lines
 from portside.engines.endpoint import Endpoint, config_folder
 from portside.errors import EngineError
 
@@ -21,11 +21,6 @@ BUILT_IN = "BuildKit"
 """How a docker command builds that needs no plugin for it."""
 
 _VERSION = re.compile(r"^Docker version (\d+)\.(\d+)")
-_STEP = re.compile(r"^#(\d+) (\[.+)$")
-_STEP_ERROR = re.compile(r"^#(\d+) ERROR:? ?(.*)$")
-_OUTPUT = re.compile(r"^#(\d+) \d+\.\d+(?: (.*))?$")
-"""A line that a step wrote, with its seconds in front."""
-_EXIT_CODE = re.compile(r"exit code: \d+$")
 _UNREACHABLE = re.compile(r"cannot connect to the docker daemon|error during connect", re.IGNORECASE)
 _KEPT = ("PATH", "HOME", "TMPDIR")
 """What the command may know of the person's environment."""
@@ -46,24 +41,29 @@ def find_cli(endpoint: Endpoint, environment: Mapping[str, str]) -> Cli:
     """
     seen: list[str] = []
     with _command_environment(endpoint, environment) as env:
-        for path in _candidates(environment.get("PATH", os.defpath)):
+        for path in docker_commands(environment.get("PATH", os.defpath)):
             version = _VERSION.match(_output([str(path), "--version"], env))
             if version is None:
                 continue
-            if not _output([str(path), "version", "--format", "{{.Server.Version}}"], env):
-                seen.append(f"{path} ({version[1]}.{version[2]}) is too old or too new for the daemon")
-            elif (18, 9) <= (int(version[1]), int(version[2])) < (23, 0):
-                return Cli(path, BUILT_IN)
-            elif buildx := re.search(r"\bv?(\d+\.\d+\S*)", _output([str(path), "buildx", "version"], env)):
-                return Cli(path, f"buildx {buildx[1]}")
-            else:
+            number = (int(version[1]), int(version[2]))
+            how = BUILT_IN if (18, 9) <= number < (23, 0) else _buildx(path, env)
+            if how is None:
                 seen.append(f"{path} ({version[1]}.{version[2]}) has no buildx plugin")
+            elif _output([str(path), "version", "--format", "{{.Server.Version}}"], env):
+                return Cli(path, how)
+            else:
+                seen.append(f"{path} ({version[1]}.{version[2]}) is too old or too new for the daemon")
     problem = "no docker command can build: " + ("; ".join(seen) if seen else "there is none on PATH")
     raise EngineError(
         problem,
         "Install one: `apt-get install docker.io` on Debian 12, with docker-buildx on newer ones; elsewhere Docker's "
         "own packages with the buildx plugin.",
     )
+
+
+def _buildx(path: Path, environment: Mapping[str, str]) -> str | None:
+    found = re.search(r"\bv?(\d+\.\d+\S*)", _output([str(path), "buildx", "version"], environment))
+    return None if found is None else f"buildx {found[1]}"
 
 
 def build(cli: Cli, endpoint: Endpoint, image: ImageToBuild, log: Callable[[str], None]) -> str:
@@ -73,10 +73,7 @@ def build(cli: Cli, endpoint: Endpoint, image: ImageToBuild, log: Callable[[str]
     """
     with _command_environment(endpoint, os.environ) as env, tempfile.TemporaryDirectory() as scratch:
         id_file = Path(scratch, "id")
-        last: deque[str] = deque(maxlen=LAST_LINES)
-        said: dict[str, deque[str]] = {}
-        steps: dict[str, str] = {}
-        failed: str | None = None
+        said = BuildLog(log)
         if cli.how != BUILT_IN:
             policy = Path(scratch, "policy.json")
             policy.write_bytes(canonical_json(source_policy(image)))
@@ -84,23 +81,14 @@ def build(cli: Cli, endpoint: Endpoint, image: ImageToBuild, log: Callable[[str]
         command = [str(cli.path), *_arguments(image, id_file)]
         with closing(lines(command, env, held=image.held)) as output:
             for line in output:
-                last.append(line)
-                log(line)
-                if step := _STEP.match(line):
-                    steps.setdefault(step[1], step[2])
-                elif text := _OUTPUT.match(line):
-                    said.setdefault(text[1], deque(maxlen=LAST_LINES)).append(text[2] or "")
-                elif failed is None and (error := _STEP_ERROR.match(line)):
-                    failed = error[1]
-                    code = _EXIT_CODE.search(line)
-                    said.setdefault(failed, deque(maxlen=LAST_LINES)).append(code[0] if code else error[2])
+                said.take(line)
         if not id_file.exists():
-            if any(_UNREACHABLE.search(line) for line in last):
-                problem = (
-                    f"Docker stopped answering while {image.title} was built:\n{indented(map(image.in_words, last))}"
+            if any(_UNREACHABLE.search(line) for line in said.last):
+                last = indented(map(image.in_words, said.last))
+                raise EngineError(
+                    f"Docker stopped answering while {image.title} was built:\n{last}", "Look at its log."
                 )
-                raise EngineError(problem, "Look at its log.")
-            raise build_failed(image, steps.get(failed or ""), list(said.get(failed or "", last)))
+            raise said.error(image)
         return id_file.read_text().strip()
 
 
@@ -114,13 +102,14 @@ def _arguments(image: ImageToBuild, id_file: Path) -> list[str]:
     return [*out, str(image.context)]
 
 
-def source_policy(image: ImageToBuild) -> dict[str, Any]:
-    """What a build may read: its context and the images that its Dockerfile names; the last rule that fits counts.
+def source_policy(image: ImageToBuild, *more: str) -> dict[str, Any]:
+    """What a build may read: its context, the images that its Dockerfile names, and `more`; the last rule that fits
+    counts.
 
     The form is BuildKit's (sourcepolicy/pb/policy.proto), which buildx 0.10 and newer hand to BuildKit 0.11 and newer;
     older ones do not look at it.
     """
-    allowed = ["local://context", "local://dockerfile"]
+    allowed = ["local://context", "local://dockerfile", *more]
     for name in image.parents():
         host = name.partition("/")[0]
         whole = name if "/" in name and ("." in host or ":" in host or host == "localhost") else f"docker.io/{name}"
@@ -163,7 +152,8 @@ def _command_environment(endpoint: Endpoint, environment: Mapping[str, str]) -> 
         }
 
 
-def _candidates(search: str) -> Iterator[Path]:
+def docker_commands(search: str) -> Iterator[Path]:
+    """The docker commands on a search path, then that of /usr/bin, each once."""
     known: set[Path] = set()
     for folder in [*search.split(os.pathsep), "/usr/bin"]:
         path = Path(folder, "docker")

@@ -11,7 +11,7 @@ from portside.engines.stdin import pump
 
 def create(api: Any, spec: RunSpec) -> str:
     """Create the container (not started) through a docker.APIClient; gives its ID."""
-    from docker.types import Mount, Ulimit
+    from docker.types import DeviceRequest, Mount, Ulimit
 
     mounts = [Mount(mount.target, mount.source, type="bind", read_only=mount.read_only) for mount in spec.mounts]
     ulimits = [Ulimit(name=name, soft=soft, hard=hard) for name, (soft, hard) in sorted(spec.ulimits.items())]
@@ -25,7 +25,11 @@ def create(api: Any, spec: RunSpec) -> str:
         port_bindings=bindings,
         cap_drop=list(spec.cap_drop),
         cap_add=list(spec.cap_add),
-        security_opt=["no-new-privileges"] if spec.no_new_privileges else None,
+        security_opt=_security(spec) or None,
+        runtime=spec.runtime,
+        group_add=list(spec.groups) or None,
+        ipc_mode=spec.ipc,
+        device_requests=[DeviceRequest(driver="cdi", device_ids=list(spec.cdi))] if spec.cdi else None,
         init=True if spec.init else None,
     )
     created: dict[str, Any] = api.create_container(
@@ -101,18 +105,24 @@ def arguments(spec: RunSpec) -> list[str]:
     for mount in spec.mounts:
         option = ["type=bind", f"source={mount.source}", f"target={mount.target}", *["readonly"] * mount.read_only]
         out += ["--mount", ",".join(map(_csv_field, option))]
-    for device in spec.devices:
+    for device in (*spec.devices, *spec.cdi):
         out += ["--device", device]
+    if spec.runtime is not None:
+        out += ["--runtime", spec.runtime]
     if spec.workdir is not None:
         out += ["--workdir", spec.workdir]
     if spec.user is not None:
         out += ["--user", spec.user]
+    for group in spec.groups:
+        out += ["--group-add", group]
     for capability in spec.cap_drop:
         out += ["--cap-drop", capability]
     for capability in spec.cap_add:
         out += ["--cap-add", capability]
-    if spec.no_new_privileges:
-        out += ["--security-opt", "no-new-privileges"]
+    for rule in _security(spec):
+        out += ["--security-opt", rule]
+    if spec.ipc is not None:
+        out += ["--ipc", spec.ipc]
     for name, (soft, hard) in sorted(spec.ulimits.items()):
         out += ["--ulimit", f"{name}={soft}:{hard}"]
     if spec.shm_size is not None:
@@ -127,6 +137,11 @@ def arguments(spec: RunSpec) -> list[str]:
         out += ["--entrypoint", spec.entrypoint[0] if spec.entrypoint else ""]
         command = [*spec.entrypoint[1:], *command]
     return [*out, spec.image, *command]
+
+
+def _security(spec: RunSpec) -> list[str]:
+    own = ["no-new-privileges"] if spec.no_new_privileges else []
+    return own if spec.seccomp is None else [*own, f"seccomp={spec.seccomp}"]
 
 
 def enter_command(

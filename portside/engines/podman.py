@@ -17,8 +17,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from portside.common import oci
-from portside.common.canonical import CHUNK, canonical_json, sha256_hex
 from portside.common.values import DiffID, ImageID
 from portside.engines import archive, docker_layers, docker_owned, docker_run, podman_build, podman_layers
 from portside.engines.base import (
@@ -35,6 +33,7 @@ from portside.engines.base import (
     Transfer,
 )
 from portside.engines.emulators import emulated
+from portside.engines.layout_folder import look_for_damage, write_folder
 from portside.engines.podman_cli import as_command, as_program, failed, find_podman, runtime_options, with_limits
 from portside.engines.podman_names import LOCAL, full_name, listed
 from portside.errors import EngineError, InputError
@@ -166,7 +165,7 @@ class PodmanEngine:
             # Podman names what it pulls from a folder after the folder as it was told, so this one needs a name
             # that nobody else has, and no upper-case letters of the path to it.
             layout = Path(folder, f"portside-load-{os.urandom(8).hex()}")
-            _write_layout(image, layers, layout)
+            write_folder(image, layers, layout)
             try:
                 done = self._podman.result("pull", "--quiet", f"oci:{layout.name}", cwd=layout.parent)
                 # Before that name goes: an image without a name is removed with those that stand on it.
@@ -175,7 +174,7 @@ class PodmanEngine:
             finally:
                 self._podman.result("untag", image.image_id, full_name(layout.name))
             if done.returncode:
-                _look_for_damage(layers)
+                look_for_damage(layers)
                 remedy = "Look at the free space where Podman keeps its data, and in /var/tmp."
                 raise failed(f"loading {title}", done.stderr, remedy)
             if self.image_id(image.image_id) is None:
@@ -307,33 +306,3 @@ class PodmanEngine:
 
     def remove_container(self, container: str) -> None:
         self._podman.call("removing a container", "rm", "--force", "--ignore", "--time", "0", "--volumes", container)
-
-
-def _look_for_damage(layers: Sequence[ImageLayer]) -> None:
-    """Read what Podman read: opening a layer of the store compares it with its digest, and raises if it is damaged."""
-    for layer in layers:
-        with layer.open() as stream:
-            while stream.read(CHUNK):
-                pass
-
-
-def _write_layout(image: ImageToLoad, layers: Sequence[ImageLayer], layout: Path) -> None:
-    """An OCI image layout (OCI image-spec, image-layout.md) with one image and the blobs of these layers of it; those
-    that are files are linked to."""
-    blobs = layout / "blobs" / "sha256"
-    blobs.mkdir(parents=True)
-    manifest = image.manifest()
-    descriptor = oci.descriptor(oci.MANIFEST, sha256_hex(manifest), len(manifest))
-    (layout / "oci-layout").write_bytes(oci.LAYOUT_FILE)
-    (layout / "index.json").write_bytes(
-        canonical_json({"schemaVersion": 2, "mediaType": oci.INDEX, "manifests": [descriptor]})
-    )
-    (blobs / sha256_hex(manifest)).write_bytes(manifest)
-    (blobs / image.image_id).write_bytes(image.config)
-    for layer in layers:
-        blob = blobs / layer.diff_id
-        if layer.path is not None:
-            blob.symlink_to(layer.path.absolute())
-        else:
-            with layer.open() as source, blob.open("wb") as target:
-                shutil.copyfileobj(source, target, CHUNK)

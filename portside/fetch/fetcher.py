@@ -39,6 +39,7 @@ from portside.plan.model import (
     SmallWeights,
     Source,
     Trees,
+    VendorInstall,
     WeightLinks,
 )
 from portside.plan.states import frame_layer
@@ -85,6 +86,8 @@ class Fetcher:
             case Packages(recipe):
                 packages = lock.env.of(recipe)
                 return self._packages(packages, part, plan) if packages else []
+            case VendorInstall():
+                return self._in_folders(part, plan)
             case BuiltPackages(recipe):
                 packages = lock.env.of(recipe)
                 built = packages.python.built if packages and packages.python else None

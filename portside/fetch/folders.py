@@ -34,10 +34,12 @@ from portside.plan.model import (
     SmallWeights,
     Source,
     Trees,
+    VendorInstall,
     WeightLinks,
 )
 from portside.recipe import Recipe
 from portside.recipe.asked import Brought
+from portside.recipe.vendor_files import VendorFile
 from portside.store.seen import Seen
 
 
@@ -70,7 +72,7 @@ class ManualInput:
 
     @property
     def kind(self) -> str:
-        """What it is for: `base`, `wheel`, `sources`, `weights` or `data`."""
+        """What it is for: `base`, `wheel`, `vendor`, `sources`, `weights` or `data`."""
         return self.place[0]
 
     @property
@@ -103,6 +105,8 @@ class ManualInput:
                 return self.kind == "base"
             case Packages():
                 return self.kind == "wheel"
+            case VendorInstall():
+                return self.kind == "vendor" and self.file in part.manifest["inputs"]
             case SmallWeights(name, paths):
                 return self.kind == "weights" and self.file in {f"{name}/{path}" for path in paths}
             case LargeWeight(name, path):
@@ -132,11 +136,13 @@ def asked(recipe: Recipe) -> list[ManualInput]:
     """Everything of a recipe that is looked for in folders, with what the recipe itself pins; data sets come last."""
     found = [_asked("base", "archive", "base", file) for file in recipe.model.base.chosen.brought("base")]
     for stage in recipe.stages:
-        for named in stage.python.manual if stage.python else ():
-            for file in named.brought(named.file):
-                wheel = _asked("env", "wheel", "wheel", file)
-                if wheel not in found:  # two recipes of a chain may name it
-                    found.append(wheel)
+        rows: list[tuple[Kind, VendorFile]] = [("wheel", row) for row in (stage.python.manual if stage.python else ())]
+        rows += [("vendor", row) for row in stage.vendor_files]
+        for kind, row in rows:
+            for file in row.brought(row.file):
+                one = _asked("env", kind, kind, file)
+                if one not in found:  # two recipes of a chain may name it
+                    found.append(one)
     for name, source in sorted(recipe.model.sources.items()):
         found += [_asked(f"sources.{name}", "source", "sources", file, name) for file in source.brought(name)]
     for name, weights in sorted(recipe.model.weights.items()):

@@ -49,6 +49,9 @@ def _with(lock: Lock, file: ManualInput, fetcher: Fetcher, store: Store) -> Lock
         if file.kind == "wheel":
             sets = tuple(_with_wheel(packages, file.file, known, sha256, store) for packages in env.sets)
             env = env.model_copy(update={"sets": sets})
+        elif file.kind == "vendor":
+            sets = tuple(_with_vendor_file(packages, file.file, known) for packages in env.sets)
+            env = env.model_copy(update={"sets": sets})
         else:
             name, _, path = file.file.partition("/")
             weights = weights | {name: _with_file(weights[name], path, known)}
@@ -71,6 +74,11 @@ def _with_wheel(
     return packages.model_copy(
         update={"epoch": max(packages.epoch, date), "python": python.model_copy(update={"manual": manual})}
     )
+
+
+def _with_vendor_file(packages: PackageSet, file: str, known: Mapping[str, object]) -> PackageSet:
+    vendor = tuple(row.model_copy(update=known) if row.file == file else row for row in packages.vendor)
+    return packages.model_copy(update={"vendor": vendor})
 
 
 def _with_file(weights: LockedWeights, path: str, known: dict[str, object]) -> LockedWeights:

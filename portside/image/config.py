@@ -61,20 +61,20 @@ def make_image(plan: Plan, layer: str, blobs: Mapping[Key, Blob]) -> Image:
     return _image(plan, layer, plan.stack(layer), blobs, environment(plan), workdir(plan, layer))
 
 
-def parent_image(plan: Plan, part: Part, blobs: Mapping[Key, Blob], token: str) -> Image:
+def parent_image(plan: Plan, part: Part, blobs: Mapping[Key, Blob], token: str | None = None) -> Image:
     """The image that a run part is executed on: every part below it.
 
     Its instructions start in the root, unless they have a WORKDIR of their own: an engine makes the folder that a RUN
     starts in where it is missing, and `run.workdir` may lie in what this part or one above it is yet to make.
     token: its own word for this build. It makes a label, so that the image and what is built on it are no other
     build's: an engine forgets an image with the last name that somebody takes away. Another label names this process.
+    Without it the image is the same in every build, so that a builder's cache knows it by its digest.
     """
     # Where the image has a variable that the Dockerfile makes an ARG of, Docker takes the ARG, and Podman the image's.
     arguments = set(re.findall(r"^ARG (\w+)=", part.manifest["instructions"], re.MULTILINE))
     variables = {name: value for name, value in part.manifest["environment"].items() if name not in arguments}
-    return _image(
-        plan, part.layer, plan.below(part), blobs, variables, "/", {BUILD_LABEL: token, PROCESS_LABEL: this_process()}
-    )
+    own = {BUILD_LABEL: token, PROCESS_LABEL: this_process()} if token else {}
+    return _image(plan, part.layer, plan.below(part), blobs, variables, "/", own)
 
 
 def _image(

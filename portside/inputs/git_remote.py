@@ -42,10 +42,12 @@ def remote_environment(environment: Mapping[str, str], url: str, follows: bool) 
         raise InputError(
             f"{shown(url)}: its URL holds a password, which {scheme} cannot use", "Use a key, or an agent."
         )
-    settings = [(f"remote.{REMOTE}.url", _ALIAS), (f"url.{bare}.insteadOf", _ALIAS), ("protocol.ext.allow", "never")]
+    # What runs a command, or waits for what somebody else sends into an open file, is no place to ask.
+    forbidden = {"ext", "fd"}
+    settings = [(f"remote.{REMOTE}.url", _ALIAS), (f"url.{bare}.insteadOf", _ALIAS)]
+    settings += [(f"protocol.{name}.allow", "never") for name in sorted(forbidden)]
     # A redirect goes only where the first request got one, and not to objects of another server ("always" would).
     settings.append(("http.followRedirects", "initial" if follows else "false"))
-    forbidden = {"ext"}
     if scheme in _NETWORK:
         settings.append(("protocol.file.allow", "never"))
         forbidden.add("file")

@@ -8,16 +8,15 @@ the recipe's own does.
 import re
 from collections.abc import Iterator
 
+from portside.common.git_urls import refused
 from portside.common.tree import decode_path
-from portside.common.url import holds_secret, shown
+from portside.common.url import shown
 from portside.common.values import GitUrl, TreeName, shown_value, told
 from portside.errors import InputError
 from portside.inputs.git_mirror import Mirror
 
 _KEY = re.compile(rb"submodule\.(?P<name>.*)\.(?P<key>path|url)", re.DOTALL)
 _PARTS = re.compile(r"(?P<head>[a-z]+://[^/]*/|/|[^/:]+:)(?P<path>.*)", re.DOTALL)
-_OPTION = re.compile(r"([a-z]+://([^/@]*@)?|([^/:@]*@)?)-")
-"""A host that ssh would take for an option."""
 _REMEDY = "Leave `submodules` out, or name the repository as a source of its own."
 
 
@@ -48,14 +47,8 @@ def url_of(said: str, parent: GitUrl) -> GitUrl:
     """
     what = "the URL of a submodule"
     url = told(GitUrl, "".join(_resolved(said, parent)), what, InputError, _REMEDY)
-    if re.search("[\ud800-\udfff]", url):
-        raise InputError(f"{what} is not UTF-8: {shown_value(url)}", _REMEDY)
-    if _OPTION.match(url):
-        raise InputError(f"{what} has no host: {shown_value(url)}", _REMEDY)
-    if _is_local(url) and not _is_local(parent):
-        raise InputError(f"{what} leads from {shown(parent)} to a file of this machine: {shown_value(url)}", _REMEDY)
-    if holds_secret(url):
-        raise InputError(f"the URL of {shown(url)} holds a password or token, which must not get into a lock", _REMEDY)
+    if (problem := refused(what, url, parent)) is not None:
+        raise InputError(problem, _REMEDY)
     return url
 
 
@@ -75,7 +68,3 @@ def _resolved(said: str, parent: GitUrl) -> Iterator[str]:
     if ".." in steps or not any(steps):
         raise InputError(f"a submodule's URL is not a clean one: {shown_value(said)}", _REMEDY)
     yield from (match["head"], "/".join([*above, *steps]))
-
-
-def _is_local(url: str) -> bool:
-    return url.startswith(("/", "file://"))

@@ -100,7 +100,7 @@ def _of_kind(request: str, asked: Asked, locked: Locked) -> Found:
 
 def _env(stages: Collection[Stage], lock: Lock) -> Found:
     # A set may be missing where nothing would be in it.
-    empty = {s.recipe for s in stages if not s.debian and s.python is None and not s.activate}
+    empty = {s.recipe for s in stages if not s.debian and s.python is None and not s.activate and not s.install}
     locked = [packages.recipe for packages in lock.env.sets]
     asked = [stage.recipe for stage in stages if stage.recipe in locked or stage.recipe not in empty]
     yield from names("env", asked, locked)
@@ -133,7 +133,18 @@ def _env(stages: Collection[Stage], lock: Lock) -> Found:
             yield request, f"{request}.debian: the lock has {name} here and below"
         activated = packages.activation.scripts if packages.activation else ()
         yield from same(request, f"{request}.activate", list(stage.activate), list(activated))
+        yield from _vendor(request, f"{request}.install", stage, packages)
         yield from _python(request, stage.python, packages, wheels, () if foreign else debs, foreign=foreign)
+
+
+def _vendor(request: str, key: str, stage: Stage, packages: PackageSet) -> Found:
+    files = {file.file: file for file in packages.vendor}
+    asked = stage.vendor_files
+    yield from ((request, line) for _, line in names(key, [file.file for file in asked], files))
+    yield from twice(request, [file.file for file in packages.vendor])
+    for file in asked:
+        if (found := files.get(file.file)) is not None:
+            yield from pinned(request, f"{key}.{file.file}", file, found.sha256, found.size)
 
 
 def _unasked(request: str, key: str, found: Collection[Deb] | Collection[Artefact]) -> Found:

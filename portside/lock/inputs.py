@@ -12,7 +12,7 @@ def locked_files(lock: Lock) -> list[LockedInput]:
     """
     found: dict[str, LockedInput] = {}
     for file in lock.inputs():
-        brought = file.kind == "wheel" and file.place is not None
+        brought = file.kind in ("wheel", "vendor") and file.place is not None
         if file.is_file and file.at.partition(".")[0] in ("env", "sources", "weights") and (file.pinned or not brought):
             sha256, _ = file.pin()
             found[sha256] = file

@@ -104,6 +104,14 @@ class LockedManualWheel(Sparing, BroughtFile):
         yield LockedInput(at, "wheel", *named, self.size, self.sha256, None, place, self.pinned)
 
 
+class LockedVendorFile(BroughtFile):
+    """What a command of the recipe installs, such as a .deb or a .run."""
+
+    def inputs(self, at: str) -> Iterator[LockedInput]:
+        version, place = self.sha256 or "unknown", ("vendor", self.file)
+        yield LockedInput(at, "vendor", self.file, version, self.file, self.size, self.sha256, None, place, self.pinned)
+
+
 Line = Annotated[str, Field(pattern=LINE)]
 
 
@@ -252,18 +260,22 @@ def is_variable(name: str, value: str) -> bool:
 
 class PackageSet(Sparing, LockModel):
     """What one recipe adds to the env layer. epoch: of these packages alone, without what is built. activation: of
-    the scripts that it and the recipes below it name. suites: where the base is no Debian that Portside made."""
+    the scripts that it and the recipes below it name. suites: where the base is no Debian that Portside made. vendor:
+    what its commands install."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"activation", "suites"})
+    later: ClassVar[frozenset[str]] = frozenset({"activation", "suites", "vendor"})
     activation: LockedActivation | None = None
     recipe: RecipeName
     epoch: Epoch
     suites: DebianSuites | None = None
     debs: tuple[Deb, ...] = ()
     python: PythonSet | None = None
+    vendor: tuple[LockedVendorFile, ...] = ()
 
     def inputs(self, at: str) -> Iterator[LockedInput]:
         yield from (deb.input(at) for deb in self.debs)
+        for file in self.vendor:
+            yield from file.inputs(at)
         if self.python is not None:
             yield from (wheel.input(at, "wheel") for wheel in self.python.wheels)
             if self.python.installer is not None:

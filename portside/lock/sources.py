@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Protocol
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
+from portside.common.git_urls import refused
 from portside.common.kinds import Kinds
 from portside.common.sparing import Sparing
 from portside.common.values import (
@@ -75,11 +76,20 @@ class LockedSdist(LockModel):
             yield request, comparison.misnamed(f"{request}.sdist", self.sdist)
 
 
+def _may_be_asked(url: GitUrl) -> GitUrl:
+    if (problem := refused("the URL", url)) is not None:
+        raise ValueError(problem)
+    return url
+
+
+LockedUrl = Annotated[GitUrl, AfterValidator(_may_be_asked)]
+
+
 class LockedSubmodule(LockModel):
     """path: below the folder of the source, also that of a submodule's submodule."""
 
     path: RelativePath
-    url: GitUrl
+    url: LockedUrl
     commit: ObjectName
     tree: TreeName
 
@@ -102,12 +112,19 @@ class LockedGitSource(Sparing, LockModel):
     kind: Literal["git"] = "git"
     later: ClassVar[frozenset[str]] = frozenset({"submodules", "lfs", "pointers"})
     epoch: Epoch
-    url: GitUrl
+    url: LockedUrl
     commit: ObjectName
     tree: TreeName
     submodules: tuple[LockedSubmodule, ...] = ()
     lfs: tuple[LockedLfsFile, ...] = ()
     pointers: bool = False
+
+    @model_validator(mode="after")
+    def _stays_where_it_is(self) -> "LockedGitSource":
+        for module in self.submodules:
+            if (problem := refused(f"the URL of the submodule {module.path}", module.url, self.url)) is not None:
+                raise ValueError(problem)
+        return self
 
     @property
     def identity(self) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from portside.common.url import redact, secrets_of
 from portside.errors import InputError
-from portside.net import transfer
+from portside.net import download
 from portside.net.bounded import AnswerError, body_of, from_json
 from portside.net.client import NO_URL, PrivateUrl, RedirectError, get, is_lasting
 
@@ -42,11 +42,11 @@ def ask(url: str, what: str, headers: Mapping[str, str] | None = None, *, body: 
     tries = 0
     while True:
         reply, fault, wait = _try(lambda: _once(url, headers or {}, body), secrets)
-        if reply is not None and (reply.status not in transfer.PASSING_STATUS or tries >= len(transfer.PAUSES)):
+        if reply is not None and (reply.status not in download.PASSING_STATUS or tries >= len(download.PAUSES)):
             return reply
-        if fault is not None and (fault.lasting or tries >= len(transfer.PAUSES)):
+        if fault is not None and (fault.lasting or tries >= len(download.PAUSES)):
             raise InputError(f"{what}: {fault.text}")
-        time.sleep(max(transfer.PAUSES[tries], min(wait, transfer.LONGEST_WAIT)))
+        time.sleep(max(download.PAUSES[tries], min(wait, download.LONGEST_WAIT)))
         tries += 1
 
 

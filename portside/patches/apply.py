@@ -12,7 +12,7 @@ from portside.errors import MigrationError, RecipeError
 from portside.patches import file_steps
 from portside.patches.changes import Change, Where
 from portside.patches.document import Document, TextEdit, readable
-from portside.patches.explain import Candidate, no_file, wrong_count
+from portside.patches.explain import WIDEST, Candidate, no_file, wrong_count
 from portside.patches.file_steps import Outcome, recipe_file, recipe_file_mode
 from portside.patches.lines import MovedLines
 from portside.patches.python import compile_problem
@@ -23,6 +23,9 @@ from portside.patches.workspace import FileEdit, SourceFolders, Workspace
 
 VERSION = 2
 """Of what steps mean and report: a new number is a new digest, and so a new key, for every layer with patches."""
+
+LARGEST_REPORT = 32 << 20
+"""Characters that the lines of a step's places have at most, before and after: a report has them all."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,7 @@ def _text(step: TextStep, workspace: Workspace, files: Tree, where: Where) -> li
     if sum(len(places) for _, places in found) != step.count:
         raise _wrong_count(step, workspace, selected, found, where)
     edits, changes = [], []
+    written = 0
     for document, places in found:
         try:
             edits.append(FileEdit(document.path, document.change(places)))
@@ -158,6 +162,13 @@ def _text(step: TextStep, workspace: Workspace, files: Tree, where: Where) -> li
             ) from None
         for place in places:
             before, after = document.whole_lines(place)
+            written += len(before) + len(after)
+            if written > LARGEST_REPORT:
+                raise MigrationError(
+                    f"{where}: the lines of its {step.count} places, in {readable(document.path)}, are so long that a "
+                    f"report of them would have more than {LARGEST_REPORT >> 20} MiB",
+                    "A diff step, or a copy of the whole file, says the same in one place.",
+                )
             line, spans = document.line_of(place.start), (document.span(place),)
             changes.append(where.change(document.path, line, before, after, spans=spans))
     return [(edits, changes)]
@@ -186,9 +197,8 @@ def _wrong_count(
     for document, places in found:
         for place in places:
             line = document.line_of(place.start)
-            candidates.append(
-                Candidate(document.path, line, readable(document.lines[line - 1]) if document.lines else "")
-            )
+            text = document.lines[line - 1][:WIDEST] if document.lines else ""
+            candidates.append(Candidate(document.path, line, readable(text)))
     near: list[Candidate] = []
     if len(candidates) < step.count:
         near = explain(step, [Document.read(path, workspace.read(path)) for path in selected])

@@ -79,10 +79,9 @@ class Document:
 
     def whole_lines(self, place: TextEdit) -> tuple[str, str]:
         """The lines that a place touches, before and after this place alone has changed."""
-        start = self.text.rfind("\n", 0, place.start) + 1
+        start = self._start_of(place.start)
         ended = place.end > place.start and self.text[place.end - 1] == "\n"
-        end = place.end if ended else self.text.find("\n", place.end)
-        end = len(self.text) if end < 0 else end
+        end = place.end if ended else self._end_of(place.end)
         after = self.text[start : place.start] + place.text + self.text[place.end : end]
         return readable(self.text[start:end].removesuffix("\n")), readable(after.removesuffix("\n"))
 
@@ -105,14 +104,29 @@ class Document:
         out.append(self.original[done:])
         return self.bom + "".join(out).encode(self.encoding, "surrogateescape")
 
+    @cached_property
+    def _newlines(self) -> list[int]:
+        """Where lines end: a line may be long, and have many places."""
+        return [found.start() for found in re.finditer("\n", self.text)]
+
+    def _start_of(self, position: int) -> int:
+        """Where the line starts that a position is in."""
+        before = bisect.bisect_left(self._newlines, position)
+        return self._newlines[before - 1] + 1 if before else 0
+
+    def _end_of(self, position: int) -> int:
+        """Where the first line end from a position on is, or the end of the text."""
+        after = bisect.bisect_left(self._newlines, position)
+        return self._newlines[after] if after < len(self._newlines) else len(self.text)
+
     def _in_original(self, position: int) -> int:
         return position + bisect.bisect_left(self.crlf, position)
 
     def _line_end(self, position: int) -> str:
         """How the line at a position ends; the last line of a file without a final line end ends as the one before."""
-        newline = self.text.find("\n", position)
-        if newline < 0:
-            newline = self.text.rfind("\n")
+        newline = self._end_of(position)
+        if newline == len(self.text):
+            newline = self._newlines[-1] if self._newlines else -1
         index = bisect.bisect_left(self.crlf, newline)
         return "\r\n" if index < len(self.crlf) and self.crlf[index] == newline else "\n"
 

@@ -10,6 +10,8 @@ from portside.patches.document import Document, readable
 
 SHOWN = 200
 """Places that an error lists at most."""
+WIDEST = 1000
+"""Characters of a line that are kept for it: there may be as many places as a line has characters."""
 
 
 @dataclass(frozen=True, slots=True)

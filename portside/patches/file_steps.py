@@ -86,8 +86,11 @@ def diff(step: Diff, workspace: Workspace, files: Tree, where: Where) -> list[Ou
     parsed = parse_diff(recipe_file(files, step.diff, where).read(), name, step.strip)
     state = Workspace(workspace.tree, workspace.sources)
     outcomes = []
-    for part in sorted({file.part for file in parsed}):
-        outcomes.append(_diff_part([file for file in parsed if file.part == part], step, state, name, where))
+    parts: dict[int, list[FileDiff]] = {}
+    for file in parsed:
+        parts.setdefault(file.part, []).append(file)
+    for _, files_of in sorted(parts.items()):
+        outcomes.append(_diff_part(files_of, step, state, name, where))
         state.commit(outcomes[-1][0])
     changes = [change for _, made in outcomes for change in made]
     if len(changes) != step.count:

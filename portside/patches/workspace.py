@@ -1,7 +1,8 @@
 """The tree that patch steps work on: each step sees what the steps before it left."""
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from portside.common.globs import is_literal, matches
@@ -41,6 +42,9 @@ class Workspace:
     def __init__(self, tree: Tree, sources: SourceFolders = SourceFolders()) -> None:
         self.tree = tree.copy()
         self.sources = sources
+        self._below = Counter(folder for entry in tree for folder in _above(entry.path))
+        """How many entries there are below each path that has any."""
+        self._has_links = any(entry.kind == "hardlink" for entry in tree)
 
     def not_patched(self, path: str) -> str | None:
         """Why no step changes this path, where a source that stays as it is is the reason."""
@@ -86,15 +90,14 @@ class Workspace:
 
     def obstacle(self, path: str) -> str | None:
         """Why no file can be written at `path`, or None: a link or a file on the way, a link or a folder there."""
-        parts = path.split("/")
-        for end in range(1, len(parts)):
-            above = self.tree.get("/".join(parts[:end]))
+        for folder in _above(path):
+            above = self.tree.get(folder)
             if above is not None and above.kind != "dir":
                 return f"{above.path} is a {_word(above)}, not a folder"
         there = self.tree.get(path)
         if there is not None and there.kind not in ("file", "hardlink"):
             return f"{path} is a {_word(there)}"
-        if there is None and any(entry.path.startswith(path + "/") for entry in self.tree):
+        if there is None and self._below[path]:
             return f"{path} is a folder"
         return None
 
@@ -102,23 +105,36 @@ class Workspace:
         """Carry out the edits of one step; origins are looked up in the tree as it was before all of them."""
         edits = list(edits)
         self._separate({edit.path for edit in edits})
-        before = self.tree.copy()
+        before = {path: self.tree.get(path) for edit in edits for path in (edit.origin, edit.path) if path}
         for edit in edits:
             if edit.data is None:
-                self.tree.remove(edit.path)
+                self._remove(edit.path)
         for edit in edits:
             if edit.data is None:
                 continue
-            old = before.get(edit.origin or edit.path)
+            old = before[edit.origin or edit.path]
             new = file_entry(edit.path, edit.data)
             if old is not None:
                 new = dataclasses.replace(
                     old, path=edit.path, size=new.size, sha256=new.sha256, content=Bytes(edit.data)
                 )
+            if edit.path not in self.tree:
+                self._below.update(_above(edit.path))
             self.tree.put(new if edit.mode is None else dataclasses.replace(new, mode=edit.mode))
+
+    def _remove(self, path: str) -> None:
+        if self._below[path]:
+            gone = [entry.path for entry in self.tree if f"{entry.path}/".startswith(f"{path}/")]
+        else:
+            gone = [path] if path in self.tree else []
+        for name in gone:
+            self.tree.discard(name)
+            self._below.subtract(_above(name))
 
     def _separate(self, paths: set[str]) -> None:
         """Make files of their own of the hard links that share bytes with one of `paths`."""
+        if not self._has_links:
+            return
         for entry in list(self.tree):
             if entry.kind == "hardlink" and (entry.path in paths or entry.link in paths):
                 self.tree.put(self.entry(entry.path))
@@ -129,6 +145,12 @@ def reaches(globs: Sequence[str], path: str, others: Collection[str]) -> bool:
     goes that begins with the source's name: one that was written for migrated trees means nothing else."""
     name = path.partition("/")[0]
     return matches([glob for glob in globs if glob.partition("/")[0] == name] if name in others else globs, path)
+
+
+def _above(path: str) -> Iterator[str]:
+    """The folders that a path is in, from the top."""
+    parts = path.split("/")
+    return ("/".join(parts[:end]) for end in range(1, len(parts)))
 
 
 def _word(entry: Entry) -> str:

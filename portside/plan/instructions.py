@@ -11,6 +11,7 @@ from portside.common.tree import Tree, file_entry
 from portside.errors import RecipeError
 from portside.lock.packages import LockedBuild, PackageSet, PythonSet
 from portside.recipe import Recipe
+from portside.recipe.stages import Stage
 
 TEMPLATE = Path(__file__).with_name("Dockerfile.j2")
 """The very file that people find as images/Dockerfile.j2."""
@@ -53,6 +54,11 @@ def readable(text: str) -> str:
 def env_instructions(packages: PackageSet, epoch: int) -> str:
     """What is executed for one recipe's packages of the env layer, as Dockerfile text without FROM."""
     return str(template().module.env(packages, epoch))
+
+
+def vendor_instructions(stage: Stage, epoch: int) -> str:
+    """What is executed for one recipe's vendor files of the env layer, as Dockerfile text without FROM."""
+    return readable(str(template().module.vendor(stage, epoch)))
 
 
 def build_instructions(recipe: str, python: PythonSet, epoch: int) -> str:

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 from portside.common.canonical import digest_of
+from portside.common.never import never
 from portside.common.values import DiffID, Key, Size
 from portside.common.weight_places import WeightPlaces
 from portside.lock.models import Lock
@@ -54,6 +55,21 @@ class Packages:
     @property
     def shown(self) -> str:
         return "packages" if self.lowest else f"packages-{self.recipe}"
+
+
+@dataclass(frozen=True)
+class VendorInstall:
+    """What the commands of one recipe of a chain of `extends` install of a vendor's files. lowest: whether it extends
+    no other."""
+
+    recipe: str
+    lowest: bool
+    layer: ClassVar[str] = "env"
+    kind: ClassVar[PartKind] = "run"
+
+    @property
+    def shown(self) -> str:
+        return "vendor" if self.lowest else f"vendor-{self.recipe}"
 
 
 @dataclass(frozen=True)
@@ -189,6 +205,7 @@ class LargeWeight:
 PartType = (
     BaseLayer
     | Packages
+    | VendorInstall
     | BuiltPackages
     | Files
     | Source
@@ -240,6 +257,19 @@ class Part:
     def key(self) -> Key:
         return key_of(self.manifest)
 
+    @property
+    def added_by(self) -> str | None:
+        """The recipe of a chain of `extends` that adds it to the env layer; None for what no single one does."""
+        match self.of:
+            case Packages(recipe) | BuiltPackages(recipe) | VendorInstall(recipe) | Files(recipe):
+                return recipe
+            case BaseLayer() | Source() | Converted() | Trees() | InstallFiles() | Install() | RecipeFiles():
+                return None
+            case WeightLinks() | SmallWeights() | LargeWeight():
+                return None
+            case other:
+                never(other)
+
     def record(self, diff_id: DiffID, size: Size) -> KeyRecord:
         """What a store notes under the key: the blob, and the details for the reasons of later plans."""
         record: KeyRecord = {"diff_id": diff_id, "size": size}
@@ -262,6 +292,20 @@ class LayerPlan:
     @cached_property
     def key(self) -> Key:
         return Key(digest_of({"layer": self.name, "parts": [part.key for part in self.parts]}))
+
+    @cached_property
+    def beginnings(self) -> "tuple[LayerPlan, ...]":
+        """This layer, and what it begins with that other recipes may have as well: up to each step that an engine
+        executes, and to where what another recipe of the chain adds begins. The longest first."""
+        ends = {len(self.parts)} if self.parts else set()
+        for number, part in enumerate(self.parts):
+            if part.kind == "run":
+                ends.add(number + 1)
+            if number and part.added_by is not None and self.parts[number - 1].added_by not in (None, part.added_by):
+                ends.add(number)
+        return tuple(
+            self if end == len(self.parts) else LayerPlan(self.name, self.parts[:end]) for end in sorted(ends)[::-1]
+        )
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from portside.plan.instructions import (
     converter_context,
     env_instructions,
     install_instructions,
+    vendor_instructions,
 )
 from portside.plan.model import (
     BaseLayer,
@@ -34,6 +35,7 @@ from portside.plan.model import (
     SmallWeights,
     Source,
     Trees,
+    VendorInstall,
     WeightLinks,
 )
 from portside.plan.places import check_named
@@ -83,6 +85,11 @@ def _env_parts(recipe: Recipe, lock: Lock) -> list[Part]:
                 environment = variables(lock, stage)
                 of = Packages(stage.recipe, lowest)
                 parts.append(_run_part(of, epoch, parts, instructions, environment, inputs))
+            if stage.install:
+                instructions = vendor_instructions(stage, epoch)
+                files: dict[str, str | None] = {file.file: file.sha256 for file in packages.vendor}
+                step = VendorInstall(stage.recipe, lowest)
+                parts.append(_run_part(step, epoch, parts, instructions, variables(lock, stage), files))
             if packages.python is not None and (built := packages.python.built) is not None:
                 epoch = max(epoch, built.epoch)
                 instructions = build_instructions(stage.recipe, packages.python, epoch)

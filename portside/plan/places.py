@@ -30,6 +30,7 @@ from portside.plan.model import (
     SmallWeights,
     Source,
     Trees,
+    VendorInstall,
     WeightLinks,
 )
 from portside.store import Store
@@ -118,6 +119,7 @@ def _may_clash(plan: Plan, part: Part) -> bool:
         case (
             Files()
             | Packages()
+            | VendorInstall()
             | BuiltPackages()
             | Converted()
             | Trees()
@@ -152,7 +154,7 @@ def _error(plan: Plan, part: Part, clash: Clash) -> PortsideError:
     weights = f"{plan.recipe.workspace}/weights"
     problem = f"{part.layer}/{part.name} {clash}"
     match part.of:
-        case Packages() | BuiltPackages() | Converted() | Install():
+        case Packages() | VendorInstall() | BuiltPackages() | Converted() | Install():
             return BuildError(
                 f"{plan.recipe.name}: {problem}",
                 f"Weights are not there while steps run, and nothing may be in their place afterwards. Let the step "

@@ -25,6 +25,7 @@ from portside.plan.model import (
     SmallWeights,
     Source,
     Trees,
+    VendorInstall,
     WeightLinks,
     key_of,
 )
@@ -50,6 +51,9 @@ def expected_bytes(part: Part, lock: Lock) -> int:
         case BuiltPackages():
             wanted = set(part.manifest["inputs"].values())
             return 4 * sum(sdist.size for sdist in lock.env.sdists if sdist.sha256 in wanted)
+        case VendorInstall(recipe):
+            packages = lock.env.of(recipe)
+            return 4 * sum(file.size or 0 for file in packages.vendor) if packages is not None else 0
         case SmallWeights(name, paths):
             return sum(file.size or 0 for file in lock.weights[name].files if file.path in paths)
         case LargeWeight(name, path):

@@ -151,6 +151,7 @@ class Recipe:
             **{
                 f"env.{s.recipe}": {"debian": list(s.debian), "python": python[s.recipe]}
                 | ({"activate": list(s.activate)} if s.activate else {})
+                | ({"install": [step.model_dump(mode="json") for step in s.install]} if s.install else {})
                 for s in self.stages
             },
             **{f"sources.{name}": source for name, source in dump["sources"].items()},

@@ -64,6 +64,7 @@ _LISTS: dict[Location, _Items] = {
     ("env", "path"): _Items(),
     _REQUIREMENTS: _Items("from needs-of", _project),
     ("env", "python", "manual"): _Items("file"),
+    ("env", "install"): _Items("run", replaces=False),
     ("env", "files"): _Items("to"),
     ("migration", "sources"): _Items(),
     ("patches",): _Items("name"),

@@ -33,6 +33,7 @@ from portside.recipe.asked import Asked, AskedData, AskedWeights, Brought, Manua
 from portside.recipe.bases import BASES, Base
 from portside.recipe.python_packages import Python, RequirementsFile
 from portside.recipe.sources import SOURCES
+from portside.recipe.vendor_files import EnvInstall, VendorFile
 from portside.recipe.weights import WEIGHTS
 from portside.recipe.without import Without
 
@@ -53,6 +54,11 @@ class Accelerator(Model):
     name: Name = Field(examples=["mlu370"])
     driver: VersionRange | None = Field(
         None, description="range of versions of the host's driver", examples=[">=5.10.10"]
+    )
+    variant: Name | None = Field(
+        None,
+        description="the chips it is for, a variant of the accelerator; default: those of the host that runs it",
+        examples=["310p"],
     )
 
 
@@ -88,6 +94,9 @@ class Env(Model):
 
     debian: tuple[DebianPackage, ...] = Field((), description="Debian packages; what they need comes along")
     python: Python | None = None
+    install: tuple[EnvInstall, ...] = Field(
+        (), description="commands that install files of a vendor, such as a .deb or a .run; see bases.md"
+    )
     files: tuple[EnvFile, ...] = Field((), description="files of the recipe's folder, such as settings")
     path: tuple[SearchFolder, ...] = Field((), description="folders in front of the base's PATH")
     activate: tuple[ScriptLine, ...] = Field(
@@ -97,6 +106,18 @@ class Env(Model):
         examples=[["/usr/local/Ascend/ascend-toolkit/set_env.sh"]],
     )
     variables: dict[Variable, Plain] = Field({}, description="environment variables of the image")
+
+    @model_validator(mode="after")
+    def _files_once(self) -> "Env":
+        """Two recipes of a chain may name one file, a recipe names it once: its hash is known by its name."""
+        known: dict[str, VendorFile] = {}
+        for number, step in enumerate(self.install):
+            for place, file in enumerate(step.files):
+                if known.setdefault(file.file, file) != file:
+                    raise WrongAtError(
+                        f"{file.file} is said to be something else further up", "install", number, "files", place
+                    )
+        return self
 
 
 class Migration(Model):

@@ -1,6 +1,5 @@
 """Python packages, as a recipe asks for them."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, Tag, field_serializer, model_validator
@@ -8,13 +7,11 @@ from pydantic import Field, Tag, field_serializer, model_validator
 from portside.common.canonical import sha256_hex
 from portside.common.fields import (
     Name,
-    Origin,
     Plain,
     Program,
     PythonVersion,
     Relative,
     Requirement,
-    Size,
     Url,
     WheelName,
     WheelPlatform,
@@ -23,14 +20,14 @@ from portside.common.fields import (
     parsed,
 )
 from portside.common.sparing import Sparing
-from portside.common.values import Sha256
-from portside.recipe.asked import Brought, Model
+from portside.recipe.asked import Model
+from portside.recipe.vendor_files import VendorFile
 
 if TYPE_CHECKING:
     from typing import TypeGuard
 
 
-class ManualWheel(Sparing, Model):
+class ManualWheel(Sparing, VendorFile):
     """A wheel of a vendor: a person brings it, or its URL does."""
 
     later: ClassVar[frozenset[str]] = frozenset({"url"})
@@ -39,22 +36,6 @@ class ManualWheel(Sparing, Model):
         "version in the file",
         examples=["flash_attn-2.1.1_mlu-cp310-cp310-linux_x86_64.whl"],
     )
-    origin: Origin | None = Field(
-        None, description="for people: where else to get it, or where at all; required without a URL"
-    )
-    sha256: Sha256 | None = Field(None, description="unknown: what is first seen is locked; see configuration.md")
-    size: Size | None = Field(None, description="bytes")
-    url: Url | None = Field(None, description="where to download it; default: a person brings it")
-
-    @model_validator(mode="after")
-    def _comes_from_somewhere(self) -> "ManualWheel":
-        if self.origin is None and self.url is None:
-            raise WrongAtError("this key is missing, and no `url` says where the wheel comes from", "origin")
-        return self
-
-    def brought(self, name: str) -> Iterator[Brought]:
-        """Itself. name: no part of where it lies."""
-        yield Brought(self.file, self.size, self.sha256, self.origin, self.url)
 
 
 class RequirementsFile(Model):

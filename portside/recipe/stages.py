@@ -11,15 +11,16 @@ from portside.common.explain import explain
 from portside.errors import RecipeError
 from portside.recipe.models import WHEEL_ARCHITECTURES, Env, EnvFile
 from portside.recipe.python_packages import Python
+from portside.recipe.vendor_files import EnvInstall, VendorFile
 
 
 @dataclass(frozen=True)
 class Stage:
     """One recipe's part of the env layer.
 
-    debian, python, files: its own; python says version and platform, or an interpreter of the base that does. path,
-    variables: all that count here, the lower recipes' included. interpreter: of the base, that the stages up to this
-    one name. activate: the scripts that they name.
+    debian, python, install, files: its own; python says version and platform, or an interpreter of the base that does.
+    path, variables: all that count here, the lower recipes' included. interpreter: of the base, that the stages up to
+    this one name. activate: the scripts that they name.
     """
 
     recipe: str
@@ -30,6 +31,12 @@ class Stage:
     variables: dict[str, str]
     interpreter: str | None = None
     activate: tuple[str, ...] = ()
+    install: tuple[EnvInstall, ...] = ()
+
+    @property
+    def vendor_files(self) -> tuple[VendorFile, ...]:
+        """The files that its commands install, each once."""
+        return tuple({file.file: file for step in self.install for file in step.files}.values())
 
     @property
     def reads_base(self) -> bool:
@@ -74,4 +81,5 @@ def _stage(name: str, env: Env, below: Env, architecture: str) -> Stage:
         python = python.model_copy(update={"platform": f"{WHEEL_ARCHITECTURES[architecture]}-manylinux_2_28"})
     debian, files = env.debian[len(below.debian) :], env.files[len(below.files) :]
     interpreter = env.python.interpreter if env.python is not None else None
-    return Stage(name, debian, python, files, env.path, env.variables, interpreter, env.activate)
+    install = env.install[len(below.install) :]
+    return Stage(name, debian, python, files, env.path, env.variables, interpreter, env.activate, install)

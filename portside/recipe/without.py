@@ -24,6 +24,7 @@ class WithoutEnv(Model):
 
     debian: Items | None = Field(None, description="names of Debian packages")
     python: WithoutPython | None = None
+    install: Items | None = Field(None, description="the lines of commands, as they stand there")
     files: Items | None = Field(None, description="their paths in the image (`to`)")
     path: Items | None = Field(None, description="folders")
 

@@ -43,6 +43,9 @@ PAUSES = (0.5, 1.0, 2.0, 4.0)
 
 LONGEST_WAIT = 30.0
 
+_UNREADABLE = (
+    "Its own log says why. If it was ended in the middle of a push, push once more: that writes down anew what it lost."
+)
 SERVER_REMEDY = "Is its name right, and its server running?"
 
 _PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -50,16 +53,24 @@ _PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 class PassingError(Exception):
     """A fault that may be gone at the next try. wait: seconds that the registry asks for. remedy: what helps if not,
-    where that is another than for all faults."""
+    where that is another than for all faults. lasting: the kind of error that it is if it stays."""
 
-    def __init__(self, reason: str, wait: float = 0.0, remedy: str | None = None) -> None:
+    def __init__(
+        self, reason: str, wait: float = 0.0, remedy: str | None = None, lasting: type[RegistryError] = RegistryError
+    ) -> None:
         super().__init__(reason)
         self.wait = wait
         self.remedy = remedy
+        self.lasting = lasting
 
 
 class NotThereError(RegistryError):
     """A registry that knows no such manifest or blob."""
+
+
+class UnreadableError(RegistryError):
+    """A registry that answers, and cannot say what it has of a thing: one that was killed while it wrote that down has
+    an empty record, and answers with status 500 until the thing is pushed once more."""
 
 
 class Client:
@@ -109,7 +120,7 @@ class Client:
     # Manifests and small blobs
 
     def manifest(self, tag: Tag) -> bytes | None:
-        """The OCI manifest of a tag, or None where the repository has none."""
+        """The OCI manifest of a tag, or None where the repository has none. Raises UnreadableError."""
         answer = self.ask("GET", f"manifests/{tag}", {"Accept": MANIFEST}, expect=(200, 404))
         if answer.status == 404:
             return None
@@ -131,14 +142,15 @@ class Client:
             mark = "@" if wanted.startswith("sha256:") else ":"
             raise RegistryError(f"{self.repository}{mark}{wanted} is damaged: its bytes are not {said}")
 
-    def put_manifest(self, tag: Tag, data: bytes) -> bool:
-        """Push a manifest; False where the registry lacks a blob that it names."""
-        answer = self.ask("PUT", f"manifests/{tag}", {"Content-Type": MANIFEST}, data, expect=(201, 400, 404))
+    def put_manifest(self, name: Tag | str, data: bytes) -> bool:
+        """Push a manifest under a tag, or its own digest (sha256:HEX); False where the registry lacks a blob that it
+        names."""
+        answer = self.ask("PUT", f"manifests/{name}", {"Content-Type": MANIFEST}, data, expect=(201, 400, 404))
         if answer.status == 201:
             return True
         if any(code in ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN") for code, _ in errors_of(answer)):
             return False
-        raise self.unexpected(answer, f"take the tag {tag}")
+        raise self.unexpected(answer, f"take the manifest {name}")
 
     def small_blob(self, digest: Sha256, size: Size) -> bytes:
         """A config, verified. digest: sha256 hex."""
@@ -150,8 +162,11 @@ class Client:
         return data
 
     def has_blob(self, digest: Sha256) -> bool:
-        """digest: sha256 hex."""
-        return self.ask("HEAD", f"blobs/sha256:{digest}", expect=(200, 404)).status == 200
+        """Whether it has a blob and says so. digest: sha256 hex."""
+        try:
+            return self.ask("HEAD", f"blobs/sha256:{digest}", expect=(200, 404)).status == 200
+        except UnreadableError:
+            return False
 
     def mount(self, digest: Sha256, source: str) -> bool:
         """Let the registry take a blob over from its repository `source`; False where it does not."""
@@ -264,7 +279,7 @@ class Client:
                 if position() > furthest:
                     furthest, fruitless = position(), 0
                 if fruitless >= len(self.pauses):
-                    raise RegistryError(
+                    raise fault.lasting(
                         f"{self.repository.host}: {fault}" + (f", {fruitless + 1} times" if fruitless else ""),
                         fault.remedy or self._remedy,
                     ) from None
@@ -305,8 +320,10 @@ class Client:
             return
         if status in _PASSING_STATUS:
             wait = response.headers.get("Retry-After", "")
-            remedy = _limited(self.repository) if status == 429 else None
-            raise PassingError(f"it answers with status {status}", float(wait) if wait.isdecimal() else 0.0, remedy)
+            remedy = {429: _limited(self.repository), 500: _UNREADABLE}.get(status)
+            lasting = UnreadableError if status == 500 else RegistryError
+            seconds = float(wait) if wait.isdecimal() else 0.0
+            raise PassingError(f"it answers {what} with status {status}", seconds, remedy, lasting)
         raise self.unexpected(answer_of(response), f"allow {what}" if status in (401, 403) else f"answer {what}")
 
     def _url(self) -> str:

@@ -123,7 +123,7 @@ class _Sending:
         if not location.startswith(("http://", "https://")):
             return None
         try:
-            answer = self._client.ask("GET", location, expect=range(200, 500))
+            answer = self._client.ask("GET", location, expect=range(200, 501))
         except RegistryError:
             return None  # what stands in the file may be anything
         offset = _received(answer.headers) if answer.status in (200, 204) else None
@@ -167,7 +167,7 @@ class _Sending:
         Some registries say the range of that piece alone, or always the same: so the session itself is asked. What
         is no place inside of the piece is not believed either; the digest at the end decides.
         """
-        answer = self._client.ask("GET", self._session.location, expect=range(200, 500))
+        answer = self._client.ask("GET", self._session.location, expect=range(200, 501))
         told = _received(answer.headers) if answer.status in (200, 204) else None
         if answer.status in (200, 204):
             self._moved(answer.url, answer.headers)

@@ -13,9 +13,8 @@ from portside.common.values import Sha256, Size
 from portside.config import Config
 from portside.engines import Engine, choose_engine
 from portside.errors import LockError, MissingInputError, RecipeError, did_you_mean
-from portside.fetch.fetcher import JOBS, Fetcher, say_first_seen
-from portside.fetch.folders import ManualInput, asked, candidates, look, passed_over
-from portside.fetch.manual import locked_files
+from portside.fetch.fetcher import JOBS, Fetcher
+from portside.fetch.folders import ManualInput, asked
 from portside.inputs import python
 from portside.inputs.bringer import artefact_date
 from portside.inputs.kinds import BASES, DATA, SOURCES, WEIGHTS
@@ -30,7 +29,6 @@ from portside.lock.packages import (
     Deb,
     LockedEnv,
     LockedInterpreter,
-    LockedManualWheel,
     PackageSet,
     PythonSet,
 )
@@ -38,10 +36,11 @@ from portside.lock.sources import LockedSource
 from portside.lock.written import same_layers, writer
 from portside.recipe import Recipe
 from portside.recipe import asked as recipes
-from portside.recipe.python_packages import ManualWheel, Python
+from portside.recipe.python_packages import Python
 from portside.recipe.stages import Stage
 from portside.resolve import base_python, built
 from portside.resolve.base_facts import BaseFacts, unseen_base
+from portside.resolve.brought import BroughtFiles
 from portside.resolve.debian_packages import debian_packages
 from portside.resolve.debian_python import check_interpreter, debian_python
 from portside.store import Store
@@ -106,7 +105,9 @@ def _check_update(recipe: Recipe, old: Lock | None, update: Update, below: Lock 
 
 
 def _packages(lock: Lock) -> set[str]:
-    return {item.name for item in lock.inputs() if item.kind in ("deb", "wheel", "sdist", "tool") and item.pinned}
+    return {
+        item.name for item in lock.inputs() if item.kind in ("deb", "wheel", "sdist", "tool", "vendor") and item.pinned
+    }
 
 
 class _Resolver:
@@ -133,6 +134,7 @@ class _Resolver:
         self.fetcher = Fetcher(store, config, root=recipe.root)
         self.asked = recipe.requests()
         self.wanted: dict[tuple[str, str], ManualInput] = {file.place: file for file in asked(recipe)}
+        self.brought = BroughtFiles(old, update, self.wanted, self.fetcher)
         # What somebody edited into a lock, against its recipe, does not stay.
         self.wrong_below = contradicted(recipe, below) if below is not None else frozenset[str]()
         self.wrong_old = contradicted(recipe, old) if old is not None else frozenset[str]()
@@ -187,18 +189,6 @@ class _Resolver:
             return False  # the same inputs make another layer here
         return lock.requests.get(request) == self.asked[request] and request not in wrong
 
-    def _seen_before(self, kind: str, place: str, request: str, row: recipes.Model) -> tuple[Sha256, Size] | None:
-        """What the old lock knows of a file that is asked for in the same words, though others of its group changed."""
-        if self.old is None or self.update == "all":
-            return None
-        asked: Any = self.old.requests.get(request) or {}
-        rows = (asked.get("python") or {}).get("manual", ()) if kind == "wheel" else asked.get("files", ())
-        before = locked_files(self.old).get((kind, place))
-        if before is None or not before.pinned or row.model_dump(mode="json") not in rows:
-            return None
-        sha256, size = before.pin()
-        return (sha256, size) if _agree(self.wanted[kind, place], sha256, size) else None
-
     def _env(self, base: LockedBase, sources: Mapping[str, LockedSource]) -> LockedEnv:
         """The lower recipes' sets as their lock has them, as long as base, requests and the sources that are read for
         them are the same; the rest anew."""
@@ -250,8 +240,15 @@ class _Resolver:
             python = self._python(wanted, its, of, stage.recipe, old, base, there, debs)
         if python is not None:
             epoch = max([epoch, *(artefact_date(wheel, self.store) for wheel in python.all_wheels())])
+        vendor = tuple(self.brought.vendor_file(file, stage.recipe) for file in stage.vendor_files)
         return PackageSet(
-            recipe=stage.recipe, epoch=epoch, suites=suites, debs=debs, python=python, activation=activation
+            recipe=stage.recipe,
+            epoch=epoch,
+            suites=suites,
+            debs=debs,
+            python=python,
+            activation=activation,
+            vendor=vendor,
         )
 
     def _python(
@@ -266,7 +263,7 @@ class _Resolver:
         debs: Sequence[Deb],
     ) -> PythonSet:
         """The Python packages of a stage, with their files in the store. debs: the stage's own."""
-        manual = tuple(self._manual_wheel(wheel, stage) for wheel in wanted.manual)
+        manual = tuple(self.brought.wheel(wheel, stage) for wheel in wanted.manual)
         lower = below.python.all_wheels() if below.python else ()
         # What is given in the base, below, or by hand satisfies requirements; its own needs are not looked at.
         installed = base_python.installed(wanted, its) | {w.name: w.version for w in (*lower, *below.sdists)}
@@ -329,55 +326,19 @@ class _Resolver:
             }
         )
 
-    def _manual_wheel(self, wanted: ManualWheel, stage: str) -> LockedManualWheel:
-        said = python.wheel_version(wanted.file)
-        old = locked_files(self.old).get(("wheel", wanted.file)) if self.old else None
-        names = {*(said or ())[:1], *([old.name] if old else [])}
-        file = self.wanted["wheel", wanted.file]
-        anew = self.update != "all" and not names.isdisjoint(self.update)
-        before = None if anew else self._seen_before("wheel", wanted.file, f"env.{stage}", wanted)
-        sha256, size = before or self._pinned_or_seen("wheel", wanted.file, {})
-        known = replace(file, input=replace(file.input, sha256=sha256, size=size))
-        if said is None:  # only its content says what it is
-            sha256, size = self.fetcher.manual(known, {})
-        elif sha256 is not None:
-            with suppress(MissingInputError):
-                self.fetcher.manual(known, {})
-        held = self.store.inputs.locate(sha256) if sha256 is not None else None
-        found = python.vendor_wheel(held.path if held else None, wanted.file)
-        return LockedManualWheel(**found._asdict(), file=wanted.file, sha256=sha256, size=size)
-
     def _weights(self, name: str, wanted: recipes.Asked, sources: Mapping[str, LockedSource]) -> LockedWeights:
         def look(path: str, row: recipes.Model) -> tuple[Sha256 | None, Size | None]:
             place = f"{name}/{path}"
-            before = None if name in self.update else self._seen_before("weights", place, f"weights.{name}", row)
-            return before or self._pinned_or_seen("weights", place, sources)
+            before = None if name in self.update else self.brought.seen_before("weights", place, f"weights.{name}", row)
+            return before or self.brought.pinned_or_seen("weights", place, sources)
 
         return WEIGHTS[wanted.kind].resolve(wanted, self.fetcher, look, sources)
 
     def _data(self, name: str, wanted: recipes.AskedData) -> LockedData:
         found: LockedData = DATA[wanted.kind].resolve(
-            wanted, self.fetcher, lambda path, row: self._pinned_or_seen("data", name, {})
+            wanted, self.fetcher, lambda path, row: self.brought.pinned_or_seen("data", name, {})
         )
         return found
-
-    def _pinned_or_seen(
-        self, kind: str, name: str, sources: Mapping[str, LockedSource]
-    ) -> tuple[Sha256 | None, Size | None]:
-        """sha256 and size of a file: as the recipe pins them, else as it lies in a folder, else unknown for now."""
-        file = self.wanted[kind, name]
-        held = self.store.inputs.locate(file.sha256) if file.sha256 is not None else None
-        if file.known or held is not None:
-            return file.sha256, Size(held.size) if held is not None and file.size is None else file.size
-        found = candidates(file, self.config, partial(self.fetcher.pointer, sources))
-        seen = look(file, found, self.store.inputs.seen)
-        if seen is None:
-            for line in passed_over(file, self.config, found):
-                say(line)
-            return file.sha256, file.size
-        if file.sha256 is None:
-            say_first_seen(file.file, str(seen.path), seen.sha256, seen.size)
-        return seen.sha256, seen.size
 
     def _base(self) -> LockedBase:
         asked = self.recipe.model.base.chosen
@@ -387,8 +348,3 @@ class _Resolver:
             with suppress(MissingInputError):
                 return self.fetcher.archive(base, self.wanted["base", file.file])
         return base
-
-
-def _agree(file: ManualInput, sha256: str | None, size: int | None) -> bool:
-    """Whether what is locked of a file is what the recipe pins of it."""
-    return file.sha256 in (None, sha256) and (file.size is None or file.size == size or size is None)

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from portside.accelerators.ways import RAW, WAYS
 from portside.errors import RecipeError, did_you_mean
 from portside.recipe import Recipe
 from portside.recipe.models import LAYERS, Target
-from portside.runtime.devices import parse_devices
+from portside.runtime.devices import WantedCard, as_wanted, parse_devices
 from portside.runtime.mounts import parse_ports, parse_variables
 
 _NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -19,10 +20,11 @@ _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?"
 class Intent:
     """A container as it is wanted, checked as far as no machine has to be looked at.
 
-    layer: whose image. command: a shell line, None for a shell. devices: numbers of cards, `all`, `none`, or None for
-    as many as are needed. needed: how many cards the target needs, None if it does not say. mounts: as on the command
-    line. ports: `[ADDRESS:]HOST` -> port in the container. env: what the target and the person set. network: `none`,
-    `bridge`, `host` or a network's name. workdir, user: None for the image's. name: None for the person's own.
+    layer: whose image. command: a shell line, None for a shell. devices: cards by their numbers, `all`, `none`, or None
+    for as many as are needed. needed: how many cards the target needs, None if it does not say. access: one of
+    `ways.WAYS`. variant: of the chips, None for what the host has. rdma: with the host's RDMA nodes. mounts: as on the
+    command line. ports: `[ADDRESS:]HOST` -> port in the container. env: what the target and the person set. network:
+    `none`, `bridge`, `host` or a network's name. workdir, user: None for the image's. name: None for the person's own.
     detach: in the background. stop_seconds: what the command has to end when it is told to.
     mounted_weights: the weights are mounted, not in the image. notes: what a person should know of the target before
     it runs.
@@ -31,8 +33,11 @@ class Intent:
     recipe: Recipe
     layer: str = LAYERS[-1]
     command: str | None = None
-    devices: Sequence[int] | str | None = None
+    devices: Sequence[WantedCard] | str | None = None
     needed: int | None = None
+    access: str = RAW
+    variant: str | None = None
+    rdma: bool = False
     mounts: tuple[str, ...] = ()
     ports: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
@@ -53,6 +58,8 @@ def read_intent(
     target: str | None = None,
     command: str | None = None,
     devices: Sequence[int] | str | None = None,
+    access: str = RAW,
+    rdma: bool = False,
     mounts: Sequence[str] = (),
     ports: Sequence[str] = (),
     env: Sequence[str] = (),
@@ -65,7 +72,8 @@ def read_intent(
 ) -> Intent:
     """What a command line asks for, completed by the recipe's target.
 
-    devices: numbers, or `0,1`, `0-3`, `all`, `none`. command: None: the target's, the recipe's, or a shell.
+    devices: numbers, or `0,1`, `0-3`, `0.1`, `all`, `none`. access: one of `ways.WAYS`. command: None: the target's,
+    the recipe's, or a shell.
     mounts, ports, env: as on the command line, see `mounts`. network: None: the target's, else bridge with ports, else
     none. mounted_weights: the migrated layer's image is run. Raises RecipeError.
     """
@@ -76,6 +84,8 @@ def read_intent(
             f"--weights mount puts the weights on the migrated layer's image, not on {layer}'s",
             "Leave out --layer or --weights.",
         )
+    if access not in WAYS:
+        raise RecipeError(f"no such way to pass cards: '{access}'", f"Say {', '.join(WAYS[:-1])} or {WAYS[-1]}.")
     chosen = _target(recipe, target)
     line = command or (chosen.command if chosen else recipe.model.run.command)
     if line is None and detach:
@@ -93,8 +103,11 @@ def read_intent(
         recipe,
         layer="migrated" if mounted_weights else layer,
         command=line,
-        devices=parse_devices(devices) if isinstance(devices, str) else devices,
+        devices=_devices(devices),
         needed=chosen.devices if chosen else None,
+        access=access,
+        variant=recipe.model.accelerator.variant,
+        rdma=rdma,
         mounts=tuple(mounts),
         ports=published,
         env=(chosen.env if chosen else {}) | parse_variables(env),
@@ -107,6 +120,12 @@ def read_intent(
         mounted_weights=mounted_weights,
         notes=tuple(_reach(target, chosen, net, published)) if chosen else (),
     )
+
+
+def _devices(asked: Sequence[int] | str | None) -> Sequence[WantedCard] | str | None:
+    if asked is None:
+        return None
+    return parse_devices(asked) if isinstance(asked, str) else as_wanted(asked)
 
 
 def say_command(recipe: Recipe) -> str:

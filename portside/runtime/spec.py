@@ -4,16 +4,17 @@ import dataclasses
 import re
 from collections.abc import Callable, Sequence
 
-from portside.accelerators import AcceleratorProfile, Host, load_accelerator
+from portside.accelerators import AcceleratorProfile, Host, for_host, load_accelerator
 from portside.common.canonical import digest_of
 from portside.common.progress import say
 from portside.engines import Mount, RunSpec
 from portside.errors import RecipeError
 from portside.image.config import image_name
-from portside.runtime.devices import choose_cards, pass_cards, warn_of_driver
+from portside.runtime.devices import choose_cards, warn_of_driver, warn_of_source
 from portside.runtime.intent import Intent, say_command
 from portside.runtime.lacking import Lacking, refuse
 from portside.runtime.mounts import parse_mounts
+from portside.runtime.passing import pass_cards
 
 SETTINGS = "portside.settings"
 """The label that tells two containers of one name apart; see `settings_digest`."""
@@ -50,14 +51,16 @@ def container_spec(
         lacking(RecipeError("nothing to run, and no terminal for a shell", say_command(recipe)))
         host = dataclasses.replace(host, terminal=True)
     accelerator = accelerator or load_accelerator(recipe.model.accelerator.name, root=recipe.root)
+    accelerator = for_host(accelerator, host, intent.variant)
     cards = choose_cards(accelerator, host, intent.devices, intent.needed, warn, lacking)
-    passed = pass_cards(accelerator, cards, host, lacking)
+    passed = pass_cards(accelerator, cards, host, lacking, access=intent.access, rdma=intent.rdma, asked=intent.env)
     if cards:
+        warn_of_source(accelerator, warn)
         warn_of_driver(recipe, accelerator, host, warn)
     for note in intent.notes:
         warn(note)
     is_root = intent.user is None or intent.user.split(":")[0] in ("root", "0")
-    variables = {**dict(passed.env), **intent.env}
+    variables = {**passed.env, **intent.env}
     if not is_root:
         # A number without an entry in the image's passwd has no home that it may write to.
         variables.setdefault("HOME", "/tmp")
@@ -67,7 +70,12 @@ def container_spec(
         name=intent.name or container_name(recipe.name, host.user),
         env=variables,
         mounts=_all_mounts(parse_mounts(intent.mounts, host, lacking), weights, (*data, *passed.files)),
-        devices=tuple(f"{node}:{node}:rw" for node in passed.nodes),
+        devices=tuple(f"{node}:{inside}:rw" for node, inside in passed.nodes.items()),
+        cdi=passed.cdi,
+        runtime=passed.runtime,
+        groups=passed.groups,
+        seccomp=passed.seccomp,
+        ipc=passed.ipc,
         network=intent.network,
         workdir=intent.workdir,
         user=intent.user,
@@ -77,12 +85,13 @@ def container_spec(
         stop_seconds=intent.stop_seconds,
         detach=intent.detach,
         keep=intent.command is None,
-        ulimits={name: (limit, limit) for name, limit in accelerator.ulimits.items()} if cards else {},
-        shm_size=accelerator.shm_size if cards else None,
+        ulimits={name: (one.limit, one.limit) for name, one in accelerator.ulimits.items()} if cards else {},
+        # With the host's shared memory its size is the host's.
+        shm_size=accelerator.shm_size.size if cards and accelerator.shm_size and not passed.ipc else None,
         # With the host's network every port is the host's already, and engines refuse to publish it again.
         ports={} if intent.network == "host" else intent.ports,
         cap_drop=("ALL",),
-        cap_add=ROOT_KEEPS if is_root else (),
+        cap_add=tuple(sorted({*(ROOT_KEEPS if is_root else ()), *passed.capabilities})),
         no_new_privileges=True,
     )
     kept = {KEPT: "command" if intent.detach else "shell"} if intent.detach or spec.keep else {}
@@ -100,7 +109,10 @@ def settings_digest(spec: RunSpec) -> str:
         "ulimits": {name: list(limits) for name, limits in spec.ulimits.items()},
         "shm_size": spec.shm_size,
         "ports": dict(spec.ports),
-        "rights": [list(spec.cap_drop), list(spec.cap_add), spec.no_new_privileges],
+        "cdi": list(spec.cdi),
+        "runtime": spec.runtime,
+        "rights": [list(spec.cap_drop), list(spec.cap_add), spec.no_new_privileges, list(spec.groups), spec.seccomp],
+        "ipc": spec.ipc,
     }
     return digest_of(value)[:16]
 

@@ -1,7 +1,7 @@
 """Layers that somebody has built already, found by their keys in the registries that this machine knows."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from portside.adopt.adopt import adopt, examine
@@ -13,7 +13,7 @@ from portside.errors import InputError, RegistryError
 from portside.plan.model import LayerPlan, Part, Plan
 from portside.plan.states import blob_of
 from portside.registry.blob import RegistryBlob
-from portside.registry.client import Client
+from portside.registry.client import Client, UnreadableError
 from portside.registry.reference import parse_repository
 from portside.share.manifests import layer_tag, read_layer_manifest
 from portside.share.pull import JOBS, bring
@@ -45,6 +45,8 @@ class Registries:
         self._repositories = [parse_repository(text) for text in dict.fromkeys(repositories)]
         self._clients: dict[str, Client] = {}
         self._away: dict[str, str] = {}
+        self._offers: dict[Key, LayerOffer] = {}
+        self._told: set[str] = set()
 
     def __enter__(self) -> "Registries":
         return self
@@ -52,6 +54,23 @@ class Registries:
     def __exit__(self, *error: object) -> None:
         for client in self._clients.values():
             client.__exit__()
+
+    def best(self, layer: LayerPlan, wanted: Collection[Key], *, again: bool = False) -> LayerOffer:
+        """Ask for a layer and, where nobody has it, for what it begins with: of the recipe that its own extends, say.
+
+        wanted: the keys of the parts that are missing. again: also where it was asked for before.
+        """
+        refused: dict[str, None] = {}
+        for beginning in layer.beginnings:
+            if not any(part.key in wanted for part in beginning.parts):
+                break
+            offer = None if again else self._offers.get(beginning.key)
+            if offer is None:
+                offer = self._offers[beginning.key] = self.offer(beginning)
+            refused |= dict.fromkeys(offer.refused)
+            if offer.source is not None:
+                return replace(offer, refused=tuple(refused))
+        return LayerOffer(layer, None, {}, tuple(refused))
 
     def offer(self, layer: LayerPlan) -> LayerOffer:
         """Ask for a layer; nothing but manifests travels."""
@@ -66,6 +85,9 @@ class Registries:
                 if client is None:
                     client = self._clients[name] = Client(repository, pauses=(), connect_seconds=CONNECT_SECONDS)
                 data = client.manifest(layer_tag(layer))
+            except UnreadableError as error:
+                refused.append(f"{name}: {error.problem}")
+                continue
             except RegistryError as error:
                 self._away[name] = error.problem
                 refused.append(f"{name}: {error.problem}")
@@ -82,10 +104,12 @@ class Registries:
             return LayerOffer(layer, name, blobs, tuple(refused))
         return LayerOffer(layer, None, {}, tuple(refused))
 
-    def pull(self, plan: Plan, layers: Sequence[LayerPlan], missing: Sequence[Part], store: Store) -> dict[Key, str]:
+    def pull(
+        self, plan: Plan, layers: Sequence[LayerPlan], missing: Sequence[Part], store: Store, *, again: bool = False
+    ) -> dict[Key, str]:
         """Pull what is offered of the missing parts; gives for each part key where it came from.
 
-        What cannot be pulled is told and left to be built.
+        What cannot be pulled is told and left to be built. again: ask also for what nobody had before.
         """
         pulled: dict[Key, str] = {}
         unproven: dict[Key, str] = {}
@@ -95,10 +119,14 @@ class Registries:
             wanted = [part for part in layer.parts if part in missing]
             if not wanted:
                 continue
-            offer = self.offer(layer)
+            offer = self.best(layer, {part.key for part in wanted}, again=again)
             for reason in offer.refused:
-                say(f"{layer.name} is not pulled: {reason}")
-            for part in wanted if offer.source is not None else ():
+                if (text := f"{layer.name} is not pulled: {reason}") not in self._told:
+                    self._told.add(text)
+                    say(text)
+            for part in wanted:
+                if part.key not in offer.blobs:
+                    continue
                 work = partial(self._bring, part, offer, plan, store, pulled, unproven)
                 (later if made_from(part, plan) else jobs).append(work)
         run_all(jobs, JOBS)

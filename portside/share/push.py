@@ -16,7 +16,7 @@ from portside.errors import RegistryError
 from portside.image.built import stored_image
 from portside.plan.model import LayerPlan, Part, Plan
 from portside.registry.blob import RegistryBlob
-from portside.registry.client import Client
+from portside.registry.client import Client, UnreadableError
 from portside.registry.reference import Reference, Repository
 from portside.registry.upload import Outgoing, upload
 from portside.share.manifests import EMPTY_CONFIG, image_manifest, layer_manifest, layer_tag, read_layer_manifest
@@ -100,7 +100,10 @@ class _Pushing:
         """How the registry has the layers that it has, by part key."""
         known: dict[Key, RegistryBlob] = {}
         for layer in self._layers:
-            data = self._client.manifest(layer_tag(layer))
+            try:
+                data = self._client.manifest(layer_tag(layer))
+            except UnreadableError:
+                continue  # it is given anew
             if data is None:
                 continue
             try:

@@ -32,6 +32,7 @@ from portside.plan.model import (
     SmallWeights,
     Source,
     Trees,
+    VendorInstall,
     WeightLinks,
 )
 from portside.plan.places import check_layer
@@ -78,6 +79,16 @@ def env_context(packages: PackageSet, store: Store) -> Tree:
     return tree
 
 
+def vendor_context(packages: PackageSet, store: Store) -> Tree:
+    """What the RUN of one recipe's vendor files sees at its bind mount: the files."""
+    tree = Tree()
+    for item in (item for file in packages.vendor for item in file.inputs("env")):
+        sha256, size = item.pin()
+        place = store.inputs.require(sha256, item.file)
+        tree.put(Entry(item.file, "file", 0o644, size=size, sha256=sha256, content=place))
+    return tree
+
+
 def build_context(python: PythonSet, store: Store) -> Tree:
     """What the RUN that builds one recipe's source distributions sees at its bind mount."""
     built = python.built
@@ -98,6 +109,10 @@ def run_context(plan: Plan, part: Part, store: Store) -> dict[str, Tree]:
             packages = plan.lock.env.of(recipe)
             assert packages is not None, recipe
             return {f"env/{recipe}": env_context(packages, store)}
+        case VendorInstall(recipe):
+            packages = plan.lock.env.of(recipe)
+            assert packages is not None, recipe
+            return {f"vendor/{recipe}": vendor_context(packages, store)}
         case BuiltPackages(recipe):
             packages = plan.lock.env.of(recipe)
             assert packages is not None and packages.python is not None, recipe
@@ -150,7 +165,7 @@ def _part_layer(plan: Plan, part: Part, store: Store, spool: Spool, blobs: Mappi
             tree = _some_weights(plan.lock.weights[name], paths, store).at(f"{workspace}/weights/{name}")
         case LargeWeight(name, path):
             tree = _some_weights(plan.lock.weights[name], (path,), store).at(f"{workspace}/weights/{name}")
-        case BaseLayer() | Packages() | BuiltPackages() | Converted() | Install():
+        case BaseLayer() | Packages() | VendorInstall() | BuiltPackages() | Converted() | Install():
             raise AssertionError(f"{part.name} is made of no tree")
         case other:
             never(other)

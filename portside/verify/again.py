@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from portside.build.builder import make_again
+from portside.build.many import make_again
 from portside.common.progress import live, step
 from portside.common.values import DiffID, Key
 from portside.errors import PortsideError

@@ -13,7 +13,7 @@ from typing import Any
 
 import portside
 from portside.adopt.adopt import confirm
-from portside.build.builder import build
+from portside.build.many import build
 from portside.common.outputs import output
 from portside.common.parallel import run_all
 from portside.common.progress import live, say, step

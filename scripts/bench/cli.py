@@ -195,8 +195,9 @@ def measure(cases: Sequence[str], settings: Settings, chosen: argparse.Namespace
             run |= {"engine": bench.engine.name(), "machine": facts(bench.root)}
             for table in found(bench, cases):
                 bench.say(f"{table.name}: {report.summary(table)}")
-                run["tables"].append(table.as_json())
                 run["load"]["after"] = load()
+                table.load = run["load"]["after"][0]
+                run["tables"].append(table.as_json())
     finally:
         if run["tables"]:
             keep(run, chosen)

@@ -188,12 +188,17 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def write_noise(path: Path, size: int, seed: str) -> None:
-    """Bytes that do not compress, no two MiB of them alike; another seed gives others."""
+    """Bytes that do not compress, no two MiB of them alike; another seed gives others.
+
+    They are on the disk at the end: what is measured afterwards does not wait for that.
+    """
     piece = bytearray(random.Random(seed).randbytes(1 << 20))
     with path.open("wb") as out:
         for number, start in enumerate(range(0, size, len(piece))):
             piece[:8] = number.to_bytes(8, "big")
             out.write(piece[: min(len(piece), size - start)])
+        out.flush()
+        os.fsync(out.fileno())
 
 
 def programs(names: Iterable[str]) -> dict[str, bytes]:

@@ -30,6 +30,7 @@ def goal_text(table: Table, goal: Goal, got: float) -> str:
     kept = "holds" if got <= goal.limit else "does not hold"
     limit = figure(goal.limit, table.unit) if goal.over is None else f"{goal.limit:g} of {goal.over}"
     shown = figure(got, table.unit) if goal.over is None else f"{got:.2f}"
+    shown += "" if goal.beyond is None else f" beyond {goal.beyond}"
     about = f"{goal.series}: " if next(iter(table.series), goal.series) != goal.series else ""
     return f"{about}{shown}, goal {limit}: {kept}"
 
@@ -76,10 +77,10 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def add(path: Path, run: dict[str, Any]) -> None:
-    """Put a run into a file. Cases of the same label, engine and project that were not measured again stay."""
+    """Put a run into a file. Cases of the same label, engine, project and size that were not measured again stay."""
     runs = read(path) if path.exists() else []
     for number, old in enumerate(runs):
-        if all(old[name] == run[name] for name in ("label", "engine", "project")):
+        if all(old[name] == run[name] for name in ("label", "engine", "project", "weights")):
             new = {table["name"].split("-")[0] for table in run["tables"]}
             kept = [table for table in old["tables"] if table["name"].split("-")[0] not in new]
             tables = sorted([*kept, *run["tables"]], key=lambda table: str(table["name"].split("-")[0]))
@@ -106,16 +107,15 @@ def write(path: Path) -> list[Path]:
 
 
 def markdown(run: dict[str, Any]) -> Iterator[str]:
-    machine, load = run["machine"], run["load"]
+    machine = run["machine"]
     yield f"### {run['engine']}: {run['label']}, commit {run['commit']}"
     yield ""
     memory = f"{machine['memory'] / (1 << 30):.0f} GiB of memory"
     yield f"{machine['cpu']}, {machine['cores']} cores, {memory}, {machine['disk']}, Linux {machine['kernel']}, "
-    yield f"Python {machine['python']}; load {load['before'][0]} before and {load['after'][0]} after; "
-    yield f"{run['project']}, {run['rounds']} rounds, {run['weights'] / (1 << 30):.3g} GiB of weights."
+    yield f"Python {machine['python']}; {run['project']}, {run['weights'] / (1 << 30):.3g} GiB of weights."
     yield ""
-    yield "| case | what | median | least to most | ratio | goal |"
-    yield "| --- | --- | --- | --- | --- | --- |"
+    yield "| case | what | median | least to most | rounds | ratio | goal | load |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
     for value in run["tables"]:
         table = table_of(value)
         ratios = table.ratios()
@@ -130,8 +130,10 @@ def markdown(run: dict[str, Any]) -> Iterator[str]:
                 f"{table.title}: {name}" if first else name,
                 figure(table.median(name), table.unit),
                 f"{figure(min(values), table.unit)} to {figure(max(values), table.unit)}",
+                str(len(values)),
                 f"{ratios[name]:.2f}" if name in ratios else "",
                 "; ".join(goals) if first else "",
+                f"{table.load:.1f}" if first and table.load is not None else "",
             ]
             yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
             first = False

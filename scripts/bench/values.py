@@ -8,11 +8,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Goal:
-    """The median of `series`, divided by that of `over` where there is one, shall be at most `limit`."""
+    """The median of `series`, divided by that of `over` or less that of `beyond`, shall be at most `limit`."""
 
     series: str
     limit: float
     over: str | None = None
+    beyond: str | None = None
 
 
 @dataclass
@@ -31,6 +32,8 @@ class Table:
     notes: list[str] = field(default_factory=list)
     growing: str | None = None
     """What grows from series to series, such as `files`; then each series is named by a number of them."""
+    load: float | None = None
+    """Of the machine in the minute before the end."""
 
     def add(self, name: str, value: float) -> None:
         self.series.setdefault(name, []).append(round(value, 4))
@@ -52,11 +55,13 @@ class Table:
     def verdicts(self) -> Iterable[tuple[Goal, float]]:
         """Each goal that this run can say something about, with what was measured."""
         for goal in self.goals:
-            if goal.series not in self.series or (goal.over is not None and not self.series.get(goal.over)):
+            needs = [goal.series, *(name for name in (goal.over, goal.beyond) if name is not None)]
+            if any(not self.series.get(name) for name in needs):
                 continue
             over = 1.0 if goal.over is None else self.median(goal.over)
+            less = 0.0 if goal.beyond is None else self.median(goal.beyond)
             if over > 0:
-                yield goal, self.median(goal.series) / over
+                yield goal, (self.median(goal.series) - less) / over
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

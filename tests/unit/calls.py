@@ -27,7 +27,7 @@ PROGRAMS = {
 WAITING = """
 import atexit, gc, json, os, sys
 import invoke.main, portside.cli.program, portside.cli.begin_tasks, portside.cli.image_tasks, portside.project
-import portside.build.builder, portside.prepare, portside.share.pull, portside.share.push, portside.runtime.run
+import portside.build.many, portside.prepare, portside.share.pull, portside.share.push, portside.runtime.run
 # and not portside.cli.tasks, which looks at the project when it is imported
 gc.freeze()
 for line in sys.stdin:

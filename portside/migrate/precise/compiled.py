@@ -10,6 +10,7 @@ from portside.migrate.precise.source import find_all
 from portside.migrate.report.hits import HitClass, RuleInfo
 from portside.migrate.rulesets.model import (
     ApiRule,
+    CallRule,
     EnvironmentRule,
     FileRule,
     KeywordRule,
@@ -18,6 +19,7 @@ from portside.migrate.rulesets.model import (
     ModuleRule,
     PlaceRule,
     ProgramRule,
+    ReportedMemberRule,
     RequirementRule,
     Rule,
     Ruleset,
@@ -39,7 +41,7 @@ _NOTHING = re.compile(rb"(?!)")
 class NewName:
     """What a rule makes of a name: its new form (the same, where the rule does not rewrite).
     device: the new form needs the ruleset's module. value, otherwise: what a keyword's `True` and `False`
-    become, where the new one takes something else."""
+    become, where the new one takes something else. first: what calls get as their first argument."""
 
     rule: str
     cls: HitClass
@@ -47,6 +49,7 @@ class NewName:
     device: bool = True
     value: str = ""
     otherwise: str = ""
+    first: str = ""
 
 
 @dataclass(slots=True)
@@ -125,6 +128,12 @@ def _add(rules: Rules, rule: Rule) -> None:
         table.update(_rewritten(rule.id, rule.map))
         if rule.arguments == "drop":
             rules.dropped.update(rule.map)
+    elif isinstance(rule, ReportedMemberRule):
+        rules.attributes.update({name: NewName(rule.id, CLASS_OF[rule.action], name) for name in rule.names})
+    elif isinstance(rule, CallRule):
+        for table, pairs in ((rules.apis, rule.map), (rules.methods, rule.methods)):
+            for name, to in pairs.items():
+                table[name] = NewName(rule.id, "rewritten", to, rule.imports, first=rule.first)
     elif isinstance(rule, LiteralRule):
         (rules.devices if rule.kind == "device" else rules.backends).update(_rewritten(rule.id, rule.map))
         rules.drop_index |= rule.index == "drop"

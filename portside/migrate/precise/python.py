@@ -173,10 +173,12 @@ def outermost(found: list[Found]) -> list[Found]:
 
 
 def _alias_places(utf8: bytes, imports: Imports, rules: Rules) -> list[int]:
-    """Where names appear that stand for a module below torch: the word that a rule looks for is not in such lines."""
+    """Where names appear that stand for a module below torch, or for a function whose calls get an argument: the word
+    that a rule looks for is not in such lines."""
     out: list[int] = []
     for name, alias in imports.aliases.items():
-        if hides(rules, alias.old):
+        target = rules.apis.get(alias.old)
+        if hides(rules, alias.old) or (target is not None and target.first):
             out += [match.start() for match in re.finditer(rb"\b%s\b" % re.escape(name).encode(), utf8)]
     return out
 

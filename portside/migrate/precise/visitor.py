@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from portside.migrate.precise.compiled import NewName
+from portside.migrate.precise.first_argument import judge_first
 from portside.migrate.precise.found import Found, rename
 from portside.migrate.precise.imports import within
 from portside.migrate.precise.lexer import fields, tokens
@@ -101,18 +102,24 @@ class Visitor(Walk):
             in_class = bool(self.parents) and isinstance(self.parents[-1], ast.ClassDef)
             target = self.rules.methods.get(node.name) or self.rules.attributes.get(node.name)
             if in_class and target is not None:
-                self._definition(node, target.rule, target.to)
+                self._definition(node, target)
         self.functions.append(node)
         self._children(node)
         self.functions.pop()
 
-    def _definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef, rule: str, new: str) -> None:
+    def _definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef, target: NewName) -> None:
         """A class that defines the method itself: it keeps up with the calls."""
         start = self.span(node)[0]
         at = self.lines.utf8.find(node.name.encode(), self.lines.utf8.find(b"def", start) + 3)
         end = at + len(node.name)
-        if self.lines.utf8[start:at].split() in ([b"def"], [b"async", b"def"]) and node.name not in self.rules.dropped:
-            self.add(Found(at, end, "rewritten", rule, f"def {node.name}", (Edit(at, end, new.encode()),)))
+        if self.lines.utf8[start:at].split() not in ([b"def"], [b"async", b"def"]) or node.name in self.rules.dropped:
+            return
+        if target.cls != "rewritten" or target.first:
+            cls = "needs-person" if target.first else target.cls
+            self.add(Found(at, end, cls, target.rule, f"def {node.name}"))
+        else:
+            edits = (Edit(at, end, target.to.encode()),)
+            self.add(Found(at, end, "rewritten", target.rule, f"def {node.name}", edits))
 
     # names
 
@@ -149,8 +156,13 @@ class Visitor(Walk):
 
     def _name(self, node: ast.Name) -> None:
         alias = self.imports.aliases.get(node.id)
-        if alias is not None and self._is_device(alias.new) and not self._hidden(node.id):
+        if alias is None or self._hidden(node.id):
+            return
+        if self._is_device(alias.new):
             self.needs.append(tuple(self.functions))
+        target = self.rules.apis.get(alias.old)
+        if target is not None and target.first and alias.new != alias.old:
+            judge_first(self, node, target, alias.old, ())
 
     def _is_device(self, dotted: str) -> bool:
         namespace = self.rules.namespace
@@ -194,6 +206,8 @@ class Visitor(Walk):
         if edits is None:
             note = f"Write {rule.to} here by hand: the names that it needs are not imported."
             self.add(Found(chain.start, end, "needs-person", rule.rule, part, note=note))
+        elif rule.first:
+            judge_first(self, self.node, rule, part, edits)
         else:
             self.add(Found(chain.start, end, "rewritten", rule.rule, part, edits, device=rule.device))
         return True
@@ -228,8 +242,9 @@ class Visitor(Walk):
         start = end - len(node.attr.encode())
         attribute = self.rules.attributes.get(node.attr)
         if attribute is not None and self.lines.utf8[start:end] == node.attr.encode():
-            edits = (Edit(start, end, attribute.to.encode()),)
-            self.add(Found(start, end, "rewritten", attribute.rule, f".{node.attr}", edits, device=True))
+            is_new = attribute.cls == "rewritten"
+            edits = (Edit(start, end, attribute.to.encode()),) if is_new else ()
+            self.add(Found(start, end, attribute.cls, attribute.rule, f".{node.attr}", edits, device=is_new))
             return
         method = self.rules.methods.get(node.attr)
         if method is None or (chain is not None and not self._hidden(chain.root)):
@@ -274,6 +289,9 @@ class Visitor(Walk):
             self.add(Found(start, end, "kept", "foreign-module", chain.old))
             return True
         edits = [Edit(start, end, target.to.encode())]
+        if target.first:
+            judge_first(self, func, target, f".{func.attr}()", tuple(edits))
+            return True
         if func.attr in self.rules.dropped and (node.args or node.keywords):
             open_at = self.lines.utf8.index(b"(", end)
             edits.append(Edit(open_at + 1, self.span(node)[1] - 1, b""))

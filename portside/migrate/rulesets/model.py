@@ -145,6 +145,46 @@ class MemberRule(Rule):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReportedMemberRule(Rule):
+    """Attributes of objects (`x.is_cuda`) that no new name stands for."""
+
+    action: Literal["keep", "unsupported", "person"]
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _words("names", *self.names)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallRule(Rule):
+    """Calls that name the device only after the migration: of functions (map: dotted names, as in `api`) and of methods
+    (methods: `x.cuda()` becomes `x.to("xpu")`).
+
+    first: what becomes the first argument, as Python spells it. A call that has other arguments before is a person's,
+    and so is a place where the function is not called.
+    """
+
+    first: str
+    map: dict[str, str] = field(default_factory=dict)
+    methods: dict[str, str] = field(default_factory=dict)
+    imports: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _dotted("map", *self.map, *self.map.values())
+        _words("methods", *self.methods, *self.methods.values())
+        if not re.fullmatch(r"""(["'])[A-Za-z0-9_:.-]+\1""", self.first):
+            raise ValueError(f"first: {self.first!r} is not a text as Python spells it; write '\"xpu\"'")
+        if not self.map and not self.methods:
+            raise ValueError("give `map` or `methods`")
+
+    def table(self) -> dict[str, str]:
+        """Every name that the rule is for -> what it becomes."""
+        return dict(self.map)
+
+
+@dataclass(frozen=True, kw_only=True)
 class LiteralRule(Rule):
     """String literals that as a whole are a device (`cuda`, `cuda:0`, `f"cuda:{i}"`) or a backend (`nccl`).
     index: drop removes a device's index."""
@@ -260,6 +300,8 @@ KINDS: dict[str, type[Rule]] = {
     "api": ApiRule,
     "method": MemberRule,
     "attribute": MemberRule,
+    "member": ReportedMemberRule,
+    "call": CallRule,
     "device": LiteralRule,
     "backend": LiteralRule,
     "string": StringRule,

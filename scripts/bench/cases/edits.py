@@ -84,7 +84,9 @@ def edit(edited: Edited, case: str) -> Iterator[Table]:
         title, locks = "A file in env", False
     table = Table(case, f"{title}, until a container printed it")
     if case == "b1":
-        table.goals = [Goal(OURS, 0.15, PLAIN), Goal(OURS, 0.3, LINK)]
+        table.goals = [Goal(OURS, 0.15, PLAIN), Goal(OURS, 0.3, LINK), Goal(OURS, 1.5, beyond=CONTAINER)]
+    if case in ("b2", "b3"):
+        table.goals = [Goal(OURS, 2.0, beyond=STEP)]
     for number in range(bench.settings.rounds):
         change(project.told)
         project.write()

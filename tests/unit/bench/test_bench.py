@@ -20,7 +20,7 @@ from bench.work import order
 
 
 def table(**series: list[float]) -> Table:
-    made = Table("b1", "An edit", goals=[Goal("ours", 0.5, "theirs"), Goal("ours", 10)])
+    made = Table("b1", "An edit", goals=[Goal("ours", 0.5, "theirs"), Goal("ours", 10)], load=2.5)
     made.series = series
     return made
 
@@ -53,6 +53,13 @@ def test_a_goal_without_its_peer_is_not_judged() -> None:
     assert list(table(theirs=[1.0]).verdicts()) == []
 
 
+def test_a_goal_beyond_what_another_takes() -> None:
+    made = table(ours=[3.0, 3.5], step=[1.0, 2.0])
+    made.goals = [Goal("ours", 2, beyond="step"), Goal("ours", 2, beyond="absent")]
+    assert [(goal.beyond, got) for goal, got in made.verdicts()] == [("step", 1.75)]
+    assert report.goal_text(made, made.goals[0], 1.75) == "1.75 s beyond step, goal 2 s: holds"
+
+
 @pytest.mark.parametrize("power", [0.5, 1, 2])
 def test_how_something_grows(power: float) -> None:
     assert exponent({size: 3 * size**power for size in (1, 10, 100)}) == pytest.approx(power)
@@ -77,10 +84,9 @@ def test_a_report_has_what_the_file_has(tmp_path: Path) -> None:
     written = report.write(figures)
     text = page.read_text()
     assert text.startswith("above\n") and text.endswith("\nbelow\n") and "stale" not in text
-    assert (
-        "| b1 | An edit: ours | 2 s | 1 s to 90 s |  | 0.50, goal 0.5 of theirs: holds; 2 s, goal 10 s: holds |" in text
-    )
-    assert "to the power of 1.00" in text and "load 0.5 before and 2.5 after" in text
+    goals = "0.50, goal 0.5 of theirs: holds; 2 s, goal 10 s: holds"
+    assert f"| b1 | An edit: ours | 2 s | 1 s to 90 s | 3 |  | {goals} | 2.5 |" in text
+    assert "to the power of 1.00" in text
     assert sorted(path.name for path in written) == sorted(path.name for path in tmp_path.glob("*[!n]"))
     assert report.write(figures) == written and page.read_text() == text
 

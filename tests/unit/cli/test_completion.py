@@ -72,7 +72,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> str:
         (["run-container", "--weights", ""], ["baked", "mount"]),
         (["run-container", "--command", ""], [""]),
         (["build", "--engine", ""], ["docker", "podman"]),
-        (["migrate", "--ruleset", "m"], ["mlu"]),
+        (["migrate", "--ruleset", "m"], ["mlu", "musa"]),
         (["migrate", "--mode", ""], ["precise", "vendor"]),
     ],
 )

@@ -51,7 +51,7 @@ def test_a_project_is_found_from_within(tmp_path: Path, monkeypatch: pytest.Monk
             {"pydantic", "portside.project", "httpx", "rich", "unittest.mock", "asyncio", "ssl"},
         ),
         ("import portside.prepare", {"httpx", "portside.fetch.fetcher", "portside.build", "docker"}),
-        ("import portside.prepare, portside.build.space", {"portside.build.builder", "portside.inputs.kinds"}),
+        ("import portside.prepare, portside.build.space", {"portside.build.many", "portside.inputs.kinds"}),
         ("import portside.runtime, portside.runtime.auto", {"portside.fetch.fetcher", "portside.inputs.kinds"}),
     ],
 )

@@ -27,6 +27,7 @@ from portside.lock.packages import (
     LockedBuild,
     LockedEnv,
     LockedSdistToBuild,
+    LockedVendorFile,
     PackageSet,
     PythonSet,
 )
@@ -48,6 +49,7 @@ from portside.plan.model import (
     SmallWeights,
     Source,
     Trees,
+    VendorInstall,
     WeightLinks,
 )
 from portside.plan.parts import plan
@@ -70,6 +72,7 @@ description: everything
 extends: lower
 env:
   debian: [jq]
+  install: [{run: sh kit.run, files: [{file: kit.run, origin: a test}]}]
   files: [{from: issue, to: /etc/issue}]
 sources: {lib: {sdist: lib==1.0}}
 migration: {ruleset: mlu, mode: image, sources: [lib]}
@@ -77,7 +80,13 @@ files: [{from: a.sh, to: a.sh}, {from: b.py, to: d/b.py}]
 install: ["true", {run: sh a.sh, files: ["*.sh"]}]
 weights: {model: {to: lib_mlu/model, files: [{path: a/small.txt, origin: a test}, {path: a/big.bin, origin: a test}]}}
 """
-BYTES = {"curl": b"a deb", "jq": b"another deb", "a/small.txt": b"few", "a/big.bin": b"more than a few"}
+BYTES = {
+    "kit.run": b"a kit",
+    "curl": b"a deb",
+    "jq": b"another deb",
+    "a/small.txt": b"few",
+    "a/big.bin": b"more than a few",
+}
 LARGE = len(BYTES["a/big.bin"])
 
 TYPES: dict[PartType, tuple[str, str]] = {
@@ -85,6 +94,7 @@ TYPES: dict[PartType, tuple[str, str]] = {
     Packages("lower", lowest=True): ("env/packages", "run"),
     Files("lower", lowest=True): ("env/files", "data"),
     Packages("upper", lowest=False): ("env/packages-upper", "run"),
+    VendorInstall("upper", lowest=False): ("env/vendor-upper", "run"),
     BuiltPackages("upper", lowest=False): ("env/built-upper", "run"),
     Files("upper", lowest=False): ("env/files-upper", "data"),
     Source("lib"): ("sources/lib", "data"),
@@ -121,7 +131,8 @@ class Whole:
         lower, upper = (
             PackageSet(recipe=r, epoch=5, debs=(self._deb(d),)) for r, d in (("lower", "curl"), ("upper", "jq"))
         )
-        sets = (lower, upper.model_copy(update={"python": python}))
+        kit = LockedVendorFile(file="kit.run", size=len(BYTES["kit.run"]), sha256=self._put(BYTES["kit.run"]))
+        sets = (lower, upper.model_copy(update={"python": python, "vendor": (kit,)}))
         files = tuple(
             LockedWeightFile(path=path, size=len(BYTES[path]), sha256=self._put(BYTES[path]))
             for path in ("a/small.txt", "a/big.bin")
@@ -223,6 +234,8 @@ def test_who_needs_what_a_person_brings(whole: Whole) -> None:
 
     assert needs(sought("archive", "base", "base.tar")) == ["env/base"]
     assert needs(sought("wheel", "wheel", "x.whl")) == ["env/packages", "env/packages-upper"]
+    assert needs(sought("vendor", "vendor", "kit.run")) == ["env/vendor-upper"]
+    assert needs(sought("vendor", "vendor", "x.run")) == []
     assert needs(file("model/a/small.txt")) == ["weights/model"]
     assert needs(file("model/a/big.bin")) == ["weights/model/a/big.bin"]
     assert needs(file("model/other.bin")) == needs(file("a/small.txt")) == []
@@ -234,6 +247,7 @@ def test_what_takes_space(whole: Whole) -> None:
         "env/base": 77,
         "env/packages": 4 * len(BYTES["curl"]),
         "env/packages-upper": 4 * len(BYTES["jq"]),
+        "env/vendor-upper": 4 * len(BYTES["kit.run"]),
         "env/built-upper": 4 * whole.sdist_bytes,
         "weights/model": len(BYTES["a/small.txt"]),
         "weights/model/a/big.bin": len(BYTES["a/big.bin"]),
@@ -252,6 +266,7 @@ def test_what_a_run_part_sees(whole: Whole) -> None:
     assert seen == {
         "packages": {"env/lower/debs/curl_1_all.deb"},
         "packages-upper": {"env/upper/debs/jq_1_all.deb", "env/upper/requirements.txt"},
+        "vendor-upper": {"vendor/upper/kit.run"},
         "built-upper": {f"build/upper/{name}" for name in ("builds.json", "run_build.py", "sdists/lib-1.0.tar.gz")},
         "converted": {"converter/run_converter.py"},
         "install": set(),

@@ -59,7 +59,7 @@ def test_a_recipe_uses_the_projects_own(root: Path) -> None:
     use(root, "ours", "card")
     recipe = load_recipe(root, "minilm")
     assert recipe.ruleset.name == "ours"
-    assert load_accelerator("card", root=root).variables == {"OURS": "yes"}
+    assert load_accelerator("card", root=root).variables["OURS"].value == "yes"
     assert container_spec(read_intent(recipe), Host.here(), lacking=noted(print)).env == {}
     (finding,) = [f for f in examine_devices(Host.here(), recipe, None) if f.subject == "devices"]
     assert "no card card" in finding.text
@@ -82,8 +82,8 @@ def test_what_a_ruleset_says_is_in_the_key(root: Path) -> None:
 def test_they_are_known_wherever_names_are(root: Path) -> None:
     add(root, "rulesets", "ours", rules("ours"))
     add(root, "accelerators", "card", CARD.format("card"))
-    assert names(root) == ["cpu", "mlu", "npu", "ours"]
-    assert names() == ["cpu", "mlu", "npu"]
+    assert names(root) == sorted([*names(), "ours"])
+    assert "ours" not in names()
     assert values("migrate --ruleset ", root) == names(root)
     use(root, "our")
     with pytest.raises(RecipeError, match=r"minilm\.yaml:\d+: migration\.ruleset: no ruleset 'our'") as caught:

@@ -158,11 +158,11 @@ def test_rulesets_are_read_in_the_same_way(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("shm_size: 0x10", "shm_size: expected a whole number, found the number 0x10"),
-        ("shm_size: '16'", "shm_size: expected bytes, or a size such as '16GiB', found '16'"),
-        ("ulimits: {memlock: '16'}", "ulimits.memlock: expected a whole number, found '16'; without quotes"),
-        ("ulimits: {memlock: true}", "ulimits.memlock: expected a whole number, found true"),
-        ("ulimits: {memlock: 1_024}", "ulimits.memlock: expected a whole number, found `1_024`"),
+        ("shm_size: 0x10", "shm_size.size: expected a whole number, found the number 0x10"),
+        ("shm_size: '16'", "shm_size.size: expected bytes, or a size such as '16GiB', found '16'"),
+        ("ulimits: {memlock: '16'}", "ulimits.memlock.limit: expected a whole number, found '16'; without quotes"),
+        ("ulimits: {memlock: true}", "ulimits.memlock.limit: expected a whole number, found true"),
+        ("ulimits: {memlock: 1_024}", "ulimits.memlock.limit: expected a whole number, found `1_024`"),
         ("cards: {node: '/dev/c{index}'}\ncontrol: [{path: /dev/x, required: no}]", "found `no`; write false"),
         ("cards: {node: '/dev/c{index}'}\ncontrol: [{path: /dev/x, required: 'no'}]", "found 'no'"),
     ],
@@ -175,4 +175,4 @@ def test_accelerators_are_read_in_the_same_way(tmp_path: Path, line: str, expect
     (tmp_path / "card.yaml").write_text(
         "name: card\ndescription: a card\nshm_size: 16GiB\nulimits: {memlock: unlimited}\n"
     )
-    assert load_accelerator("card", tmp_path).ulimits == {"memlock": -1}
+    assert load_accelerator("card", tmp_path).ulimits["memlock"].limit == -1

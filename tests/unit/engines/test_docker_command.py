@@ -48,7 +48,7 @@ def test_the_command_is_chosen_by_what_it_can_do(tmp_path: Path) -> None:
 
 def test_no_command_can_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = _docker(tmp_path, "28.2.2")
-    monkeypatch.setattr("portside.engines.docker_cli._candidates", lambda search: iter([path]))
+    monkeypatch.setattr("portside.engines.docker_cli.docker_commands", lambda search: iter([path]))
     with pytest.raises(EngineError, match=r"28\.2\) has no buildx plugin") as caught:
         find_cli(HERE, {"PATH": "/bin"})
     assert "docker-buildx" in (caught.value.solution or "")

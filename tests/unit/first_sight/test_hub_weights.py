@@ -43,7 +43,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModelHub]:
         monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
         for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "MODELSCOPE_API_TOKEN"):
             monkeypatch.delenv(name, raising=False)
-        monkeypatch.setattr("portside.net.transfer.PAUSES", (0.0, 0.0, 0.0))
+        monkeypatch.setattr("portside.net.download.PAUSES", (0.0, 0.0, 0.0))
         yield running
 
 

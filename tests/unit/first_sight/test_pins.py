@@ -1,5 +1,8 @@
 """What a recipe pins holds wherever the bytes come from: at lock, at fetch, and where a file is first seen."""
 
+import calendar
+import io
+import zipfile
 from typing import Any
 
 import pytest
@@ -161,3 +164,34 @@ def test_a_file_more_in_a_set_leaves_what_was_seen_of_the_others(here: Here, ser
     project = here.project
     lock_recipe(project, project.recipe("m"), ["glm"])
     assert here.locked("glm/a.bin") == (None, None)
+
+
+def test_a_base_and_a_wheel_that_lock_has_not_seen_are_locked_when_they_come(here: Here) -> None:
+    file = "cndsp-0.8.0-py3-none-any.whl"
+    wheel = {"file": file, "origin": "a vendor"}
+    here.recipe(
+        env={"python": {"version": "3.7", "manual": [wheel]}},
+        weights={"glm": {"files": [{"path": "model.bin", "origin": "a test"}]}},
+    )
+    base = (here.folder / "base.tar").read_bytes()
+    (here.folder / "base.tar").unlink()
+    before = here.lock()
+    assert before.base.layers == () and before.unpinned() != []
+    with pytest.raises(MissingInputError, match=r"base\.tar"):
+        here.task("fetch")
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("cndsp/__init__.py", (2031, 1, 1, 0, 0, 0)), "")
+        archive.writestr(zipfile.ZipInfo("cndsp-0.8.0.dist-info/METADATA", (2031, 1, 1, 0, 0, 0)), "Name: cndsp\n")
+    for name, content in (("base.tar", base), (file, data.getvalue()), ("glm/model.bin", RIGHT)):
+        here.put(name, content)
+    here.task("fetch")
+    lock = here.read()
+    [packages] = lock.env.sets
+    assert packages.python is not None
+    [found] = packages.python.manual
+    assert (found.sha256, found.size) == (sha(data.getvalue()), len(data.getvalue()))
+    assert here.locked("glm/model.bin") == (sha(RIGHT), len(RIGHT)) and lock.unpinned() == []
+    assert len(lock.base.layers) == 1
+    # What is newer than everything else says how old the image is.
+    assert lock.epoch == packages.epoch == calendar.timegm((2031, 1, 1, 0, 0, 0)) > before.epoch

@@ -16,6 +16,7 @@ from bad_server import DATA, SHA, Handler, Server
 from portside.errors import InputError, RecipeError
 from portside.net import transfer
 from portside.net.client import http_client
+from portside.net.sink import Sink
 from portside.registry.client import Client
 from portside.registry.reference import parse_repository
 from portside.store import Store
@@ -263,7 +264,7 @@ def test_an_interrupted_transfer_is_continued(store: Store, tmp_path: Path) -> N
     class Interrupting:
         done = False
 
-        def __init__(self, sink: transfer.Sink) -> None:
+        def __init__(self, sink: Sink) -> None:
             self.sink = sink
 
         @property
@@ -278,7 +279,7 @@ def test_an_interrupted_transfer_is_continued(store: Store, tmp_path: Path) -> N
             raise KeyboardInterrupt
 
     @contextmanager
-    def attempt() -> Iterator[transfer.Sink]:
+    def attempt() -> Iterator[Sink]:
         with store.inputs.receive("large", sha256, len(large)) as receiver:
             yield Interrupting(receiver)  # type: ignore[misc]
 

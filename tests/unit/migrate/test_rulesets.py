@@ -28,12 +28,13 @@ def write(folder: Path, **changes: Any) -> str:
 
 
 def test_the_rulesets_that_come_with_portside() -> None:
-    assert names() == ["cpu", "mlu", "npu"]
-    assert [load(name).suffix for name in names()] == ["_cpu", "_mlu", "_npu"]
-    assert [load(name).module for name in names()] == [None, "torch_mlu", "torch_npu"]
+    assert names() == ["cpu", "gaudi", "mlu", "musa", "npu", "rocm", "xpu"]
+    assert [load(name).suffix for name in names()] == [f"_{name}" for name in names()]
+    modules = {name: module for name in names() if (module := load(name).module) is not None}
+    assert modules == {"mlu": "torch_mlu", "musa": "torch_musa", "npu": "torch_npu"}
 
 
-@pytest.mark.parametrize("name", ["cpu", "mlu", "npu"])
+@pytest.mark.parametrize("name", names())
 def test_every_rule_says_what_it_is_and_what_to_do(name: str) -> None:
     for rule in load(name).rules:
         assert rule.title, rule.id
@@ -41,7 +42,7 @@ def test_every_rule_says_what_it_is_and_what_to_do(name: str) -> None:
             assert rule.advice, rule.id
 
 
-@pytest.mark.parametrize("name", ["cpu", "mlu", "npu"])
+@pytest.mark.parametrize("name", names())
 def test_every_framework_compiles_and_no_two_rules_claim_a_name(name: str) -> None:
     for framework in load(name).frameworks:
         ruleset = load(name, {"framework": framework})
@@ -103,6 +104,14 @@ def test_an_extension_adds_replaces_and_removes() -> None:
             r"vendor.replace\[0\]: expected a list of 2 items",
         ),
         ({"vendor": {"replace": [], "strict": []}}, "vendor.import: is missing"),
+        (
+            {"rules": [{"id": "b", "kind": "call", "title": "t", "first": "x()", "map": {"a": "b"}}]},
+            r"rules\[b\]: first: 'x\(\)' is not a text as Python spells it",
+        ),
+        (
+            {"rules": [{"id": "b", "kind": "call", "title": "t", "first": '"x"'}]},
+            r"rules\[b\]: give `map` or `methods`",
+        ),
         ({"rules": {}}, "rules: expected a list"),
         ({"rules": ["x"]}, r"rules\[0\].kind: expected one of api, method"),
         ({"rules": [{"id": "b", "kind": "magic"}]}, r"rules\[b\].kind: expected one of .*found 'magic'"),

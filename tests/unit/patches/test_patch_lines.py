@@ -8,6 +8,8 @@ from patching import patch, steps, tree_of
 
 from portside.common.tree import Tree
 from portside.patches.apply import apply
+from portside.patches.changes import Change, Span
+from portside.patches.lines import MovedLines
 
 DIFF = """\
 --- a/m.txt
@@ -99,3 +101,20 @@ def test_untouched_lines_are_found_again(count: int, edits: list[tuple[int, str]
             assert lines[done.lines.follow("m.txt", number + 1) - 1] == f"line {number}."
     for change in done.changes:
         assert change.new_line <= len(lines)
+
+
+SPAN = st.builds(Span, st.integers(1, 9), st.integers(0, 4), st.integers(0, 4))
+
+
+@given(st.lists(SPAN, max_size=8), st.integers(1, 14))
+def test_a_line_among_spans_of_any_kind(spans: list[Span], line: int) -> None:
+    """As one reads it: all of them, one after the other."""
+    made = [Change(1, "", "m", span.line, "a", "b", spans=(span,)) for span in spans]
+    moved = MovedLines()
+    moved.add([], made)
+    inside = [span.line + max(span.new - 1, 0) for span in spans if span.line <= line < span.line + span.old]
+    shift = sum(span.new - span.old for span in spans if span.line + span.old <= line)
+    assert moved.follow("m", line) == shift + min([line, *inside])
+    for change, placed in zip(made, moved.placed(made), strict=True):
+        before = sum(span.new - span.old for span in spans if span.line < change.line)
+        assert placed.new_line == change.line + before

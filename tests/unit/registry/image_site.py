@@ -5,7 +5,7 @@ from typing import Any
 
 from small_project import NoEngine
 
-from portside.build.builder import build
+from portside.build.many import build
 from portside.config import Config
 from portside.fetch.fetcher import Fetcher
 from portside.image.built import Built

@@ -7,7 +7,7 @@ from typing import Any
 
 from small_project import Machine, NoEngine
 
-from portside.build.builder import build
+from portside.build.many import build
 from portside.config import Config, KeptFolder
 from portside.fetch.fetcher import Fetcher
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from portside.build.builder import build
+from portside.build.many import build
 from portside.common.tree import Tree, file_entry
 from portside.config import Config
 from portside.fetch.fetcher import Fetcher

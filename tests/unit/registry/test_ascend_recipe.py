@@ -16,7 +16,7 @@ from base_layers import installed, layer, system
 from made_up_registry import MadeUpRegistry
 from tiny_wheels import wheel
 
-from portside.build.builder import build
+from portside.build.many import build
 from portside.build.render import render
 from portside.common import oci
 from portside.config import Config
@@ -85,6 +85,7 @@ def test_ascend_on_arm64_locks_comes_and_renders_on_another_machine(
     elsewhere = SimpleNamespace(
         runs=lambda architecture: architecture == "amd64", describe=lambda: "Docker, amd64", image_id=lambda name: None,
         name="docker", free_bytes=lambda: None, room=lambda size: size, lacks=lambda ids: [True] * len(ids), cache=None,
+        identity=lambda: "elsewhere",
     )  # fmt: skip
     recipe = load_recipe(tmp_path, "r")
     lock = make_lock(recipe, None, (), store, config)

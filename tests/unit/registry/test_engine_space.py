@@ -11,7 +11,7 @@ from portside.errors import EngineError
 
 def needs(here: Machine) -> tuple[int, int]:
     engine = here.engine
-    found = engine_needs(here.plan, here.store, engine)  # type: ignore[arg-type]
+    found = engine_needs([here.plan], here.store, engine)  # type: ignore[arg-type]
     return found.layers, found.room
 
 
@@ -54,7 +54,7 @@ def test_what_only_the_store_has_needs_room_twice(machine: Callable[..., Machine
 
 def test_where_nobody_knows_what_is_free_nothing_is_refused(machine: Callable[..., Machine]) -> None:
     here = machine("here")
-    found = engine_needs(here.plan, here.store, here.engine)  # type: ignore[arg-type]
+    found = engine_needs([here.plan], here.store, here.engine)  # type: ignore[arg-type]
     assert found.line("Docker").endswith("what is free there is not known")
     here.build()
 
@@ -63,9 +63,9 @@ def test_a_person_is_told_both(machine: Callable[..., Machine]) -> None:
     here = machine("here")
     here.build()
     here.engine.free = 1 << 30
-    line = engine_needs(here.plan, here.store, here.engine).line("docker")  # type: ignore[arg-type]
+    line = engine_needs([here.plan], here.store, here.engine).line("docker")  # type: ignore[arg-type]
     assert line == "docker has all layers; 1.0 GiB are free"
     here.engine = NoEngine()
     here.engine.free = 1 << 30
-    line = engine_needs(here.plan, here.store, here.engine).line("docker")  # type: ignore[arg-type]
+    line = engine_needs([here.plan], here.store, here.engine).line("docker")  # type: ignore[arg-type]
     assert line == "docker lacks about 2.5 MiB of layers, 4.9 MiB while they are loaded; 1.0 GiB are free"

@@ -16,7 +16,7 @@ from made_up_registry import LAYERS, MadeUpRegistry, tar
 from registry_server import PASSWORD, USER, RegistryServer
 from small_project import NoEngine
 
-from portside.build.builder import build
+from portside.build.many import build
 from portside.clean import find_garbage
 from portside.common import oci
 from portside.config import Config

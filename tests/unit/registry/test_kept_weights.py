@@ -14,7 +14,7 @@ from small_project import Machine, sha, small_project
 from portside.archive.read import read_layout
 from portside.archive.write import write_archive
 from portside.archive.write_layout import check_folder, is_folder, write_layout
-from portside.build.builder import build
+from portside.build.many import build
 from portside.bundle import bundle
 from portside.clean import find_garbage, remove
 from portside.config import Config, KeptFolder

@@ -23,7 +23,7 @@ from registry_server import PASSWORD, USER, RegistryServer
 from small_project import NoEngine
 from test_vendor_image import archive
 
-from portside.build.builder import build
+from portside.build.many import build
 from portside.bundle import bundle
 from portside.errors import InputError, PortsideError
 from portside.fetch.fetcher import Fetcher

@@ -68,10 +68,14 @@ def test_ascend_cards_are_passed_without_a_variable(tmp_path: Path) -> None:
     for node in ("davinci4", "davinci5", "davinci_manager", "devmm_svm", "hisi_hdc"):
         put(tmp_path, f"/dev/{node}")
     put(tmp_path, "/usr/local/sbin/npu-smi")
+    put(tmp_path, "/usr/local/Ascend/driver/version.info")
     spec = spec_of(host, recipe=make_recipe(accelerator="ascend"), devices="all")
     assert "ASCEND_RT_VISIBLE_DEVICES" not in spec.env
     assert len(spec.devices) == 5
-    assert spec.mounts == (Mount("/usr/local/sbin/npu-smi", "/usr/local/bin/npu-smi", read_only=True),)
+    assert spec.mounts == (
+        Mount("/usr/local/Ascend/driver", "/usr/local/Ascend/driver", read_only=True),
+        Mount("/usr/local/sbin/npu-smi", "/usr/local/bin/npu-smi", read_only=True),
+    )
 
 
 def test_cuda_needs_no_toolkit_and_keeps_it_from_adding_cards(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from portside.plan.model import (
     SmallWeights,
     Source,
     Trees,
+    VendorInstall,
     WeightLinks,
 )
 from portside.plan.states import blob_of
@@ -211,7 +212,7 @@ def _origin(part: Part) -> Origin:
             return "install"
         case WeightLinks():
             return "link"
-        case BaseLayer() | Packages() | BuiltPackages() | Files() | SmallWeights() | LargeWeight():
+        case BaseLayer() | Packages() | VendorInstall() | BuiltPackages() | Files() | SmallWeights() | LargeWeight():
             return "env"
         case other:
             never(other)

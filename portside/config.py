@@ -166,6 +166,10 @@ class Override(BaseModel):
     accelerators: tuple[Name, ...] = Field((), description="of files in the project's accelerators/")
 
 
+_JOINED = ("mirrors", "archives", "indexes")
+"""Keys of which a project's file says some and the person's own file others."""
+
+
 class Config(BaseModel):
     """The machine's configuration: the keys of portside.toml."""
 
@@ -188,6 +192,9 @@ class Config(BaseModel):
     mirrors: Mirrors = Field(default_factory=Mirrors)
     keyrings: dict[Name, Folder] = Field(
         {}, description="code name of a suite -> the keyring whose keys sign its archive and its updates"
+    )
+    archives: dict[Name, SecretUrl] = Field(
+        {}, description="names of env.archives -> the roots of these archives, before the URLs of recipes"
     )
     indexes: dict[Name, AnyIndex] = Field(
         {},
@@ -231,7 +238,7 @@ def load_config(root: Path | None) -> Config:
             if "override" in read and path.parent != root:
                 place = _places(path, path.read_text(encoding="utf-8"), read)[("override",)]
                 raise RecipeError(f"{place}: override: this is for the portside.toml of a project", HELP)
-            values |= read | {key: values.get(key, {}) | read[key] for key in ("mirrors", "indexes") if key in read}
+            values |= read | {key: values.get(key, {}) | read[key] for key in _JOINED if key in read}
     found = Config.model_validate(values)
     overrides: dict[str, object] = {}
     if home := os.environ.get("PORTSIDE_HOME"):

@@ -17,6 +17,7 @@ from portside.fetch.folders import ManualInput, candidates, passed_over, sought,
 from portside.fetch.manual import manual_inputs, missing, missing_text, remedy, require_manual, stored_pointer
 from portside.inputs import git, python
 from portside.inputs.debian.mirrors import deb_locations
+from portside.inputs.debian.repositories import NOWHERE, Roots, archive_roots
 from portside.inputs.kinds import BASES, SOURCES, WEIGHTS
 from portside.lock.bases import LockedBase
 from portside.lock.models import is_large
@@ -121,9 +122,9 @@ class Fetcher:
             pointer_of=partial(self.pointer, plan.lock.sources),
         )
 
-    def debs(self, debs: Iterable[Deb], origin: DebOrigin) -> None:
-        """Several .debs at a time."""
-        run_all([partial(self.deb, deb, origin) for deb in debs], JOBS)
+    def debs(self, debs: Iterable[Deb], origin: DebOrigin, archives: Roots = NOWHERE) -> None:
+        """Several .debs at a time. archives: the roots of those that the recipe names."""
+        run_all([partial(self.deb, deb, origin, archives) for deb in debs], JOBS)
 
     def archive(self, base: LockedBase, file: ManualInput) -> LockedBase:
         """The layers of a base that a person brings, out of the first file in the folders that is the right one; gives
@@ -170,7 +171,9 @@ class Fetcher:
     def _packages(self, packages: PackageSet, part: Part, plan: Plan) -> list[Job]:
         origin = packages.suites or plan.lock.base.distribution
         wheels = (*packages.python.wheels, *packages.python.installers) if packages.python else ()
-        debs = [partial(self.deb, deb, origin) for deb in packages.debs] if origin is not None else []
+        stage = next((stage for stage in plan.recipe.stages if stage.recipe == packages.recipe), None)
+        archives = archive_roots(stage.archives, self.config) if stage is not None else {}
+        debs = [partial(self.deb, deb, origin, archives) for deb in packages.debs] if origin is not None else []
         own = [wheel.file for wheel in packages.python.manual] if packages.python else []
         asked = self._asked(plan, packages.recipe)
         return [*debs, *(partial(self.artefact, wheel, asked) for wheel in wheels), *self._in_folders(part, plan, own)]
@@ -306,11 +309,11 @@ class Fetcher:
             return False
         return self.store.inputs.in_place(sha256) is None or self.config.is_in_place(place.path)
 
-    def deb(self, deb: Deb, origin: DebOrigin) -> None:
+    def deb(self, deb: Deb, origin: DebOrigin, archives: Roots = NOWHERE) -> None:
         def note(recipe: str) -> str:
             return f"If no mirror has it any more, resolve it anew: invoke lock --recipe {recipe} --update {deb.name}"
 
-        places = partial(deb_locations, deb, origin, self.config)
+        places = partial(deb_locations, deb, origin, self.config, archives)
         self._bring(f"{deb.name} {deb.version}", deb.sha256, deb.size, places, note)
 
     def artefact(self, artefact: Artefact, wanted: Python | None = None) -> None:

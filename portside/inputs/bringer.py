@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from portside.common.values import Sha256, Size
 from portside.config import Config
 from portside.inputs.archives import newest_date
+from portside.inputs.debian.repositories import NOWHERE, Roots
 from portside.lock.packages import Artefact, Deb, DebOrigin
 from portside.lock.sources import LockedSource
 from portside.recipe import asked as recipes
@@ -47,7 +48,7 @@ class Bringer(Protocol):
     offline: bool
     root: Path | None
 
-    def debs(self, debs: Iterable[Deb], origin: DebOrigin) -> None: ...
+    def debs(self, debs: Iterable[Deb], origin: DebOrigin, archives: Roots = NOWHERE) -> None: ...
 
     def artefact(self, artefact: Artefact) -> None: ...
 
@@ -61,10 +62,10 @@ def artefact_date(artefact: Artefact, store: Store) -> int:
     return newest_date(store.inputs.require(artefact.sha256, artefact.file).path, artefact.file)
 
 
-def debs_date(debs: Iterable[Deb], origin: DebOrigin, bringer: Bringer) -> int:
-    """The newest time in .debs, seconds since 1970; they are brought into the store."""
+def debs_date(debs: Iterable[Deb], origin: DebOrigin, bringer: Bringer, archives: Roots = NOWHERE) -> int:
+    """The newest time in .debs, seconds since 1970; they are brought into the store. archives: their roots, by name."""
     from portside.inputs.debian.control import deb_date
 
     debs = tuple(debs)
-    bringer.debs(debs, origin)
+    bringer.debs(debs, origin, archives)
     return max((deb_date(bringer.store.inputs.require(deb.sha256, deb.name).path) for deb in debs), default=0)

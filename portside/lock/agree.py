@@ -123,6 +123,10 @@ def _env(stages: Collection[Stage], lock: Lock) -> Found:
             yield from _unasked(request, f"{request}.debian", packages.debs)
         else:
             yield from architectures(request, packages.debs, lock.base.architecture)
+        for deb in packages.debs:
+            if deb.archive is not None and deb.archive not in stage.archives:
+                said = f"the lock has {deb.name} of the archive {deb.archive}, which the recipe does not name"
+                yield request, f"{request}.debian: {said}"
         if bool(stage.debian and foreign) != (packages.suites is not None):
             says = "does not say" if packages.suites is None else "says"
             yield (

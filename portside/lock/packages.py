@@ -48,15 +48,18 @@ class LockModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
-class Deb(LockModel):
-    """A binary package. path: below a mirror's root (pool/main/…), as the suite's Packages file says."""
+class Deb(Sparing, LockModel):
+    """A binary package. path: below a mirror's root (pool/main/…), as the suite's Packages file says. archive: what the
+    recipe calls the vendor's archive that it comes from, if it does."""
 
+    later: ClassVar[frozenset[str]] = frozenset({"archive"})
     name: Word
     version: Word
     architecture: Word
     path: RelativePath
     size: Size
     sha256: Sha256
+    archive: Word | None = None
 
     def input(self, at: str) -> LockedInput:
         return LockedInput(at, "deb", self.name, self.version, self.path.rpartition("/")[2], self.size, self.sha256)

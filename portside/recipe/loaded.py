@@ -1,6 +1,6 @@
 """A recipe as it was loaded: its model, its files, and what it is called."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,7 @@ from portside.common.tree import Tree, file_entry
 from portside.common.values import RecipeName
 from portside.common.yaml_file import Location
 from portside.errors import RecipeError
+from portside.recipe.debian_archives import DebianArchive
 from portside.recipe.models import File, MigratedFile, RecipeModel
 from portside.recipe.named_files import F, expanded
 from portside.recipe.stages import Stage
@@ -150,6 +151,8 @@ class Recipe:
             "base": {kind: base for kind, base in dump["base"].items() if base is not None},
             **{
                 f"env.{s.recipe}": {"debian": list(s.debian), "python": python[s.recipe]}
+                | ({"components": list(s.components)} if s.components and s.debian else {})
+                | ({"archives": _without_urls(s.archives)} if s.archives and s.debian else {})
                 | ({"activate": list(s.activate)} if s.activate else {})
                 | ({"install": [step.model_dump(mode="json") for step in s.install]} if s.install else {})
                 for s in self.stages
@@ -158,6 +161,11 @@ class Recipe:
             **{f"weights.{name}": _without_place(weights) for name, weights in dump["weights"].items()},
             **{f"data.{name}": data for name, data in dump["data"].items()},
         }
+
+
+def _without_urls(archives: Mapping[str, DebianArchive]) -> dict[str, Any]:
+    """What a lock keeps of archives: not where they are."""
+    return {name: asked.model_dump(mode="json", exclude={"url"}) for name, asked in archives.items()}
 
 
 def _without_place(weights: dict[str, Any]) -> dict[str, Any]:

@@ -62,6 +62,7 @@ _REQUIREMENTS: Location = ("env", "python", "requirements")
 _LISTS: dict[Location, _Items] = {
     ("env", "debian"): _Items(of_text=_deb),
     ("env", "path"): _Items(),
+    ("env", "components"): _Items(),
     _REQUIREMENTS: _Items("from needs-of", _project),
     ("env", "python", "manual"): _Items("file"),
     ("env", "install"): _Items("run", replaces=False),

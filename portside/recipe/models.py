@@ -31,6 +31,7 @@ from portside.common.values import RecipeName
 from portside.patches.steps import Globs, Step
 from portside.recipe.asked import Asked, AskedData, AskedWeights, Brought, Manual, Model
 from portside.recipe.bases import BASES, Base
+from portside.recipe.debian_archives import Component, DebianArchive
 from portside.recipe.python_packages import Python, RequirementsFile
 from portside.recipe.sources import SOURCES
 from portside.recipe.vendor_files import EnvInstall, VendorFile
@@ -93,6 +94,14 @@ class Env(Model):
     """
 
     debian: tuple[DebianPackage, ...] = Field((), description="Debian packages; what they need comes along")
+    components: tuple[Component, ...] = Field(
+        (),
+        description="components of the distribution's archive that count, such as `[main, universe, multiverse]`; "
+        "default: main, of Ubuntu main and universe",
+    )
+    archives: dict[Name, DebianArchive] = Field(
+        {}, description="archives of vendors that have Debian packages beside the distribution's; see bases.md"
+    )
     python: Python | None = None
     install: tuple[EnvInstall, ...] = Field(
         (), description="commands that install files of a vendor, such as a .deb or a .run; see bases.md"

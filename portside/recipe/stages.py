@@ -1,7 +1,7 @@
 """What each recipe of a chain of `extends` adds to the env layer: each becomes layer blobs of its own."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from portside.common.explain import explain
 from portside.errors import RecipeError
+from portside.recipe.debian_archives import DebianArchive
 from portside.recipe.models import WHEEL_ARCHITECTURES, Env, EnvFile
 from portside.recipe.python_packages import Python
 from portside.recipe.vendor_files import EnvInstall, VendorFile
@@ -20,7 +21,7 @@ class Stage:
 
     debian, python, install, files: its own; python says version and platform, or an interpreter of the base that does.
     path, variables: all that count here, the lower recipes' included. interpreter: of the base, that the stages up to
-    this one name. activate: the scripts that they name.
+    this one name. activate: the scripts that they name. components, archives: what they say of where packages are.
     """
 
     recipe: str
@@ -32,6 +33,8 @@ class Stage:
     interpreter: str | None = None
     activate: tuple[str, ...] = ()
     install: tuple[EnvInstall, ...] = ()
+    components: tuple[str, ...] = ()
+    archives: Mapping[str, DebianArchive] = field(default_factory=dict)
 
     @property
     def vendor_files(self) -> tuple[VendorFile, ...]:
@@ -82,4 +85,16 @@ def _stage(name: str, env: Env, below: Env, architecture: str) -> Stage:
     debian, files = env.debian[len(below.debian) :], env.files[len(below.files) :]
     interpreter = env.python.interpreter if env.python is not None else None
     install = env.install[len(below.install) :]
-    return Stage(name, debian, python, files, env.path, env.variables, interpreter, env.activate, install)
+    return Stage(
+        name,
+        debian,
+        python,
+        files,
+        env.path,
+        env.variables,
+        interpreter,
+        env.activate,
+        install,
+        env.components,
+        env.archives,
+    )

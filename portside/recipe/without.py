@@ -23,6 +23,7 @@ class WithoutEnv(Model):
     """What is left out of the env layer, which is not shared with the other recipe then."""
 
     debian: Items | None = Field(None, description="names of Debian packages")
+    components: Items | None = Field(None, description="components of the distribution's archive")
     python: WithoutPython | None = None
     install: Items | None = Field(None, description="the lines of commands, as they stand there")
     files: Items | None = Field(None, description="their paths in the image (`to`)")

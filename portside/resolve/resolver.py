@@ -228,7 +228,7 @@ class _Resolver:
         there = LockedEnv(sets=tuple(below))
         old = self.old.env.of(stage.recipe) if self.old else None
         debs, suites, epoch = debian_packages(
-            stage, base, there, old, lambda: self.facts.files, self.update, self.fetcher
+            stage, base, there, old, lambda: self.facts.files, self.recipe.file, self.update, self.fetcher
         )
         activation = self.facts.activation(stage, there)
         python: PythonSet | None = None

@@ -11,8 +11,8 @@ from portside.common.url import SecretUrl, UserInfo, redact, secrets_of, split_l
 from portside.errors import InputError
 from portside.inputs.debian import mirrors
 from portside.inputs.debian.control import Stanza, stanzas, write_stanza
-from portside.inputs.debian.releases import distribution_of, release_of
-from portside.inputs.debian.trust import write_keys
+from portside.inputs.debian.repositories import AptRepository
+from portside.inputs.debian.trust import write_keys, write_ring
 
 _NOT_TAKEN_OVER = re.compile(r"Acquire::(IndexTargets|Allow(Insecure|Weak|DowngradeToInsecure)Repositories)", re.I)
 _KEPT = "kept"
@@ -32,65 +32,65 @@ class Simulation:
 
 
 class PrivateApt:
-    """apt for some suites, each of its mirror, below `folder`; `lists` keeps the indexes between uses.
+    """apt for some repositories below `folder`; `lists` keeps the indexes between uses.
 
-    suites: the release first. architectures: the one whose packages are looked for, then what else may be installed.
-    keyrings: by the code name of a release, before what this machine's sources say. A mirror's password, if it has one,
-    stands in a file that nobody else can read, and in no source line.
+    repositories: the release first. architectures: the one whose packages are looked for, then what else may be
+    installed. A mirror's password, if it has one, stands in a file that nobody else can read, and in no source line.
     """
 
     def __init__(
-        self,
-        folder: Path,
-        lists: Path,
-        suites: Mapping[str, SecretUrl],
-        architectures: Sequence[str],
-        keyrings: Mapping[str, Path],
+        self, folder: Path, lists: Path, repositories: Sequence[AptRepository], architectures: Sequence[str]
     ) -> None:
-        self.suite = next(iter(suites))
-        self._mirrors = dict(suites)
-        self._logins = {suite: split_login(mirror.full) for suite, mirror in suites.items()}
+        self.suite = repositories[0].suite
+        self._repositories = tuple(repositories)
+        self._logins = {r.name: split_login(r.root.full) for r in repositories}
         self._root = folder
         self._lists = lists
         self._architectures = tuple(architectures)
         self._etc = folder / "etc" / "apt"
-        for name in ("apt.conf.d", "preferences.d", "sources.list.d", "trusted.gpg.d"):
+        for name in ("apt.conf.d", "keys", "preferences.d", "sources.list.d", "trusted.gpg.d"):
             (self._etc / name).mkdir(parents=True)
         for name in ("var/cache/apt/archives/partial", "var/lib/dpkg", "var/log/apt"):
             (folder / name).mkdir(parents=True)
         (lists / "partial").mkdir(parents=True, exist_ok=True)
         self.set_installed(())
-        self._signed_by = {
-            suite: write_keys(suite, self._etc / "trusted.gpg.d", keyrings.get(release_of(suite))) for suite in suites
-        }
+        self._signed_by = {r.name: self._keys(r) for r in repositories}
         self._write_sources(with_kept=False)
         self._write_config()
 
+    def _keys(self, repository: AptRepository) -> tuple[str, ...]:
+        """What counts of the keys that may sign a repository; nothing for all that are trusted."""
+        if repository.own_keys and repository.keyring is not None:
+            return (str(write_ring(self._etc / "keys" / repository.name, repository.keyring.read_bytes())),)
+        return write_keys(repository.suite, self._etc / "trusted.gpg.d", repository.keyring)
+
     def update(self) -> str:
-        """Bring the indexes of the suites, their signature verified; gives the problem, "" if there is none."""
+        """Bring the indexes of the repositories, their signature verified; gives the problem, "" if there is none."""
         done = self._run("apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any")
         if done.returncode:
             return self._complaints(done.stderr)
         # apt passes over a suite without the architecture, and only says so.
-        lacking = [suite for suite in self.suites if self._architectures[0] not in self._has(suite)]
+        lacking = [r.name for r in self._repositories if self._architectures[0] not in self._has(r)]
         return f"{', '.join(lacking)} has nothing for {self._architectures[0]} there" if lacking else ""
 
     @property
-    def suites(self) -> tuple[str, ...]:
-        return tuple(self._mirrors)
+    def names_of_repositories(self) -> tuple[str, ...]:
+        return tuple(r.name for r in self._repositories)
 
     def link_lists(self, folder: Path) -> None:
         """Give another apt the indexes of this one."""
         for path in self._lists.iterdir():
-            if path.is_file() and path.name != "lock":
+            if path.is_file() and path.name != "lock" and not (folder / path.name).exists():
                 os.link(path, folder / path.name)
 
-    def _has(self, suite: str) -> list[str]:
+    def _has(self, repository: AptRepository) -> list[str]:
         """The architectures of a suite, this apt's own where its Release file does not say."""
-        return self._release_field(suite, "Architectures").split() or [self._architectures[0]]
+        return self._release_field(repository.suite, "Architectures").split() or [self._architectures[0]]
 
     def _release_field(self, suite: str, name: str) -> str:
-        for path in sorted(self._lists.glob(f"*_dists_{suite}_*Release")):
+        """A field of the Release file of a suite, or of the only one that there is, of an archive without suites."""
+        pattern = "*Release" if suite.endswith("/") else f"*_dists_{suite.replace('/', '_')}_*Release"
+        for path in sorted(self._lists.glob(pattern)):
             text = path.read_text(encoding="utf-8", errors="replace")
             if found := re.search(rf"^{name}: (.+)$", text, re.MULTILINE):
                 return found[1].strip()
@@ -100,7 +100,8 @@ class PrivateApt:
         """The `Date` of a suite's Release file, as written there."""
         if date := self._release_field(suite, "Date"):
             return date
-        raise InputError(f"the Release file of {suite} at {self._mirrors[suite]} has no date")
+        root = next(r.root for r in self._repositories if r.suite == suite)
+        raise InputError(f"the Release file of {suite} at {root} has no date")
 
     def names(self) -> list[str]:
         """Every name that a package has or provides."""
@@ -160,10 +161,12 @@ class PrivateApt:
     def _write_sources(self, with_kept: bool) -> None:
         common = {"Types": "deb", "Architectures": self._architectures[0]}
         text = ""
-        for suite, (uri, _) in self._logins.items():
-            components = " ".join(distribution_of(suite).components)
-            signed_by = {"Signed-By": " ".join(self._signed_by[suite])} if self._signed_by[suite] else {}
-            text += write_stanza({**common, "Suites": suite, "Components": components, "URIs": uri, **signed_by})
+        for r in self._repositories:
+            keys = " ".join(self._signed_by[r.name])
+            said = {"Components": " ".join(r.components), "URIs": self._logins[r.name][0], "Signed-By": keys}
+            text += write_stanza(
+                {**common, "Suites": r.suite, **{name: value for name, value in said.items() if value}}
+            )
         if with_kept:
             # Trusted because its only content is control data out of .debs whose sha256 the lock had.
             kept = {"Suites": self.suite, "Components": "main", "URIs": (self._root / _KEPT).as_uri()}
@@ -193,7 +196,8 @@ class PrivateApt:
                 settings[name] = value
         for name, value in mirrors.apt_paths("Dir::Etc::netrc/f", "Dir::Etc::netrcparts/d"):
             settings[name] = value
-        logins = [_netrc(self._mirrors[s], uri, login) for s, (uri, login) in self._logins.items() if login]
+        named = [(r.root, *self._logins[r.name]) for r in self._repositories]
+        logins = [_netrc(root, uri, login) for root, uri, login in named if login]
         if logins:
             path = self._etc / "auth.conf"
             self._write_private(path, "".join(dict.fromkeys(logins)))
@@ -229,7 +233,7 @@ class PrivateApt:
         self._write(path, text)
 
     def _complaints(self, stderr: str) -> str:
-        stderr = redact(stderr, secrets_of([mirror.full for mirror in self._mirrors.values()]))
+        stderr = redact(stderr, secrets_of([r.root.full for r in self._repositories]))
         lines = [line for line in stderr.splitlines() if line.startswith(("E: ", "W: ", "Err:"))]
         return "\n".join(dict.fromkeys(lines)) or stderr.strip()
 

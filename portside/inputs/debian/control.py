@@ -69,7 +69,7 @@ def deb_of(stanza: Stanza) -> Deb:
             name=stanza["Package"],
             version=stanza["Version"],
             architecture=stanza["Architecture"],
-            path=stanza["Filename"],
+            path=stanza["Filename"].removeprefix("./"),
             size=int(stanza["Size"]),
             sha256=stanza["SHA256"],
         )

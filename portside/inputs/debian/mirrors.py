@@ -14,6 +14,7 @@ from portside.config import Config
 from portside.errors import InputError
 from portside.inputs.debian.control import check_deb, stanzas
 from portside.inputs.debian.releases import distribution_of
+from portside.inputs.debian.repositories import NOWHERE, Roots
 from portside.lock.packages import Deb, DebOrigin
 
 _TIMESTAMP = re.compile(r"(https?://\S+?)/\d{8}T\d{6}Z/?")
@@ -48,10 +49,11 @@ def mirrors(config: Config, suite: str) -> list[SecretUrl]:
     raise InputError(f"no {name} mirror for {suite}: portside.toml names none and {known}", _remedy(suite))
 
 
-def deb_locations(deb: Deb, origin: DebOrigin, config: Config) -> list[str]:
+def deb_locations(deb: Deb, origin: DebOrigin, config: Config, archives: Roots = NOWHERE) -> list[str]:
     """URLs that may have the bytes of a .deb, in the order to try them.
 
     The folders of portside.toml that hold a file of its name, the mirrors, the distribution's snapshot service.
+    archives: the roots of those that the recipe names; what comes from one of them is looked for nowhere else.
     Raises InputError where there is none, or for a path that leaves a mirror.
     """
     check_deb(deb)
@@ -59,6 +61,14 @@ def deb_locations(deb: Deb, origin: DebOrigin, config: Config) -> list[str]:
     names = dict.fromkeys([deb.path.rpartition("/")[2], _cache_name(deb)])
     found = [folder / name for folder in config.folder_paths for name in names]
     urls = [file.as_uri() for file in found if file.is_file()]
+    if deb.archive is not None:
+        urls += [f"{root.full}/{path}" for root in archives.get(deb.archive, ())]
+        if not urls:
+            raise InputError(
+                f"nothing says where the archive {deb.archive} is, which has {deb.name} {deb.version}",
+                f'Name its root in portside.toml: [archives] {deb.archive} = "URL"',
+            )
+        return list(dict.fromkeys(urls))
     urls += [f"{root.full}/{path}" for suite in origin.suites for root in _roots(config, suite)]
     if snapshot := snapshot_root(config, origin.suites[0]):
         urls.append(f"{snapshot.full}/{origin.snapshot}/{path}")

@@ -30,7 +30,7 @@ def write_keys(suite: str, folder: Path, keyring: Path | None) -> tuple[str, ...
                 f"{keyring}, which portside.toml names for {suite}, is not there, cannot be read, or is no keyring",
                 "Correct `keyrings` in portside.toml.",
             )
-        _write_ring(folder / f"{suite}-named", keyring.read_bytes())
+        write_ring(folder / f"{suite}-named", keyring.read_bytes())
         return ()
     family = distribution_of(suite)
     said = mirrors.signed_by(suite)
@@ -74,13 +74,16 @@ def write_keys(suite: str, folder: Path, keyring: Path | None) -> tuple[str, ...
     for number, ring in enumerate(rings):
         if wanted and not fingerprints(ring) & {word.rstrip("!") for word in counting}:
             continue
-        _write_ring(folder / f"{suite}-{number}", ring)
+        write_ring(folder / f"{suite}-{number}", ring)
     return tuple(counting)
 
 
-def _write_ring(path: Path, ring: bytes) -> None:
-    # apt reads a file here by its ending: .asc for text, .gpg for anything else that is a keyring.
-    path.with_name(f"{path.name}{'.asc' if is_armoured(ring) else '.gpg'}").write_bytes(ring)
+def write_ring(path: Path, ring: bytes) -> Path:
+    """Write a keyring beside `path`, with the ending by which apt reads it: .asc for text, .gpg for anything else that
+    is one."""
+    file = path.with_name(f"{path.name}{'.asc' if is_armoured(ring) else '.gpg'}")
+    file.write_bytes(ring)
+    return file
 
 
 def _trusted() -> list[Path]:

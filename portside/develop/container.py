@@ -56,7 +56,7 @@ def develop_spec(
 ) -> RunSpec:
     """The container of a working folder. intent: what its target asks for; its command and variables belong to what
     runs in it, not to the container. Raises RecipeError or EngineError."""
-    asked = dataclasses.replace(intent, command="true", detach=True, env={}, workdir=None)
+    asked = dataclasses.replace(intent, command="true", detach=True, workdir=None)
     spec = container_spec(asked, host, weights=weights, data=(*code, *data), lacking=lacking, warn=warn)
     name = intent.name or f"{container_name(intent.recipe.name, host.user)}-develop"
     spec = dataclasses.replace(spec, name=name, command=IDLE)

@@ -17,8 +17,22 @@ from portside.cli.task import example
 
 Run = Callable[..., tuple[object, str, str]]
 TASKS = [
-    *("build", "bundle", "check", "clean", "diff", "doctor", "fetch", "init", "inspect", "load", "lock", "migrate"),
-    *("plan", "pull", "push", "recipes", "render", "run-container", "save", "setup", "test", "unbundle", "verify"),
+    *("build", "bundle", "capture", "check", "clean", "develop", "diff", "doctor", "fetch", "init", "inspect", "load"),
+    *(
+        "lock",
+        "migrate",
+        "plan",
+        "pull",
+        "push",
+        "recipes",
+        "render",
+        "run-container",
+        "save",
+        "setup",
+        "test",
+        "unbundle",
+        "verify",
+    ),
 ]
 
 
@@ -33,7 +47,9 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
     def call(*words: str) -> tuple[object, str, str]:
         # invoke takes a task's help out of it while parsing
-        for module in ("tasks", "begin_tasks", "container_tasks", "image_tasks", "lock_tasks", "own_tests"):
+        for module in (
+            *("tasks", "begin_tasks", "container_tasks", "develop_tasks", "image_tasks", "lock_tasks", "own_tests"),
+        ):
             monkeypatch.delitem(sys.modules, f"portside.cli.{module}", raising=False)
             monkeypatch.delattr(f"portside.cli.{module}", raising=False)
         with pytest.raises(SystemExit) as ended:

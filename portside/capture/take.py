@@ -1,10 +1,12 @@
 """From a working folder to the recipe: what was edited becomes its lines, proven before anything is written."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from portside.capture.edits import Edits, Sorted, read_edits, sort_edits
+from portside.capture.env_lines import last_command, write_packages, write_target
+from portside.capture.installed import installed
 from portside.capture.new_steps import NewStep, StepMaker
 from portside.capture.proof import Rebuilt, differing, rebuild, staged
 from portside.capture.rows import RowMaker, Rows, write_rows
@@ -14,7 +16,8 @@ from portside.common.values import FileName
 from portside.develop.code import code_key, source_folders
 from portside.develop.repository import BASE
 from portside.develop.work_folder import WorkFolder, by_origin, find_folder
-from portside.errors import LockError, MigrationError, RecipeError
+from portside.engines import Engine
+from portside.errors import EngineError, LockError, MigrationError, RecipeError
 from portside.lock.file import read_lock
 from portside.lock.models import Lock
 from portside.patches.python import compile_problem
@@ -53,28 +56,48 @@ class Captured:
 
 
 def capture(
-    project: Project, name: str, folder: str | None = None, *, dry_run: bool = False, leave_out: bool = False
+    project: Project,
+    name: str,
+    folder: str | None = None,
+    *,
+    dry_run: bool = False,
+    leave_out: bool = False,
+    target: str | None = None,
+    engine_of: Callable[[], Engine] | None = None,
 ) -> Captured:
     """Make the recipe give what the working folder has; of a chain of `extends` only the topmost is written.
 
     Nothing is written where the recipe would give anything else. leave_out: what no line can say stays in the folder
-    alone. Raises RecipeError that names all such paths otherwise, MigrationError where a build would refuse the code or
+    alone. target: the name of a run target to make of the last command. engine_of: gives the engine that the folder's
+    container is in; None: nobody looks what was installed there.
+
+    Raises RecipeError that names all paths that cannot be said, MigrationError where a build would refuse the code or
     the proof fails.
     """
     work = find_folder(project.root, name, folder)
     if not work.exists():
         raise RecipeError(f"there is no working folder {work.path}", f"Make one: invoke develop --recipe {name}")
     with project.store.lock(FileName(f"capture-{name}")), work.locked(), live():
-        return _Capture(project, work, project.recipe(name), leave_out).run(dry_run)
+        return _Capture(project, work, project.recipe(name), leave_out, target, engine_of).run(dry_run)
 
 
 class _Capture:
-    def __init__(self, project: Project, work: WorkFolder, recipe: Recipe, leave_out: bool) -> None:
+    def __init__(
+        self,
+        project: Project,
+        work: WorkFolder,
+        recipe: Recipe,
+        leave_out: bool,
+        target: str | None,
+        engine_of: Callable[[], Engine] | None,
+    ) -> None:
         self._project = project
         self._work = work
         self._recipe = recipe
         self._lock = locked_sources(recipe)
         self._leave_out = leave_out
+        self._target = target
+        self._engine_of = engine_of
         self._state = work.state()
 
     def run(self, dry_run: bool) -> Captured:
@@ -86,7 +109,8 @@ class _Capture:
         placed = self._sorted(edits)
         text = RecipeText(before, str(self._recipe.path))
         steps, rows = self._lines(edits, placed, text)
-        unsaid = {**placed.unsaid, **rows.unsaid}
+        notes = self._notes(edits, placed)
+        unsaid = {**placed.unsaid, **rows.unsaid, **self._installed(text, notes)}
         if unsaid and not self._leave_out:
             raise _cannot_be_said(self._work, unsaid)
         text.append(("patches",), [one.value for one in steps])
@@ -95,9 +119,7 @@ class _Capture:
         files = {f"{self._recipe.name}/{path}": new for path, new in own.items()}
         if text.text != before:
             files[f"{self._recipe.name}.yaml"] = NewFile(text.text.encode())
-        captured = Captured(
-            self._recipe.name, before, text.text, tuple(steps), rows, files, unsaid, tuple(self._notes(edits, placed))
-        )
+        captured = Captured(self._recipe.name, before, text.text, tuple(steps), rows, files, unsaid, tuple(notes))
         if captured.nothing:
             return captured
         rebuilt = self._proven(captured, edits, [*unsaid, *placed.migrated_already])
@@ -131,6 +153,25 @@ class _Capture:
         steps = StepMaker(edits, placed, repository, folders, names, taken).steps()
         rows = RowMaker(recipe, edits, repository, text, taken).rows(placed.files)
         return steps, rows
+
+    def _installed(self, text: RecipeText, notes: list[str]) -> dict[str, str]:
+        """Say in the text what was installed and run in the container; gives what cannot be said, with why."""
+        unsaid = {}
+        if self._engine_of is not None and self._state.container is not None:
+            try:
+                new = installed(self._engine_of(), self._work)
+            except EngineError as error:
+                notes.append(f"nobody looked at what is installed in the container: {error.problem}")
+            else:
+                before = text.text
+                unsaid = write_packages(new, text, self._recipe)
+                if text.text != before:
+                    notes.append(f"env has other packages now, so lock it: invoke lock --recipe {self._recipe.name}")
+        if self._target is not None:
+            write_target(self._target, self._work, self._state, text, self._recipe)
+        elif (row := last_command(self._work, self._state)) is not None and row["target"] is None:
+            notes.append(f"run last: {row['command']} (--target NAME makes a run target of it)")
+        return unsaid
 
     def _notes(self, edits: Edits, placed: Sorted) -> list[str]:
         notes = []

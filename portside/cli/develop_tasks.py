@@ -81,6 +81,9 @@ def develop(
     help={
         "recipe": RECIPE,
         "folder": "the working folder; default: work/RECIPE",
+        "target": "make a run target of this name of what was run last in the container",
+        "no-packages": "do not look what pip and apt installed in the container",
+        "engine": ENGINE,
         "leave-out": "take what a recipe can say, although something was edited that it cannot",
         "dry-run": "say what would be written, and write nothing",
         "json": JSON,
@@ -90,8 +93,11 @@ def capture(
     c: Context,
     recipe: str,
     folder: str | None = None,
+    target: str | None = None,
     leave_out: bool = False,
+    no_packages: bool = False,
     dry_run: bool = False,
+    engine: str | None = None,
     json: bool = False,
 ) -> None:
     """Make the recipe give what was edited in its working folder; see develop.md.
@@ -101,7 +107,16 @@ def capture(
     from portside.capture import capture as take
     from portside.cli.report.captured import captured_lines, captured_report
 
-    made = take(project(), recipe, folder, dry_run=dry_run, leave_out=leave_out)
+    p = project()
+    made = take(
+        p,
+        recipe,
+        folder,
+        dry_run=dry_run,
+        leave_out=leave_out,
+        target=target,
+        engine_of=None if no_packages else lambda: p.engine(engine),
+    )
     if json:
         show(captured_report(made, dry_run))
     else:

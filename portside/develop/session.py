@@ -21,7 +21,7 @@ from portside.develop.work_folder import (
     lay_out,
     mount_points,
 )
-from portside.engines import Engine
+from portside.engines import Engine, RunSpec
 from portside.errors import EngineError, RecipeError
 from portside.plan.model import Plan
 from portside.prepare import locked_plan
@@ -171,7 +171,7 @@ class _Session:
         if (found := self.engine.image_id(spec.image)) is not None:
             known.compare(spec.image, found)
         container = ensure(self.engine, spec, recreate=wanted.recreate or wanted.reset)
-        _note(self.work, self.intent, wanted)
+        _note(self.work, self.intent, wanted, spec)
         try:
             with self.work.session():
                 return self._run(container, wanted, host.terminal)
@@ -204,7 +204,7 @@ class _Session:
         )
 
 
-def _note(work: WorkFolder, intent: Intent, wanted: Wanted) -> None:
+def _note(work: WorkFolder, intent: Intent, wanted: Wanted, spec: RunSpec) -> None:
     """What `capture` will want to know: the networks that were given, and what was run."""
     with work.locked():
         state = work.state()
@@ -212,9 +212,9 @@ def _note(work: WorkFolder, intent: Intent, wanted: Wanted) -> None:
         commands = list(state.commands)
         if wanted.command is not None or wanted.watched is not None:
             said = dict(variable.split("=", 1) for variable in wanted.env)
-            row = {"command": intent.command, "env": said, "workdir": intent.workdir, "target": wanted.watched}
+            target = wanted.watched or wanted.target
+            row = {"command": intent.command, "env": said, "workdir": intent.workdir, "target": target}
             commands = [*commands, row][-20:]
-        if (networks, commands) != (state.networks, state.commands):
-            work.note(networks=networks, commands=commands)
+        work.note(networks=networks, commands=commands, container=spec.name, image=spec.image)
     if intent.network != "none":
         say(f"The container has the network {intent.network}: a build has none, so what comes from there is not kept")

@@ -39,7 +39,8 @@ class WorkState:
     checked out when the base was taken. origins: what put each path of the base there, by what: its paths. installed:
     what the install steps did: path -> kind, mode, size, sha256, link. removed: what they took away. sources: whether
     the sources that are migrated are laid out, too. networks: those that containers of this folder were given.
-    commands: what was run in them, the newest last: its line, variables and working folder.
+    commands: what was run in them, the newest last: its line, variables and working folder. container, image: the names
+    of the last one and of what it was started from.
     """
 
     recipe: str
@@ -52,6 +53,8 @@ class WorkState:
     sources: bool = False
     networks: list[str] = field(default_factory=list)
     commands: list[dict[str, Any]] = field(default_factory=list)
+    container: str | None = None
+    image: str | None = None
     format: int = FORMAT
 
     def origin_of(self) -> dict[str, Origin]:

@@ -153,6 +153,10 @@ class RecipeText:
         if node is None:
             return
         start, end = node.start_mark.index, node.end_mark.index
+        if isinstance(value, dict) and isinstance(node, yaml.MappingNode) and not node.flow_style:
+            indent = " " * node.start_mark.column
+            lines = block(value, indent)
+            yield self._with(start, self._content_end(node), self._joined([lines[0][len(indent) :], *lines[1:]]))
         if isinstance(value, str) and "\n" in value and not (isinstance(node, yaml.ScalarNode) and node.style is None):
             key = " " * (self._indent(start) + len(_STEP))
             ending = self._line_end if self.text[:end].endswith("\n") else ""

@@ -1,9 +1,11 @@
 """The tasks of the porting loop: edit a recipe's code where it runs, and make the recipe of what was edited."""
 
+from pathlib import Path
+
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from portside.cli.task import ENGINE, JSON, RECIPE, number, portside_task, project, show, tell
+from portside.cli.task import ENGINE, JSON, RECIPE, number, portside_task, project, show, tell, usage_error
 
 
 @portside_task(
@@ -121,3 +123,39 @@ def capture(
         show(captured_report(made, dry_run))
     else:
         tell(captured_lines(made, dry_run))
+
+
+@portside_task(
+    help={
+        "recipe": RECIPE,
+        "rebase": "let the recipe's own steps follow its lock: a three-way merge of what each of them did",
+        "old-lock": "file with the lock that the steps were written for; default: the newest in git with other sources",
+        "dry-run": "say what would become of each step, and write nothing",
+        "json": JSON,
+    }
+)
+def patch(
+    c: Context,
+    recipe: str,
+    rebase: bool = False,
+    old_lock: str | None = None,
+    dry_run: bool = False,
+    json: bool = False,
+) -> None:
+    """Let patch steps follow when upstream has moved: each stays, gets another count, becomes a diff, or goes.
+
+    Example: invoke patch --recipe yolact --rebase
+    """
+    from portside.capture.rebase import rebase as follow
+    from portside.cli.report.captured import rebased_lines, rebased_report
+    from portside.errors import MigrationError
+
+    if not rebase:
+        usage_error("patch needs --rebase", "Example: invoke patch --recipe yolact --rebase")
+    done = follow(project(), recipe, Path(old_lock) if old_lock else None, dry_run=dry_run)
+    if json:
+        show(rebased_report(recipe, done, dry_run))
+    else:
+        tell(rebased_lines(recipe, done, dry_run))
+    if done and done[-1].what == "conflict":
+        raise Exit(code=MigrationError.exit_code)

@@ -330,3 +330,26 @@ def merge_file(
         if run.returncode > 127:
             return b"", -1
         return run.stdout, run.returncode
+
+
+def diff_text(path: str, old: tuple[bytes, int] | None, new: tuple[bytes, int] | None) -> bytes:
+    """The diff of one file, as `git diff` writes it. old, new: its bytes and permission bits, None for no file."""
+    with tempfile.TemporaryDirectory(prefix="portside-diff-") as scratch:
+        names = []
+        for side, found in (("a", old), ("b", new)):
+            name = os.path.join(side, os.fsdecode(encode_path(path)))
+            if found is not None:
+                target = Path(scratch, name)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(found[0])
+                target.chmod(0o755 if found[1] & 0o100 else 0o644)
+            names.append(os.devnull if found is None else name)
+        how = ("--no-index", "-U3", "--diff-algorithm=myers", *_PATCH[:4], "--src-prefix=", "--dst-prefix=")
+        run = subprocess.run(
+            ["git", "-c", "core.quotePath=false", "-c", "core.fileMode=true", "diff", *how, *names],
+            cwd=scratch,
+            env={**os.environ, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+        )
+        return run.stdout

@@ -59,11 +59,13 @@ def test_lines_of_the_same_package_are_replaced(tmp_path: Path) -> None:
     path.parent.mkdir()
     path.write_text(
         "description: x\nbase: {debian: {suite: bookworm}}\naccelerator: {name: cpu}\nenv:\n"
-        "  debian: [ffmpeg]\n  python:\n    version: '3.11'\n    requirements:\n      - Some_Tool>=1  # why\n      - y\n"
+        "  debian: [ffmpeg]\n  python:\n    version: '3.11'\n    requirements:\n"
+        "      - Some_Tool>=1  # why\n      - y\n"
     )
     text = RecipeText(path.read_text(), "r.yaml")
-    new = NewPackages(("ffmpeg=5.1-1", "git=2.39"), ("some-tool==2.0", "z==1"), "3.11", {"mine": "from a folder"})
-    assert write_packages(new, text, load_recipe(tmp_path, "r")) == {"mine": "from a folder"}
+    unsaid = {"mine": "from a folder"}
+    new = NewPackages(("ffmpeg=5.1-1", "git=2.39"), ("some-tool==2.0", "z==1"), "3.11", unsaid)
+    assert write_packages(new, text, load_recipe(tmp_path, "r")) == unsaid
     assert "  debian: [ffmpeg=5.1-1, git=2.39]\n" in text.text
     assert text.text.endswith("      - some-tool==2.0  # why\n      - y\n      - z==1\n")
     path.write_text(text.text)

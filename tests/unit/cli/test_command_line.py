@@ -18,21 +18,8 @@ from portside.cli.task import example
 Run = Callable[..., tuple[object, str, str]]
 TASKS = [
     *("build", "bundle", "capture", "check", "clean", "develop", "diff", "doctor", "fetch", "init", "inspect", "load"),
-    *(
-        "lock",
-        "migrate",
-        "plan",
-        "pull",
-        "push",
-        "recipes",
-        "render",
-        "run-container",
-        "save",
-        "setup",
-        "test",
-        "unbundle",
-        "verify",
-    ),
+    *("lock", "migrate", "patch", "plan", "pull", "push", "recipes", "render", "run-container", "save", "setup"),
+    *("test", "unbundle", "verify"),
 ]
 
 

@@ -10,19 +10,16 @@ from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any, BinaryIO
 
-from pydantic import TypeAdapter
-
 from portside.capture.edits import REGULAR, Edits, Round, Sorted, free_path, subject_of, whole_paths
+from portside.capture.own_steps import STEP
 from portside.common.tree import Entry, Tree, encode_path, file_entry
 from portside.develop.repository import WorkRepository
 from portside.errors import MigrationError, PortsideError, RecipeError
 from portside.patches.apply import apply
-from portside.patches.steps import Step
 from portside.patches.unified import parse_diff
 from portside.patches.workspace import SourceFolders
 from portside.recipe.pending import NewFile
 
-_STEP: TypeAdapter[Any] = TypeAdapter(Step)
 _ZERO = "0" * 40
 _LOOKS_LIKE_A_DIFF = re.compile(
     rb"^(diff |Index: |--- |\+\+\+ |@@ |From |GIT binary|Binary files|---$|# HG|Property changes)", re.MULTILINE
@@ -268,7 +265,7 @@ class StepMaker:
     def _tried(self, steps: list[NewStep]) -> list[NewStep]:
         """The steps, carried out on the code as it is by now. Raises MigrationError or RecipeError where one fails."""
         files = Tree(file_entry(path, new.data, new.mode) for step in steps for path, new in step.files.items())
-        models = [_STEP.validate_python(step.value) for step in steps]
+        models = [STEP.validate_python(step.value) for step in steps]
         self._tree = apply(self._tree, models, files, ["capture"] * len(models), self._folders).tree
         return steps
 

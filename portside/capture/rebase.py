@@ -14,9 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from portside.capture.edits import free_path
+from portside.capture.own_steps import STEP, own_steps
 from portside.capture.proof import staged
 from portside.capture.splice import RecipeText
 from portside.common.canonical import canonical_json
@@ -30,7 +29,7 @@ from portside.lock.file import read_lock
 from portside.lock.models import Lock
 from portside.patches.apply import apply
 from portside.patches.document import Document
-from portside.patches.steps import Copy, Delete, Step
+from portside.patches.steps import Copy, Delete
 from portside.patches.text_steps import find_places
 from portside.patches.unified import parse_diff
 from portside.patches.workspace import SourceFolders, Workspace
@@ -39,8 +38,6 @@ from portside.recipe import Recipe
 from portside.recipe.pending import NewFile, change_recipe
 from portside.trees.migrated import before_patches, migrated_tree
 from portside.trees.parts import source_tree
-
-_STEP: TypeAdapter[Any] = TypeAdapter(Step)
 
 
 @dataclass(frozen=True)
@@ -169,19 +166,7 @@ class _Rebase:
         suffix = recipe.ruleset.suffix if recipe.model.migration else ""
         migrated = recipe.model.migration.sources if recipe.model.migration else ()
         self._folders = SourceFolders({name: f"{name}{suffix}" for name in migrated}, recipe.unmigrated_sources)
-        self._own = self._own_steps()
-
-    def _own_steps(self) -> dict[int, int]:
-        """Of each step that the recipe itself has: its number among all -> where it stands in the recipe's list."""
-        rows = (self.text.values() or {}).get("patches") or []
-        steps = [_STEP.validate_python(row) for row in rows]
-        found: dict[int, int] = {}
-        for number, one in enumerate(self._recipe.model.patches):
-            for at, own in enumerate(steps):
-                if own == one and at not in found.values():
-                    found[number] = at
-                    break
-        return found
+        self._own = own_steps(recipe, self.text)
 
     def run(self) -> list[Rebased]:
         done: list[Rebased] = []
@@ -297,7 +282,7 @@ class _Rebase:
         folder = Tree([*self._folder])
         folder.put(file_entry(path, head + data))
         self._folder = folder
-        self.state = self._applied(self.state, _STEP.validate_python(row))
+        self.state = self._applied(self.state, STEP.validate_python(row))
         return Rebased(one.title, place, "diff", path)
 
 

@@ -8,6 +8,7 @@ from portside.capture.edits import Edits, Sorted, read_edits, sort_edits
 from portside.capture.env_lines import last_command, write_packages, write_target
 from portside.capture.installed import installed
 from portside.capture.new_steps import NewStep, StepMaker
+from portside.capture.offers import find_offers, taken
 from portside.capture.proof import Rebuilt, differing, rebuild, staged
 from portside.capture.rows import RowMaker, Rows, write_rows
 from portside.capture.splice import RecipeText
@@ -62,14 +63,16 @@ def capture(
     *,
     dry_run: bool = False,
     leave_out: bool = False,
+    take_offers: bool = False,
     target: str | None = None,
     engine_of: Callable[[], Engine] | None = None,
 ) -> Captured:
     """Make the recipe give what the working folder has; of a chain of `extends` only the topmost is written.
 
     Nothing is written where the recipe would give anything else. leave_out: what no line can say stays in the folder
-    alone. target: the name of a run target to make of the last command. engine_of: gives the engine that the folder's
-    container is in; None: nobody looks what was installed there.
+    alone. take_offers: say in earlier steps, and in one step for all, what can be said there. target: the name of a run
+    target to make of the last command. engine_of: gives the engine that the folder's container is in; None: nobody
+    looks what was installed there.
 
     Raises RecipeError that names all paths that cannot be said, MigrationError where a build would refuse the code or
     the proof fails.
@@ -78,7 +81,7 @@ def capture(
     if not work.exists():
         raise RecipeError(f"there is no working folder {work.path}", f"Make one: invoke develop --recipe {name}")
     with project.store.lock(FileName(f"capture-{name}")), work.locked(), live():
-        return _Capture(project, work, project.recipe(name), leave_out, target, engine_of).run(dry_run)
+        return _Capture(project, work, project.recipe(name), leave_out, take_offers, target, engine_of).run(dry_run)
 
 
 class _Capture:
@@ -88,6 +91,7 @@ class _Capture:
         work: WorkFolder,
         recipe: Recipe,
         leave_out: bool,
+        take_offers: bool,
         target: str | None,
         engine_of: Callable[[], Engine] | None,
     ) -> None:
@@ -96,6 +100,7 @@ class _Capture:
         self._recipe = recipe
         self._lock = locked_sources(recipe)
         self._leave_out = leave_out
+        self._take_offers = take_offers
         self._target = target
         self._engine_of = engine_of
         self._state = work.state()
@@ -108,8 +113,16 @@ class _Capture:
             return self._found_done(edits, before, dry_run)
         placed = self._sorted(edits)
         text = RecipeText(before, str(self._recipe.path))
-        steps, rows = self._lines(edits, placed, text)
         notes = self._notes(edits, placed)
+        offers = find_offers(edits, placed, self._work.repository, self._recipe, text)
+        if not self._take_offers:
+            notes += [f"offered (--take-offers): {offer.title}" for offer in offers]
+            offers = []
+        steps, rows = self._lines(taken(edits, offers, self._work.repository), placed, text)
+        for offer in offers:
+            if offer.at is not None:
+                text.replace(("patches", *offer.at), offer.value)
+        steps = [*(NewStep(offer.value) for offer in offers if offer.at is None), *steps]
         unsaid = {**placed.unsaid, **rows.unsaid, **self._installed(text, notes)}
         if unsaid and not self._leave_out:
             raise _cannot_be_said(self._work, unsaid)

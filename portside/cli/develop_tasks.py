@@ -83,6 +83,7 @@ def develop(
     help={
         "recipe": RECIPE,
         "folder": "the working folder; default: work/RECIPE",
+        "take-offers": "change earlier steps whose lines were edited, and say what repeats in one step",
         "target": "make a run target of this name of what was run last in the container",
         "no-packages": "do not look what pip and apt installed in the container",
         "engine": ENGINE,
@@ -96,6 +97,7 @@ def capture(
     recipe: str,
     folder: str | None = None,
     target: str | None = None,
+    take_offers: bool = False,
     leave_out: bool = False,
     no_packages: bool = False,
     dry_run: bool = False,
@@ -116,6 +118,7 @@ def capture(
         folder,
         dry_run=dry_run,
         leave_out=leave_out,
+        take_offers=take_offers,
         target=target,
         engine_of=None if no_packages else lambda: p.engine(engine),
     )

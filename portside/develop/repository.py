@@ -283,6 +283,9 @@ class WorkRepository:
     def blob(self, name: str) -> bytes:
         return self.git("cat-file", "blob", name)
 
+    def keep_blob(self, data: bytes) -> str:
+        return self.git("hash-object", "-w", "--stdin", data=data).decode().strip()
+
     def blobs(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
         """The bytes of many blobs, by git's names of them."""
         out = self.git("cat-file", "--batch", "--buffer", data="".join(f"{name}\n" for name in names).encode())

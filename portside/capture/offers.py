@@ -1,8 +1,8 @@
 """What can be said better than by a diff: a change of the step that wrote a line, one step for what repeats.
 
 Both are offered, and taken where a person says so. A line that an own step of the recipe wrote becomes that step's
-text; the same change of a line in several places becomes a `replace` or a `set-line`. What is taken is then done in every
-state of the folder's history, so that the diffs have only the rest.
+text; the same change of a line in several places becomes a `replace` or a `set-line`. What is taken is then done in
+every state of the folder's history, so that the diffs have only the rest.
 """
 
 import re

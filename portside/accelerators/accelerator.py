@@ -100,6 +100,12 @@ class AcceleratorProfile(AcceleratorModel):
 
     name: Name
     description: OneLine
+    extends: Name | None = Field(
+        None, description="another accelerator: its keys count where this file has none of that name"
+    )
+    reported: bool = Field(
+        False, strict=True, description="say that it is only reported, whatever the number of sources"
+    )
     sources: dict[Name, FactSource] = Field({}, description="what was read for this file; facts name them in `source`")
     cards: Cards | None = Field(None, description="none: nothing of the host is passed")
     control: tuple[ControlNode, ...] = ()
@@ -174,12 +180,14 @@ class AcceleratorProfile(AcceleratorModel):
         return {self.sources[name].by for name in fact.source}
 
     @property
-    def reported(self) -> bool:
+    def is_reported(self) -> bool:
         """Whether something that a container cannot do without is known from one source alone.
 
         A file without sources is its writer's own, who needs no word of it.
         """
-        return bool(self.sources) and any(len(self.publishers(fact)) < SINGLE for fact in self._needed())
+        return self.reported or (
+            bool(self.sources) and any(len(self.publishers(fact)) < SINGLE for fact in self._needed())
+        )
 
     def _needed(self) -> Iterator[Fact]:
         if self.cards is None:

@@ -53,6 +53,7 @@ def check(c: Context, recipe: str, layer: str | None = None, engine: str | None 
         "detach": "run in the background",
         "stop-timeout": "seconds that the command has to end after SIGINT, SIGTERM or SIGHUP; default: 10",
         "recreate": "remove a container of this name first",
+        "host": "with --dry-run: another machine, a file of `doctor --describe` or like:8xmlu370",
         "dry-run": "print the equivalent `docker run` or `podman run` and start nothing",
         "engine": ENGINE,
     },
@@ -77,6 +78,7 @@ def run_container(
     stop_timeout: str | None = None,
     recreate: bool = False,
     dry_run: bool = False,
+    host: str | None = None,
     engine: str | None = None,
 ) -> None:
     """Start a recipe's image with exactly the devices and rights that it needs.
@@ -85,6 +87,7 @@ def run_container(
     """
     from functools import cache
 
+    from portside.accelerators.described import described_host
     from portside.common.progress import say
     from portside.errors import RecipeError
     from portside.prepare import locked_plan
@@ -103,8 +106,11 @@ def run_container(
     check_layer(layer)
     if weights not in ("auto", "baked", "mount"):
         raise RecipeError(f"no such way to have weights: '{weights}'", "Say auto, baked or mount.")
+    if host is not None and not dry_run:
+        raise RecipeError("a container starts on this machine alone", "Say --dry-run with --host.")
     p = project()
     loaded = p.recipe(recipe)
+    machine_ = Host.here() if host is None else described_host(host, Host.here(), p.root)
     intent = read_intent(
         loaded,
         layer=layer,
@@ -133,7 +139,7 @@ def run_container(
         data = target_mounts(p, loaded, target, bring=not dry_run)
     spec = container_spec(
         intent,
-        Host.here(),
+        machine_,
         weights=mounted,
         data=data,
         lacking=noted(say) if dry_run else refuse,

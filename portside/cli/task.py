@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 RECIPE = "name of a recipe: recipes/NAME.yaml"
 LAYER = "env, sources, migrated or weights"
+BUILDER = "a builder of docker buildx for steps, or default: the engine; else BUILDX_BUILDER, portside.toml"
 ENGINE = "docker or podman; default: PORTSIDE_ENGINE, portside.toml, docker, podman if no Docker answers"
 JSON = "print one JSON object on stdout and nothing else"
 

@@ -16,6 +16,7 @@ from portside.cli.image_tasks import bundle, clean, diff, load, pull, push, save
 from portside.cli.lock_tasks import lock  # noqa: F401
 from portside.cli.root import is_own_checkout, tasks_folder
 from portside.cli.task import (
+    BUILDER,
     ENGINE,
     JSON,
     LAYER,
@@ -68,15 +69,24 @@ def fetch(c: Context, recipe: str) -> None:
     say(f"All inputs of {recipe} are in the store at {p.config.home}")
 
 
-@portside_task(help={"recipe": RECIPE, "no-pull": NO_PULL, "engine": ENGINE, "json": JSON})
-def plan(c: Context, recipe: str, no_pull: bool = False, engine: str | None = None, json: bool = False) -> None:
+@portside_task(help={"recipe": RECIPE, "no-pull": NO_PULL, "engine": ENGINE, "builder": BUILDER, "json": JSON})
+def plan(
+    c: Context,
+    recipe: str,
+    no_pull: bool = False,
+    engine: str | None = None,
+    builder: str | None = None,
+    json: bool = False,
+) -> None:
     """Each layer: its key, whether it is cached, can be pulled or has to be built, and why.
 
-    The last line says what the engine lacks and what is free there, if one answers.
+    What is to be executed is shown with the place that it goes to, if that is free. The last line says what the engine
+    lacks and what is free there, if one answers.
 
     Example: invoke plan --recipe minilm
     """
     from portside.build.space import engine_needs
+    from portside.cli.report.executed import add_places, builders_of
     from portside.cli.report.plan import plan_lines, plan_report
     from portside.errors import EngineError
     from portside.image.pointers import what_is_left
@@ -88,6 +98,7 @@ def plan(c: Context, recipe: str, no_pull: bool = False, engine: str | None = No
     say_behind(made)
     report = plan_report(made, p.store, [] if no_pull else p.registries(loaded))
     report["engine"] = None
+    running = None
     lines = plan_lines(report)
     try:
         running = p.engine(engine)
@@ -98,6 +109,7 @@ def plan(c: Context, recipe: str, no_pull: bool = False, engine: str | None = No
     else:
         report["engine"] = {"name": running.name, **needs.report()}
         lines.append(needs.line(running.name))
+    lines += add_places(report, made, builders_of(p.config, builder), running)
     if json:
         show(report)
     else:
@@ -152,6 +164,7 @@ def render(c: Context, recipe: str, output: str | None = None, link: bool = Fals
         "no-load": "leave the images in the store: the engine does not get them",
         "load-all": "load the images of the layers below into the engine, too",
         "engine": ENGINE,
+        "builder": BUILDER,
         "json": JSON,
     }
 )
@@ -165,6 +178,7 @@ def build(
     no_load: bool = False,
     load_all: bool = False,
     engine: str | None = None,
+    builder: str | None = None,
     json: bool = False,
 ) -> None:
     """Build the layers of a recipe; locks and fetches by itself what is missing.
@@ -174,6 +188,7 @@ def build(
     Example: invoke build --recipe minilm
     """
     from portside.build.many import build as build_all
+    from portside.cli.report.executed import builders_of
     from portside.cli.report.image import built_lines, image_report, not_loaded
     from portside.common.progress import say
     from portside.fetch.fetcher import Fetcher
@@ -183,7 +198,8 @@ def build(
     check_layer(layer)
     p = project()
     loaded = p.recipe(recipe)
-    running = p.engine(engine)
+    builders = builders_of(p.config, builder)
+    running = None if no_load and not builders.engine_builds else p.engine(engine)
     plan_ = lock_pin_and_plan(p, loaded, offline=offline, last=layer, pulling=True)
     registries = [] if offline or no_pull else p.registries(loaded)
     fetcher = Fetcher(p.store, p.config, offline)
@@ -197,12 +213,13 @@ def build(
         registries=registries,
         load=not no_load,
         load_all=load_all,
+        builders=builders,
     )
     report = image_report(plan_, p.store, layer)
     for line in [*built_lines(built), *what_is_left(plan_, p.store)]:
         say(line)
     say(f"{recipe} is {report['image_id']}")
-    if not load_all and len(built) > 1:
+    if running is not None and not (no_load or load_all) and len(built) > 1:
         say(not_loaded(recipe, built, running.name))
     if json:
         show(report)
@@ -270,20 +287,46 @@ def migrate(
         print("\n".join(to_lines(report, Path(output))))
 
 
-@portside_task(help={"recipe": f"{RECIPE}; default: only the machine", "engine": ENGINE, "json": JSON})
-def doctor(c: Context, recipe: str | None = None, engine: str | None = None, json: bool = False) -> None:
+@portside_task(
+    help={
+        "recipe": f"{RECIPE}; default: only the machine",
+        "host": "look at another machine's cards: a file of --describe, or like:8xmlu370",
+        "describe": "write a file that says what this machine has of cards, for --host elsewhere",
+        "engine": ENGINE,
+        "json": JSON,
+    }
+)
+def doctor(
+    c: Context,
+    recipe: str | None = None,
+    host: str | None = None,
+    describe: str | None = None,
+    engine: str | None = None,
+    json: bool = False,
+) -> None:
     """Engine, driver, devices, disk, missing inputs: each with its remedy; the exit code is for CI.
 
     Example: invoke doctor --recipe minilm
     """
-    from portside.doctor import examine, exit_code, to_json, to_lines
+    from portside.accelerators.described import described_host
+    from portside.doctor import examine, examine_described, exit_code, to_json, to_lines, write_description
+    from portside.errors import RecipeError
     from portside.lock.file import read_lock
     from portside.runtime import Host
 
     p = machine()
     loaded = project().recipe(recipe) if recipe else None
     locked = read_lock(loaded.lock_path) if loaded else None
-    findings = examine(Host.here(), p.config, loaded, locked, lambda: p.engine_choice(engine), root=p.root)
+    here = Host.here()
+    if describe is not None:
+        if host is not None:
+            raise RecipeError("--describe writes what this machine has, and --host is another", "Say one of the two.")
+        write_description(here, Path(describe), p.root)
+        return
+    if host is not None:
+        findings = examine_described(described_host(host, here, p.root), loaded, locked, root=p.root)
+    else:
+        findings = examine(here, p.config, loaded, locked, lambda: p.engine_choice(engine), root=p.root)
     if json:
         show(to_json(findings))
     else:

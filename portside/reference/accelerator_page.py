@@ -13,7 +13,7 @@ def level(accelerator: AcceleratorProfile) -> str:
     """A key of LEVELS."""
     if accelerator.cards is None:
         return "none"
-    return "reported" if accelerator.reported else "confirmed"
+    return "reported" if accelerator.is_reported else "confirmed"
 
 
 def page_text(accelerator: AcceleratorProfile) -> str:
@@ -27,7 +27,7 @@ def page_text(accelerator: AcceleratorProfile) -> str:
     ]
     if accelerator.cards is None:
         return "\n".join([*lines, "The container gets no device of the host.", ""])
-    if accelerator.reported:
+    if accelerator.is_reported:
         lines += [
             "**Only reported**: something that a container cannot do without is known from one source. Nobody here has "
             "seen such a card; compare it with your vendor's manual, and tell us.",

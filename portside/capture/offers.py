@@ -25,7 +25,7 @@ _WORD = re.compile(r"\w")
 
 
 @dataclass(frozen=True)
-class Offer:
+class StepOffer:
     """One of them. title: for people. changes: of which lines it takes care. at: where the step that changes stands in
     the recipe's own list, and which of its keys, None for a new one. value: the step, or the key's value."""
 
@@ -54,7 +54,7 @@ class Offer:
 
 def find_offers(
     edits: Edits, placed: Sorted, repository: WorkRepository, recipe: Recipe, text: RecipeText
-) -> list[Offer]:
+) -> list[StepOffer]:
     """All that fit: each gives, by itself, just the lines that it takes care of."""
     pairs = _pairs(edits, placed, repository)
     offers = []
@@ -94,7 +94,7 @@ def _pairs(edits: Edits, placed: Sorted, repository: WorkRepository) -> list[Pai
     return found
 
 
-def _of_steps(pairs: Sequence[Pair], recipe: Recipe, text: RecipeText) -> list[Offer]:
+def _of_steps(pairs: Sequence[Pair], recipe: Recipe, text: RecipeText) -> list[StepOffer]:
     """Changes of own steps of the recipe that wrote what was edited."""
     offers = []
     for number, at in sorted(own_steps(recipe, text).items(), reverse=True):
@@ -110,7 +110,7 @@ def _of_steps(pairs: Sequence[Pair], recipe: Recipe, text: RecipeText) -> list[O
         for result, changes in by_result.items():
             if len(changes) == one.count and result != (one.before if isinstance(one, SetLine) else one.replace):
                 title = f"{one.title}: {key}: {result.strip()}"
-                offers.append(Offer(title, tuple(changes), result, (at, key)))
+                offers.append(StepOffer(title, tuple(changes), result, (at, key)))
     return offers
 
 
@@ -129,7 +129,7 @@ def _rewritten(written: str, old: str, new: str, *, whole: bool) -> str | None:
     return new[len(before) : len(new) - len(after)]
 
 
-def _of_repeats(pairs: Sequence[Pair]) -> list[Offer]:
+def _of_repeats(pairs: Sequence[Pair]) -> list[StepOffer]:
     """One step for the same change in several places: of a word, or else of whole lines."""
     offers = []
     tokens: dict[tuple[str, str], list[Pair]] = defaultdict(list)
@@ -140,11 +140,11 @@ def _of_repeats(pairs: Sequence[Pair]) -> list[Offer]:
     for (old, new), changes in tokens.items():
         if len(changes) > 1 and len(old.strip()) > 2 and old not in new:
             value = {"replace": old, "with": new, "files": _listed(changes), "count": len(changes)}
-            offers.append(Offer(f"replace: {old}", tuple(changes), value, token=(old, new)))
+            offers.append(StepOffer(f"replace: {old}", tuple(changes), value, token=(old, new)))
     for (old, new), changes in lines.items():
         if len(changes) > 1:
             value = {"set-line": old, "to": new, "files": _listed(changes), "count": len(changes)}
-            offers.append(Offer(f"set-line: {old.strip()}", tuple(changes), value))
+            offers.append(StepOffer(f"set-line: {old.strip()}", tuple(changes), value))
     return offers
 
 
@@ -168,7 +168,7 @@ def _token(old: str, new: str) -> tuple[str, str]:
     return old[start : len(old) - end], new[start : len(new) - end]
 
 
-def _fits(offer: Offer, edits: Edits, repository: WorkRepository) -> bool:
+def _fits(offer: StepOffer, edits: Edits, repository: WorkRepository) -> bool:
     """Whether it changes just those lines of the base, and none of what the folder has now."""
     for path in offer.paths:
         if any(char in path for char in "*?\\") or path not in edits.new:
@@ -187,7 +187,7 @@ def _fits(offer: Offer, edits: Edits, repository: WorkRepository) -> bool:
     return True
 
 
-def taken(edits: Edits, offers: Sequence[Offer], repository: WorkRepository) -> Edits:
+def taken(edits: Edits, offers: Sequence[StepOffer], repository: WorkRepository) -> Edits:
     """The edits that are left when these offers are taken: every state of the folder has what they say."""
     known: dict[str, str] = {}
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from portside.common.canonical import sha256_hex
 from portside.common.tree import encode_path
-from portside.develop.code import Code, Installed, code_of, source_folders
+from portside.develop.code import Installed, WorkspaceCode, code_of, source_folders
 from portside.develop.repository import WorkRepository
 from portside.lock.models import Lock
 from portside.plan.model import Plan
@@ -28,7 +28,7 @@ class Rebuilt:
 
     recipe: Recipe
     plan: Plan
-    code: Code
+    code: WorkspaceCode
 
 
 @contextmanager

@@ -48,7 +48,7 @@ WEIGHTS = "weights"
 
 
 @dataclass(frozen=True)
-class Code:
+class WorkspaceCode:
     """tree: paths relative to the workspace, without weights; hard links are files of their own. origins: of every path
     that is no folder."""
 
@@ -96,9 +96,11 @@ class _Growing:
         self.origins = {path: found for path, found in self.origins.items() if path in self.entries}
         return Installed(tuple(fresh), tuple(gone))
 
-    def code(self) -> Code:
+    def code(self) -> WorkspaceCode:
         entries = {path: entry for path, entry in self.entries.items() if entry.kind != "fifo"}
-        return Code(Tree(entries.values()), {path: self.origins[path] for path in entries if path in self.origins})
+        return WorkspaceCode(
+            Tree(entries.values()), {path: self.origins[path] for path in entries if path in self.origins}
+        )
 
 
 def _is_weight(path: str) -> bool:
@@ -126,7 +128,7 @@ def _unlinked(entries: Iterable[Entry]) -> Iterable[Entry]:
         yield dataclasses.replace(target, path=entry.path)
 
 
-def built_code(plan: Plan, store: Store) -> tuple[Code, Installed]:
+def built_code(plan: Plan, store: Store) -> tuple[WorkspaceCode, Installed]:
     """The code of a recipe that is built up to the migrated layer, out of the store's blobs.
 
     Raises BuildError where a part is not built.
@@ -167,7 +169,7 @@ def _add_env(growing: _Growing, blobs: list[Blob], plan: Plan, store: Store) -> 
 
 
 @contextmanager
-def code_of(plan: Plan, store: Store, installed: Installed) -> Iterator[Code]:
+def code_of(plan: Plan, store: Store, installed: Installed) -> Iterator[WorkspaceCode]:
     """The code that a plan gives, worked out from its sources; nothing need be built. It can be read inside the block.
 
     installed: what the install steps did when they were last run. Raises MigrationError where a patch has no place.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from portside.common.progress import say
 from portside.common.tree import encode_path
-from portside.develop.code import Code, Installed
+from portside.develop.code import Installed, WorkspaceCode
 from portside.develop.repository import BASE, WorkRepository
 from portside.develop.work_folder import WorkFolder, by_origin, installed_rows, shown_code
 from portside.errors import RecipeError
@@ -19,7 +19,9 @@ Found = tuple[str, str] | None
 """A path's mode and git's name of its bytes; None where it is not there."""
 
 
-def follow(work: WorkFolder, recipe: Recipe, code: Code, installed: Installed, key: str, sources: bool) -> None:
+def follow(
+    work: WorkFolder, recipe: Recipe, code: WorkspaceCode, installed: Installed, key: str, sources: bool
+) -> None:
     """Bring what changed in the recipe's code into the folder, beside a person's own edits.
 
     A kill leaves the folder as far as it was brought; the next call goes on. Raises RecipeError, and changes nothing,
@@ -47,7 +49,9 @@ def follow(work: WorkFolder, recipe: Recipe, code: Code, installed: Installed, k
         say(f"{len(own)} commit(s) that are not captured yet will be one patch, for they were made on other code")
 
 
-def start_over(work: WorkFolder, recipe: Recipe, code: Code, installed: Installed, key: str, sources: bool) -> None:
+def start_over(
+    work: WorkFolder, recipe: Recipe, code: WorkspaceCode, installed: Installed, key: str, sources: bool
+) -> None:
     """Let the folder be as the recipe has it; what lay there stays in its git."""
     repository = work.repository
     shown = shown_code(recipe, code, sources)
@@ -68,7 +72,7 @@ def start_over(work: WorkFolder, recipe: Recipe, code: Code, installed: Installe
 
 
 def _settle(
-    work: WorkFolder, recipe: Recipe, shown: Code, installed: Installed, key: str, sources: bool, tree: str
+    work: WorkFolder, recipe: Recipe, shown: WorkspaceCode, installed: Installed, key: str, sources: bool, tree: str
 ) -> None:
     repository = work.repository
     head = repository.word("rev-parse", "HEAD")
@@ -86,7 +90,7 @@ def _settle(
     )
 
 
-def _taken_in(repository: WorkRepository, code: Code) -> str:
+def _taken_in(repository: WorkRepository, code: WorkspaceCode) -> str:
     with tempfile.TemporaryDirectory(prefix="portside-code-") as scratch:
         code.tree.write_to(Path(scratch))
         return repository.tree_of_folder(Path(scratch))

@@ -90,7 +90,7 @@ def develop(project: Project, name: str, wanted: Wanted, engine_of: Callable[[],
         say(f"The code of {name} is in {work.path}")
         return 0
     mounted = (*mount_points(recipe, state.sources), WEIGHTS)
-    return _Session(project, plan, work, intent, engine, mounted).start(wanted, host)
+    return _WorkSession(project, plan, work, intent, engine, mounted).start(wanted, host)
 
 
 def _check(recipe: Recipe, wanted: Wanted) -> None:
@@ -149,7 +149,7 @@ def take_up(work: WorkFolder, plan: Plan, project: Project, sources: bool, *, re
 
 
 @dataclass(frozen=True)
-class _Session:
+class _WorkSession:
     """A working folder with what runs over it. mounted: the folders that other things are mounted over."""
 
     project: Project

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from portside.common.outputs import write_text
 from portside.common.tree import Entry, Tree
-from portside.develop.code import WEIGHTS, Code, Installed, Origin, source_folders
+from portside.develop.code import WEIGHTS, Installed, Origin, WorkspaceCode, source_folders
 from portside.develop.repository import BASE, WorkRepository
 from portside.errors import RecipeError
 from portside.recipe import Recipe
@@ -179,7 +179,9 @@ def _literal(path: str) -> str:
     return "".join("\\" + char if char in "*?[]\\!# " else char for char in path)
 
 
-def lay_out(work: WorkFolder, recipe: Recipe, code: Code, installed: Installed, key: str, sources: bool) -> None:
+def lay_out(
+    work: WorkFolder, recipe: Recipe, code: WorkspaceCode, installed: Installed, key: str, sources: bool
+) -> None:
     """Make a working folder whose first commit is the code. Raises StoreError where it cannot be written."""
     parent = work.path.parent
     parent.mkdir(parents=True, exist_ok=True)
@@ -199,7 +201,7 @@ def lay_out(work: WorkFolder, recipe: Recipe, code: Code, installed: Installed, 
         raise
 
 
-def _fill(work: WorkFolder, recipe: Recipe, code: Code, installed: Installed, key: str, sources: bool) -> None:
+def _fill(work: WorkFolder, recipe: Recipe, code: WorkspaceCode, installed: Installed, key: str, sources: bool) -> None:
     shown = shown_code(recipe, code, sources)
     shown.tree.write_to(work.path)
     repository = work.repository
@@ -223,7 +225,7 @@ def _fill(work: WorkFolder, recipe: Recipe, code: Code, installed: Installed, ke
     lay_beside(work, recipe, code, sources)
 
 
-def lay_beside(work: WorkFolder, recipe: Recipe, code: Code, sources: bool) -> None:
+def lay_beside(work: WorkFolder, recipe: Recipe, code: WorkspaceCode, sources: bool) -> None:
     """Lay out the sources that are not to be edited where a container finds them, and make the folders that are mounted
     over."""
     beside = work.kept / BESIDE
@@ -239,7 +241,7 @@ def lay_beside(work: WorkFolder, recipe: Recipe, code: Code, sources: bool) -> N
         (work.path / path).mkdir(parents=True, exist_ok=True)
 
 
-def shown_code(recipe: Recipe, code: Code, sources: bool) -> Code:
+def shown_code(recipe: Recipe, code: WorkspaceCode, sources: bool) -> WorkspaceCode:
     """What of the code is laid out: without the sources that are migrated, unless they are asked for; all of it can be
     written to by its owner."""
     hidden = () if sources else source_folders(recipe)
@@ -249,7 +251,7 @@ def shown_code(recipe: Recipe, code: Code, sources: bool) -> Code:
         if entry.path.partition("/")[0] not in hidden
     ]
     paths = {entry.path for entry in shown}
-    return Code(Tree(shown), {path: origin for path, origin in code.origins.items() if path in paths})
+    return WorkspaceCode(Tree(shown), {path: origin for path, origin in code.origins.items() if path in paths})
 
 
 def mount_points(recipe: Recipe, sources: bool) -> list[str]:

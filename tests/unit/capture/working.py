@@ -7,7 +7,7 @@ from pathlib import Path
 
 from portside.capture import Captured, capture
 from portside.common.tree import Entry
-from portside.develop.code import Code, Installed, code_key, code_of
+from portside.develop.code import Installed, WorkspaceCode, code_key, code_of
 from portside.develop.work_folder import WorkFolder, lay_out
 from portside.lock.models import Lock
 from portside.plan.model import Plan
@@ -70,7 +70,7 @@ class Working:
         return capture(self.project, "r", **options)
 
 
-def shown(code: Code) -> dict[str, bytes]:
+def shown(code: WorkspaceCode) -> dict[str, bytes]:
     found = {}
     for entry in code.tree:
         if entry.kind == "file" and code.origins[entry.path] not in ("report", "install") and entry.path[:2] != "m/":

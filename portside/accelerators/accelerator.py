@@ -78,6 +78,7 @@ class Variant(Fact):
     cards: Cards | None = Field(None, description="in place of the family's")
     control: tuple[ControlNode, ...] = Field((), description="further ones")
     files: tuple[HostFile, ...] = Field((), description="further ones")
+    building: dict[Variable, SetVariable] = Field({}, description="further variables for building without a card")
     without: tuple[OneLine, ...] = Field((), description="nodes and files of the family that these chips do not have")
 
 
@@ -114,6 +115,11 @@ class AcceleratorProfile(AcceleratorModel):
     )
     visible: Visible | None = None
     variables: dict[Variable, SetVariable] = Field({}, description="variables that a container with a card gets")
+    building: dict[Variable, SetVariable] = Field(
+        {},
+        description="variables for building and checking where no card is: no part of the image, but of the keys of "
+        "what is executed; what the image sets under the same name counts instead",
+    )
     files: tuple[HostFile, ...] = ()
     groups: tuple[NodeGroup, ...] = ()
     capabilities: tuple[AddedCapability, ...] = ()

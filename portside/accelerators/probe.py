@@ -217,6 +217,7 @@ def with_variant(accelerator: AcceleratorProfile, variant: Variant) -> Accelerat
             "cards": variant.cards or accelerator.cards,
             "control": (*control, *variant.control),
             "files": (*files, *variant.files),
+            "building": {**accelerator.building, **variant.building},
         }
     )
 

@@ -10,7 +10,11 @@ from portside.common.tree import Entry, Tree, file_entry
 from portside.errors import PortsideError, RecipeError
 
 _FILES = Path(__file__).with_name("files")
-_PLACES = {"gitignore": ".gitignore", "workflow.yml": ".github/workflows/portside.yml"}
+_PLACES = {
+    "gitignore": ".gitignore",
+    "gitlab-ci.yml": ".gitlab-ci.yml",
+    "workflow.yml": ".github/workflows/portside.yml",
+}
 """Where files go that would mean something to other programs if they lay in the package under that name."""
 FIRST = "hello"
 """The recipe of a new project without an example."""
@@ -33,7 +37,7 @@ def make_project(folder: Path, example: str | None = None) -> Made:
     """
     recipe = example or FIRST
     recipes = example_tree(example) if example else _first_recipe()
-    wanted = recipes if example and is_root(folder) else Tree([*recipes, *_frame(recipe)])
+    wanted = recipes if example and is_root(folder) else Tree([*recipes, *_frame()])
     try:
         if folder.exists() and not folder.is_dir():
             raise RecipeError(f"{folder} is no folder", "Name another one, new or not.")
@@ -59,13 +63,10 @@ def _is_file_of_recipe(entry: Entry) -> bool:
     return entry.kind == "file" and entry.path.startswith("recipes/") and "/__pycache__/" not in entry.path
 
 
-def _frame(recipe: str) -> list[Entry]:
+def _frame() -> list[Entry]:
     """What a project has beside its recipes."""
     files = [path for path in sorted(_FILES.iterdir()) if path.is_file()]
-    return [
-        file_entry(_PLACES.get(path.name, path.name), path.read_bytes().replace(b"[RECIPE]", f"[{recipe}]".encode()))
-        for path in files
-    ]
+    return [file_entry(_PLACES.get(path.name, path.name), path.read_bytes()) for path in files]
 
 
 def _write(path: Path, entry: Entry) -> None:

@@ -286,7 +286,7 @@ class _Building:
 
     def _follow(self, unpushed: "_Unpushed") -> Follow:
         plan, layer = unpushed.plan, unpushed.layer
-        return Follow("push", f"pushing {plan.recipe.name} {layer.name}", plan, partial(self._push, plan, layer))
+        return Follow("share", f"pushing {plan.recipe.name} {layer.name}", plan, partial(self._push, plan, layer))
 
     def _push(self, plan: Plan, layer: LayerPlan) -> None:
         assert self._wish.publisher is not None

@@ -28,7 +28,7 @@ from portside.layers.index import Index
 from portside.layers.layer import Layer
 from portside.layers.writer import read_layer
 from portside.patches.steps import Copy
-from portside.plan.environment import PATH
+from portside.plan.environment import PATH, building
 from portside.plan.model import Install, Plan
 from portside.plan.states import blob_of
 from portside.recipe.models import LAYERS
@@ -161,7 +161,11 @@ def _surroundings(environment: Mapping[str, str]) -> dict[str, str]:
 def _container(plan: Plan, engine: Runner, name: str) -> Iterator[str]:
     image = image_name(plan.recipe.name, name)
     mine = {PROCESS_LABEL: this_process()}
-    container = engine.start(RunSpec(image, ("sleep", "infinity"), entrypoint=(), detach=True, labels=mine))
+    # As a build has them, where the image sets none of that name: a check imports what an install step does.
+    own = environment(plan)
+    without_card = {key: value for key, value in building(plan.recipe) if key not in own}
+    spec = RunSpec(image, ("sleep", "infinity"), entrypoint=(), detach=True, labels=mine, env=without_card)
+    container = engine.start(spec)
     try:
         yield container
     finally:

@@ -5,14 +5,25 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from portside.cli.chosen import CHOICE, choose, each, end
 from portside.cli.task import ENGINE, LAYER, RECIPE, check_layer, number, portside_task, project
 
 if TYPE_CHECKING:
     from portside.engines import Mount
+    from portside.recipe import Recipe
 
 
-@portside_task(help={"recipe": RECIPE, "layer": f"only this layer: {LAYER}; default: all", "engine": ENGINE})
-def check(c: Context, recipe: str, layer: str | None = None, engine: str | None = None) -> None:
+@portside_task(
+    iterable=["recipe"], help=CHOICE | {"layer": f"only this layer: {LAYER}; default: all", "engine": ENGINE}
+)
+def check(
+    c: Context,
+    recipe: list[str],
+    all: bool = False,
+    changed_since: str | None = None,
+    layer: str | None = None,
+    engine: str | None = None,
+) -> None:
     """testinfra against a container of each layer: what is in it is what the lock says.
 
     Example: invoke check --recipe minilm --layer env
@@ -24,12 +35,17 @@ def check(c: Context, recipe: str, layer: str | None = None, engine: str | None 
 
     names = None if layer is None else [check_layer(layer)]
     p = project()
-    plan_ = locked_plan(p, p.recipe(recipe))
-    try:
-        check_layers(plan_, p.store, p.engine(engine), names)
-    finally:
-        for line in what_is_left(plan_, p.store):
-            say(line)
+    chosen = choose(p, recipe, all, changed_since)
+
+    def check_one(loaded: "Recipe") -> None:
+        plan_ = locked_plan(p, loaded)
+        try:
+            check_layers(plan_, p.store, p.engine(engine), names)
+        finally:
+            for line in what_is_left(plan_, p.store):
+                say(line)
+
+    end(each(chosen, check_one)[1], len(chosen.recipes))
 
 
 @portside_task(

@@ -126,7 +126,7 @@ class Portside(Program):
         repeated = {f"--{arg.name}" for task in self.tasks for arg in task.args.values() if arg.kind is list}
         for word, following in pairwise([*self.core.unparsed, "--"]):
             if word in repeated and following.startswith("--"):
-                usage_error(f"{word} needs a value", self._hint(self.tasks[-1].name))
+                usage_error(f"{self.tasks[-1].name}: {word} needs a value", self._hint(self.tasks[-1].name))
 
     def _unknown(self, word: str, context: ParserContext | None) -> NoReturn:
         tasks = sorted(self.parser.contexts)
@@ -144,7 +144,7 @@ class Portside(Program):
         hint = did_you_mean(word, tasks)
         here = root.project_root()
         if here and "recipe" in context.args and word in find_recipes(here):
-            if context.args["recipe"].value is not None:
+            if context.args["recipe"].kind is not list and context.args["recipe"].value is not None:
                 usage_error(f"{task} takes one recipe: '{word}' is another", self._hint(task))
             hint = f"Did you mean --recipe {word}? "
         usage_error(f"{task} does not take '{word}', and no task has that name", hint + self._hint(task))

@@ -31,6 +31,8 @@ RECIPE = "name of a recipe: recipes/NAME.yaml"
 LAYER = "env, sources, migrated or weights"
 BUILDER = "a builder of docker buildx for steps, or default: the engine; else BUILDX_BUILDER, portside.toml"
 ENGINE = "docker or podman; default: PORTSIDE_ENGINE, portside.toml, docker, podman if no Docker answers"
+CHOOSING = ("recipe", "all", "changed_since")
+"""The arguments of a task that is for several recipes, of which one has to be given (`portside.cli.chosen`)."""
 JSON = "print one JSON object on stdout and nothing else"
 
 
@@ -43,18 +45,24 @@ def portside_task(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
     def decorate(body: Callable[..., Any]) -> Any:
         needed = required(body)
+        chooses = CHOOSING[-1] in inspect.signature(body).parameters
 
         @functools.wraps(body)
         def run(*args: Any, **kwargs: Any) -> Any:
             try:
-                if missing := [f"--{name.replace('_', '-')}" for name in needed if kwargs.get(name) is None]:
+                missing = [f"--{name.replace('_', '-')}" for name in needed if kwargs.get(name) is None]
+                if chooses and not any(kwargs.get(name) for name in CHOOSING):
+                    missing = ["--recipe, --all or --changed-since"]
+                if missing:
                     usage_error(f"{body.__name__.replace('_', '-')} needs {' and '.join(missing)}", _hint(body))
                 result = body(*args, **kwargs)
                 sys.stdout.flush()
                 return result
             except PortsideError as error:
-                if name := kwargs.get("recipe"):
+                if isinstance(name := kwargs.get("recipe"), str):
                     error.name_recipe(name)
+                elif name:
+                    error.name_recipe(name[0])
                 fail(error)
             except MemoryError:
                 fail(PortsideError("there is not enough memory for this", "End something else, or give it more."))

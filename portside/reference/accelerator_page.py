@@ -43,7 +43,10 @@ def page_text(accelerator: AcceleratorProfile) -> str:
             lines += ["", f"A recipe chooses it: `accelerator: {{name: {accelerator.name}, variant: {name}}}`."]
         if variant.without:
             lines += ["", f"Without {', '.join(f'`{one}`' for one in variant.without)}."]
-        found = [*_cards(variant.cards), *_nodes(variant.control, "control node"), *_files(variant.files)]
+        found: list[tuple[str, str, Fact]] = [
+            ("building without a card", f"`{name}={one.value}`", one) for name, one in variant.building.items()
+        ]
+        found += [*_cards(variant.cards), *_nodes(variant.control, "control node"), *_files(variant.files)]
         if found:
             lines += ["", "| what | value | said by |", "| --- | --- | --- |"]
             lines += [f"| {what} | {value} | {said_by(accelerator, fact)} |" for what, value, fact in found]
@@ -72,6 +75,8 @@ def rows(accelerator: AcceleratorProfile) -> Iterator[tuple[str, str, Fact]]:
         yield "variable that chooses cards", f"`{visible.variable}`: {how}", visible
     for name, variable in sorted(accelerator.variables.items()):
         yield "variable", f"`{name}={variable.value}`", variable
+    for name, variable in sorted(accelerator.building.items()):
+        yield "building without a card", f"`{name}={variable.value}`", variable
     yield from _files(accelerator.files)
     for group in accelerator.groups:
         yield "group", f"`{group.name}` of the host", group

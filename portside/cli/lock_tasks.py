@@ -70,7 +70,7 @@ def _lock(p: "Project", loaded: "Recipe", update: Sequence[str], engine: str | N
         say("\n".join(["Older than they had to be, for want of wheels:", *(f"  {note}" for note in notes)]))
         say(
             "To have the newer ones, put a wheel of what lacks one into a folder that pip's find-links names, or "
-            "install it from its source distribution, as recipes/chatglm.yaml does with ffmpy."
+            "install it from its source distribution, as `build` of recipes/chatglm.yaml does with ffmpy."
         )
     say(f"{loaded.lock_path.relative_to(p.root)}: {'unchanged' if old == new else 'written'}")
 

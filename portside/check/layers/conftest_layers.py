@@ -50,8 +50,9 @@ def distributions(host: Any, program: str) -> dict[str, tuple[str, str]]:
     """
     found = host.run("%s -c %s", program, DISTRIBUTIONS)
     assert found.rc == 0, found.stderr
-    # In the order of Python's path, where the first of a name counts: a wheel may stand before a .deb's package.
-    first_last = reversed(json.loads(found.stdout))
+    # In the order of Python's path, where the first of a name counts: a wheel may stand before a .deb's package. What
+    # has no name, as an egg-info without PKG-INFO has none, is nobody's package.
+    first_last = reversed([row for row in json.loads(found.stdout) if row[0]])
     return {normalised(name): (version, place) for name, version, place in first_last}
 
 

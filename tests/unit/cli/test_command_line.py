@@ -18,7 +18,7 @@ from portside.cli.task import example
 Run = Callable[..., tuple[object, str, str]]
 TASKS = [
     *("build", "bundle", "capture", "cdi", "check", "clean", "develop", "diff", "doctor", "fetch", "init", "inspect"),
-    *("load", "lock", "migrate", "patch", "plan", "pull", "push", "recipes", "render", "run-container", "save"),
+    *("load", "lock", "migrate", "new", "patch", "plan", "pull", "push", "recipes", "render", "run-container", "save"),
     *("setup", "test", "unbundle", "verify"),
 ]
 
@@ -35,18 +35,16 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     def call(*words: str) -> tuple[object, str, str]:
         # invoke takes a task's help out of it while parsing
         for module in (
-<<<<<<< HEAD
-            *("tasks", "begin_tasks", "container_tasks", "develop_tasks", "image_tasks", "lock_tasks", "own_tests"),
-=======
             "tasks",
             "begin_tasks",
             "build_tasks",
             "container_tasks",
+            "develop_tasks",
+            "draft_tasks",
             "image_tasks",
             "lock_tasks",
             "own_tests",
             "plan_tasks",
->>>>>>> main
         ):
             monkeypatch.delitem(sys.modules, f"portside.cli.{module}", raising=False)
             monkeypatch.delattr(f"portside.cli.{module}", raising=False)

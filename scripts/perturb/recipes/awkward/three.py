@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 os.chdir("/srv/awkward")
@@ -17,7 +18,8 @@ shutil.rmtree("turns/moved")
 os.link("aside", "links/first")
 os.remove("links/three c")
 os.rename("links/three", "links/three c")
-os.remove("socket")
+with suppress(FileNotFoundError):  # Podman keeps no socket from one step to the next
+    os.remove("socket")
 shutil.rmtree("p")
 os.replace("same readme", "same README")
 for number in range(0, 5000, 1000):

@@ -46,7 +46,7 @@ os.chmod("times", 0o700)
 os.chmod("times", 0o755)
 
 # Sockets, devices and FIFOs over paths that have something.
-for name in ("same README", "turns/opaque/kept"):
+for name in ("same README", "many/renamed"):
     os.remove(name)
     bound = socket.socket(socket.AF_UNIX)
     bound.bind(name)

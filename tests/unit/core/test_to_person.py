@@ -20,6 +20,9 @@ SHOWN = "a\\x1b]0;title\\x07\\x1b[2J\\x9b31m\\x0d\\x00\\u202eb"
 PACKAGE = Path(portside.__file__).parent
 OWN_WORDS = {
     "cli/own_tests.py": "names of our own modules, and numbers",
+    "cli/draft_tasks.py": "a recipe, in YAML, which escapes",
+    "cli/tasks.py": "a CDI document, in YAML or JSON, which escape",
+    "doctor/card_program.py": "JSON, which escapes",
     "cli/program.py": "the help, the version, and names for the shell to complete",
     "cli/task.py": "where it is done, JSON, which escapes, and what the system says",
     "cli/trusting.py": "where it is done",

@@ -36,7 +36,7 @@ def _of(option: str, words: Sequence[str], root: Path | None) -> list[str] | Non
             from portside.recipe.models import LAYERS
 
             found = LAYERS
-        case "--target":
+        case "--target" | "--watch":
             found = _targets(words, root)
         case "--engine":
             from portside.engines import ENGINES

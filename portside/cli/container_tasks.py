@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         "access": "with --devices: how cards are passed: raw (default), toolkit, cdi or auto",
         "report": "with --devices: write what came of it as JSON, to send to somebody",
         "engine": ENGINE,
+        "trust": "let the recipe's own checks run, as they are now, without a question",
     },
 )
 def check(
@@ -36,14 +37,19 @@ def check(
     access: str = "raw",
     report: str | None = None,
     engine: str | None = None,
+    trust: bool = False,
 ) -> None:
     """testinfra against a container of each layer: what is in it is what the lock says. Or, with --devices, whether the
     cards compute.
 
+    The recipe's own checks are code: before they run here for the first time at this content, you are asked.
+
     Example: invoke check --recipe minilm --layer env
     """
     from portside.accelerators import Host
+    from portside.begin.project import own_recipes
     from portside.check.layer_checks import check as check_layers
+    from portside.cli.trusting import need_trust
     from portside.common.progress import say
     from portside.doctor.on_card import check_cards, write_report
     from portside.doctor.on_card import tell as tell_cards
@@ -58,6 +64,9 @@ def check(
     chosen = choose(p, recipe, all, changed_since)
     if report is not None and len(chosen.recipes) > 1:
         raise RecipeError("--report is of one recipe, and several are chosen", "Say --recipe NAME.")
+
+    for loaded in chosen.recipes if devices is None else ():
+        need_trust(loaded, p.store, trust, own_recipes)
 
     def check_one(loaded: "Recipe") -> None:
         plan_ = locked_plan(p, loaded)

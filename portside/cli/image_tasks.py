@@ -325,7 +325,7 @@ def diff(
         if json:
             show(as_json(made))
         else:
-            print("\n".join(as_lines(made, count)))
+            tell(as_lines(made, count))
     if exit_code and not made.same:
         raise Exit(code=1)
 

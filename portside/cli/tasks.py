@@ -120,7 +120,7 @@ def inspect(c: Context, recipe: str, json: bool = False) -> None:
     if json:
         show(report)
     else:
-        print("\n".join(inspect_lines(report)))
+        tell(inspect_lines(report))
 
 
 @portside_task(
@@ -165,7 +165,7 @@ def migrate(
     if json:
         show({"output": output, "counts": report.counts()})
     else:
-        print("\n".join(to_lines(report, Path(output))))
+        tell(to_lines(report, Path(output)))
 
 
 @portside_task(

@@ -17,6 +17,7 @@ from portside.accelerators.facts import (
     Expression,
     Fact,
     FactSource,
+    Framework,
     HostFile,
     Limit,
     NodeGroup,
@@ -132,6 +133,7 @@ class AcceleratorProfile(AcceleratorModel):
     toolkit: Toolkit | None = None
     cdi: CdiNames | None = None
     verify: VerifyCommand | None = None
+    framework: Framework | None = None
     driver: Driver | None = None
     chip: Chip | None = None
     variants: dict[Name, Variant] = Field({}, description="chips of the family that need something else")

@@ -268,6 +268,18 @@ class VerifyCommand(Fact):
     command: tuple[Plain, ...] = Field(min_length=1, examples=[["npu-smi", "info"]])
 
 
+class Framework(Fact):
+    """PyTorch on these cards, for `invoke check --devices`."""
+
+    module: Annotated[str, Matching(r"^[A-Za-z_][A-Za-z0-9_.]*$", "the name of a module of Python")] | None = Field(
+        None, description="the plug-in to import; none: PyTorch itself knows the cards", examples=["torch_mlu"]
+    )
+    device: Annotated[str, Matching(r"^[a-z]+$", "what stands before `:0`")] = Field(examples=["mlu"])
+    collective: Annotated[str, Matching(r"^[a-z]+$", "the name of a backend")] | None = Field(
+        None, description="the backend of torch.distributed", examples=["cncl"]
+    )
+
+
 class Driver(Fact):
     """How to find out which driver the host has."""
 

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from portside.begin.examples import example_tree
+from portside.begin.examples import example_recipes, example_tree
 from portside.common.os_errors import remedy
 from portside.common.root import is_root
 from portside.common.tree import Entry, Tree, file_entry
 from portside.errors import PortsideError, RecipeError
+from portside.recipe import Recipe, load_recipe
 
 _FILES = Path(__file__).with_name("files")
 _PLACES = {
@@ -53,6 +54,11 @@ def make_project(folder: Path, example: str | None = None) -> Made:
         place = error.filename or folder
         raise PortsideError(f"{place} cannot be written: {error.strerror}", remedy(error, folder)) from None
     return Made(recipe, tuple(entry.path for entry in missing))
+
+
+def own_recipes() -> list[Recipe]:
+    """Those that come with Portside: the examples, and the first one of a new project."""
+    return [*example_recipes(), load_recipe(_FILES, FIRST)]
 
 
 def _first_recipe() -> Tree:

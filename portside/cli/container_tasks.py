@@ -1,5 +1,6 @@
 """The tasks that use containers of what was built: the checks of each layer, and running it."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
@@ -14,7 +15,17 @@ if TYPE_CHECKING:
 
 
 @portside_task(
-    iterable=["recipe"], help=CHOICE | {"layer": f"only this layer: {LAYER}; default: all", "engine": ENGINE}
+    iterable=["recipe"],
+    help=CHOICE
+    | {
+        "layer": f"only this layer: {LAYER}; default: all",
+        "devices": "try these cards of this host instead: the vendor's tool, a tensor against the processor's, and a "
+        "collective over two",
+        "access": "with --devices: how cards are passed: raw (default), toolkit, cdi or auto",
+        "report": "with --devices: write what came of it as JSON, to send to somebody",
+        "engine": ENGINE,
+        "trust": "let the recipe's own checks run, as they are now, without a question",
+    },
 )
 def check(
     c: Context,
@@ -22,23 +33,50 @@ def check(
     all: bool = False,
     changed_since: str | None = None,
     layer: str | None = None,
+    devices: str | None = None,
+    access: str = "raw",
+    report: str | None = None,
     engine: str | None = None,
+    trust: bool = False,
 ) -> None:
-    """testinfra against a container of each layer: what is in it is what the lock says.
+    """testinfra against a container of each layer: what is in it is what the lock says. Or, with --devices, whether the
+    cards compute.
+
+    The recipe's own checks are code: before they run here for the first time at this content, you are asked.
 
     Example: invoke check --recipe minilm --layer env
     """
+    from portside.accelerators import Host
+    from portside.begin.project import own_recipes
     from portside.check.layer_checks import check as check_layers
+    from portside.cli.trusting import need_trust
     from portside.common.progress import say
+    from portside.doctor.on_card import check_cards, write_report
+    from portside.doctor.on_card import tell as tell_cards
+    from portside.errors import RecipeError
     from portside.image.pointers import what_is_left
     from portside.prepare import locked_plan
 
     names = None if layer is None else [check_layer(layer)]
+    if report is not None and devices is None:
+        raise RecipeError("--report writes what cards did, and none is named", "Say --devices 0 with it.")
     p = project()
     chosen = choose(p, recipe, all, changed_since)
+    if report is not None and len(chosen.recipes) > 1:
+        raise RecipeError("--report is of one recipe, and several are chosen", "Say --recipe NAME.")
+
+    for loaded in chosen.recipes if devices is None else ():
+        need_trust(loaded, p.store, trust, own_recipes)
 
     def check_one(loaded: "Recipe") -> None:
         plan_ = locked_plan(p, loaded)
+        if devices is not None:
+            running, here = p.engine(engine), Host.here()
+            checks = check_cards(plan_, running, here, devices, access=access, layer=layer or "weights")
+            if report is not None:
+                write_report(plan_, running, here, checks, Path(report))
+            tell_cards(checks)
+            return
         try:
             check_layers(plan_, p.store, p.engine(engine), names)
         finally:

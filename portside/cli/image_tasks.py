@@ -24,7 +24,9 @@ from portside.common.version import __version__
 from portside.errors import CheckError, RecipeError
 
 if TYPE_CHECKING:
+    from portside.common.values import Key
     from portside.recipe import Recipe
+    from portside.verify.verdict import PartVerdict, Verdict
 
 TAG = "a tag in the recipe's registry, or HOST:PORT/REPOSITORY:TAG; default: the recipe's name"
 
@@ -263,16 +265,12 @@ def verify(
     from portside.verify import verify as build_again
     from portside.verify.report import as_json, as_lines
 
-    if TYPE_CHECKING:
-        from portside.common.values import Key
-        from portside.verify.verdict import PartVerdict, Verdict
-
     count = number(limit, "limit")
     p = project()
     chosen = choose(p, recipe, all, changed_since)
     proven: dict[Key, PartVerdict] = {}
 
-    def verify_one(loaded: "Recipe") -> Verdict:
+    def verify_one(loaded: "Recipe") -> "Verdict":
         folder = Path(keep) if keep else None
         if folder is not None and not chosen.is_one:
             folder /= loaded.name
@@ -327,7 +325,7 @@ def diff(
         if json:
             show(as_json(made))
         else:
-            print("\n".join(as_lines(made, count)))
+            tell(as_lines(made, count))
     if exit_code and not made.same:
         raise Exit(code=1)
 

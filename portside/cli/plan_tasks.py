@@ -78,7 +78,7 @@ def _plan_one(
     if json:
         show(report)
     else:
-        print("\n".join([*lines, *what_is_left(made, p.store)]))
+        tell([*lines, *what_is_left(made, p.store)])
 
 
 def show_graph(

@@ -28,7 +28,7 @@ from portside.cli import root
 from portside.cli.completion import BASH, values
 from portside.cli.lean import without_plugins
 from portside.cli.task import example, leave, leave_if_stdout_fails, required, set_up_streams, usage_error
-from portside.common.called import called, set_command
+from portside.common.called import called, set_command, to_person
 from portside.common.stopped import StoppedError, end_at_once, end_cleanly
 from portside.common.url import without_secrets
 from portside.errors import did_you_mean
@@ -198,7 +198,8 @@ def _shown(argument: Argument) -> str:
 
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """A traceback, for a fault that nobody expected, without the passwords of URLs in it."""
-    print(without_secrets("".join(traceback.format_exception(kind, error, trace))), end="", file=sys.stderr)
+    text = without_secrets("".join(traceback.format_exception(kind, error, trace)))
+    print(to_person(text), end="", file=sys.stderr)
 
 
 def portside() -> None:

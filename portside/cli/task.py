@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from portside.common.called import called
+from portside.common.called import to_person
 from portside.common.os_errors import explained
 from portside.common.stopped import StoppedError
 from portside.common.url import without_secrets
@@ -81,8 +81,8 @@ def portside_task(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 def fail(error: PortsideError) -> NoReturn:
     """End with an expected error: its text, and where it arose if somebody wants to know."""
     if os.environ.get("PORTSIDE_DEBUG") or logging.getLogger("invoke").isEnabledFor(logging.DEBUG):
-        print(without_secrets(traceback.format_exc()), end="", file=sys.stderr)
-    print(called(f"error: {without_secrets(str(error))}"), file=sys.stderr)
+        print(to_person(without_secrets(traceback.format_exc())), end="", file=sys.stderr)
+    print(to_person(f"error: {without_secrets(str(error))}"), file=sys.stderr)
     leave(error.exit_code)
 
 
@@ -114,7 +114,7 @@ def _hint(body: Callable[..., Any]) -> str:
 def usage_error(problem: str, solution: str) -> NoReturn:
     """End with what is wrong with a command line, as an expected error of a task ends."""
     error = RecipeError(problem, solution)
-    print(called(f"error: {without_secrets(str(error))}"), file=sys.stderr)
+    print(to_person(f"error: {without_secrets(str(error))}"), file=sys.stderr)
     raise Exit(code=error.exit_code)
 
 
@@ -179,7 +179,7 @@ def machine() -> "Machine":
 
 def tell(lines: Iterable[str]) -> None:
     """Print lines for a person."""
-    print(called("\n".join(lines)))
+    print(to_person("\n".join(lines)))
 
 
 def show(value: Any) -> None:

@@ -13,6 +13,7 @@ from invoke.exceptions import Exit
 from portside.cli.begin_tasks import init, setup  # noqa: F401
 from portside.cli.build_tasks import build  # noqa: F401
 from portside.cli.container_tasks import check, run_container  # noqa: F401
+from portside.cli.develop_tasks import capture, develop, patch  # noqa: F401
 from portside.cli.draft_tasks import new  # noqa: F401
 from portside.cli.image_tasks import bundle, clean, diff, load, pull, push, save, unbundle, verify  # noqa: F401
 from portside.cli.lock_tasks import lock  # noqa: F401
@@ -119,7 +120,7 @@ def inspect(c: Context, recipe: str, json: bool = False) -> None:
     if json:
         show(report)
     else:
-        print("\n".join(inspect_lines(report)))
+        tell(inspect_lines(report))
 
 
 @portside_task(
@@ -164,7 +165,7 @@ def migrate(
     if json:
         show({"output": output, "counts": report.counts()})
     else:
-        print("\n".join(to_lines(report, Path(output))))
+        tell(to_lines(report, Path(output)))
 
 
 @portside_task(

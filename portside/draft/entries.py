@@ -23,7 +23,7 @@ _LAUNCHERS = (
 _FLAGS = {"-u", "-O", "-OO", "-B", "-E", "-s", "-S", "-I", "-i", "-v"}
 _PLACEHOLDER = re.compile(
     r"<[^<>]*>|\b123\.\d+\.\d+|\[[^\]]*\]|\.{3}|…|\$|\{|\b(?:path|your|my)[_/-]|/path\b|path_to|\bpath/to\b|PATH_TO|\bXXX\b|\bxxx\b|/(?:data|home|mnt|root|Users|disk\d*)/"
-    r"|--?\w[\w-]*[= ](?:PATH|DIR|FILE|NUM|N|CONFIG|CKPT|CHECKPOINT|MODEL|GPUS?|PORT)\b|[A-Z]{3,}_[A-Z_]{3,}"
+    r"|--?\w[\w-]*[= ][A-Z]{2,}(?:_[A-Z]+)*(?![\w.-])|\bN\b|[A-Z]{3,}_[A-Z_]{3,}"
 )
 MOST_ENTRIES = 14
 """Targets of a draft."""
@@ -234,7 +234,7 @@ def _clean(text: str, one: CommandLine) -> tuple[str, bool]:
     """The command of a target, and whether it leaves something open that a person has to fill in."""
     text = re.sub(r"^(?:[A-Za-z_]\w*=\S*\s+)+", "", text.rstrip(" \\`"))
     text = re.sub(r"^python[0-9.]*(?=\s)", "python3", text)
-    text = re.sub(r"\s+#\s.*$", "", text)
+    text = re.sub(r"\s+#\s.*$", "", text).rstrip("\\ ")
     text = re.sub(r"\s*(?:2>&1)?\s*>{1,2}\s*\S+\s*(?:2>&1)?\s*&?$", "", text)
     is_open = bool(_PLACEHOLDER.search(text)) or "<<" in text or text.count("'") % 2 == 1 or text.count('"') % 2 == 1
     return text, is_open or len(text) > 600

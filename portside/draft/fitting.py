@@ -109,7 +109,14 @@ class _Fitter:
                     if key in asked
                     else "needed, and only to be had as a source distribution"
                 )
-                self.draft.build.append(Clue(text, "", key in asked and key not in self.widened, why))
+                self._restore(key)
+                self.draft.build.append(Clue(text, "", key in asked, why))
+
+    def _restore(self, key: str) -> None:
+        """Ask for a package as upstream does: widening did not help."""
+        for number, clue in enumerate(self.draft.items):
+            if isinstance(clue.value, str) and _key(clue.value) == key and key in self.widened:
+                self.draft.items[number] = Clue(self.widened[key], clue.place)
 
     def _asks(self, key: str) -> str:
         places = [clue.place for clue in self.draft.items if isinstance(clue.value, str) and _key(clue.value) == key]

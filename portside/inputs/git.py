@@ -18,6 +18,7 @@ from portside.inputs.git_mirror import Blobs, Mirror
 from portside.inputs.git_names import is_gits_own
 from portside.inputs.git_submodules import declared, url_of
 from portside.inputs.spool import Spool
+from portside.lock.packages import LATEST
 from portside.lock.sources import LockedGitSource, LockedSubmodule
 
 if TYPE_CHECKING:
@@ -250,7 +251,12 @@ def _commit_tree(
 
 
 def _date(mirror: Mirror, commit: str) -> int:
-    return max(0, int(mirror.git("show", "-s", "--format=%ct", commit).decode()))
+    text = mirror.git("show", "-s", "--format=%ct", commit).decode("ascii", "replace").strip()
+    if not re.fullmatch(r"-?[0-9]{1,11}", text) or int(text) > LATEST:
+        raise InputError(
+            f"the commit {commit} says no date that there is", "Name another commit: the times of files come from it."
+        )
+    return max(0, int(text))
 
 
 def _check_url(url: str) -> None:

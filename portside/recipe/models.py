@@ -363,7 +363,7 @@ class RecipeModel(Model):
         """Whether an install step needs this file."""
         return any(matches(step.files, file.to) for step in self.install if isinstance(step, InstallStep))
 
-    def checks_of(self, layer: str) -> list[str]:
-        """The recipe's own check files that run in a container of this layer."""
+    def checks_of(self, *layers: str) -> list[str]:
+        """The recipe's own check files that run in containers of these layers."""
         checks = [LayerCheck(file=check) if isinstance(check, str) else check for check in self.checks]
-        return [check.file for check in checks if check.layer == layer]
+        return [check.file for check in checks if check.layer in layers]

@@ -104,6 +104,10 @@ def rows(accelerator: AcceleratorProfile) -> Iterator[tuple[str, str, Fact]]:
         yield "`--access cdi`", f"`{cdi.kind}={cdi.device}`; {by}", cdi
     if verify := accelerator.verify:
         yield "lists the cards", f"`{' '.join(verify.command)}`", verify
+    if framework := accelerator.framework:
+        plugin = f"`import {framework.module}`, " if framework.module else ""
+        collective = f", collectives by `{framework.collective}`" if framework.collective else ""
+        yield "PyTorch", f"{plugin}`{framework.device}:0`{collective}", framework
     if driver := accelerator.driver:
         yield "driver's version", f"from `{driver.file}`, a line like `{driver.pattern}`".replace("|", "\\|"), driver
         if driver.versions:

@@ -147,3 +147,21 @@ def test_nothing_that_changed_is_nothing_to_do(project: Path) -> None:
 def test_words_of_build_that_do_not_go_together(project: Path, words: list[str], said: str) -> None:
     done = call(project, "build", *words)
     assert done.returncode == 2 and said in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "codes"),
+    [
+        (["plan", "--no-pull"], (3,)),
+        (["check"], (3, 6)),
+        (["lock", "--check"], (3,)),
+        (["verify", "--offline"], (3, 6)),
+        (["build", "--offline"], (3, 6)),
+    ],
+)
+def test_what_fails_for_each_recipe_is_told_of_each(project: Path, words: list[str], codes: tuple[int, ...]) -> None:
+    """None of them is locked; where no engine answers, that is told."""
+    done = call(project, *words, "--recipe", "one", "--recipe", "three")
+    assert done.returncode in codes and "Traceback" not in done.stderr, done.stderr
+    if done.returncode == 3:
+        assert "one: " in done.stderr and "three: " in done.stderr

@@ -17,23 +17,9 @@ from portside.cli.task import example
 
 Run = Callable[..., tuple[object, str, str]]
 TASKS = [
-    *(
-        "build",
-        "bundle",
-        "cdi",
-        "check",
-        "clean",
-        "diff",
-        "doctor",
-        "fetch",
-        "init",
-        "inspect",
-        "load",
-        "lock",
-        "migrate",
-        "new",
-    ),
-    *("plan", "pull", "push", "recipes", "render", "run-container", "save", "setup", "test", "unbundle", "verify"),
+    *("build", "bundle", "capture", "cdi", "check", "clean", "develop", "diff", "doctor", "fetch", "init", "inspect"),
+    *("load", "lock", "migrate", "new", "patch", "plan", "pull", "push", "recipes", "render", "run-container", "save"),
+    *("setup", "test", "unbundle", "verify"),
 ]
 
 
@@ -53,6 +39,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
             "begin_tasks",
             "build_tasks",
             "container_tasks",
+            "develop_tasks",
             "draft_tasks",
             "image_tasks",
             "lock_tasks",

@@ -93,3 +93,12 @@ def test_what_fits_stays_as_it_is(fitted: Callable[[str], Draft], only_these_lin
     wheel(only_these_links, "plain", "1.0")
     made = fitted("plain<2\n")
     assert recipe(made)["env"]["python"]["requirements"] == [{"from": "demo/requirements.txt"}]
+
+
+def test_a_pin_that_has_no_wheel_at_all_is_built_as_it_is(
+    fitted: Callable[[str], Draft], only_these_links: Path
+) -> None:
+    sdist(only_these_links, "source_only", "3.0")
+    made = fitted("source-only==3.0\n")
+    assert recipe(made)["env"]["python"]["build"] == ["source-only==3.0"]
+    assert recipe(made)["env"]["python"]["requirements"][-1] == "source-only==3.0"

@@ -6,6 +6,7 @@ from drafts import checkout
 from portside.draft.code import CodeBase
 from portside.draft.commands import command_lines, split_commands
 from portside.draft.declared import conda_requirement, pip_install, requirement_of
+from portside.draft.entries import entries
 from portside.draft.interpreter import pep440
 from portside.draft.named_weights import named_weights
 from portside.draft.origin import split_ref
@@ -160,3 +161,19 @@ def test_texts_that_yaml_reads_otherwise_are_quoted(value: str, text: str) -> No
 def test_flow_values_and_comments() -> None:
     assert flow({"from": "a/b.txt", "without": ["x", "y,z"]}) == '{from: a/b.txt, without: [x, "y,z"]}'
     assert plain_comment("a\x1b[31m\u2028b\nc") == "a [31m b c"
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("python run.py --device DEVICE \\   # which card", "python3 run.py --help"),
+        ("python run.py --data /path/to/data", "python3 run.py --help"),
+        ("python run.py --data [DATA]", "python3 run.py --help"),
+        ("python run.py --dtype FP16 -n 3 > out.log &", "python3 run.py --dtype FP16 -n 3"),
+    ],
+)
+def test_commands_that_leave_something_open(line: str, command: str) -> None:
+    code = "import argparse\nargparse.ArgumentParser().parse_args()\n"
+    repository = checkout({"README.md": f"```\n{line}\n```\n", "run.py": code})
+    [entry] = entries(repository, command_lines(repository), CodeBase(repository))
+    assert entry.command == command

@@ -46,6 +46,10 @@ def _of(option: str, words: Sequence[str], root: Path | None) -> list[str] | Non
             from portside.migrate.rulesets import names
 
             found = names(root)
+        case "--accelerator":
+            from portside.accelerators.load import accelerator_names
+
+            found = accelerator_names(root=root)
         case "--example":
             from portside.begin import example_names
 

@@ -25,9 +25,14 @@ from portside.draft.programs import EntryPoint, described
 from portside.draft.recipe_checks import busy, check_file, lacking
 from portside.draft.servers import listening
 from portside.draft.wanted import find_packages, heavy
+from portside.migrate.rulesets import names
 
 CPU_INDEX = "cpu"
 """The name of an index in portside.toml whose torch is for processors; docs/new.md says so."""
+
+
+_NO_PORT = ("cpu", "cuda")
+"""What code for NVIDIA's cards is not rewritten for."""
 
 
 class _Maker:
@@ -96,6 +101,8 @@ class _Maker:
         return draft
 
     def _base(self, base: dict[str, Any], *, own: bool) -> Clue[dict[str, Any]]:
+        if own and self.asked.accelerator not in _NO_PORT:
+            return Clue(base, "", False, "no image of the vendor is known here; name yours, with --base")
         if own or self.asked.base is not None:
             return Clue(base, "")
         if "base" in self.fact:
@@ -120,7 +127,9 @@ class _Maker:
         return Clue(value, "")
 
     def _migration(self) -> Tried | None:
-        ruleset = self.fact.get("ruleset")
+        name = self.asked.accelerator
+        same = name if name not in _NO_PORT and name in names(self.reader.root) else None
+        ruleset = self.fact.get("ruleset", same)
         if ruleset is None:
             return None
         with step(f"Trying the migration by {ruleset}"):

@@ -210,3 +210,13 @@ def test_a_conda_environment_and_its_pip_section(tmp_path: Path) -> None:
     assert behind(made, "- torch") == "environment.yaml:5"
     assert "ffmpeg" in found["env"]["debian"]
     assert "3.8.5 (environment.yaml:4)" in made.text
+
+
+def test_a_card_of_which_no_image_is_known(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        "README.md": "`python run.py --x 1`",
+        "run.py": "import torch\ntorch.zeros(1).cuda()\n",
+    }
+    made = draft(tmp_path, files, accelerator="musa")
+    assert behind(made, "base:") == "? no image of the vendor is known here; name yours, with --base"
+    assert recipe(made)["migration"] == {"ruleset": "musa", "sources": ["demo"]}

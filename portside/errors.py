@@ -5,7 +5,7 @@ know more of an error than its kind gets it as an attribute, and never looks int
 prints a traceback for a person; `invoke --debug` or PORTSIDE_DEBUG=1 shows it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import TypeVar
 
@@ -140,6 +140,17 @@ class RegistryError(PortsideError):
 
 KINDS: dict[int, type[PortsideError]] = {kind.exit_code: kind for kind in PortsideError.__subclasses__()}
 """The kinds of errors by exit code: what one process tells another of an error."""
+
+
+def together(errors: Mapping[str, PortsideError], problem: str) -> PortsideError:
+    """One error that tells of several, by recipe; of their kind, where all of them are of one. problem: in front."""
+    codes = {error.exit_code for error in errors.values()}
+    lines = [problem]
+    for name, error in errors.items():
+        error.name_recipe(name)
+        first, *rest = str(error).splitlines()
+        lines += [f"  {name}: {first}", *(f"    {line}" for line in rest)]
+    return KINDS.get(codes.pop() if len(codes) == 1 else 0, PortsideError)("\n".join(lines))
 
 
 def fetch_it(recipe: str) -> str:

@@ -1,10 +1,11 @@
 """From a recipe to a plan that one can build by: locked, and with every hash that somebody can know by now."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from portside.common.progress import say
-from portside.errors import LockError
+from portside.errors import LockError, PortsideError, together
 from portside.lock.file import write_lock
 from portside.lock.lower import behind, known
 from portside.plan.model import Plan
@@ -70,6 +71,35 @@ def lock_pin_and_plan(
     from portside.fetch.pin import pin
 
     return plan(recipe, pin(made, fetcher, project.store, partial(write_lock, recipe), last))
+
+
+def plans_to_build(
+    project: Project, recipes: Sequence[Recipe], *, offline: bool = False, last: str = "weights"
+) -> tuple[list[Plan], dict[str, PortsideError]]:
+    """The plans of several recipes to build by, as `lock_pin_and_plan` makes them, and by name why others have none.
+
+    Raises an error that tells of every lock that does not fit, before any other is made.
+    """
+    unfit: dict[str, PortsideError] = {}
+    for recipe in recipes:
+        try:
+            if recipe.lock_path.exists():
+                project.lock(recipe)
+            elif offline:
+                lock_and_plan(project, recipe, offline=True)
+        except PortsideError as error:
+            unfit[recipe.name] = error
+    if unfit:
+        raise together(unfit, "Nothing was begun, for there are recipes without a lock that fits:")
+    plans: list[Plan] = []
+    failed: dict[str, PortsideError] = {}
+    for recipe in recipes:
+        try:
+            plans.append(lock_pin_and_plan(project, recipe, offline=offline, last=last, pulling=True))
+        except PortsideError as error:
+            error.name_recipe(recipe.name)
+            failed[recipe.name] = error
+    return plans, failed
 
 
 def lacking(project: Project, made: Plan) -> "list[ManualInput]":

@@ -17,6 +17,7 @@ from portside.accelerators.facts import (
     Expression,
     Fact,
     FactSource,
+    Framework,
     HostFile,
     Limit,
     NodeGroup,
@@ -78,6 +79,7 @@ class Variant(Fact):
     cards: Cards | None = Field(None, description="in place of the family's")
     control: tuple[ControlNode, ...] = Field((), description="further ones")
     files: tuple[HostFile, ...] = Field((), description="further ones")
+    building: dict[Variable, SetVariable] = Field({}, description="further variables for building without a card")
     without: tuple[OneLine, ...] = Field((), description="nodes and files of the family that these chips do not have")
 
 
@@ -100,6 +102,12 @@ class AcceleratorProfile(AcceleratorModel):
 
     name: Name
     description: OneLine
+    extends: Name | None = Field(
+        None, description="another accelerator: its keys count where this file has none of that name"
+    )
+    reported: bool = Field(
+        False, strict=True, description="say that it is only reported, whatever the number of sources"
+    )
     sources: dict[Name, FactSource] = Field({}, description="what was read for this file; facts name them in `source`")
     cards: Cards | None = Field(None, description="none: nothing of the host is passed")
     control: tuple[ControlNode, ...] = ()
@@ -108,6 +116,11 @@ class AcceleratorProfile(AcceleratorModel):
     )
     visible: Visible | None = None
     variables: dict[Variable, SetVariable] = Field({}, description="variables that a container with a card gets")
+    building: dict[Variable, SetVariable] = Field(
+        {},
+        description="variables for building and checking where no card is: no part of the image, but of the keys of "
+        "what is executed; what the image sets under the same name counts instead",
+    )
     files: tuple[HostFile, ...] = ()
     groups: tuple[NodeGroup, ...] = ()
     capabilities: tuple[AddedCapability, ...] = ()
@@ -120,6 +133,7 @@ class AcceleratorProfile(AcceleratorModel):
     toolkit: Toolkit | None = None
     cdi: CdiNames | None = None
     verify: VerifyCommand | None = None
+    framework: Framework | None = None
     driver: Driver | None = None
     chip: Chip | None = None
     variants: dict[Name, Variant] = Field({}, description="chips of the family that need something else")
@@ -174,12 +188,14 @@ class AcceleratorProfile(AcceleratorModel):
         return {self.sources[name].by for name in fact.source}
 
     @property
-    def reported(self) -> bool:
+    def is_reported(self) -> bool:
         """Whether something that a container cannot do without is known from one source alone.
 
         A file without sources is its writer's own, who needs no word of it.
         """
-        return bool(self.sources) and any(len(self.publishers(fact)) < SINGLE for fact in self._needed())
+        return self.reported or (
+            bool(self.sources) and any(len(self.publishers(fact)) < SINGLE for fact in self._needed())
+        )
 
     def _needed(self) -> Iterator[Fact]:
         if self.cards is None:

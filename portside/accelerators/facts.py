@@ -15,7 +15,7 @@ _UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
 def _device(value: str) -> str:
-    if not re.fullmatch(r"/dev/[A-Za-z0-9_][A-Za-z0-9_.:/*-]*", value) or ".." in value:
+    if not re.fullmatch(r"/dev/[A-Za-z0-9_][A-Za-z0-9_./*-]*", value) or ".." in value:
         raise ValueError("expected the path of a device node below /dev")
     return value
 
@@ -133,6 +133,8 @@ class Lookup(Fact):
         description="regular expression for a line of that file; its groups are the numbers' names",
         examples=[r"^Device Minor:\s*(?P<index>[0-9]+)"],
     )
+    must: bool = Field(False, strict=True, description="what has no such line is no card of this accelerator")
+    example: OneLine | None = Field(None, description="such a line, for hosts that are made up, if it has no number")
 
 
 class Cards(Fact):
@@ -264,6 +266,18 @@ class VerifyCommand(Fact):
     """A command in the container that lists the cards and fails without any."""
 
     command: tuple[Plain, ...] = Field(min_length=1, examples=[["npu-smi", "info"]])
+
+
+class Framework(Fact):
+    """PyTorch on these cards, for `invoke check --devices`."""
+
+    module: Annotated[str, Matching(r"^[A-Za-z_][A-Za-z0-9_.]*$", "the name of a module of Python")] | None = Field(
+        None, description="the plug-in to import; none: PyTorch itself knows the cards", examples=["torch_mlu"]
+    )
+    device: Annotated[str, Matching(r"^[a-z]+$", "what stands before `:0`")] = Field(examples=["mlu"])
+    collective: Annotated[str, Matching(r"^[a-z]+$", "the name of a backend")] | None = Field(
+        None, description="the backend of torch.distributed", examples=["cncl"]
+    )
 
 
 class Driver(Fact):

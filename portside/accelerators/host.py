@@ -1,10 +1,11 @@
 """The machine that a container runs on, as far as Portside looks at it: its file tree, its person, its terminal."""
 
 import os
+import platform
 import stat
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -28,8 +29,9 @@ class Host:
     """root: where the machine's `/` is. is_node: tells whether a path is a device node; whoever hands over another
     `root` (a test's folder with /dev and /proc made of plain files) says what a node is there.
 
-    user: the person's name. terminal: a person sits at stdin and stdout. described: another machine's data, in which
-    nothing can be started.
+    user: the person's name. terminal: a person sits at stdin and stdout. described: another machine's data, on which
+    nothing can be started. machine: the processor's kind as Linux calls it (`x86_64`). variants: accelerator -> the
+    variant of its chips, where no file of the host tells.
     """
 
     root: Path = Path("/")
@@ -37,6 +39,8 @@ class Host:
     user: str = "root"
     terminal: bool = False
     described: bool = False
+    variants: Mapping[str, str] = field(default_factory=dict)
+    machine: str = field(default_factory=lambda: platform.machine())
 
     @classmethod
     def here(cls) -> "Host":

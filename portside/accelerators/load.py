@@ -1,13 +1,15 @@
 """From `accelerators/NAME.yaml` to a validated accelerator."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from portside.accelerators.accelerator import AcceleratorProfile
 from portside.common.explain import explain
 from portside.common.named_files import NamedFiles
-from portside.common.yaml_file import FileLine, read_yaml
+from portside.common.yaml_file import FileLine, Location, read_yaml
 from portside.config import overridden
 from portside.errors import RecipeError, did_you_mean
 
@@ -40,7 +42,7 @@ def load_accelerator(name: str, folder: Path = FOLDER, root: Path | None = None)
             f"{did_you_mean(name, known)}Known: {', '.join(known)}. docs/accelerators.md says how to describe another.",
         )
     path = accelerator_path(name, folder, root)
-    values, places = read_yaml(path)
+    values, places = _extended(path, folder, root, known, (name,))
     try:
         accelerator = AcceleratorProfile.model_validate(values)
     except ValidationError as error:
@@ -49,3 +51,21 @@ def load_accelerator(name: str, folder: Path = FOLDER, root: Path | None = None)
     if accelerator.name != name:
         raise RecipeError(f"{places['name',]}: the file of '{accelerator.name}' must be called {accelerator.name}.yaml")
     return accelerator
+
+
+def _extended(
+    path: Path, folder: Path, root: Path | None, known: Sequence[str], seen: tuple[str, ...]
+) -> tuple[dict[str, Any], dict[Location, FileLine]]:
+    """The keys of a file, and those of the one that it extends, with their places. Raises RecipeError."""
+    values, places = read_yaml(path)
+    base = values.get("extends")
+    if not isinstance(base, str):
+        return values, places
+    if base in seen or base not in known:
+        problem = f"extends itself by way of '{base}'" if base in seen else f"no accelerator '{base}'"
+        raise RecipeError(f"{places['extends',]}: extends: {problem}", did_you_mean(base, known) or None)
+    below, below_places = _extended(accelerator_path(base, folder, root), folder, root, known, (*seen, base))
+    inherited = {key: value for key, value in below.items() if key not in values}
+    sources = {**below.get("sources", {}), **values.get("sources", {})}
+    kept = {at: place for at, place in below_places.items() if at[:1] and (at[0] in inherited or at[0] == "sources")}
+    return {**inherited, **values, **({"sources": sources} if sources else {})}, {**kept, **places}

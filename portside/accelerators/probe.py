@@ -38,7 +38,8 @@ def find_cards(accelerator: AcceleratorProfile, host: Host) -> list[Card]:
         return []
     template = cards.find or cards.node
     known = [values for path in host.glob(as_glob(template)) if (values := read(template, path)) is not None]
-    rows = [dict(values) | _looked(cards, host, values) for values in known]
+    looked = [(values, _looked(cards, host, values)) for values in known]
+    rows = [{**values, **more} for values, more in looked if more is not None]
     found: list[Card] = []
     for position, values in enumerate(sorted(rows, key=_order)):
         values[LOGICAL] = str(position)
@@ -89,7 +90,8 @@ def _order(values: Mapping[str, str]) -> tuple[str, list[tuple[str, int]]]:
     return values.get(PCI, ""), sorted((name, int(value)) for name, value in values.items() if name != PCI)
 
 
-def _looked(cards: Cards, host: Host, values: Mapping[str, str]) -> dict[str, str]:
+def _looked(cards: Cards, host: Host, values: Mapping[str, str]) -> dict[str, str] | None:
+    """The further numbers that files tell; None for what one of them says is no card."""
     found: dict[str, str] = {}
     for look in cards.look:
         known = {**values, **found}
@@ -98,6 +100,9 @@ def _looked(cards: Cards, host: Host, values: Mapping[str, str]) -> dict[str, st
             if match is not None:
                 found |= {name: value for name, value in match.groupdict().items() if value is not None}
                 break
+        else:
+            if look.must:
+                return None
     return found
 
 
@@ -185,6 +190,7 @@ def for_host(accelerator: AcceleratorProfile, host: Host, variant: str | None = 
 
     Raises RecipeError for a variant that there is not.
     """
+    variant = variant or host.variants.get(accelerator.name)
     if variant is not None:
         if variant not in accelerator.variants:
             known = ", ".join(sorted(accelerator.variants)) or "none"
@@ -211,6 +217,7 @@ def with_variant(accelerator: AcceleratorProfile, variant: Variant) -> Accelerat
             "cards": variant.cards or accelerator.cards,
             "control": (*control, *variant.control),
             "files": (*files, *variant.files),
+            "building": {**accelerator.building, **variant.building},
         }
     )
 

@@ -25,6 +25,10 @@ from portside.errors import InputError
 from portside.store import Store, files
 from portside.store.layout import Blob, Image
 
+_SMALL, _KEPT = 64 << 10, 64
+"""Bytes of a document that is read once, and how many of them are kept."""
+MOST_ROWS = 100_000
+"""Names of images, and of indexes of them, that are read in one archive."""
 LARGEST_JSON = 8 << 20
 """Bytes of a manifest or a config."""
 _SPACE_STEP = 256 << 20
@@ -213,11 +217,11 @@ def _mapping(value: Any) -> dict[str, Any]:
 def _together(images: Iterable[ArchiveImage]) -> list[ArchiveImage]:
     """An OCI index has a row per name: the names of one image in one value."""
     found: dict[bytes, ArchiveImage] = {}
+    names: dict[bytes, dict[ImageName, None]] = {}
     for image in images:
-        before = found.get(image.config)
-        names = (*before.names, *image.names) if before else image.names
-        found[image.config] = ArchiveImage(image.config, image.layers, tuple(dict.fromkeys(names)))
-    return list(found.values())
+        found[image.config] = image
+        names.setdefault(image.config, {}).update(dict.fromkeys(image.names))
+    return [ArchiveImage(config, image.layers, tuple(names[config])) for config, image in found.items()]
 
 
 class _Members:
@@ -226,6 +230,8 @@ class _Members:
     def __init__(self, take: Callable[[str], "_Taken | str | None"], archive: str) -> None:
         """take: gives the file or the link of a name, None where there is none."""
         self.by_diff_id: dict[DiffID, _Taken] = {}
+        self._rows_seen = 0
+        self._small: dict[str, bytes] = {}
         self._found: dict[str, _Taken | str | None] = {}
         self._ask = take
         self._archive = archive
@@ -253,6 +259,7 @@ class _Members:
         return found
 
     def _docker(self, row: dict[str, Any]) -> ArchiveImage:
+        self._count()
         config_name, layers = row.get("Config"), row.get("Layers")
         names = row.get("RepoTags") or []
         if not isinstance(config_name, str) or not isinstance(layers, list) or not isinstance(names, list):
@@ -267,6 +274,7 @@ class _Members:
         if depth > 3 or not isinstance(index, dict):
             raise InputError.about(self._archive, "index.json is no OCI index")
         for row in self._rows(index.get("manifests")):
+            self._count()
             if _mapping(row.get("platform")).get("os") == "unknown":
                 continue  # an attestation, not an image
             value = self._json(self._blob_name(row), self._digest(row))
@@ -285,6 +293,12 @@ class _Members:
             annotations = _mapping(row.get("annotations"))
             name = annotations.get("io.containerd.image.name") or annotations.get(oci.REF_NAME)
             yield self._image(config, layers, [name] if name else [])
+
+    def _count(self) -> None:
+        """Indexes may name one another, and each a thousand times."""
+        self._rows_seen += 1
+        if self._rows_seen > MOST_ROWS:
+            raise InputError.about(self._archive, f"it names more than {MOST_ROWS} images")
 
     def _image(self, config: bytes, layers: Sequence[_Taken], names: Sequence[Any]) -> ArchiveImage:
         diff_ids = oci.diff_ids_of(config)
@@ -319,7 +333,13 @@ class _Members:
             raise InputError.about(self._archive, f"{name} has {file.size} bytes, too many for what it is")
         if digest is not None and file.digest != digest:
             raise InputError.about(self._archive, f"{name} is not what its name says")
-        return file.path.read_bytes()
+        # Each of many names may have the same manifest and config.
+        known = self._small.get(file.digest)
+        if known is None:
+            known = file.path.read_bytes()
+            if len(known) <= _SMALL and len(self._small) < _KEPT:
+                self._small[file.digest] = known
+        return known
 
     def _json(self, name: str, digest: Sha256 | None = None) -> Any:
         try:

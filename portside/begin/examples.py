@@ -5,7 +5,7 @@ from pathlib import Path
 from portside.begin.places import place
 from portside.common.tree import Tree, file_entry
 from portside.errors import RecipeError, did_you_mean
-from portside.recipe import find_recipes, load_recipe
+from portside.recipe import Recipe, find_recipes, load_recipe
 
 _UNWANTED = ("__pycache__", ".pytest_cache")
 """Folders that running a recipe's checks leaves in its folder."""
@@ -19,6 +19,10 @@ def _root() -> Path:
 def example_names() -> list[str]:
     """Sorted."""
     return find_recipes(_root())
+
+
+def example_recipes() -> list[Recipe]:
+    return [load_recipe(_root(), name) for name in example_names()]
 
 
 def example_tree(name: str) -> Tree:

@@ -3,14 +3,19 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from portside.begin.examples import example_tree
+from portside.begin.examples import example_recipes, example_tree
 from portside.common.os_errors import remedy
 from portside.common.root import is_root
 from portside.common.tree import Entry, Tree, file_entry
 from portside.errors import PortsideError, RecipeError
+from portside.recipe import Recipe, load_recipe
 
 _FILES = Path(__file__).with_name("files")
-_PLACES = {"gitignore": ".gitignore", "workflow.yml": ".github/workflows/portside.yml"}
+_PLACES = {
+    "gitignore": ".gitignore",
+    "gitlab-ci.yml": ".gitlab-ci.yml",
+    "workflow.yml": ".github/workflows/portside.yml",
+}
 """Where files go that would mean something to other programs if they lay in the package under that name."""
 FIRST = "hello"
 """The recipe of a new project without an example."""
@@ -33,7 +38,7 @@ def make_project(folder: Path, example: str | None = None) -> Made:
     """
     recipe = example or FIRST
     recipes = example_tree(example) if example else _first_recipe()
-    wanted = recipes if example and is_root(folder) else Tree([*recipes, *_frame(recipe)])
+    wanted = recipes if example and is_root(folder) else Tree([*recipes, *_frame()])
     try:
         if folder.exists() and not folder.is_dir():
             raise RecipeError(f"{folder} is no folder", "Name another one, new or not.")
@@ -51,6 +56,11 @@ def make_project(folder: Path, example: str | None = None) -> Made:
     return Made(recipe, tuple(entry.path for entry in missing))
 
 
+def own_recipes() -> list[Recipe]:
+    """Those that come with Portside: the examples, and the first one of a new project."""
+    return [*example_recipes(), load_recipe(_FILES, FIRST)]
+
+
 def _first_recipe() -> Tree:
     return Tree(entry for entry in Tree.from_folder(_FILES) if _is_file_of_recipe(entry))
 
@@ -59,13 +69,10 @@ def _is_file_of_recipe(entry: Entry) -> bool:
     return entry.kind == "file" and entry.path.startswith("recipes/") and "/__pycache__/" not in entry.path
 
 
-def _frame(recipe: str) -> list[Entry]:
+def _frame() -> list[Entry]:
     """What a project has beside its recipes."""
     files = [path for path in sorted(_FILES.iterdir()) if path.is_file()]
-    return [
-        file_entry(_PLACES.get(path.name, path.name), path.read_bytes().replace(b"[RECIPE]", f"[{recipe}]".encode()))
-        for path in files
-    ]
+    return [file_entry(_PLACES.get(path.name, path.name), path.read_bytes()) for path in files]
 
 
 def _write(path: Path, entry: Entry) -> None:

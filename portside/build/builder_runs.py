@@ -40,6 +40,8 @@ from portside.store import Store
 
 PARENT = "portside.invalid/parent:latest"
 """What the Dockerfile calls an image that comes as a layout: no registry can have that name (RFC 6761)."""
+RESULT = "portside.invalid/result:latest"
+"""What a build is said to make; nothing gets the name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class BuilderRuns:
     def _image(self, steps: Steps, parent: str) -> ImageToBuild:
         dockerfile = steps.folder / "Dockerfile"
         dockerfile.write_text(steps.dockerfile(parent), encoding="utf-8")
-        return ImageToBuild(steps.context, dockerfile, "", steps.no_cache, steps.architecture, (), steps.name)
+        return ImageToBuild(steps.context, dockerfile, RESULT, steps.no_cache, steps.architecture, (), steps.name)
 
     def _through_layout(self, steps: Steps, parent: ImageToLoad, log: Callable[[str], None]) -> list[LayerSource]:
         """The parent in a layout that links to the store's blobs; what is new comes back into the same layout."""

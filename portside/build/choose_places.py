@@ -1,6 +1,7 @@
 """Which builders a build uses: those that a person named, or those of portside.toml and then the engine."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from portside.build.builder_runs import BuilderRuns
 from portside.build.run_places import RunPlace
@@ -19,38 +20,60 @@ def named_builder(asked: str | None, environment: Mapping[str, str]) -> str | No
     return asked or environment.get("BUILDX_BUILDER") or None
 
 
-def open_builders(
-    settings: Sequence[BuilderSettings], environment: Mapping[str, str], asked: str | None = None, *, start: bool = True
-) -> tuple[list[BuilderRuns], bool]:
-    """The builders to use, in the order of their preference, and whether the engine comes after them.
+@dataclass
+class Builders:
+    """The builders that a build may use; they are opened when they are needed first.
 
-    asked: of --builder. settings: of portside.toml; they count where nobody named one, and say more of the one that
-    somebody named. start: let buildx start those that do not run yet and that it starts.
-    A builder that somebody named must be there: raises EngineError. Of others it is told that they are not.
+    settings: of portside.toml; they count where nobody named one, and say more of the one that somebody named.
+    environment: of this process. asked: of --builder.
     """
-    name = named_builder(asked, environment)
-    if name == ENGINE or (name is None and not settings):
-        return [], True
-    by_name = {item.name: item for item in settings}
-    if name is not None:
-        return [
-            open_builder(find_buildx(environment), by_name.get(name) or BuilderSettings(name=name), start=start)
-        ], False
-    try:
-        buildx = find_buildx(environment)
-    except EngineError as error:
-        say(f"the builders of portside.toml are not used: {error.problem}")
-        return [], True
-    found = []
-    for item in settings:
+
+    settings: Sequence[BuilderSettings] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    asked: str | None = None
+    _found: list[BuilderRuns] | None = None
+
+    @property
+    def named(self) -> str | None:
+        """The one that a person named, if that is not the engine."""
+        name = named_builder(self.asked, self.environment)
+        return None if name == ENGINE else name
+
+    @property
+    def engine_builds(self) -> bool:
+        """Whether the engine executes run parts, too: after the builders of portside.toml, not beside one by name."""
+        return self.named is None
+
+    def open(self, *, start: bool = True) -> list[BuilderRuns]:
+        """In the order of their preference. start: let buildx start those that do not run yet and that it starts.
+
+        A builder that somebody named must be there: raises EngineError. Of others it is told that they are not.
+        """
+        if self._found is None:
+            self._found = self._open(start)
+        return self._found
+
+    def _open(self, start: bool) -> list[BuilderRuns]:
+        if (name := self.named) is not None:
+            known = {item.name: item for item in self.settings}
+            return [open_builder(find_buildx(self.environment), known.get(name) or BuilderSettings(name=name), start)]
+        if not self.settings or named_builder(self.asked, self.environment) == ENGINE:
+            return []
         try:
-            found.append(open_builder(buildx, item, start=start))
+            buildx = find_buildx(self.environment)
         except EngineError as error:
-            say(f"the builder {item.name} is not used: {error.problem}")
-    return found, True
+            say(f"the builders of portside.toml are not used: {error.problem}")
+            return []
+        found = []
+        for item in self.settings:
+            try:
+                found.append(open_builder(buildx, item, start))
+            except EngineError as error:
+                say(f"the builder {item.name} is not used: {error.problem}")
+        return found
 
 
-def open_builder(buildx: Buildx, settings: BuilderSettings, *, start: bool) -> BuilderRuns:
+def open_builder(buildx: Buildx, settings: BuilderSettings, start: bool) -> BuilderRuns:
     """One builder, which runs, unless `start` is false and buildx would start it. Raises EngineError."""
     found = buildx.inspect(settings.name, start=start)
     check_builder(found, start=start)
@@ -79,14 +102,6 @@ def check_builder(found: FoundBuilder, *, start: bool = True) -> None:
         )
 
 
-def for_architecture(places: Sequence[RunPlace], architecture: str) -> list[RunPlace]:
-    """The places that run such programs, in their order. Raises EngineError where there is none."""
-    fitting = [place for place in places if place.runs(architecture)]
-    if not fitting:
-        there = "; ".join(place.describe() for place in places)
-        raise EngineError(
-            f"nothing is known to run programs for {architecture} here: {there}",
-            f"Name a builder for {architecture} (--builder, or builders in portside.toml: docs/builders.md), or let a "
-            "machine emulate one (docs/configuration.md).",
-        )
-    return fitting
+def place_for(places: Sequence[RunPlace], architecture: str) -> RunPlace | None:
+    """The first place that runs such programs, which gets a run part if it is free; None where there is none."""
+    return next((place for place in places if place.runs(architecture)), None)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from portside.build.builder import PartMaker, PutContext
+from portside.build.choose_places import Builders
 from portside.build.engine_runs import EngineRuns
 from portside.build.graph import Graph
 from portside.build.run_places import RunPlace
@@ -52,8 +53,8 @@ class Wish:
     last: the last layer. no_cache: build every part again, whatever the store or a registry has, and read the whole
     base. registries: by recipe, repositories that are asked for a layer before it is built; what they give is
     verified. load: whether the engine gets the images of `last`; load_all: those of the layers below, too. jobs: how
-    many run parts each place executes at once. builders: others than the engine that execute run parts, before it or,
-    where engine_builds is False, in its place. publisher: what gets layers and images as they come.
+    many run parts each place executes at once. builders: what executes run parts before the engine, or in its place.
+    publisher: what gets layers and images as they come.
     """
 
     last: str = "weights"
@@ -62,43 +63,43 @@ class Wish:
     load: bool = True
     load_all: bool = False
     jobs: int | None = None
-    builders: Sequence[RunPlace] = ()
-    engine_builds: bool = True
+    builders: Builders = field(default_factory=Builders)
     publisher: Publisher | None = None
 
-    def places(self, engine: RunPlace) -> list[Workplace]:
+    def places(self, engine: RunPlace | None, builders: Sequence[RunPlace] = ()) -> list[Workplace]:
         number = self.jobs or max(2, min(AT_ONCE, os.cpu_count() or 1))
-        own = [engine] if self.engine_builds or not self.builders else []
-        return [Workplace(place, number) for place in (*self.builders, *own)]
+        own = [engine] if engine is not None and self.builders.engine_builds else []
+        return [Workplace(place, number) for place in (*builders, *own)]
 
 
 def build(
     plan: Plan,
     store: Store,
     fetcher: Fetcher,
-    engine: Builder,
+    engine: Builder | None,
     *,
     last: str = "weights",
     no_cache: bool = False,
     registries: Sequence[str] = (),
     load: bool = True,
     load_all: bool = False,
+    builders: Builders | None = None,
 ) -> list[Built]:
     """Build what is missing of one recipe up to the layer `last`, keep the images in the store and load that of `last`
-    into the engine. The options are those of `Wish`.
+    into the engine. The options are those of `Wish`. engine: None where it neither builds nor gets anything.
 
     What a part needs is fetched first. Raises the first error of any part; finished parts stay in the store.
     A blob that turns out to be damaged when an engine is to get it is put aside and made again.
     """
     asked: dict[str, Sequence[str]] = {plan.recipe.name: registries}
-    wish = Wish(last=last, no_cache=no_cache, registries=asked, load=load, load_all=load_all)
+    wish = Wish(last, no_cache, asked, load, load_all, builders=builders or Builders())
     report = build_all([plan], store, fetcher, engine, wish)
     for error in report.failed.values():
         raise error
     return report.built[plan.recipe.name]
 
 
-def build_all(plans: Sequence[Plan], store: Store, fetcher: Fetcher, engine: Builder, wish: Wish) -> BuildReport:
+def build_all(plans: Sequence[Plan], store: Store, fetcher: Fetcher, engine: Builder | None, wish: Wish) -> BuildReport:
     """Build what is missing of several recipes, each part once; finished parts stay in the store whatever happens.
 
     What fails is in the report, and ends only what depends on it. Raises StoreError or EngineError before any work
@@ -140,7 +141,7 @@ class _Building:
         plans: Sequence[Plan],
         store: Store,
         fetcher: Fetcher,
-        engine: Builder,
+        engine: Builder | None,
         wish: Wish,
         report: BuildReport,
     ) -> None:
@@ -164,11 +165,15 @@ class _Building:
         report.parts = report.parts or len(nodes)
         report.uses = report.uses or sum(len(node.plans) for node in nodes.values())
         busy = [plan for plan in self._plans if not self._is_whole(plan)]
+        if wish.builders.asked:
+            wish.builders.open()
         need_room(self._graph, busy, self._missing, self._store, self._engine, self._fetcher, wish.load)
         with live(), self._overall() as note, ExitStack() as stack:
-            places = wish.places(stack.enter_context(EngineRuns(self._engine, self._store.home)))
+            own = stack.enter_context(EngineRuns(self._engine, self._store.home)) if self._engine else None
             self._pull(stack)
             unmade = [key for key in nodes if key in self._missing and not self._is_there(key)]
+            runs = any(nodes[key].part.kind == "run" for key in unmade)
+            places = wish.places(own, wish.builders.open() if runs else [])
             self._lacking = {plan.recipe.name: self._keys(plan) & set(unmade) for plan in self._plans}
             if wish.publisher is not None:
                 self._look_for_layers(set(unmade))
@@ -205,6 +210,8 @@ class _Building:
         """Whether nothing has to be made, and nothing loaded."""
         if self._keys(plan) & self._missing:
             return False
+        if self._engine is None:
+            return True
         name = image_name(plan.recipe.name, self._wish.last)
         blobs = self._maker.blobs
         return self._engine.image_id(name) == make_image(plan, self._wish.last, blobs).image_id
@@ -279,7 +286,7 @@ class _Building:
 
     def _follow(self, unpushed: "_Unpushed") -> Follow:
         plan, layer = unpushed.plan, unpushed.layer
-        return Follow("push", f"pushing {plan.recipe.name} {layer.name}", plan, partial(self._push, plan, layer))
+        return Follow("share", f"pushing {plan.recipe.name} {layer.name}", plan, partial(self._push, plan, layer))
 
     def _push(self, plan: Plan, layer: LayerPlan) -> None:
         assert self._wish.publisher is not None
@@ -298,7 +305,7 @@ class _Building:
         wanted = plan.up_to(wish.last)
         missing = [part for layer in wanted for part in layer.parts if part.key in self._missing]
         built = keep_images(plan, self._store, wanted, missing, self._maker.blobs, report.pulled, self._maker.taken)
-        if wish.load:
+        if wish.load and self._engine is not None:
             load_images(plan, built if wish.load_all else built[-1:], self._store, self._engine)
         report.built[plan.recipe.name] = built
         if len(self._plans) > 1:
@@ -327,10 +334,10 @@ def need_architecture(plan: Plan, missing: Sequence[Part], places: Sequence[RunP
     if any(part.kind == "run" for part in missing) and not runs:
         described = "; ".join(place.describe() for place in places)
         raise EngineError(
-            f"{plan.recipe.name}'s base is for {architecture}, and the engine is not known to run such programs: "
-            f"{described}",
-            f"Build it on a machine for {architecture}, or let the engine's machine emulate one: `apt-get install "
-            "qemu-user-static` on Debian 12; it has to be registered with the flag F (docs/configuration.md).",
+            f"{plan.recipe.name}'s base is for {architecture}, and nothing is known to run such programs: "
+            f"{described or 'there is no engine and no builder'}",
+            f"Name a builder for {architecture} (docs/builders.md), or let the engine's machine emulate one: `apt-get "
+            "install qemu-user-static` on Debian 12; it has to be registered with the flag F (docs/configuration.md).",
         )
 
 

@@ -18,7 +18,7 @@ from portside.layers.layer import Layer
 from portside.layers.writer import read_layer
 from portside.lock.models import LockedWeights
 from portside.lock.packages import PackageSet
-from portside.plan.environment import unset, variables
+from portside.plan.environment import building, unset, variables
 from portside.plan.instructions import MAX_LINE, converter_context, readable, template
 from portside.plan.model import Plan, Trees, WeightLinks, converted_part
 from portside.plan.states import blob_of
@@ -57,6 +57,7 @@ def dockerfile(plan: Plan, gone: Sequence[str] = (), *, link: bool = False) -> s
             labels=sorted(labels(plan, "weights").items()),
             command=json.dumps(command(plan)),
             link_note=LINK_NOTE if link else "",
+            building=building(recipe),
         )
     )
     return readable(text)

@@ -23,10 +23,11 @@ from portside.errors import BuildError, EngineError, InputError, PortsideError, 
 from portside.fetch.fetcher import Fetcher
 from portside.plan.model import Plan
 
-Pool = Literal["fetch", "write", "run", "load", "push"]
-"""fetch: inputs come. write: data parts. run: run parts, on builders. load: images, into the engine. push: layers."""
+Pool = Literal["fetch", "write", "run", "load", "share", "push"]
+"""fetch: inputs come. write: data parts. run: run parts, on builders. load: images, into the engine. share: layers are
+pushed. push: images are."""
 
-_SIZES: Mapping[Pool, int] = {"fetch": 4, "load": 1, "push": 2}
+_SIZES: Mapping[Pool, int] = {"fetch": 4, "load": 1, "share": 2, "push": 1}
 _PATIENCE = 20.0
 """Seconds that what works at an interruption has to clear up."""
 
@@ -114,7 +115,7 @@ class Schedule:
         self._events: queue.SimpleQueue[tuple[_Task, BaseException | None]] = queue.SimpleQueue()
         self._sizes = {**_SIZES, "write": os.cpu_count() or 1}
         self._waiting: dict[Pool, list[tuple[float, int, _Task]]] = {
-            pool: [] for pool in ("fetch", "write", "run", "load", "push")
+            pool: [] for pool in ("fetch", "write", "run", "load", "share", "push")
         }
         self._working: list[_Task] = []
         self._number = 0

@@ -92,7 +92,7 @@ def need_room(
     plans: Sequence[Plan],
     missing: Collection[Key],
     store: Store,
-    engine: Builder,
+    engine: Builder | None,
     fetcher: "Fetcher",
     load: bool,
 ) -> None:
@@ -103,5 +103,5 @@ def need_room(
     """
     if missing:
         files.need_space(store.home, store_needs(graph, missing, fetcher))
-    if plans and (load or any(graph.nodes[key].part.kind == "run" for key in missing)):
+    if engine is not None and plans and (load or any(graph.nodes[key].part.kind == "run" for key in missing)):
         engine_needs(plans, store, engine, last=graph.last, missing=missing).check(engine.name)

@@ -78,9 +78,14 @@ def critical_path(graph: Graph, spans: Sequence[DoneWork]) -> list[DoneWork]:
         best[key] = chain.then(made.get(key))
         for name in node.recipes:
             images[name] = max(images.get(name, _Chain()), best[key], key=lambda chain: chain.seconds)
-    for span in spans:
-        if span.key is None:
-            images[span.recipe] = images.get(span.recipe, _Chain()).then(span)
+    ends = dict(images)
+    for pool in ("share", "load", "push"):  # what is done for a layer or an image, which waits for what is before it
+        for span in spans:
+            if span.key is None and span.pool == pool:
+                before = ends if pool == "push" else images
+                chain = before.get(span.recipe, _Chain()).then(span)
+                ends[span.recipe] = max(ends.get(span.recipe, _Chain()), chain, key=lambda chain: chain.seconds)
+    images = ends
     return list(max(images.values(), key=lambda chain: chain.seconds, default=_Chain()).spans)
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from portside.bundle.contents import NAME, Contents, Member, chain, input_members, own_files, pack_path, pack_paths
 from portside.bundle.pack import read_pack
+from portside.check.trust import note_bundle
 from portside.common.canonical import CHUNK, copy_and_hash
 from portside.common.explain import explain
 from portside.common.outputs import write_bytes
@@ -71,8 +72,11 @@ def unbundle(archive: Path, root: Path, store: Store, config: Config, *, force: 
             _check_existing(wanted, folder, root, force)
             with live():
                 _bring(made, members, contents, archive, store, config)
+            note_bundle(made.recipe, store, archive.name)
             for path in wanted:
                 _install(folder / path, root / path)
+            # Its folder may have had more files before.
+            note_bundle(load_recipe(root, contents.recipe), store, archive.name)
     except InputError as error:
         raise error.told_of(str(archive), "Bundle it again, or copy it again.") from None
     return Unbundled(

@@ -14,6 +14,8 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from portside.check.broker import SOCKET, broker
+from portside.check.enclosed import Enclosure
 from portside.common.activating import program
 from portside.common.process import has_ended, this_process
 from portside.common.progress import live, say
@@ -28,9 +30,10 @@ from portside.layers.index import Index
 from portside.layers.layer import Layer
 from portside.layers.writer import read_layer
 from portside.patches.steps import Copy
-from portside.plan.environment import PATH
+from portside.plan.environment import PATH, building
 from portside.plan.model import Install, Plan
 from portside.plan.states import blob_of
+from portside.recipe import Recipe
 from portside.recipe.models import LAYERS
 from portside.store import Store
 from portside.trees import parts as data
@@ -42,12 +45,19 @@ _TOKEN = "portside-5b0c3d0e-activate"
 
 TESTS = Path(__file__).with_name("layers")
 
+BROKER = "PORTSIDE_BROKER"
+"""The variable that tells the checks where the broker listens (layers/broker_backend.py)."""
+
+_GIVEN = "/run/portside"
+"""Where enclosed checks see what they are given."""
+
 
 def check(plan: Plan, store: Store, engine: Engine, names: Sequence[str] | None = None) -> None:
     """Run the checks of the named layers (all of them by default), two layers at a time, without a network.
 
-    Images that the engine lacks are loaded. The recipe's own checks run with the layer that they name. Raises
-    CheckError if a check fails.
+    Images that the engine lacks are loaded. The recipe's own checks run with the layer that they name, enclosed where
+    this machine allows it; whoever calls this lets them run (`portside.check.trust`). Raises CheckError if a check
+    fails.
     """
     chosen = [layer.name for layer in plan.layers if names is None or layer.name in names]
     with live():
@@ -55,8 +65,9 @@ def check(plan: Plan, store: Store, engine: Engine, names: Sequence[str] | None 
             _need_loaded(plan, store, engine, name)
     remove_left(engine)
     failed = []
+    encloses = bool(plan.recipe.model.checks_of(*chosen)) and _may_enclose(plan.recipe, store)
     with ThreadPoolExecutor(2) as pool, _Running() as running:
-        jobs = [pool.submit(_check_layer, plan, store, engine, name, running) for name in chosen]
+        jobs = [pool.submit(_check_layer, plan, store, engine, name, running, encloses) for name in chosen]
         for name, job in zip(chosen, jobs, strict=True):
             code, output = job.result()
             say(f"--- {name}\n{output.rstrip()}")
@@ -130,38 +141,101 @@ def _need_loaded(plan: Plan, store: Store, engine: Engine, name: str) -> None:
     load_image(plan, name, image, store, engine)
 
 
-def _check_layer(plan: Plan, store: Store, engine: Runner, name: str, running: _Running) -> tuple[int, str]:
-    root = plan.recipe.path.parents[1]
-    tests = [TESTS / f"test_{name}.py", TESTS / "test_image.py"]
-    tests += [plan.recipe.file(check) for check in plan.recipe.model.checks_of(name)]
+def _check_layer(
+    plan: Plan, store: Store, engine: Runner, name: str, running: _Running, encloses: bool
+) -> tuple[int, str]:
+    """Exit code and output of Portside's own checks of a layer, and of the recipe's. encloses: see `_may_enclose`."""
+    own = [plan.recipe.file(check) for check in plan.recipe.model.checks_of(name)]
     with _container(plan, engine, name) as container, store.workspace() as folder:
-        expected = folder / "expected.json"
+        given = folder / "given"
+        given.mkdir()
+        expected = given / "expected.json"
         expected.write_text(json.dumps(expectations(plan, store, name) | {"engine": engine.name}), encoding="utf-8")
-        # A pytest run of its own: no settings of this project, a recipe or a person mix in.
-        options = {
-            "--rootdir": root,
-            "-c": os.devnull,
-            "--confcutdir": TESTS,
-            "-p": "conftest_layers",
-            "--hosts": f"{engine.name}://{container}",
-            "--expected": expected,
-        }
-        argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-        argv += [str(word) for option in options.items() for word in option]
-        return running.run([*argv, *map(str, tests)], env=_surroundings(os.environ), cwd=root)
+        host = f"{engine.name}://{container}"
+        argv = _pytest(host, expected, TESTS, TESTS, own_tests(name))
+        code, output = running.run(argv, env=_surroundings(os.environ), cwd=TESTS)
+        if not own:
+            return code, output
+        with broker(engine.name, container, given):
+            enclosure = _enclosure(plan.recipe, folder)
+            seen = Path(enclosure.workdir) if encloses else given
+            variables = _of_python() | {BROKER: str(seen / SOCKET)}
+            argv = _pytest(host, seen / "expected.json", plan.recipe.path.parents[1], _top(plan.recipe, own[0]), own)
+            if encloses:
+                own_code, own_output = running.run(enclosure.command(argv, variables))
+            else:
+                own_code, own_output = running.run(argv, env=_surroundings(os.environ) | variables, cwd=given)
+    return code or own_code, f"{output.rstrip()}\n{own_output}"
+
+
+def own_tests(name: str) -> list[Path]:
+    """Portside's checks of a layer."""
+    return [TESTS / f"test_{name}.py", TESTS / "test_image.py"]
+
+
+def _top(recipe: Recipe, file: Path) -> Path:
+    """The folder of the recipe, or of one that it extends, that has a file."""
+    return next(folder for folder in recipe.folders if file.is_relative_to(folder))
+
+
+def _pytest(host: str, expected: Path, root: Path, within: Path, tests: Sequence[Path]) -> list[str]:
+    """A pytest run of its own: no settings of this project, a recipe or a person mix in. within: the
+    folder in and below which a conftest.py counts."""
+    options = {
+        "--rootdir": root,
+        "-c": os.devnull,
+        "--confcutdir": within,
+        "-p": "conftest_layers",
+        "--hosts": host,
+        "--expected": expected,
+    }
+    words = [str(word) for option in options.items() for word in option]
+    # Nothing is imported from the folder in which it happens to start.
+    start = "import sys; sys.path.pop(0); import pytest; sys.exit(pytest.main())"
+    return [sys.executable, "-c", start, "-q", "-p", "no:cacheprovider", *words, *map(str, tests)]
+
+
+def _may_enclose(recipe: Recipe, store: Store) -> bool:
+    """Whether this machine lets the recipe's own checks run where they reach nothing but their container; says it if
+    not."""
+    with store.workspace() as folder:
+        (folder / "given").mkdir()
+        why = _enclosure(recipe, folder).refused()
+    if why is not None:
+        say(
+            f"The checks of {recipe.name} run with your rights, and with your network: this machine does not let them "
+            f"be enclosed ({why})"
+        )
+    return why is None
+
+
+def _enclosure(recipe: Recipe, folder: Path) -> Enclosure:
+    """folder: of one run, with what the checks are given in `given`."""
+    root = folder / "root"
+    root.mkdir()
+    shown = {str(own): own for own in recipe.folders if own.is_dir()}
+    return Enclosure({**shown, str(TESTS): TESTS, _GIVEN: folder / "given"}, root, _GIVEN)
 
 
 def _surroundings(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables for the checks' pytest: without a person's settings of pytest and Python, with UTF-8."""
     kept = {name: value for name, value in environment.items() if not name.startswith(("PYTEST_", "PYTHON"))}
-    return kept | {"PYTHONPATH": str(TESTS), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
+    return kept | _of_python()
+
+
+def _of_python() -> dict[str, str]:
+    return {"PYTHONPATH": str(TESTS), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
 
 
 @contextmanager
 def _container(plan: Plan, engine: Runner, name: str) -> Iterator[str]:
     image = image_name(plan.recipe.name, name)
     mine = {PROCESS_LABEL: this_process()}
-    container = engine.start(RunSpec(image, ("sleep", "infinity"), entrypoint=(), detach=True, labels=mine))
+    # As a build has them, where the image sets none of that name: a check imports what an install step does.
+    own = environment(plan)
+    without_card = {key: value for key, value in building(plan.recipe) if key not in own}
+    spec = RunSpec(image, ("sleep", "infinity"), entrypoint=(), detach=True, labels=mine, env=without_card)
+    container = engine.start(spec)
     try:
         yield container
     finally:

@@ -17,7 +17,7 @@ from portside.cli.task import machine, portside_task, usage_error
     },
 )
 def init(c: Context, folder: str, example: str | None = None) -> None:
-    """Make a project of your own: a recipe, settings, and a workflow that builds it; with --example also add to one.
+    """Make a project of your own: a recipe, settings, CI for GitHub and GitLab; with --example also add to one.
 
     Example: invoke init mymodels --example minilm
     """

@@ -36,7 +36,7 @@ def _of(option: str, words: Sequence[str], root: Path | None) -> list[str] | Non
             from portside.recipe.models import LAYERS
 
             found = LAYERS
-        case "--target":
+        case "--target" | "--watch":
             found = _targets(words, root)
         case "--engine":
             from portside.engines import ENGINES
@@ -46,6 +46,10 @@ def _of(option: str, words: Sequence[str], root: Path | None) -> list[str] | Non
             from portside.migrate.rulesets import names
 
             found = names(root)
+        case "--accelerator":
+            from portside.accelerators.load import accelerator_names
+
+            found = accelerator_names(root=root)
         case "--example":
             from portside.begin import example_names
 

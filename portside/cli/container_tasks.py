@@ -1,35 +1,89 @@
 """The tasks that use containers of what was built: the checks of each layer, and running it."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from portside.cli.chosen import CHOICE, choose, each, end
 from portside.cli.task import ENGINE, LAYER, RECIPE, check_layer, number, portside_task, project
 
 if TYPE_CHECKING:
     from portside.engines import Mount
+    from portside.recipe import Recipe
 
 
-@portside_task(help={"recipe": RECIPE, "layer": f"only this layer: {LAYER}; default: all", "engine": ENGINE})
-def check(c: Context, recipe: str, layer: str | None = None, engine: str | None = None) -> None:
-    """testinfra against a container of each layer: what is in it is what the lock says.
+@portside_task(
+    iterable=["recipe"],
+    help=CHOICE
+    | {
+        "layer": f"only this layer: {LAYER}; default: all",
+        "devices": "try these cards of this host instead: the vendor's tool, a tensor against the processor's, and a "
+        "collective over two",
+        "access": "with --devices: how cards are passed: raw (default), toolkit, cdi or auto",
+        "report": "with --devices: write what came of it as JSON, to send to somebody",
+        "engine": ENGINE,
+        "trust": "let the recipe's own checks run, as they are now, without a question",
+    },
+)
+def check(
+    c: Context,
+    recipe: list[str],
+    all: bool = False,
+    changed_since: str | None = None,
+    layer: str | None = None,
+    devices: str | None = None,
+    access: str = "raw",
+    report: str | None = None,
+    engine: str | None = None,
+    trust: bool = False,
+) -> None:
+    """testinfra against a container of each layer: what is in it is what the lock says. Or, with --devices, whether the
+    cards compute.
+
+    The recipe's own checks are code: before they run here for the first time at this content, you are asked.
 
     Example: invoke check --recipe minilm --layer env
     """
+    from portside.accelerators import Host
+    from portside.begin.project import own_recipes
     from portside.check.layer_checks import check as check_layers
+    from portside.cli.trusting import need_trust
     from portside.common.progress import say
+    from portside.doctor.on_card import check_cards, write_report
+    from portside.doctor.on_card import tell as tell_cards
+    from portside.errors import RecipeError
     from portside.image.pointers import what_is_left
     from portside.prepare import locked_plan
 
     names = None if layer is None else [check_layer(layer)]
+    if report is not None and devices is None:
+        raise RecipeError("--report writes what cards did, and none is named", "Say --devices 0 with it.")
     p = project()
-    plan_ = locked_plan(p, p.recipe(recipe))
-    try:
-        check_layers(plan_, p.store, p.engine(engine), names)
-    finally:
-        for line in what_is_left(plan_, p.store):
-            say(line)
+    chosen = choose(p, recipe, all, changed_since)
+    if report is not None and len(chosen.recipes) > 1:
+        raise RecipeError("--report is of one recipe, and several are chosen", "Say --recipe NAME.")
+
+    for loaded in chosen.recipes if devices is None else ():
+        need_trust(loaded, p.store, trust, own_recipes)
+
+    def check_one(loaded: "Recipe") -> None:
+        plan_ = locked_plan(p, loaded)
+        if devices is not None:
+            running, here = p.engine(engine), Host.here()
+            checks = check_cards(plan_, running, here, devices, access=access, layer=layer or "weights")
+            if report is not None:
+                write_report(plan_, running, here, checks, Path(report))
+            tell_cards(checks)
+            return
+        try:
+            check_layers(plan_, p.store, p.engine(engine), names)
+        finally:
+            for line in what_is_left(plan_, p.store):
+                say(line)
+
+    end(each(chosen, check_one)[1], len(chosen.recipes))
 
 
 @portside_task(
@@ -53,6 +107,7 @@ def check(c: Context, recipe: str, layer: str | None = None, engine: str | None 
         "detach": "run in the background",
         "stop-timeout": "seconds that the command has to end after SIGINT, SIGTERM or SIGHUP; default: 10",
         "recreate": "remove a container of this name first",
+        "host": "with --dry-run: another machine, a file of `doctor --describe` or like:8xmlu370",
         "dry-run": "print the equivalent `docker run` or `podman run` and start nothing",
         "engine": ENGINE,
     },
@@ -77,6 +132,7 @@ def run_container(
     stop_timeout: str | None = None,
     recreate: bool = False,
     dry_run: bool = False,
+    host: str | None = None,
     engine: str | None = None,
 ) -> None:
     """Start a recipe's image with exactly the devices and rights that it needs.
@@ -85,6 +141,7 @@ def run_container(
     """
     from functools import cache
 
+    from portside.accelerators.described import described_host
     from portside.common.progress import say
     from portside.errors import RecipeError
     from portside.prepare import locked_plan
@@ -103,8 +160,11 @@ def run_container(
     check_layer(layer)
     if weights not in ("auto", "baked", "mount"):
         raise RecipeError(f"no such way to have weights: '{weights}'", "Say auto, baked or mount.")
+    if host is not None and not dry_run:
+        raise RecipeError("a container starts on this machine alone", "Say --dry-run with --host.")
     p = project()
     loaded = p.recipe(recipe)
+    machine_ = Host.here() if host is None else described_host(host, Host.here(), p.root)
     intent = read_intent(
         loaded,
         layer=layer,
@@ -133,7 +193,7 @@ def run_container(
         data = target_mounts(p, loaded, target, bring=not dry_run)
     spec = container_spec(
         intent,
-        Host.here(),
+        machine_,
         weights=mounted,
         data=data,
         lacking=noted(say) if dry_run else refuse,

@@ -1,10 +1,12 @@
 """Tasks on what is built: registries, archives, bundles, comparisons, and cleaning up. tasks.py lists them."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from portside.cli.chosen import CHOICE, choose, each, end, report_each
 from portside.cli.task import (
     ENGINE,
     JSON,
@@ -19,20 +21,34 @@ from portside.cli.task import (
     tell,
 )
 from portside.common.version import __version__
-from portside.errors import CheckError
+from portside.errors import CheckError, RecipeError
+
+if TYPE_CHECKING:
+    from portside.common.values import Key
+    from portside.recipe import Recipe
+    from portside.verify.verdict import PartVerdict, Verdict
 
 TAG = "a tag in the recipe's registry, or HOST:PORT/REPOSITORY:TAG; default: the recipe's name"
 
 
 @portside_task(
-    help={
-        "recipe": RECIPE,
+    iterable=["recipe"],
+    help=CHOICE
+    | {
         "tag": TAG,
         "compression": "none, gzip or zstd, for layers that the registry lacks; weights always travel as they are",
         "json": JSON,
-    }
+    },
 )
-def push(c: Context, recipe: str, tag: str | None = None, compression: str = "none", json: bool = False) -> None:
+def push(
+    c: Context,
+    recipe: list[str],
+    all: bool = False,
+    changed_since: str | None = None,
+    tag: str | None = None,
+    compression: str = "none",
+    json: bool = False,
+) -> None:
     """Push a built image to a registry, and its layers so that others need not build them.
 
     Example: invoke push --recipe minilm --tag registry.example:5000/models:minilm
@@ -47,16 +63,25 @@ def push(c: Context, recipe: str, tag: str | None = None, compression: str = "no
 
     kind = check_compression(compression)
     p = project()
-    loaded = p.recipe(recipe)
-    reference = parse_reference(tag or recipe, p.home_registry(loaded))
-    others = [parse_repository(text) for text in p.registries(loaded)]
-    with live():
+    chosen = choose(p, recipe, all, changed_since)
+    if tag is not None and not chosen.is_one:
+        raise RecipeError("--tag is for one recipe", "Without it, each goes to the tag that is its name.")
+    references = {item.name: parse_reference(tag or item.name, p.home_registry(item)) for item in chosen.recipes}
+
+    def push_one(loaded: "Recipe") -> dict[str, Any]:
+        reference = references[loaded.name]
+        others = [parse_repository(text) for text in p.registries(loaded)]
         done = push_image(locked_plan(p, loaded), p.store, reference, compression=kind, others=others)
-    for name, layer_tag in done.layers:
-        say(f"{name:9} {reference.repository}:{layer_tag}")
-    say(f"{done.image_id} is {done.reference}; {len(done.sent)} blobs sent, {human_bytes(done.sent_bytes)}")
+        for name, layer_tag in done.layers:
+            say(f"{name:9} {reference.repository}:{layer_tag}")
+        say(f"{done.image_id} is {done.reference}; {len(done.sent)} blobs sent, {human_bytes(done.sent_bytes)}")
+        return asdict(done)
+
+    with live():
+        done, failed = each(chosen, push_one)
     if json:
-        show(asdict(done))
+        show(done[chosen.names[0]] if chosen.is_one else report_each(done, failed))
+    end(failed, len(chosen.recipes))
 
 
 @portside_task(help={"recipe": RECIPE, "tag": TAG, "engine": ENGINE, "json": JSON})
@@ -210,18 +235,21 @@ def _clean_engine(name: str | None, yes: bool, json: bool) -> None:
 
 
 @portside_task(
-    help={
-        "recipe": RECIPE,
+    iterable=["recipe"],
+    help=CHOICE
+    | {
         "offline": "use only what is on this machine",
         "keep": "a folder for both tars of every part that differs",
         "limit": "paths shown of each part; 0 shows all",
         "engine": ENGINE,
         "json": JSON,
-    }
+    },
 )
 def verify(
     c: Context,
-    recipe: str,
+    recipe: list[str],
+    all: bool = False,
+    changed_since: str | None = None,
     offline: bool = False,
     keep: str | None = None,
     limit: str = "20",
@@ -238,12 +266,25 @@ def verify(
     from portside.verify.report import as_json, as_lines
 
     count = number(limit, "limit")
-    verdict = build_again(project(), recipe, engine=engine, offline=offline, keep=Path(keep) if keep else None)
+    p = project()
+    chosen = choose(p, recipe, all, changed_since)
+    proven: dict[Key, PartVerdict] = {}
+
+    def verify_one(loaded: "Recipe") -> "Verdict":
+        folder = Path(keep) if keep else None
+        if folder is not None and not chosen.is_one:
+            folder /= loaded.name
+        verdict = build_again(p, loaded.name, engine=engine, offline=offline, keep=folder, proven=proven)
+        if not json:
+            tell(as_lines(verdict, count))
+        return verdict
+
+    verdicts, failed = each(chosen, verify_one)
+    found = {name: as_json(verdict) for name, verdict in verdicts.items()}
     if json:
-        show(as_json(verdict))
-    else:
-        tell(as_lines(verdict, count))
-    if not verdict.reproducible:
+        show(found[chosen.names[0]] if chosen.is_one else report_each(found, failed))
+    end(failed, len(chosen.recipes))
+    if any(not verdict.reproducible for verdict in verdicts.values()):
         raise Exit(code=CheckError.exit_code)
 
 
@@ -284,7 +325,7 @@ def diff(
         if json:
             show(as_json(made))
         else:
-            print("\n".join(as_lines(made, count)))
+            tell(as_lines(made, count))
     if exit_code and not made.same:
         raise Exit(code=1)
 

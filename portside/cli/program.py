@@ -28,7 +28,7 @@ from portside.cli import root
 from portside.cli.completion import BASH, values
 from portside.cli.lean import without_plugins
 from portside.cli.task import example, leave, leave_if_stdout_fails, required, set_up_streams, usage_error
-from portside.common.called import called, set_command
+from portside.common.called import called, set_command, to_person
 from portside.common.stopped import StoppedError, end_at_once, end_cleanly
 from portside.common.url import without_secrets
 from portside.errors import did_you_mean
@@ -126,7 +126,7 @@ class Portside(Program):
         repeated = {f"--{arg.name}" for task in self.tasks for arg in task.args.values() if arg.kind is list}
         for word, following in pairwise([*self.core.unparsed, "--"]):
             if word in repeated and following.startswith("--"):
-                usage_error(f"{word} needs a value", self._hint(self.tasks[-1].name))
+                usage_error(f"{self.tasks[-1].name}: {word} needs a value", self._hint(self.tasks[-1].name))
 
     def _unknown(self, word: str, context: ParserContext | None) -> NoReturn:
         tasks = sorted(self.parser.contexts)
@@ -144,7 +144,7 @@ class Portside(Program):
         hint = did_you_mean(word, tasks)
         here = root.project_root()
         if here and "recipe" in context.args and word in find_recipes(here):
-            if context.args["recipe"].value is not None:
+            if context.args["recipe"].kind is not list and context.args["recipe"].value is not None:
                 usage_error(f"{task} takes one recipe: '{word}' is another", self._hint(task))
             hint = f"Did you mean --recipe {word}? "
         usage_error(f"{task} does not take '{word}', and no task has that name", hint + self._hint(task))
@@ -198,7 +198,8 @@ def _shown(argument: Argument) -> str:
 
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """A traceback, for a fault that nobody expected, without the passwords of URLs in it."""
-    print(without_secrets("".join(traceback.format_exception(kind, error, trace))), end="", file=sys.stderr)
+    text = without_secrets("".join(traceback.format_exception(kind, error, trace)))
+    print(to_person(text), end="", file=sys.stderr)
 
 
 def portside() -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from portside.common.called import called
+from portside.common.called import to_person
 from portside.common.os_errors import explained
 from portside.common.stopped import StoppedError
 from portside.common.url import without_secrets
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 RECIPE = "name of a recipe: recipes/NAME.yaml"
 LAYER = "env, sources, migrated or weights"
+BUILDER = "a builder of docker buildx for steps, or default: the engine; else BUILDX_BUILDER, portside.toml"
 ENGINE = "docker or podman; default: PORTSIDE_ENGINE, portside.toml, docker, podman if no Docker answers"
+CHOOSING = ("recipe", "all", "changed_since")
+"""The arguments of a task that is for several recipes, of which one has to be given (`portside.cli.chosen`)."""
 JSON = "print one JSON object on stdout and nothing else"
 
 
@@ -42,18 +45,24 @@ def portside_task(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
     def decorate(body: Callable[..., Any]) -> Any:
         needed = required(body)
+        chooses = CHOOSING[-1] in inspect.signature(body).parameters
 
         @functools.wraps(body)
         def run(*args: Any, **kwargs: Any) -> Any:
             try:
-                if missing := [f"--{name.replace('_', '-')}" for name in needed if kwargs.get(name) is None]:
+                missing = [f"--{name.replace('_', '-')}" for name in needed if kwargs.get(name) is None]
+                if chooses and not any(kwargs.get(name) for name in CHOOSING):
+                    missing = ["--recipe, --all or --changed-since"]
+                if missing:
                     usage_error(f"{body.__name__.replace('_', '-')} needs {' and '.join(missing)}", _hint(body))
                 result = body(*args, **kwargs)
                 sys.stdout.flush()
                 return result
             except PortsideError as error:
-                if name := kwargs.get("recipe"):
+                if isinstance(name := kwargs.get("recipe"), str):
                     error.name_recipe(name)
+                elif name:
+                    error.name_recipe(name[0])
                 fail(error)
             except MemoryError:
                 fail(PortsideError("there is not enough memory for this", "End something else, or give it more."))
@@ -72,8 +81,8 @@ def portside_task(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 def fail(error: PortsideError) -> NoReturn:
     """End with an expected error: its text, and where it arose if somebody wants to know."""
     if os.environ.get("PORTSIDE_DEBUG") or logging.getLogger("invoke").isEnabledFor(logging.DEBUG):
-        print(without_secrets(traceback.format_exc()), end="", file=sys.stderr)
-    print(called(f"error: {without_secrets(str(error))}"), file=sys.stderr)
+        print(to_person(without_secrets(traceback.format_exc())), end="", file=sys.stderr)
+    print(to_person(f"error: {without_secrets(str(error))}"), file=sys.stderr)
     leave(error.exit_code)
 
 
@@ -105,7 +114,7 @@ def _hint(body: Callable[..., Any]) -> str:
 def usage_error(problem: str, solution: str) -> NoReturn:
     """End with what is wrong with a command line, as an expected error of a task ends."""
     error = RecipeError(problem, solution)
-    print(called(f"error: {without_secrets(str(error))}"), file=sys.stderr)
+    print(to_person(f"error: {without_secrets(str(error))}"), file=sys.stderr)
     raise Exit(code=error.exit_code)
 
 
@@ -170,7 +179,7 @@ def machine() -> "Machine":
 
 def tell(lines: Iterable[str]) -> None:
     """Print lines for a person."""
-    print(called("\n".join(lines)))
+    print(to_person("\n".join(lines)))
 
 
 def show(value: Any) -> None:

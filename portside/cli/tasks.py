@@ -4,30 +4,31 @@ A project's tasks.py is one line: `from portside.cli.tasks import *`. The comman
 """
 
 import shlex
+from contextlib import suppress
 from pathlib import Path
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 
 from portside.cli.begin_tasks import init, setup  # noqa: F401
+from portside.cli.build_tasks import build  # noqa: F401
 from portside.cli.container_tasks import check, run_container  # noqa: F401
+from portside.cli.develop_tasks import capture, develop, patch  # noqa: F401
+from portside.cli.draft_tasks import new  # noqa: F401
 from portside.cli.image_tasks import bundle, clean, diff, load, pull, push, save, unbundle, verify  # noqa: F401
 from portside.cli.lock_tasks import lock  # noqa: F401
+from portside.cli.plan_tasks import plan  # noqa: F401
 from portside.cli.root import is_own_checkout, tasks_folder
 from portside.cli.task import (
     ENGINE,
     JSON,
-    LAYER,
     RECIPE,
-    check_layer,
     machine,
     portside_task,
     project,
     show,
     tell,
 )
-
-NO_PULL = "ask no registry for layers that somebody else has built"
 
 
 @portside_task(help={"json": JSON})
@@ -65,42 +66,6 @@ def fetch(c: Context, recipe: str) -> None:
     with live():
         fetch_all(plan_, Fetcher(p.store, p.config))
     say(f"All inputs of {recipe} are in the store at {p.config.home}")
-
-
-@portside_task(help={"recipe": RECIPE, "no-pull": NO_PULL, "engine": ENGINE, "json": JSON})
-def plan(c: Context, recipe: str, no_pull: bool = False, engine: str | None = None, json: bool = False) -> None:
-    """Each layer: its key, whether it is cached, can be pulled or has to be built, and why.
-
-    The last line says what the engine lacks and what is free there, if one answers.
-
-    Example: invoke plan --recipe minilm
-    """
-    from portside.build.space import engine_needs
-    from portside.cli.report.plan import plan_lines, plan_report
-    from portside.errors import EngineError
-    from portside.image.pointers import what_is_left
-    from portside.prepare import locked_plan, say_behind
-
-    p = project()
-    loaded = p.recipe(recipe)
-    made = locked_plan(p, loaded)
-    say_behind(made)
-    report = plan_report(made, p.store, [] if no_pull else p.registries(loaded))
-    report["engine"] = None
-    lines = plan_lines(report)
-    try:
-        running = p.engine(engine)
-        needs = engine_needs([made], p.store, running)
-    except EngineError:
-        if engine:  # asked for; else a plan needs none
-            raise
-    else:
-        report["engine"] = {"name": running.name, **needs.report()}
-        lines.append(needs.line(running.name))
-    if json:
-        show(report)
-    else:
-        print("\n".join([*lines, *what_is_left(made, p.store)]))
 
 
 @portside_task(
@@ -141,72 +106,6 @@ def render(c: Context, recipe: str, output: str | None = None, link: bool = Fals
     )
 
 
-@portside_task(
-    help={
-        "recipe": RECIPE,
-        "layer": f"the last layer to build: {LAYER}; default: weights",
-        "offline": "use only what is on this machine",
-        "no-cache": "build every layer again, and read the whole base",
-        "no-pull": NO_PULL,
-        "no-load": "leave the images in the store: the engine does not get them",
-        "load-all": "load the images of the layers below into the engine, too",
-        "engine": ENGINE,
-        "json": JSON,
-    }
-)
-def build(
-    c: Context,
-    recipe: str,
-    layer: str = "weights",
-    offline: bool = False,
-    no_cache: bool = False,
-    no_pull: bool = False,
-    no_load: bool = False,
-    load_all: bool = False,
-    engine: str | None = None,
-    json: bool = False,
-) -> None:
-    """Build the layers of a recipe; locks and fetches by itself what is missing.
-
-    The engine gets the image of the last layer; those below it when something needs them, or with --load-all.
-
-    Example: invoke build --recipe minilm
-    """
-    from portside.build.many import build as build_all
-    from portside.cli.report.image import built_lines, image_report, not_loaded
-    from portside.common.progress import say
-    from portside.fetch.fetcher import Fetcher
-    from portside.image.pointers import what_is_left
-    from portside.prepare import lock_pin_and_plan
-
-    check_layer(layer)
-    p = project()
-    loaded = p.recipe(recipe)
-    running = p.engine(engine)
-    plan_ = lock_pin_and_plan(p, loaded, offline=offline, last=layer, pulling=True)
-    registries = [] if offline or no_pull else p.registries(loaded)
-    fetcher = Fetcher(p.store, p.config, offline)
-    built = build_all(
-        plan_,
-        p.store,
-        fetcher,
-        running,
-        last=layer,
-        no_cache=no_cache,
-        registries=registries,
-        load=not no_load,
-        load_all=load_all,
-    )
-    report = image_report(plan_, p.store, layer)
-    for line in [*built_lines(built), *what_is_left(plan_, p.store)]:
-        say(line)
-    say(f"{recipe} is {report['image_id']}")
-    if not load_all and len(built) > 1:
-        say(not_loaded(recipe, built, running.name))
-    if json:
-        show(report)
-
-
 @portside_task(help={"recipe": RECIPE, "json": JSON})
 def inspect(c: Context, recipe: str, json: bool = False) -> None:
     """The layers of a built recipe: key, diff IDs, image ID, sizes; the same on every machine.
@@ -221,7 +120,7 @@ def inspect(c: Context, recipe: str, json: bool = False) -> None:
     if json:
         show(report)
     else:
-        print("\n".join(inspect_lines(report)))
+        tell(inspect_lines(report))
 
 
 @portside_task(
@@ -266,29 +165,93 @@ def migrate(
     if json:
         show({"output": output, "counts": report.counts()})
     else:
-        print("\n".join(to_lines(report, Path(output))))
+        tell(to_lines(report, Path(output)))
 
 
-@portside_task(help={"recipe": f"{RECIPE}; default: only the machine", "engine": ENGINE, "json": JSON})
-def doctor(c: Context, recipe: str | None = None, engine: str | None = None, json: bool = False) -> None:
+@portside_task(
+    help={
+        "recipe": f"{RECIPE}; default: only the machine",
+        "all": "all recipes: which can be built, and the room that building all of them takes",
+        "host": "look at another machine's cards: a file of --describe, or like:8xmlu370",
+        "describe": "write a file that says what this machine has of cards, for --host elsewhere",
+        "engine": ENGINE,
+        "json": JSON,
+    }
+)
+def doctor(
+    c: Context,
+    recipe: str | None = None,
+    all: bool = False,
+    host: str | None = None,
+    describe: str | None = None,
+    engine: str | None = None,
+    json: bool = False,
+) -> None:
     """Engine, driver, devices, disk, missing inputs: each with its remedy; the exit code is for CI.
 
     Example: invoke doctor --recipe minilm
     """
-    from portside.doctor import examine, exit_code, to_json, to_lines
+    from portside.accelerators.described import described_host
+    from portside.doctor import examine, examine_described, exit_code, to_json, to_lines, write_description
+    from portside.errors import RecipeError
     from portside.lock.file import read_lock
     from portside.runtime import Host
 
+    if all and (recipe or host or describe):
+        raise RecipeError("--all goes with no recipe and no other machine", "Say one of them.")
     p = machine()
     loaded = project().recipe(recipe) if recipe else None
     locked = read_lock(loaded.lock_path) if loaded else None
-    findings = examine(Host.here(), p.config, loaded, locked, lambda: p.engine_choice(engine), root=p.root)
+    here = Host.here()
+    if describe is not None:
+        if host is not None:
+            raise RecipeError("--describe writes what this machine has, and --host is another", "Say one of the two.")
+        write_description(here, Path(describe), p.root)
+        return
+    if host is not None:
+        findings = examine_described(described_host(host, here, p.root), loaded, locked, root=p.root)
+    else:
+        findings = examine(here, p.config, loaded, locked, lambda: p.engine_choice(engine), root=p.root)
+    if all:
+        from portside.doctor.all_recipes import examine_all
+        from portside.errors import EngineError
+
+        running = None
+        with suppress(EngineError):  # the machine's findings say why there is none
+            running = p.engine(engine)
+        findings += examine_all(project(), running)
     if json:
         show(to_json(findings))
     else:
         tell(to_lines(findings))
     if code := exit_code(findings):
         raise Exit(code=code)
+
+
+@portside_task(
+    help={
+        "accelerator": "which cards: a name of docs/accelerators.md, or of the project's accelerators/",
+        "output": "the file, in /etc/cdi or /var/run/cdi for engines to find it; default: stdout",
+        "host": "another machine's cards: a file of `doctor --describe`, or like:8xmlu370",
+    }
+)
+def cdi(c: Context, accelerator: str, output: str | None = None, host: str | None = None) -> None:
+    """Write a specification of the Container Device Interface for this machine's cards.
+
+    Example: invoke cdi --accelerator mlu370 --output /etc/cdi/cambricon-mlu.json
+    """
+    from portside.accelerators import for_host, load_accelerator
+    from portside.accelerators.described import described_host
+    from portside.doctor.cdi_file import cdi_text, write_cdi
+    from portside.runtime import Host
+
+    p = machine()
+    on = Host.here() if host is None else described_host(host, Host.here(), p.root)
+    known = for_host(load_accelerator(accelerator, root=p.root), on)
+    if output is None:
+        print(cdi_text(known, on), end="")
+    else:
+        write_cdi(known, on, Path(output))
 
 
 if is_own_checkout(tasks_folder()):

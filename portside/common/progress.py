@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from portside.common.called import called
+from portside.common.called import to_person
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,7 +38,7 @@ _screen: _Screen | None = None
 
 def say(text: str) -> None:
     """One line for a person, on stderr."""
-    text = called(text)
+    text = to_person(text)
     with _lock:
         if _screen is not None:
             _screen.console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -55,9 +55,9 @@ def step(text: str) -> Iterator[Note]:
         say(f"{text} …")
         yield lambda line: None
     else:
-        task = screen.steps.add_task(text, note="")
+        task = screen.steps.add_task(to_person(text), note="")
         try:
-            yield lambda line: screen.steps.update(task, note=line.strip())
+            yield lambda line: screen.steps.update(task, note=to_person(line.strip()))
         finally:
             screen.steps.remove_task(task)
     say(f"{text}: {time.monotonic() - start:.1f} s")
@@ -128,7 +128,7 @@ def transfer(text: str, total: int | None) -> Iterator[Advance]:
     if screen is None:
         yield count
     else:
-        task = screen.transfers.add_task(text, total=total)
+        task = screen.transfers.add_task(to_person(text), total=total)
         try:
             yield count
         finally:

@@ -4,7 +4,8 @@ In: a recipe, its lock and this machine.
 Out: findings: what is lacking, each with its remedy.
 """
 
-from portside.doctor.examine import examine
+from portside.doctor.describing import write_description
+from portside.doctor.examine import examine, examine_described
 from portside.doctor.findings import Finding, exit_code, to_json, to_lines
 
-__all__ = ["Finding", "examine", "exit_code", "to_json", "to_lines"]
+__all__ = ["Finding", "examine", "examine_described", "exit_code", "to_json", "to_lines", "write_description"]

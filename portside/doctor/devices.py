@@ -1,5 +1,6 @@
 """Cards and drivers: what a host has against what a recipe needs."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,13 +33,16 @@ def examine_devices(
         chosen = for_host(chosen, host, recipe.model.accelerator.variant)
         yield from _examine(chosen, host, driver_range(recipe, chosen), recipe)
         return
-    found = False
+    there = {}
     for name in accelerator_names(root=root):
         known = for_host(load_accelerator(name, root=root), host)
         if find_cards(known, host) or driver_version(known, host):
-            found = True
+            there[name] = known
+    for known in there.values():
+        # The same nodes, of a family that has the more general name.
+        if known.extends not in there:
             yield from _examine(known, host, None, None)
-    if not found:
+    if not there:
         yield Finding("ok", "devices", "no accelerator that Portside knows")
 
 
@@ -76,7 +80,7 @@ def _examine(
             )
     if cards:
         yield _access(accelerator, host)
-    if accelerator.reported:
+    if accelerator.is_reported:
         yield Finding(
             "warning",
             "devices",
@@ -96,7 +100,7 @@ def _access(accelerator: AcceleratorProfile, host: Host) -> Finding:
 def _cards(accelerator: AcceleratorProfile, host: Host, version: str | None) -> Finding:
     cards = find_cards(accelerator, host)
     assert accelerator.cards is not None
-    pattern = accelerator.cards.node.replace("{index}", "N")
+    pattern = re.sub(r"\{[^}]*\}", "N", accelerator.cards.node)
     if cards:
         numbers = ", ".join(str(card.index) for card in cards)
         return Finding("ok", "devices", f"{len(cards)} {accelerator.name} card(s): {numbers}")
@@ -116,6 +120,8 @@ def _cards(accelerator: AcceleratorProfile, host: Host, version: str | None) -> 
 
 
 def _driver(accelerator: AcceleratorProfile, version: str | None, versions: str | None) -> Finding:
+    if accelerator.driver is None:
+        return Finding("ok", "driver", f"not looked at: nobody says where {accelerator.name}'s tells its version")
     wanted = f", wanted {versions}" if versions else ""
     if version is None:
         return Finding("problem", "driver", f"no {accelerator.name} driver is loaded{wanted}", _install(accelerator))

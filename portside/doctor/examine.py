@@ -1,10 +1,12 @@
 """All examinations, in the order in which a person would repair things."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from portside.accelerators import AcceleratorProfile, Host
 from portside.config import Config
+from portside.doctor.builders import examine_builders
 from portside.doctor.devices import examine_devices
 from portside.doctor.findings import Finding
 from portside.doctor.in_engine import examine_left
@@ -43,6 +45,7 @@ def examine(
     findings = [examine_system(host, lock)]
     found, engine = examine_engine(choose_engine)
     findings.append(found)
+    findings += examine_builders(config.builder_settings, os.environ)
     if engine is not None and lock is not None:
         findings.append(examine_architecture(engine, lock))
         findings.append(examine_clock(engine, lock))
@@ -63,6 +66,22 @@ def examine(
             findings += examine_inputs(inventory, recipe, lock, config)
     own = recipe.model.registry if recipe else None
     findings += examine_registries([*config.registries, *([own] if own else [])])
+    return findings
+
+
+def examine_described(
+    host: Host, recipe: Recipe | None, lock: Lock | None, *, root: Path | None = None
+) -> list[Finding]:
+    """Another machine: its system, memory and cards. Engine, disks and inputs are this one's, and not looked at."""
+    findings = [examine_system(host, lock)]
+    if host.exists("/proc/meminfo"):
+        findings.append(examine_memory(host, 0))
+    try:
+        findings += examine_devices(host, recipe, None, root)
+    except PortsideError as error:
+        findings.append(Finding("problem", "devices", error.problem, error.solution))
+    if recipe is not None:
+        findings += _lock(recipe, lock)
     return findings
 
 

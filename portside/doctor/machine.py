@@ -12,6 +12,7 @@ from portside.common.progress import human_bytes
 from portside.config import Config
 from portside.doctor.findings import Finding, Status
 from portside.engines import Builder, Choice, Engine
+from portside.engines.buildx import OVERLAYS
 from portside.engines.emulators import emulated
 from portside.errors import EngineError
 from portside.lock.models import Lock
@@ -20,9 +21,6 @@ LITTLE_DISK = 10 << 30
 """Bytes below which a disk gets a warning: a base image with its packages, and a copy of both in the engine."""
 LITTLE_MEMORY = 2 << 30
 """Bytes of available memory below which there is a warning; a build needs some hundred MB, a model more."""
-OVERLAYS = ("fuse-overlayfs", "overlay", "overlay2", "overlayfs")
-"""Storage drivers that copy a file up when a step changes it, as Docker and Podman call them."""
-
 _MACHINES = {"amd64": ("x86_64", "amd64"), "arm64": ("aarch64", "arm64")}
 
 
@@ -30,7 +28,7 @@ def examine_system(host: Host, lock: Lock | None) -> Finding:
     release = dict(line.split("=", 1) for line in (host.read("/etc/os-release") or "").splitlines() if "=" in line)
     name = release.get("PRETTY_NAME", "an unknown system").strip("\"'")
     kernel = (host.read("/proc/sys/kernel/osrelease") or "of unknown version").strip()
-    machine = platform.machine()
+    machine = host.machine
     text = f"{name}, Linux {kernel}, {machine}"
     wanted = lock.base.architecture if lock else None
     if wanted and machine not in _MACHINES.get(wanted, (wanted,)):

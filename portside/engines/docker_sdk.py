@@ -44,6 +44,11 @@ def _client(endpoint: Endpoint, version: str) -> Any:
 
 
 _REMEDIES = (
+    (
+        "device driver .cdi|unresolvable CDI devices",
+        "CDI wants Docker 28.2 or newer, or 25 with features.cdi in daemon.json, and a specification that has the "
+        "device: invoke cdi writes one; or say --access raw.",
+    ),
     (r"network \S+ not found", "List the engine's networks with `docker network ls`, or leave --network out."),
     (r"port is already allocated|address already in use", "Choose another --port; `docker ps` shows who has this one."),
     (r"unable to find user|no matching entries in passwd", "Give --user a user of the image, or UID[:GID]."),

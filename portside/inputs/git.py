@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from portside.common.progress import say
 from portside.common.tree import Entry, Tree, check_path, decode_path, encode_path
 from portside.common.url import holds_secret, shown
-from portside.common.values import GitUrl, ObjectName, TreeName, shown_value, told
+from portside.common.values import CommitName, GitUrl, ObjectName, TreeName, shown_value, told
 from portside.config import Config
 from portside.errors import InputError, RecipeError, did_you_mean, fetch_it
 from portside.inputs.git_mirror import Blobs, Mirror
 from portside.inputs.git_names import is_gits_own
 from portside.inputs.git_submodules import declared, url_of
 from portside.inputs.spool import Spool
+from portside.lock.packages import LATEST
 from portside.lock.sources import LockedGitSource, LockedSubmodule
 
 if TYPE_CHECKING:
@@ -100,6 +101,32 @@ def newest(url: str, ref: str, config: Config, store: "Store") -> ObjectName:
     mirror = Mirror(url, config, store)
     with mirror.locked():
         return _asked_ref(mirror, url, ref)
+
+
+def revision_of(url: str, name: str, config: Config, store: "Store") -> tuple[str, str]:
+    """What a person means by a name in a repository, "" for what its server checks out: a tag, a branch, or the name of
+    a commit, in this order; as `resolve` takes it, and in words. Raises RecipeError for a URL that no lock may hold,
+    InputError where nothing there has the name."""
+    _check_url(url)
+    mirror = Mirror(url, config, store)
+    with mirror.locked():
+        refs = mirror.remote_refs()
+    if not name:
+        if (head := refs.get("HEAD")) is None:
+            raise InputError(f"{shown(url)} has no commit that is checked out by default", "Name a branch: URL@BRANCH.")
+        branches = [_named(ref)[1] for ref, commit in refs.items() if commit == head and _named(ref)[0] == "branch"]
+        best = next((branch for branch in ("main", "master", *branches) if branch in branches), "HEAD")
+        return told(ObjectName, head, f"{shown(url)}: the name of its HEAD"), f"branch {best}"
+    for key, folder in (("tag", "tags"), ("branch", "heads")):
+        if f"refs/{folder}/{name}" in refs:
+            return f"refs/{folder}/{name}", f"{key} {name}"
+    if re.fullmatch(CommitName.PATTERN, name):
+        return name, ""
+    known = [found for key, found in map(_named, refs) if key]
+    raise InputError(
+        f"{shown(url)} has no tag, branch or commit {shown_value(name)}",
+        f"{did_you_mean(name, known)}Name one of them behind the @.",
+    )
 
 
 def _asked_ref(mirror: Mirror, url: str, ref: str) -> ObjectName:
@@ -224,7 +251,12 @@ def _commit_tree(
 
 
 def _date(mirror: Mirror, commit: str) -> int:
-    return max(0, int(mirror.git("show", "-s", "--format=%ct", commit).decode()))
+    text = mirror.git("show", "-s", "--format=%ct", commit).decode("ascii", "replace").strip()
+    if not re.fullmatch(r"-?[0-9]{1,11}", text) or int(text) > LATEST:
+        raise InputError(
+            f"the commit {commit} says no date that there is", "Name another commit: the times of files come from it."
+        )
+    return max(0, int(text))
 
 
 def _check_url(url: str) -> None:

@@ -14,6 +14,7 @@ from portside.common.progress import human_bytes, say, transfer
 from portside.common.values import FileName, ImageAddress, Sha256
 from portside.config import Config
 from portside.errors import InputError, MissingInputError, RegistryError
+from portside.inputs import entry_points
 from portside.inputs.bringer import Bringer, PlainBase
 from portside.inputs.image_documents import Documents, kept_elsewhere
 from portside.inputs.vendor_config import check_platform, created, environment
@@ -69,6 +70,7 @@ def resolve(
         env=environment(asked.image, value),
         layers=layers,
     )
+    entry_points.note(value, diff_ids)
     _say_found(base, bringer.store)
     return base
 

@@ -16,6 +16,7 @@ from typing import Any
 from portside.archive.read import ArchiveImage, TakenArchive, read_archive, read_layout
 from portside.common.values import ImageName, Sha256
 from portside.errors import InputError, StoreError
+from portside.inputs import entry_points
 from portside.inputs.vendor_config import check_platform, created, environment
 from portside.lock.bases import ArchiveBase, ArchiveLayer
 from portside.lock.packages import REFERENCE
@@ -128,6 +129,7 @@ def _only(path: Path, archive: TakenArchive) -> ArchiveImage:
 def _facts(path: Path, image: ArchiveImage, base: ArchiveBase) -> dict[str, Any]:
     config = json.loads(image.config)
     check_platform(str(path), config, base.architecture, base.kind)
+    entry_points.note(config, [layer.digest for layer in image.layers])
     names = [name for name in image.names if re.fullmatch(REFERENCE, name)]
     return {
         "reference": names[0] if names else None,

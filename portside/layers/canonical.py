@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from portside.common.canonical import CHUNK
 from portside.common.tree import Entry, Tree, check_path, encode_path
 from portside.errors import InputError
 from portside.layers.contents import with_hashes
@@ -90,9 +91,40 @@ def layer_of(raw: RawLayer) -> Layer:
 
 def _merged(layers: Sequence[RawLayer], below: Mapping[str, Entry]) -> dict[str, Entry]:
     state = dict(below)
+    times: dict[str, int] = {}
     for layer in layers:
-        state = merge(state, layer.entries.values(), layer.whiteouts, layer.opaque)
+        unchanged = {path for path, time in layer.times.items() if _is_copied_up(path, time, layer, state, times)}
+        entries = [entry for path, entry in layer.entries.items() if path not in unchanged]
+        state = merge(state, entries, layer.whiteouts, layer.opaque, layer.sockets)
+        times |= layer.times
     return state
+
+
+def _is_copied_up(path: str, time: int, layer: RawLayer, state: Mapping[str, Entry], times: Mapping[str, int]) -> bool:
+    """Whether a file of an overlay is what an earlier step left, to the nanosecond: overlayfs copies a file up when it
+    is linked or opened for writing, and engines that compare before they write a tar leave it out.
+
+    Of two files of the same bytes and attributes that one step wrote anew the time differs, so it is none.
+    """
+    entry, old = layer.entries[path], state.get(path)
+    if times.get(path) != time or old is None or path in layer.whiteouts or _is_hidden(path, layer):
+        return False
+    if replace(old, content=entry.content) != entry or old.content is None or entry.content is None:
+        return False
+    with old.content.open() as before, entry.content.open() as now:
+        while (piece := now.read(CHUNK)) == before.read(CHUNK):
+            if not piece:
+                return True
+    return False
+
+
+def _is_hidden(path: str, layer: RawLayer) -> bool:
+    """Whether the layer removes what lay at a path below."""
+    while path:
+        path = path.rpartition("/")[0]
+        if path in layer.opaque or path in layer.whiteouts:
+            return True
+    return False
 
 
 def _is_folder(state: Mapping[str, Entry], path: str) -> bool:

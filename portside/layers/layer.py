@@ -21,9 +21,15 @@ class Layer:
 
 
 def merge(
-    below: Mapping[str, Entry], entries: Iterable[Entry], whiteouts: Collection[str], opaque: Collection[str] = ()
+    below: Mapping[str, Entry],
+    entries: Iterable[Entry],
+    whiteouts: Collection[str],
+    opaque: Collection[str] = (),
+    staying: Collection[str] = (),
 ) -> dict[str, Entry]:
     """What the file system holds after a layer came on top of it; entries of `below` that stay are the same objects.
+
+    staying: paths that an opaque folder does not hide.
 
     A folder that a layer does not mention although it holds something of it: the one below, or root's with mode 0755.
     """
@@ -33,7 +39,8 @@ def merge(
         gone: set[str] = set()
         for path in sorted(below):  # a folder before what it holds
             folder = path.rpartition("/")[0]
-            if path in whiteouts or folder in gone or folder in opaque or folder in replaced:
+            hidden = folder in opaque and path not in staying
+            if path in whiteouts or folder in gone or hidden or folder in replaced:
                 gone.add(path)
         state = {path: entry for path, entry in below.items() if path not in gone}
     else:

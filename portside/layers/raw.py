@@ -55,12 +55,16 @@ class RawLayer:
     whiteouts: paths of the layers below that are gone. opaque: folders that hide all that the layers below have there.
     Both speak of the layers below only: a path that is also in `entries` was removed and made again.
     misnamed: what has the name of a whiteout, and is not what an engine writes as one.
+    sockets: where one stands, as far as the source shows it; the layers below stay there, also in an opaque folder.
+    times: of files, in nanoseconds, where the source is an overlay: one that was copied up unchanged has its old time.
     """
 
     entries: dict[str, Entry] = field(default_factory=dict)
     whiteouts: set[str] = field(default_factory=set)
     opaque: set[str] = field(default_factory=set)
     misnamed: set[str] = field(default_factory=set)
+    sockets: set[str] = field(default_factory=set)
+    times: dict[str, int] = field(default_factory=dict)
 
 
 def check_name(path: str) -> str:

@@ -43,10 +43,13 @@ def _add(layer: RawLayer, inodes: dict[tuple[int, int], Entry], path: str, item:
     info = item.stat(follow_symlinks=False)
     kind = _kind(info.st_mode)
     if stat.S_ISSOCK(info.st_mode):
-        return  # no tar can hold one, so what lay there stays for every engine that reads a tar
+        layer.sockets.add(path)  # no tar can hold one, so what lay there stays for every engine that reads a tar
+        return
     if kind is None:
         layer.whiteouts.add(path)  # 0/0 devices are whiteouts; other devices hide what lay there
         return
+    if kind == "file":
+        layer.times[path] = info.st_mtime_ns
     inode = (info.st_dev, info.st_ino)
     if info.st_nlink > 1 and inode in inodes:
         layer.entries[path] = replace(inodes[inode], path=path)

@@ -8,7 +8,7 @@ from typing import Any
 from portside.common.url import redact, secrets_of
 from portside.errors import InputError
 from portside.net import download
-from portside.net.bounded import AnswerError, body_of, from_json
+from portside.net.bounded import AnswerError, body_of, from_json, seconds_of
 from portside.net.client import NO_URL, PrivateUrl, RedirectError, get, is_lasting
 
 
@@ -69,7 +69,7 @@ def _try(once: Callable[[], Reply], secrets: frozenset[str]) -> tuple[Reply | No
     except (httpx.InvalidURL, UnicodeError):
         return None, _Fault(NO_URL, lasting=True), 0.0
     wait = reply.headers.get("retry-after", "")
-    return reply, None, float(wait) if wait.isdecimal() else 0.0
+    return reply, None, seconds_of(wait)
 
 
 def _once(url: str, headers: Mapping[str, str], body: bool) -> Reply:

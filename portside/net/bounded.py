@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import time
 import zlib
 from collections.abc import Iterator
@@ -20,6 +21,17 @@ WINDOW_SECONDS = 60.0
 SLOWEST = 1024
 """Bytes per second: a sender that brings less than this for WINDOW_SECONDS counts as silent."""
 _STEP = 64 << 10
+
+
+LATEST_RETRY = 3600
+"""Seconds: a server that wants to be asked again later than this says nothing that a call could wait for."""
+
+
+def seconds_of(retry_after: str) -> float:
+    """What a Retry-After header asks for (RFC 9110, 10.2.3); 0 for a date, and for what is of no use."""
+    text = retry_after.strip()
+    seconds = int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
+    return float(seconds) if seconds <= LATEST_RETRY else 0.0
 
 
 class AnswerError(Exception):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from portside.common.url import redact, secrets_of
-from portside.net.bounded import Pace
+from portside.net.bounded import Pace, seconds_of
 from portside.net.client import NO_URL, RedirectError, get, is_lasting
 from portside.net.sink import Counted, UnusableError
 
@@ -96,7 +96,7 @@ class _Download:
             raise _PassingError("the server's file is shorter than what had arrived")
         if status in PASSING_STATUS:
             wait = response.headers.get("Retry-After", "")
-            raise _PassingError(_status(response), float(wait) if wait.isdecimal() else 0.0)
+            raise _PassingError(_status(response), seconds_of(wait))
         if status not in (200, 206):
             raise UnusableError(_status(response))
         if reason := self._sink.refuse(response.headers):
@@ -118,7 +118,7 @@ class _Download:
         if self._sink.offset:
             self._sink.restart()
         length = response.headers.get("Content-Length", "")
-        return int(length) if length.isdecimal() else None
+        return int(length) if re.fullmatch("[0-9]{1,18}", length) else None
 
     def _check_range(self, response: "httpx.Response") -> int | None:
         """The server continues; gives the whole file's length if it says one."""

@@ -1,6 +1,8 @@
 """The environment variables of an image, and of what is executed on the way to it."""
 
+from portside.accelerators import Host, for_host, load_accelerator
 from portside.lock.models import Lock
+from portside.recipe import Recipe
 from portside.recipe.stages import Stage
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -26,6 +28,19 @@ def unset(lock: Lock, stage: Stage) -> list[str]:
     packages = lock.env.of(stage.recipe)
     gone = packages.activation.unset if packages is not None and packages.activation is not None else ()
     return [name for name in gone if name not in variables(lock, stage)]
+
+
+def building(recipe: Recipe) -> list[tuple[str, str]]:
+    """The variables that what is executed sees because no card is there, sorted: the accelerator's data say them.
+
+    No image has them; the keys of what sees them do. What the image sets under the same name counts instead.
+    Raises RecipeError for an accelerator or a variant that there is not.
+    """
+    wanted = recipe.model.accelerator
+    accelerator = load_accelerator(wanted.name, root=recipe.root)
+    if wanted.variant is not None:
+        accelerator = for_host(accelerator, Host(), wanted.variant)
+    return sorted((name, variable.value) for name, variable in accelerator.building.items())
 
 
 def _folder(stage: Stage, path: str) -> list[str]:

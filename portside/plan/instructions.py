@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,15 @@ from portside.common.canonical import canonical_json
 from portside.common.tree import Tree, file_entry
 from portside.errors import RecipeError
 from portside.lock.packages import LockedBuild, PackageSet, PythonSet
+from portside.plan.environment import building
 from portside.recipe import Recipe
 from portside.recipe.stages import Stage
 
 TEMPLATE = Path(__file__).with_name("Dockerfile.j2")
 """The very file that people find as images/Dockerfile.j2."""
+
+Variables = Sequence[tuple[str, str]]
+"""As `environment.building` gives them."""
 
 MAX_LINE = 65_000
 """Bytes of a line; BuildKit reads none of 64 KiB or more."""
@@ -24,10 +29,14 @@ MAX_LINE = 65_000
 def template() -> Any:
     import jinja2
 
-    loader = jinja2.FileSystemLoader(TEMPLATE.parent)
+    from portside.plan.compiled import Compiled
+
     # The values are checked by the models of recipe and lock: a line stays a line, a value what it is.
+    options: dict[str, Any] = {"keep_trailing_newline": True, "autoescape": False, "undefined": jinja2.StrictUndefined}
     environment = jinja2.Environment(
-        loader=loader, undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
+        loader=jinja2.FileSystemLoader(TEMPLATE.parent),
+        bytecode_cache=Compiled(TEMPLATE.parent / "__pycache__", sorted(options.items(), key=str)),
+        **options,
     )
     environment.filters["quoted"] = _quoted
     environment.filters["shell"] = shlex.quote
@@ -51,19 +60,19 @@ def readable(text: str) -> str:
     return text
 
 
-def env_instructions(packages: PackageSet, epoch: int) -> str:
+def env_instructions(packages: PackageSet, epoch: int, variables: Variables) -> str:
     """What is executed for one recipe's packages of the env layer, as Dockerfile text without FROM."""
-    return str(template().module.env(packages, epoch))
+    return str(template().module.env(packages, epoch, variables))
 
 
-def vendor_instructions(stage: Stage, epoch: int) -> str:
+def vendor_instructions(stage: Stage, epoch: int, variables: Variables) -> str:
     """What is executed for one recipe's vendor files of the env layer, as Dockerfile text without FROM."""
-    return readable(str(template().module.vendor(stage, epoch)))
+    return readable(str(template().module.vendor(stage, epoch, variables)))
 
 
-def build_instructions(recipe: str, python: PythonSet, epoch: int) -> str:
+def build_instructions(recipe: str, python: PythonSet, epoch: int, variables: Variables) -> str:
     """What is executed for the source distributions of one recipe, as Dockerfile text without FROM."""
-    return readable(str(template().module.build(recipe, python, epoch)))
+    return readable(str(template().module.build(recipe, python, epoch, variables)))
 
 
 BUILDER = "run_build.py"
@@ -80,7 +89,7 @@ def builder_context(built: LockedBuild) -> Tree:
 
 def install_instructions(recipe: Recipe, epoch: int) -> str:
     """What is executed for the migrated layer's install steps, as Dockerfile text without FROM."""
-    return readable(str(template().module.install(recipe, epoch)))
+    return readable(str(template().module.install(recipe, epoch, building(recipe))))
 
 
 def convert_instructions(recipe: Recipe, epoch: int) -> str:
@@ -92,7 +101,7 @@ def convert_instructions(recipe: Recipe, epoch: int) -> str:
     ruleset = recipe.ruleset
     converter = converter_of(ruleset)
     path = migration.converter or converter.path
-    return readable(str(template().module.convert(recipe, converter, path, ruleset.suffix, epoch)))
+    return readable(str(template().module.convert(recipe, converter, path, ruleset.suffix, epoch, building(recipe))))
 
 
 CONVERTER = "run_converter.py"

@@ -8,7 +8,7 @@ from portside.lock.bases import LockedBase
 from portside.lock.models import Lock, is_large
 from portside.lock.packages import LockedBuild, PackageSet, PythonSet
 from portside.lock.sources import LockedSource
-from portside.plan.environment import variables
+from portside.plan.environment import building, variables
 from portside.plan.instructions import (
     build_instructions,
     builder_context,
@@ -72,8 +72,9 @@ def plan(recipe: Recipe, lock: Lock) -> Plan:
 
 def _env_parts(recipe: Recipe, lock: Lock) -> list[Part]:
     """The base, then each stage's packages and files. A stage's parts, and so their keys, are the same in all recipes
-    that extend the one it belongs to."""
+    that extend the one it belongs to and have its accelerator."""
     parts = _base_parts(lock.base)
+    without_card = building(recipe)
     epoch = lock.base.epoch
     for number, stage in enumerate(recipe.stages):
         lowest = number == 0
@@ -81,18 +82,18 @@ def _env_parts(recipe: Recipe, lock: Lock) -> list[Part]:
         if packages is not None:
             epoch = max(epoch, packages.epoch)
             if inputs := _packages(packages):
-                instructions = env_instructions(packages, epoch)
+                instructions = env_instructions(packages, epoch, without_card)
                 environment = variables(lock, stage)
                 of = Packages(stage.recipe, lowest)
                 parts.append(_run_part(of, epoch, parts, instructions, environment, inputs))
             if stage.install:
-                instructions = vendor_instructions(stage, epoch)
+                instructions = vendor_instructions(stage, epoch, without_card)
                 files: dict[str, str | None] = {file.file: file.sha256 for file in packages.vendor}
                 step = VendorInstall(stage.recipe, lowest)
                 parts.append(_run_part(step, epoch, parts, instructions, variables(lock, stage), files))
             if packages.python is not None and (built := packages.python.built) is not None:
                 epoch = max(epoch, built.epoch)
-                instructions = build_instructions(stage.recipe, packages.python, epoch)
+                instructions = build_instructions(stage.recipe, packages.python, epoch, without_card)
                 environment = variables(lock, stage)
                 made = _built(packages.python, built)
                 parts.append(

@@ -36,6 +36,13 @@ class Asked(Protocol):
         """Its files that are looked for in folders. name: its own."""
 
 
+class AskedSource(Asked, Protocol):
+    """project_folder: the folder of the project that it is, by its path below the root; None: it is none."""
+
+    @property
+    def project_folder(self) -> str | None: ...
+
+
 class AskedBase(Asked, Protocol):
     """takes_packages: whether packages can be added to it."""
 
@@ -65,6 +72,10 @@ class AskedData(Asked, Protocol):
 
 class Downloaded(Model):
     """What no person brings: a download does."""
+
+    @property
+    def project_folder(self) -> str | None:
+        return None
 
     def brought(self, name: str) -> Iterator[Brought]:
         return iter(())

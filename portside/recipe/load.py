@@ -17,6 +17,7 @@ from portside.errors import RecipeError, did_you_mean
 from portside.recipe.loaded import Recipe
 from portside.recipe.merge import Merged, merge
 from portside.recipe.models import WHEEL_ARCHITECTURES, File, InstallStep, RecipeModel
+from portside.recipe.pending import finish_change
 from portside.recipe.stages import make_stages
 
 
@@ -81,6 +82,7 @@ class _Link:
 def _merged(root: Path, name: str, seen: tuple[str, ...]) -> tuple[_Link, ...]:
     """The chain that ends with the recipe `name`, lowest first; each link has the values of those below merged in."""
     path = root / "recipes" / f"{name}.yaml"
+    finish_change(root, name)
     if not path.is_file():
         raise RecipeError(f"no recipe '{name}': {path} is missing", _known(root, name))
     values, places = read_yaml(path)

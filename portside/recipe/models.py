@@ -29,7 +29,7 @@ from portside.common.globs import matches
 from portside.common.kinds import Kinds, OneKey
 from portside.common.values import RecipeName
 from portside.patches.steps import Globs, Step
-from portside.recipe.asked import Asked, AskedData, AskedWeights, Brought, Manual, Model
+from portside.recipe.asked import AskedData, AskedSource, AskedWeights, Brought, Manual, Model
 from portside.recipe.bases import BASES, Base
 from portside.recipe.debian_archives import Component, DebianArchive
 from portside.recipe.python_packages import Python, RequirementsFile
@@ -270,7 +270,7 @@ class RecipeModel(Model):
     base: Annotated[Base, OneKey(BASES, Base)]
     accelerator: Accelerator
     env: Env = Field(default_factory=Env)
-    sources: dict[Name, Annotated[Asked, SOURCES]] = Field(
+    sources: dict[Name, Annotated[AskedSource, SOURCES]] = Field(
         {}, description="upstream code, at /workspace/RECIPE/NAME in the image"
     )
     migration: Migration | None = Field(None, description="without it the sources stay as they are")
@@ -363,7 +363,7 @@ class RecipeModel(Model):
         """Whether an install step needs this file."""
         return any(matches(step.files, file.to) for step in self.install if isinstance(step, InstallStep))
 
-    def checks_of(self, layer: str) -> list[str]:
-        """The recipe's own check files that run in a container of this layer."""
+    def checks_of(self, *layers: str) -> list[str]:
+        """The recipe's own check files that run in containers of these layers."""
         checks = [LayerCheck(file=check) if isinstance(check, str) else check for check in self.checks]
-        return [check.file for check in checks if check.layer == layer]
+        return [check.file for check in checks if check.layer in layers]

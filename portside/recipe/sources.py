@@ -108,6 +108,10 @@ class ArchiveSource(Model):
     kind: ClassVar[str] = "archive"
     archive: ArchiveFile
 
+    @property
+    def project_folder(self) -> None:
+        return None
+
     def brought(self, name: str) -> Iterator[Brought]:
         file = self.archive
         yield Brought(file.file, file.size, file.sha256, file.origin, file.url)
@@ -119,3 +123,7 @@ class FolderSource(Downloaded):
 
     kind: ClassVar[str] = "folder"
     folder: Relative = Field(description="its path below the project's root", examples=["src"])
+
+    @property
+    def project_folder(self) -> str:
+        return self.folder

@@ -13,7 +13,7 @@ def level(accelerator: AcceleratorProfile) -> str:
     """A key of LEVELS."""
     if accelerator.cards is None:
         return "none"
-    return "reported" if accelerator.reported else "confirmed"
+    return "reported" if accelerator.is_reported else "confirmed"
 
 
 def page_text(accelerator: AcceleratorProfile) -> str:
@@ -27,7 +27,7 @@ def page_text(accelerator: AcceleratorProfile) -> str:
     ]
     if accelerator.cards is None:
         return "\n".join([*lines, "The container gets no device of the host.", ""])
-    if accelerator.reported:
+    if accelerator.is_reported:
         lines += [
             "**Only reported**: something that a container cannot do without is known from one source. Nobody here has "
             "seen such a card; compare it with your vendor's manual, and tell us.",
@@ -43,7 +43,10 @@ def page_text(accelerator: AcceleratorProfile) -> str:
             lines += ["", f"A recipe chooses it: `accelerator: {{name: {accelerator.name}, variant: {name}}}`."]
         if variant.without:
             lines += ["", f"Without {', '.join(f'`{one}`' for one in variant.without)}."]
-        found = [*_cards(variant.cards), *_nodes(variant.control, "control node"), *_files(variant.files)]
+        found: list[tuple[str, str, Fact]] = [
+            ("building without a card", f"`{name}={one.value}`", one) for name, one in variant.building.items()
+        ]
+        found += [*_cards(variant.cards), *_nodes(variant.control, "control node"), *_files(variant.files)]
         if found:
             lines += ["", "| what | value | said by |", "| --- | --- | --- |"]
             lines += [f"| {what} | {value} | {said_by(accelerator, fact)} |" for what, value, fact in found]
@@ -72,6 +75,8 @@ def rows(accelerator: AcceleratorProfile) -> Iterator[tuple[str, str, Fact]]:
         yield "variable that chooses cards", f"`{visible.variable}`: {how}", visible
     for name, variable in sorted(accelerator.variables.items()):
         yield "variable", f"`{name}={variable.value}`", variable
+    for name, variable in sorted(accelerator.building.items()):
+        yield "building without a card", f"`{name}={variable.value}`", variable
     yield from _files(accelerator.files)
     for group in accelerator.groups:
         yield "group", f"`{group.name}` of the host", group
@@ -99,6 +104,10 @@ def rows(accelerator: AcceleratorProfile) -> Iterator[tuple[str, str, Fact]]:
         yield "`--access cdi`", f"`{cdi.kind}={cdi.device}`; {by}", cdi
     if verify := accelerator.verify:
         yield "lists the cards", f"`{' '.join(verify.command)}`", verify
+    if framework := accelerator.framework:
+        plugin = f"`import {framework.module}`, " if framework.module else ""
+        collective = f", collectives by `{framework.collective}`" if framework.collective else ""
+        yield "PyTorch", f"{plugin}`{framework.device}:0`{collective}", framework
     if driver := accelerator.driver:
         yield "driver's version", f"from `{driver.file}`, a line like `{driver.pattern}`".replace("|", "\\|"), driver
         if driver.versions:

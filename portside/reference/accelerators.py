@@ -77,6 +77,12 @@ nothing. If a driver should count otherwise, `--env MLU_VISIBLE_DEVICES=8,9` win
 vendor's tools misread the variable in a container with some of the host's cards, the file says `unset`. A toolkit's
 variable, in contrast, has the host's numbers, for it acts on the host.
 
+**Building without a card.** Some software wants a variable where no card is: torch loads a plug-in by itself and
+fails without the driver, kernels are compiled for a chip that cannot be asked. What `building` says is seen by every
+step that a build executes and by the checks; no image has it. It is part of the keys of what is executed, and stands
+as `ARG` in the rendered Dockerfile. What differs between chips stands in a variant, which a recipe names:
+`accelerator: {name: ascend, variant: 310p}`.
+
 **Parts.** `--devices 0.1` is part 1 of card 0 (MIM, sMLU), where a family's cards have parts.
 
 **Ways.** `--access raw`, the default, passes nodes and files one by one and needs nothing but the driver. `toolkit`

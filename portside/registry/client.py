@@ -14,7 +14,7 @@ from portside.common.oci import MANIFEST
 from portside.common.url import may_lead, shown
 from portside.common.values import Sha256, Size, Tag
 from portside.errors import RegistryError
-from portside.net.bounded import Patience
+from portside.net.bounded import Patience, seconds_of
 from portside.net.client import (
     CONNECT_SECONDS,
     MOST_REDIRECTS,
@@ -322,8 +322,7 @@ class Client:
             wait = response.headers.get("Retry-After", "")
             remedy = {429: _limited(self.repository), 500: _UNREADABLE}.get(status)
             lasting = UnreadableError if status == 500 else RegistryError
-            seconds = float(wait) if wait.isdecimal() else 0.0
-            raise PassingError(f"it answers {what} with status {status}", seconds, remedy, lasting)
+            raise PassingError(f"it answers {what} with status {status}", seconds_of(wait), remedy, lasting)
         raise self.unexpected(answer_of(response), f"allow {what}" if status in (401, 403) else f"answer {what}")
 
     def _url(self) -> str:

@@ -9,6 +9,7 @@ from portside.errors import MissingInputError
 from portside.fetch.fetcher import Fetcher
 from portside.fetch.folders import ManualInput
 from portside.fetch.manual import missing_text, remedy
+from portside.inputs.entry_points import sourced
 from portside.inputs.kinds import BASES
 from portside.layers.image_files import ImageFiles
 from portside.lock.bases import LockedBase
@@ -90,6 +91,18 @@ class BaseFacts:
     def _known(self, stage: str, below: LockedEnv) -> list[PackageSet]:
         own = self._before.env.of(stage) if self._before is not None else None
         return [*below.sets, *([own] if own else [])]
+
+    def say_sourced(self) -> None:
+        """Propose for `env.activate` what the base's entry point sources and no stage does."""
+        files = self.files if "files" in vars(self) else None  # only to look, nothing is brought and read
+        layers = [layer.diff_id for layer in self._base.layers]
+        named = {line.split()[0] for stage in self._recipe.stages for line in stage.activate}
+        found = [path for path in sourced(layers, files) if path not in named]
+        if found:
+            say(
+                f"The base's entry point sources {', '.join(found)}, and Portside's images have none. For what that "
+                f"sets: env.activate: [{', '.join(found)}]"
+            )
 
     @cached_property
     def files(self) -> ImageFiles:

@@ -153,6 +153,8 @@ class _Resolver:
         before = None if self.update == "all" or "base" in self.update else self.old
         self.facts = BaseFacts(self.recipe, base, before, self.wanted, self.fetcher, self.engine)
         env = self._env(base, sources)
+        if kept is None:
+            self.facts.say_sourced()
         weights: dict[str, LockedWeights] = {}
         for name, wanted in sorted(model.weights.items()):
             kept = self._kept(f"weights.{name}", name)

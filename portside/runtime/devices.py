@@ -164,5 +164,5 @@ def warn_of_driver(recipe: Recipe, accelerator: AcceleratorProfile, host: Host, 
 
 def warn_of_source(accelerator: AcceleratorProfile, warn: Callable[[str], None]) -> None:
     """Say it if what is passed is known from one source alone."""
-    if accelerator.reported:
+    if accelerator.is_reported:
         warn(f"{accelerator.name} is only reported: what is passed is known from one source, and was never tried")

@@ -66,7 +66,8 @@ def pass_cards(
     toolkit = accelerator.toolkit
     if way == TOOLKIT:
         assert toolkit is not None
-        if not has_toolkit(toolkit, host):
+        # Of some toolkits no name of a file or runtime is known that would tell.
+        if (toolkit.runtime or toolkit.files) and not has_toolkit(toolkit, host):
             lacking(
                 EngineError(f"this host has no {toolkit.name}", "Install it, or say --access raw; see invoke doctor.")
             )

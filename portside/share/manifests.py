@@ -49,9 +49,9 @@ def layer_manifest(layer: LayerPlan, blobs: Mapping[Key, RegistryBlob]) -> bytes
     """The manifest of a layer's own blobs. blobs: by part key."""
     rows = []
     for part in layer.parts:
-        row = _row(blobs[part.key])
-        row["annotations"] |= {PART: part.name, PART_KEY: part.key}
-        rows.append(row)
+        blob = blobs[part.key]
+        own = {PART: part.name, PART_KEY: part.key}
+        rows.append(_descriptor(blob) | {"annotations": {**_unpacked(blob), **own}})
     return canonical_json(
         {
             "schemaVersion": 2,
@@ -65,13 +65,22 @@ def layer_manifest(layer: LayerPlan, blobs: Mapping[Key, RegistryBlob]) -> bytes
 
 
 def image_manifest(config: bytes, blobs: Sequence[RegistryBlob]) -> bytes:
-    """The manifest of a whole image, its layers lowest first."""
+    """The manifest of a whole image, its layers lowest first.
+
+    Of an uncompressed layer nothing is said but digest and size, which are those of the layer: where all are, it is the
+    manifest that the store has and engines get, to the byte.
+    """
     return canonical_json(
         {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
             "config": descriptor(CONFIG, sha256_hex(config), len(config)),
-            "layers": [_row(blob) for blob in blobs],
+            "layers": [
+                _descriptor(blob)
+                if blob.compression == "none"
+                else _descriptor(blob) | {"annotations": _unpacked(blob)}
+                for blob in blobs
+            ],
         }
     )
 
@@ -99,12 +108,25 @@ def read_image_manifest(data: bytes) -> tuple[ImageID, Size, list[RegistryBlob]]
     config = manifest.get("config")
     if not isinstance(config, dict) or config.get("mediaType") != CONFIG:
         raise RegistryError("it is no image that Portside pushed")
+    rows = manifest.get("layers")
+    if isinstance(rows, list):
+        manifest["layers"] = [_said(row) if isinstance(row, dict) else row for row in rows]
     return _hex(ImageID, config.get("digest")), _size(config.get("size")), [_blob(row) for row in _rows(manifest)]
 
 
-def _row(blob: RegistryBlob) -> dict[str, Any]:
-    row = descriptor(LAYER + _SUFFIXES[blob.compression], blob.digest, blob.travels)
-    return row | {"annotations": {DIFF_ID: f"sha256:{blob.diff_id}", SIZE: str(blob.size)}}
+def _said(row: dict[str, Any]) -> dict[str, Any]:
+    """A layer's row with what need not stand there where it is uncompressed."""
+    if row.get("mediaType") != LAYER or "annotations" in row:
+        return row
+    return row | {"annotations": {DIFF_ID: row.get("digest"), SIZE: str(row.get("size"))}}
+
+
+def _descriptor(blob: RegistryBlob) -> dict[str, Any]:
+    return descriptor(LAYER + _SUFFIXES[blob.compression], blob.digest, blob.travels)
+
+
+def _unpacked(blob: RegistryBlob) -> dict[str, str]:
+    return {DIFF_ID: f"sha256:{blob.diff_id}", SIZE: str(blob.size)}
 
 
 def _load(data: bytes) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from portside.store.records import (
     ArchiveRecord,
     BuiltRecord,
     CheckoutRecord,
+    CheckRecord,
     ClearRecord,
     KeyRecord,
     Kind,
@@ -73,6 +74,9 @@ class Store:
     @overload
     def record(self, kind: Literal["clear"], name: FileName) -> ClearRecord | None: ...
 
+    @overload
+    def record(self, kind: Literal["checks"], name: Sha256) -> CheckRecord | None: ...
+
     def record(self, kind: Kind, name: FileName) -> Any:
         """A small JSON value kept under `kind/name.json`, or None. Raises StoreError for a damaged one."""
         return files.read_json(self.home / kind / f"{name}.json", READERS[kind])
@@ -97,6 +101,9 @@ class Store:
 
     @overload
     def keep(self, kind: Literal["clear"], name: FileName, value: ClearRecord) -> None: ...
+
+    @overload
+    def keep(self, kind: Literal["checks"], name: Sha256, value: CheckRecord) -> None: ...
 
     def keep(self, kind: Kind, name: FileName, value: Any) -> None:
         """Keep a small JSON value under `kind/name.json`."""

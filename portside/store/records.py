@@ -9,7 +9,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from portside.common.values import DiffID, ImageName, Sha256, Size
 
-Kind = Literal["keys", "packed", "built", "checkouts", "pointers", "archives", "clear"]
+Kind = Literal["keys", "packed", "built", "checkouts", "pointers", "archives", "clear", "checks"]
 
 
 class _BlobRecord(TypedDict):
@@ -94,6 +94,13 @@ class ArchiveRecord(TypedDict):
     names: list[str]
 
 
+class CheckRecord(TypedDict):
+    """The checks of a recipe, by their digest: whether a person lets them run, and the bundle that they came in."""
+
+    trusted: bool
+    bundle: str
+
+
 LONGEST_TAIL = 1 << 16
 """Bytes that can follow the content of a frame."""
 
@@ -141,6 +148,10 @@ def place_record(value: Any) -> PlaceRecord | InPlaceRecord:
 
 def clear_record(value: Any) -> ClearRecord:
     return {"diff_id": DiffID(value["diff_id"])}
+
+
+def check_record(value: Any) -> CheckRecord:
+    return {"trusted": value["trusted"] is True, "bundle": str(value["bundle"])}
 
 
 def path_text(path: Path) -> str:
@@ -219,6 +230,7 @@ READERS: Mapping[Kind, Callable[[Any], Any]] = {
     "pointers": pointer_record,
     "archives": archive_record,
     "clear": clear_record,
+    "checks": check_record,
 }
 
 

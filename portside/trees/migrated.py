@@ -65,6 +65,19 @@ def migrated_tree(recipe: Recipe, sources: Mapping[str, Tree], converted: Tree |
     return patched.tree
 
 
+def before_patches(recipe: Recipe, sources: Mapping[str, Tree]) -> Tree:
+    """What the recipe's patches are applied to: the migrated trees, and the sources that are patched where they are.
+
+    sources: as for `migrated_tree`. Not for image mode, in which a build makes it.
+    """
+    migration = recipe.model.migration
+    result = Tree()
+    if migration is not None:
+        folders = {name: f"{name}{recipe.ruleset.suffix}" for name in sorted(migration.sources)}
+        result = _migrate(_together(sources, folders), recipe.ruleset, migration, None).tree
+    return Tree([*result, *_together(sources, {name: name for name in recipe.patched_sources})])
+
+
 def _together(sources: Mapping[str, Tree], folders: Mapping[str, str]) -> Tree:
     """Several sources, each in its folder. folders: by the source's name."""
     return Tree(entry for name, folder in folders.items() for entry in sources[name].at(folder))

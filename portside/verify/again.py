@@ -1,7 +1,8 @@
 """The second build, in a process of its own: `python -m portside.verify.again JOB`.
 
 JOB is a JSON file: root, recipe, home (a scratch store with the inputs), names (the home of the store that stays),
-engine, conditions, expected (diff IDs by part key) and result, the file to write: diff IDs by part key, or the error.
+engine, conditions, expected (diff IDs by part key), proven (keys of parts that need not be made) and result, the file
+to write: diff IDs by part key, or the error.
 """
 
 import json
@@ -48,7 +49,9 @@ def _build(job: dict[str, Any]) -> dict[Key, DiffID]:
         return found  # nothing can be built on a base that is another
     # No folder of this machine is looked into: only what the first build had, by its hash.
     fetcher = Fetcher(store, project.config.model_copy(update={"folders": ()}), offline=True)
-    lower = [part for part in plan.build_order() if part.layer != "weights" and part not in bases]
+    proven = set(job["proven"])
+    found |= {part.key: DiffID(job["expected"][part.key]) for part in plan.build_order() if part.key in proven}
+    lower = [part for part in plan.build_order() if part.layer != "weights" and part.key not in found]
     blobs = make_again(
         plan,
         store,
@@ -60,7 +63,8 @@ def _build(job: dict[str, Any]) -> dict[Key, DiffID]:
     )
     found |= {part.key: blobs[part.key].digest for part in lower}
     with live():
-        found |= {part.key: _weights(part, plan, store, job["expected"]) for part in plan.layer("weights").parts}
+        weights = [part for part in plan.layer("weights").parts if part.key not in proven]
+        found |= {part.key: _weights(part, plan, store, job["expected"]) for part in weights}
     return found
 
 

@@ -31,7 +31,7 @@ from portside.store.layout import Blob
 from portside.verify.cause import Window
 from portside.verify.compare import differences
 from portside.verify.conditions import NOT_VARIED, other_conditions
-from portside.verify.scratch import scratch_store
+from portside.verify.scratch import lend, scratch_store
 from portside.verify.traces import traces
 from portside.verify.verdict import Evidence, PartVerdict, Verdict
 
@@ -42,13 +42,21 @@ SLACK = 2
 
 
 def verify(
-    project: Project, recipe: str, *, engine: str | None = None, offline: bool = False, keep: Path | None = None
+    project: Project,
+    recipe: str,
+    *,
+    engine: str | None = None,
+    offline: bool = False,
+    keep: Path | None = None,
+    proven: dict[Key, PartVerdict] | None = None,
 ) -> Verdict:
     """Build every layer of a recipe again from its inputs and compare with what the store has.
 
     What the store does not have yet is built first, as `build` does. keep: a folder that gets both tars of every part
-    that differs, as LAYER-NAME.1.tar and .2.tar. Raises what building raises.
+    that differs, as LAYER-NAME.1.tar and .2.tar. proven: by key, parts that were just built again for another recipe,
+    and were the same: they are not built a third time; it gets this recipe's. Raises what building raises.
     """
+    proven = {} if proven is None else proven
     store = project.store
     running = project.engine(engine)
     plan = lock_pin_and_plan(project, project.recipe(recipe), offline=offline)
@@ -68,6 +76,9 @@ def verify(
     with store.workspace() as folder:
         bases = [first[part.key].digest for part in plan.stack() if part.kind == "base"]
         scratch, base_made = scratch_store(plan.lock, store, folder / "home", bases)
+        known = [part for part in plan.stack() if part.key in proven]
+        for part in known:
+            lend(part, first[part.key], store, scratch)
         conditions = other_conditions(os.environ)
         job = {
             "root": str(project.root.absolute()),
@@ -77,13 +88,15 @@ def verify(
             "engine": running.name,
             "conditions": conditions.as_json(),
             "expected": {key: blob.digest for key, blob in first.items()},
+            "proven": [part.key for part in known],
             "result": str(folder / "result.json"),
         }
         with step(f"Building {recipe} once more, under other conditions"):
             second = _run(job, folder, conditions.environment(os.environ))
         builds = Window(start, int(time.time()) + SLACK)
         with step("Comparing"):
-            parts = _compare(plan, first, second, store, scratch, builds, base_made)
+            parts = _compare(plan, first, second, store, scratch, builds, base_made, proven)
+        proven |= {part.key: row for part, row in zip(plan.stack(), parts, strict=True) if row.reproducible}
         for part in plan.stack():
             if second.get(part.key) == first[part.key].digest:
                 confirm(part, store)
@@ -141,10 +154,14 @@ def _compare(
     scratch: Store,
     builds: Window,
     base_made: bool,
+    proven: Mapping[Key, PartVerdict],
 ) -> tuple[PartVerdict, ...]:
     verdicts = []
     differing = {key for key, diff_id in second.items() if diff_id != first[key].digest}
     for part in plan.stack():
+        if part.key in proven:
+            verdicts.append(proven[part.key])
+            continue
         old, new = first[part.key].digest, second.get(part.key)
         instructions = str(part.manifest.get("instructions", ""))
         found: list[Evidence] = []

@@ -9,7 +9,9 @@ from portside.common.values import DiffID, Sha256, Size
 from portside.inputs.git_mirror import Mirror
 from portside.lock.inputs import base_files, git_sources, locked_files
 from portside.lock.models import Lock
+from portside.plan.model import Part
 from portside.store import Store
+from portside.store.layout import Blob
 
 
 def scratch_store(lock: Lock, store: Store, home: Path, bases: Iterable[DiffID]) -> tuple[Store, bool]:
@@ -33,6 +35,14 @@ def scratch_store(lock: Lock, store: Store, home: Path, bases: Iterable[DiffID])
         for diff_id in bases:
             _link(store.layout.blob(diff_id), scratch.layout.blob(diff_id))
     return scratch, can_make
+
+
+def lend(part: Part, blob: Blob, store: Store, scratch: Store) -> None:
+    """Let a part's blob be there as if it had been made in the scratch store."""
+    if part.kind != "frame":  # whose input is there, and which is made of it when it is read
+        _link(store.layout.blob(blob.digest), scratch.layout.blob(blob.digest))
+    if part.kind != "base":
+        scratch.keep("keys", part.key, part.record(blob.digest, blob.size))
 
 
 def _share(sha256: Sha256, name: str, store: Store, scratch: Store) -> None:

@@ -58,7 +58,7 @@ class Engine:
         """The command that builds a context's Dockerfile. base: the image for its argument BASE."""
         command = [self.program, "build", "--quiet", "--network", "none", "--label", f"{MARK}={mark}", "--tag", tag]
         if self.kind == "podman":
-            command.append("--layers")  # keeps what every step gave, as Docker does
+            command += ["--layers", *podman_runtime(), *podman_limits()]  # keeps what every step gave, as Docker does
         command += [] if base is None else ["--build-arg", f"BASE={base}"]
         return [*command, *([] if cache else ["--no-cache"]), str(context)]
 

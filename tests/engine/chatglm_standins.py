@@ -117,6 +117,21 @@ def demo(launch: str = "") -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
+NEEDS = ("filelock", "huggingface-hub<1.0,>=0.11.0", "regex!=2019.12.17", "tokenizers!=0.11.3,<0.14,>=0.11.1")
+"""What the stand-in of transformers notes that it needs."""
+
+
+def weight(name: str) -> bytes:
+    return f"stand-in for {name}\n".encode() * 100
+
+
+def pointer(name: str) -> bytes:
+    """What Git LFS has in the place of a weight file."""
+    data = weight(name)
+    digest = hashlib.sha256(data).hexdigest()
+    return f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize {len(data)}\n".encode()
+
+
 def repositories() -> dict[str, dict[str, bytes]]:
     ptuning = "Chatglm6b_ModelParallel_ptuning"
     api = b"import torch\n\n\ndef torch_gc():\n    torch.cuda.empty_cache()\n    torch.cuda.ipc_collect()\n\n\n"
@@ -132,7 +147,7 @@ def repositories() -> dict[str, dict[str, bytes]]:
         "chatglm-6b": {
             "modeling_chatglm.py": modeling(37, 4),
             "config.json": b"{}\n",
-            **dict.fromkeys((*shards, "ice_text.model"), b"version https://git-lfs.github.com/spec/v1\n"),
+            **{name: pointer(name) for name in (*shards, "ice_text.model")},
         },
         "zero_nlp": {
             f"{ptuning}/modeling_chatglm.py": modeling(37, 0),
@@ -150,7 +165,9 @@ def sdists() -> dict[str, bytes]:
         package = {
             "src/transformers/__init__.py": f'__version__ = "{version}"\n'.encode(),
             "src/transformers/trainer.py": trainer(line),
+            "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
             "src/transformers.egg-info/PKG-INFO": b"Name: transformers\nAuthor: upstream\n",
+            "src/transformers.egg-info/requires.txt": "\n".join(NEEDS).encode(),
         }
         found[f"{name}-{version}.tar.gz"] = sdist(name, version, {**package, **backend(name, version, "src")})
     for name, version in (("ffmpy", "0.3.1"), ("jieba", "0.42.1")):
@@ -190,7 +207,7 @@ def wheels(checkout: Path) -> dict[str, bytes]:
     for path in tutorial(checkout / "recipes"):
         python = load_recipe(checkout, path.stem).model.env.python
         assert python is not None
-        for text in python.requirements:
+        for text in (*python.written, *NEEDS):
             wanted = Requirement(text)
             exact = [specifier.version for specifier in wanted.specifier if specifier.operator == "=="]
             version = next(version for version in (*exact, *VERSIONS) if wanted.specifier.contains(version))
@@ -240,7 +257,7 @@ class Standins:
         recipe = self._recipes() / f"{self.full('chatglm')}.yaml"
         text = recipe.read_text()
         for name in re.findall(r"- path: (\S+)", text):
-            data = f"stand-in for {name}\n".encode() * 100
+            data = weight(name)
             (weights / name).write_bytes(data)
             lines = re.compile(rf"(- path: {name}\n(?:.*\n){{2}})        size: \d+\n        sha256: [0-9a-f]+\n")
             text, count = lines.subn(

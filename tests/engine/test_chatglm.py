@@ -82,7 +82,7 @@ def test_first_sight_pins_the_vendors_files(built: Any, machine: Machine, standi
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_layer_passes_its_checks(built: Any, machine: Machine, standins: Standins, recipe: str) -> None:
-    assert machine.run("check", "--recipe", standins.full(recipe)).stderr.count(" passed") == 4
+    assert machine.run("check", "--recipe", standins.full(recipe)).stderr.count(" passed") == 5
 
 
 def test_recipes_share_what_they_have_in_common(built: Any, machine: Machine) -> None:
@@ -92,7 +92,7 @@ def test_recipes_share_what_they_have_in_common(built: Any, machine: Machine) ->
         count = len(chatglm["env"]["diff_ids"])
         assert other["env"]["diff_ids"][:count] == chatglm["env"]["diff_ids"]
         # chatglm-finetune has another transformers.
-        assert len(set(other["sources"]["diff_ids"]) & set(chatglm["sources"]["diff_ids"])) >= 3
+        assert len(set(other["sources"]["diff_ids"]) & set(chatglm["sources"]["diff_ids"])) >= 2
     blobs = machine.blobs()
     assert {name: blobs[name] for name in built["blobs"]} == built["blobs"]
 

@@ -164,6 +164,62 @@ def test_a_signal_reaches_the_command(number: signal.Signals, sandbox: Sandbox, 
     assert sandbox.engine.find_container(spec.name) is None
 
 
+COUNTS = r"""
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+static volatile sig_atomic_t seen[65];
+static void note(int number) { seen[number]++; }
+int main(void) {
+    int numbers[] = {SIGINT, SIGTERM, SIGHUP}, i, sum = 0;
+    struct timespec tick = {0, 10000000};
+    for (i = 0; i < 3; i++) signal(numbers[i], note);
+    puts("ready");
+    fflush(stdout);
+    while (!sum) {
+        nanosleep(&tick, 0);
+        for (i = 0; i < 3; i++) sum += seen[numbers[i]];
+    }
+    for (i = 0; i < 50; i++) nanosleep(&tick, 0);  /* one that is sent twice comes twice */
+    printf("INT %d TERM %d HUP %d\n", seen[SIGINT], seen[SIGTERM], seen[SIGHUP]);
+    return 6;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def counts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A static program that counts its signals."""
+    folder = tmp_path_factory.mktemp("counts")
+    (folder / "counts.c").write_text(COUNTS)
+    subprocess.run(["gcc", "-static", "-O", "-o", folder / "counts", folder / "counts.c"], check=True)
+    return folder
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_the_command_sees_each_signal_once(number: signal.Signals, sandbox: Sandbox, make: Any, counts: Path) -> None:
+    """With the engine's init or without: no other signal, and none twice."""
+    spec = make("/counts/counts", stop_seconds=60, mounts=[f"{counts}:/counts:ro"])
+    said = bytearray()
+
+    def told(stdout: bytes, stderr: bytes) -> None:
+        said.extend(stdout)
+        if b"ready" in stdout:
+            os.kill(os.getpid(), number)
+
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("portside.runtime.run._write", told)
+            code = run_container(sandbox.engine, spec)
+    finally:
+        signal.signal(number, before)
+    words = said.decode().split()
+    seen = dict(zip(words[1::2], map(int, words[2::2]), strict=True))
+    assert (code, seen) == (6, {"INT": 0, "TERM": 0, "HUP": 0} | {number.name.removeprefix("SIG"): 1})
+    assert sandbox.engine.find_container(spec.name) is None
+
+
 def test_exactly_the_devices_asked_for(
     sandbox: Sandbox, make: Any, stand_in: AcceleratorProfile, capfd: pytest.CaptureFixture[str]
 ) -> None:

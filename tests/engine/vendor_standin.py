@@ -20,7 +20,7 @@ from tiny_project import EPOCH
 VENV = "torch/venv3/pytorch"
 PROGRAMS = (
     *("sh", "bash", "cat", "chmod", "cp", "find", "grep", "head", "ln", "ls", "mkdir", "rm", "seq", "sha256sum"),
-    *("cut", "env", "uname", "sleep", "stat", "tar", "test", "xargs", "readlink"),
+    *("cut", "env", "uname", "sleep", "stat", "tar", "test", "xargs", "readlink", "install"),
 )
 SKIP = {"__pycache__", "site-packages", "test", "idlelib", "tkinter", "ensurepip", "lib2to3", "turtledemo"}
 

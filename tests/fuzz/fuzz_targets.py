@@ -4,7 +4,10 @@ A target raises nothing where it reads, and a PortsideError (or what its caller 
 pass. Anything else is a finding: add its bytes to corpus/TARGET.
 """
 
+import hashlib
+import socket
 import tempfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,17 +16,29 @@ import httpx
 
 from portside.archive.read import read_archive
 from portside.archive.tar import members
+from portside.bundle import unbundle
+from portside.check import broker
+from portside.common.tree import Entry, Tree, file_entry
 from portside.common.yaml_file import read_document
-from portside.config import load_config
+from portside.config import Config, load_config
 from portside.errors import PortsideError
-from portside.inputs import archives
+from portside.inputs import archives, git
 from portside.inputs.debian.control import deb_of, stanzas
 from portside.inputs.debian.mirrors import parse_deb822, parse_one_line
+from portside.inputs.debian.system import read_system
+from portside.inputs.git_mirror import Mirror
+from portside.inputs.git_submodules import declared
 from portside.inputs.python.index import _from_html, _from_json
+from portside.inputs.python.installed import in_folders
+from portside.inputs.python.project_needs import needs_of
+from portside.inputs.python.requirements_file import read_requirements
+from portside.inputs.python.vendor_wheel import vendor_wheel
 from portside.inputs.spool import Spool
 from portside.layers import read_tar
+from portside.layers.image_files import ImageFiles
 from portside.layers.raw import TarLayer
 from portside.lock.file import read_lock
+from portside.lock.sources import LockedGitSource
 from portside.migrate.precise.notebook import code_cells
 from portside.migrate.rulesets import load
 from portside.net import bounded, suspect
@@ -193,6 +208,87 @@ def dpkg(data: bytes) -> object:
 
 
 @target()
+def dpkg_state(data: bytes) -> object:
+    """What a base has, by its dpkg and its os-release (what stands behind a line of dashes)."""
+    status, _, release = data.partition(b"\n---\n")
+    known = release or b"ID=debian\nVERSION_CODENAME=bookworm\n"
+    files = {"var/lib/dpkg/status": status, "etc/os-release": known, "usr/bin/apt-get": b"#!"}
+    return read_system(image_of(files), "amd64")
+
+
+@target()
+def metadata(data: bytes) -> object:
+    """A Python package's METADATA, in a folder that a .pth file leads to."""
+    files = {"s/x.pth": data[:200], "s/m-1.dist-info/METADATA": data, "s/e.egg-link": data[:200]}
+    return in_folders(image_of(files), ["/s"])
+
+
+@target()
+def wheel(data: bytes) -> object:
+    return in_file(data, "odd.whl", lambda path: vendor_wheel(path, "odd.whl"))
+
+
+@target()
+def requirements(data: bytes) -> object:
+    return read_requirements(Tree([file_entry("r.txt", data), file_entry("more.txt", data[:50])]), "r.txt", "s")
+
+
+@target()
+def pyproject(data: bytes) -> object:
+    return needs_of(Tree([file_entry("pyproject.toml", data)]), "s")
+
+
+@target()
+def setup_py(data: bytes) -> object:
+    return needs_of(Tree([file_entry("setup.py", data), file_entry("setup.cfg", data)]), "s", recorded=True)
+
+
+@target()
+def pkg_info(data: bytes) -> object:
+    return needs_of(Tree([file_entry("PKG-INFO", data)]), "s", recorded=True)
+
+
+@target()
+def git_tree(data: bytes) -> object:
+    """A tree of a repository, whose one blob is there."""
+    return in_mirror(data, b"tree", lambda source, mirror, store: list(git._rows(mirror, source.tree)))
+
+
+@target()
+def git_commit(data: bytes) -> object:
+    return in_mirror(data, b"commit", lambda source, mirror, store: git._date(mirror, source.commit))
+
+
+@target()
+def gitmodules(data: bytes) -> object:
+    entry = b"100644 .gitmodules\0" + bytes.fromhex(_object(b"blob", data)[0])
+
+    def read(source: LockedGitSource, mirror: Mirror, store: Store) -> object:
+        _keep(mirror, b"blob", data)
+        return declared(mirror, source.tree)
+
+    return in_mirror(entry, b"tree", read)
+
+
+@target()
+def bundle(data: bytes) -> object:
+    def read(path: Path) -> object:
+        return unbundle(path, path.parent / "root", Store(path.parent / "home"), Config(home=path.parent / "home"))
+
+    return in_file(data, "x.bundle", read)
+
+
+@target(ValueError)
+def broker_request(data: bytes) -> object:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, len(data) + 4096)
+        theirs.sendall(data[:100_000])
+        theirs.shutdown(socket.SHUT_WR)
+        return broker._request(ours)
+
+
+@target()
 def apt_sources(data: bytes) -> object:
     text = data.decode("utf-8", "surrogateescape")
     return list(parse_one_line(text)), list(parse_deb822(text))
@@ -206,6 +302,37 @@ def diff(data: bytes) -> object:
 @target()
 def notebook(data: bytes) -> object:
     return code_cells(data)
+
+
+def image_of(files: dict[str, bytes]) -> ImageFiles:
+    entries = {path: file_entry(path, data, 0o755) for path, data in files.items()}
+    folders = {"/".join(path.split("/")[:n]) for path in files for n in range(1, path.count("/") + 1)}
+    return ImageFiles(entries | {path: Entry(path, "dir", 0o755) for path in folders})
+
+
+def in_mirror(data: bytes, kind: bytes, read: Callable[[LockedGitSource, Mirror, Store], object]) -> object:
+    """An object of a repository, and what a source of it says."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder, "home"))
+        mirror = Mirror("https://127.0.0.1:1/x", None, store)
+        with mirror.locked():
+            _keep(mirror, b"blob", b"")
+            name = _keep(mirror, kind, data)
+        row = {"epoch": 1, "url": "https://127.0.0.1:1/x", "commit": name, "tree": name}
+        return read(LockedGitSource.model_validate(row), mirror, store)
+
+
+def _object(kind: bytes, data: bytes) -> tuple[str, bytes]:
+    whole = b"%s %d\0%s" % (kind, len(data), data)
+    return hashlib.sha1(whole, usedforsecurity=False).hexdigest(), whole
+
+
+def _keep(mirror: Mirror, kind: bytes, data: bytes) -> str:
+    name, whole = _object(kind, data)
+    path = mirror.path / "objects" / name[:2] / name[2:]
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(zlib.compress(whole))
+    return name
 
 
 def _line(data: bytes) -> bytes:

@@ -1,12 +1,19 @@
 """What every layer's checks share: the expectations, and how to list a folder of a container with its hashes."""
 
 import json
+import os
 import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import pytest
+import testinfra.backend
+
+if "PORTSIDE_BROKER" in os.environ:
+    # Under the engines' names: a check that asks testinfra for a host of its own gets this one.
+    for engine in ("docker", "podman"):
+        testinfra.backend.BACKENDS[engine] = "broker_backend.BrokerBackend"
 
 DISTRIBUTIONS = """
 import json
@@ -50,8 +57,9 @@ def distributions(host: Any, program: str) -> dict[str, tuple[str, str]]:
     """
     found = host.run("%s -c %s", program, DISTRIBUTIONS)
     assert found.rc == 0, found.stderr
-    # In the order of Python's path, where the first of a name counts: a wheel may stand before a .deb's package.
-    first_last = reversed(json.loads(found.stdout))
+    # In the order of Python's path, where the first of a name counts: a wheel may stand before a .deb's package. What
+    # has no name, as an egg-info without PKG-INFO has none, is nobody's package.
+    first_last = reversed([row for row in json.loads(found.stdout) if row[0]])
     return {normalised(name): (version, place) for name, version, place in first_last}
 
 

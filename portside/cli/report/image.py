@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from portside.common.canonical import sha256_hex
 from portside.common.progress import human_bytes
 from portside.image.built import Built, stored_image
 from portside.image.config import image_name
@@ -14,7 +15,8 @@ def image_report(made: Plan, store: Store, last: str = "weights") -> dict[str, A
     """What `inspect --json` prints: the same on every machine that has built the same lock.
 
     diff_ids and bytes are of a layer's own blobs; its image_id is of the image with everything that it is built on, and
-    that of the weights the finished image's.
+    that of the weights the finished image's. manifest: the digest of the manifest with uncompressed layers, which is
+    what Docker's containerd store calls an image by, and what `push` pushes.
     """
     rows: list[dict[str, Any]] = []
     for layer in made.up_to(last):
@@ -26,15 +28,17 @@ def image_report(made: Plan, store: Store, last: str = "weights") -> dict[str, A
                 "name": layer.name,
                 "key": layer.key,
                 "image_id": f"sha256:{image.image_id}",
+                "manifest": f"sha256:{sha256_hex(image.manifest())}",
                 "diff_ids": [f"sha256:{blob.digest}" for blob in own],
                 "bytes": sum(blob.size for blob in own),
             }
         )
-    return {"recipe": made.recipe.name, "image_id": rows[-1]["image_id"], "layers": rows}
+    last_row = {name: rows[-1][name] for name in ("image_id", "manifest")}
+    return {"recipe": made.recipe.name, **last_row, "layers": rows}
 
 
 def inspect_lines(report: dict[str, Any]) -> list[str]:
-    lines = [f"{report['recipe']}  {report['image_id']}"]
+    lines = [f"{report['recipe']}  {report['image_id']}", f"    manifest  {report['manifest']}"]
     for layer in report["layers"]:
         lines.append(
             f"{layer['name']:9} {human_bytes(layer['bytes']):>10}  key {layer['key'][:12]}  {layer['image_id']}"

@@ -120,7 +120,9 @@ def _in_memory(folder: Path, controls: Sequence[Stanza]) -> list[str]:
     command alone: however the command ends, the memory is free again.
     """
     # Installed-Size is in KiB (Debian policy 5.6.20); while a file is replaced, both of its versions are there.
-    installed = sum(int(size) for c in controls if (size := c.get("Installed-Size", "")).isdecimal()) << 10
+    installed = (
+        sum(int(size) for c in controls if re.fullmatch("[0-9]{1,12}", size := c.get("Installed-Size", ""))) << 10
+    )
     if os.geteuid() != 0 or installed * 4 > _free_memory() or shutil.which("unshare") is None:
         return []
     mount = ["mount", "-t", "tmpfs", "-o", f"mode=755,size={installed * 3}", "portside"]

@@ -49,6 +49,14 @@ _BARE = ("--no-index", "--prefer-binary", "--pre", "--require-hashes")
 _HASH = re.compile(r"sha256:([0-9a-fA-F]{64})")
 
 
+class RefusedLineError(RecipeError):
+    """A line of a requirements file that cannot be locked. item: what `without` takes to leave it out."""
+
+    def __init__(self, problem: str, remedy: str, item: str) -> None:
+        super().__init__(problem, remedy)
+        self.item = item
+
+
 @dataclass(frozen=True, slots=True)
 class RequirementLine:
     """A requirement of a file. origin: `SOURCE/PATH:LINE`.
@@ -258,7 +266,7 @@ def _is_place(text: str) -> bool:
 
 def _refuse(problem: str, remedy: str, item: str) -> NoReturn:
     left_out = f"`without: ['{item}']`" if re.fullmatch(r"[^\"'\\$`\x00-\x1f]+", item) else "`without`"
-    raise RecipeError(problem, f"{remedy}, and leave the line out here: {left_out}.")
+    raise RefusedLineError(problem, f"{remedy}, and leave the line out here: {left_out}.", item)
 
 
 def _sha256(value: str, origin: str) -> str:

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -247,6 +247,27 @@ class OnlySourceError(InputError):
         self.names = names
 
 
+class UnsatisfiedError(RecipeError):
+    """Nothing satisfies the requirements. explanation: why, in uv's words."""
+
+    def __init__(self, explanation: str, problem: str, solution: str) -> None:
+        super().__init__(problem, solution)
+        self._explanation = explanation
+
+    def names(self, packages: Iterable[str]) -> list[str]:
+        """Those of these packages (normalised) that the reason is about, the ones that have no file for the target
+        first."""
+        named = [name for name in packages if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", self._explanation)]
+        lacking = r"(?:{name}\S* (?:has|have) no (?:usable )?wheels|no versions? of {name}\b|{name} was not found)"
+        return sorted(named, key=lambda name: not re.search(lacking.format(name=re.escape(name)), self._explanation))
+
+    def unknown(self, packages: Iterable[str]) -> list[str]:
+        """Those of these packages that no place has."""
+        return [
+            name for name in packages if re.search(rf"(?<![\w.-]){re.escape(name)} was not found", self._explanation)
+        ]
+
+
 def _failure(
     stderr: str,
     installed: Mapping[str, str],
@@ -281,7 +302,11 @@ def _failure(
     hint = f" The base already has {from_base}, which stays{unless}." if from_base else ""
     hint += f" Debian's packages bring {from_debian}, and this Debian's pip cannot replace it." if from_debian else ""
     hint += f" {KEY}.build has {from_sdist}." if from_sdist else ""
-    return RecipeError(f"{KEY}: nothing satisfies the requirements:\n{shown}", f"Change {KEY} in the recipe.{hint}")
+    return UnsatisfiedError(
+        " ".join(explanation.split()),
+        f"{KEY}: nothing satisfies the requirements:\n{shown}",
+        f"Change {KEY} in the recipe.{hint}",
+    )
 
 
 _NO_WHEELS = r"(?:all versions of {name} have|\b{name}[=<>]\S+ has) no usable wheels"

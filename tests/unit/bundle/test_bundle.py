@@ -17,6 +17,7 @@ from tiny_project import TinyProject
 import portside.bundle.read
 import portside.migrate.rulesets
 from portside.bundle import Unbundled, bundle, unbundle
+from portside.check.trust import brought_by, is_trusted, own_checks
 from portside.common.version import __version__
 from portside.config import Config
 from portside.errors import InputError, RecipeError
@@ -360,3 +361,14 @@ def test_a_name_that_portside_has_is_taken_where_the_project_allows_it(
     (there.root / "portside.toml").write_text('[override]\naccelerators = ["cpu"]\n')
     there.unbundle(tmp_path / "over.bundle")
     assert (there.root / "accelerators" / "cpu.yaml").read_bytes() == (folder / "cpu.yaml").read_bytes()
+
+
+def test_checks_of_somebody_else_are_noted(here: Place, there: Place, name: str, tmp_path: Path) -> None:
+    recipe = here.root / "recipes" / f"{name}.yaml"
+    recipe.write_text(recipe.read_text().rstrip().removesuffix("}") + ', "checks": ["test_own.py"]}')
+    (here.root / "recipes" / name / "test_own.py").write_text("def test_it(): pass\n")
+    here.bundle(name, tmp_path / "theirs.bundle")
+    there.unbundle(tmp_path / "theirs.bundle")
+    checks = own_checks(load_recipe(there.root, name))
+    assert checks is not None and is_trusted(checks, there.store) is False
+    assert brought_by(checks, there.store) == "theirs.bundle"

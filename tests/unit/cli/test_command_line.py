@@ -17,8 +17,9 @@ from portside.cli.task import example
 
 Run = Callable[..., tuple[object, str, str]]
 TASKS = [
-    *("build", "bundle", "check", "clean", "diff", "doctor", "fetch", "init", "inspect", "load", "lock", "migrate"),
-    *("plan", "pull", "push", "recipes", "render", "run-container", "save", "setup", "test", "unbundle", "verify"),
+    *("build", "bundle", "capture", "cdi", "check", "clean", "develop", "diff", "doctor", "fetch", "init", "inspect"),
+    *("load", "lock", "migrate", "new", "patch", "plan", "pull", "push", "recipes", "render", "run-container", "save"),
+    *("setup", "test", "unbundle", "verify"),
 ]
 
 
@@ -33,7 +34,18 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
     def call(*words: str) -> tuple[object, str, str]:
         # invoke takes a task's help out of it while parsing
-        for module in ("tasks", "begin_tasks", "container_tasks", "image_tasks", "lock_tasks", "own_tests"):
+        for module in (
+            "tasks",
+            "begin_tasks",
+            "build_tasks",
+            "container_tasks",
+            "develop_tasks",
+            "draft_tasks",
+            "image_tasks",
+            "lock_tasks",
+            "own_tests",
+            "plan_tasks",
+        ):
             monkeypatch.delitem(sys.modules, f"portside.cli.{module}", raising=False)
             monkeypatch.delattr(f"portside.cli.{module}", raising=False)
         with pytest.raises(SystemExit) as ended:
@@ -52,7 +64,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         (["build", "--recipe=minilm", "--enigne=docker"], ["no option --enigne", "Did you mean '--engine'?"]),
         (["build", "-q", "minilm"], ["build has no option -q", "invoke --help build"]),
         (["build", "minilm"], ["does not take 'minilm'", "Did you mean --recipe minilm?"]),
-        (["plan", "--recipe", "minilm", "--recipe", "chatglm"], ["plan takes one recipe: 'chatglm' is another"]),
+        (["inspect", "--recipe", "minilm", "chatglm"], ["inspect takes one recipe: 'chatglm' is another"]),
         (["lock", "--recipe", "minilm", "--update"], ["--update needs a value", "--update numpy"]),
         (["run-container", "--mount", "--recipe", "minilm"], ["--mount needs a value"]),
         (["buid"], ["no task 'buid'", "Did you mean 'build'?"]),
@@ -77,7 +89,7 @@ def test_words_that_mean_nothing_are_usage_errors(run: Run, words: list[str], ex
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["build"], "error: build needs --recipe\n  Example: invoke build --recipe minilm;"),
+        (["build"], "error: build needs --recipe, --all or --changed-since\n  Example: invoke build --recipe minilm;"),
         (
             ["save", "--recipe", "minilm"],
             "error: save needs --output\n  Example: invoke save --recipe minilm ",

@@ -73,6 +73,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> str:
         (["run-container", "--command", ""], [""]),
         (["build", "--engine", ""], ["docker", "podman"]),
         (["migrate", "--ruleset", "m"], ["mlu", "musa"]),
+        (["new", "--accelerator", "mlu3"], ["mlu370"]),
         (["migrate", "--mode", ""], ["precise", "vendor"]),
     ],
 )

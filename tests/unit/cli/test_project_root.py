@@ -76,7 +76,9 @@ def test_without_a_project(tmp_path: Path) -> None:
     assert call(tmp_path, "-r", "gone", "recipes").stderr.startswith(
         f"error: no project here: neither {tmp_path}/gone "
     )
-    assert call(tmp_path, "build").stderr.startswith("error: build needs --recipe\n  Example: portside build ")
+    assert call(tmp_path, "build").stderr.startswith(
+        "error: build needs --recipe, --all or --changed-since\n  Example: portside build "
+    )
 
 
 def test_a_folder_that_is_gone(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def repository(folder: Path, **files: str) -> Path:
 def commit(folder: Path, **files: str) -> str:
     """One more commit; gives its name."""
     for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     git(folder, "add", "--all")
     git(folder, "commit", "-q", "--allow-empty", "-m", "x")

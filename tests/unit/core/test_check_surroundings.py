@@ -27,6 +27,6 @@ def test_a_check_that_fails_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     plan: Any = SimpleNamespace(recipe=recipe)
     store: Any = SimpleNamespace(workspace=contextmanager(lambda: iter([tmp_path])))
     engine: Any = SimpleNamespace(name="docker")
-    code, output = layer_checks._check_layer(plan, store, engine, "env", layer_checks._Running())
+    code, output = layer_checks._check_layer(plan, store, engine, "env", layer_checks._Running(), False)
     assert code == 1, output
     assert "assert not 'naïve'" in output and "1 failed, 1 passed" in output

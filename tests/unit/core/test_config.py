@@ -80,6 +80,14 @@ MISTAKES = [
     ),
     ('folders = "/a"\n', ":1: folders: expected a list, found '/a'; write it as a list: ['/a']"),
     ('engine = "dokcer"\n', ":1: engine: expected 'docker' or 'podman', found 'dokcer'; did you mean 'docker'?"),
+    (
+        'builders = ["-x"]\n',
+        ":1: builders.0: expected the name of a builder, as `docker buildx ls` shows it, found '-x'",
+    ),
+    (
+        'builders = [{name = "a", architectures = ["arm"]}]\n',
+        ":1: builders.0.architectures.0: expected 'amd64' or 'arm64'",
+    ),
     ('registries = ["localhost:5000"]\n', ":1: registries.0: expected HOST[:PORT]/REPOSITORY, such as "),
     ('folders = ["/a", "b"]\n', ":1: folders.1: expected an absolute path, or one that begins with ~, found 'b'"),
     (

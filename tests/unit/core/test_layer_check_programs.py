@@ -57,3 +57,10 @@ def test_a_wheel_beside_a_deb_of_the_same_name_is_the_one_that_is_imported() -> 
     rows = '[["Setup_Tools", "79.0.1", "/usr/local/lib/python3.11"], ["setup-tools", "66.1.1", "/usr/lib/python3"]]'
     host = SimpleNamespace(run=lambda *_: SimpleNamespace(rc=0, stdout=rows, stderr=""))
     assert SHARED["distributions"](host, "python3") == {"setup-tools": ("79.0.1", "/usr/local/lib/python3.11")}
+
+
+def test_what_has_no_name_is_no_package() -> None:
+    """An egg-info without PKG-INFO, as a source tree may have one."""
+    rows = '[[null, null, "/x"], ["A_b", "1", "/y"]]'
+    host = SimpleNamespace(run=lambda *command: SimpleNamespace(rc=0, stdout=rows, stderr=""))
+    assert SHARED["distributions"](host, "python3") == {"a-b": ("1", "/y")}

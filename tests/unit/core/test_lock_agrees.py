@@ -259,7 +259,7 @@ PINS: list[tuple[str, str, Any, list[str]]] = [
         {"kind": "sdist", "epoch": 1, "sdist": wheel("x", "1", "x-1.tar.gz")},
         ["sources.ChatGLM-6B: the recipe says 'git', the lock 'sdist'"],
     ),
-    ("chatglm-ptuning", "sources.jieba", GONE, ["sources.jieba: the lock has none of this name"]),
+    ("chatglm-ptuning", "sources.chatglm-6b", GONE, ["sources.chatglm-6b: the lock has none of this name"]),
     (
         "chatglm",
         "sources.more",

@@ -73,14 +73,22 @@ def image(tmp_path: Path, *layers: Files) -> ImageFiles:
     return ImageFiles.of(map(TarLayer, paths))
 
 
-def archive(*layers: Files, environment: Mapping[str, str] | None = None, architecture: str = "amd64") -> bytes:
-    """An image of these layers as `docker save` writes it."""
+def archive(
+    *layers: Files,
+    environment: Mapping[str, str] | None = None,
+    architecture: str = "amd64",
+    start: Mapping[str, list[str]] | None = None,
+) -> bytes:
+    """An image of these layers as `docker save` writes it. start: its Entrypoint and Cmd."""
     tars = [layer(files) for files in layers]
     config = {
         "created": "2024-05-01T00:00:00Z",
         "architecture": architecture,
         "os": "linux",
-        "config": {"Env": [f"{name}={value}" for name, value in (environment or {"PATH": "/usr/bin:/bin"}).items()]},
+        "config": {
+            "Env": [f"{name}={value}" for name, value in (environment or {"PATH": "/usr/bin:/bin"}).items()],
+            **(start or {}),
+        },
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(tar).hexdigest()}" for tar in tars]},
         "history": [{"created_by": "vendor"} for _ in tars],
     }

@@ -198,6 +198,6 @@ def test_nothing_of_the_bases_apt_settings_counts_while_installing() -> None:
         update={"suites": DebianSuites(distribution="ubuntu", suites=("noble",), snapshot="20200713T101637Z")}
     )
     assert "suites" not in plain.model_dump()
-    text = env_instructions(added, 1)
+    text = env_instructions(added, 1, ())
     assert "APT_CONFIG=/tmp/portside/apt.conf" in text and "--no-remove" in text
-    assert "APT_CONFIG" not in env_instructions(plain, 1)
+    assert "APT_CONFIG" not in env_instructions(plain, 1, ())

@@ -322,3 +322,15 @@ def test_git_is_missing(upstream: Upstream, store: Store, config: Config, monkey
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(InputError, match="git is not installed"):
         git.resolve(upstream.url, "refs/heads/main", config, store)
+
+
+def test_a_commit_is_here_wherever_git_keeps_its_ref(upstream: Upstream, store: Store, config: Config) -> None:
+    upstream.commit(a=b"1")
+    source = git.resolve(upstream.url, "refs/heads/main", config, store)
+    [mirror] = store.git.glob("*.git")
+    [ref] = (mirror / "refs" / "portside").iterdir()
+    subprocess.run(["git", "pack-refs", "--all"], cwd=mirror, check=True)
+    assert not ref.exists() and git.is_here(source, store)
+    ref.parent.mkdir(parents=True, exist_ok=True)
+    ref.write_text("0" * 40 + "\n")
+    assert not git.is_here(source, store)

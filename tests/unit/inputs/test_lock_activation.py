@@ -145,3 +145,38 @@ def test_scripts_that_end_the_shell(here: Here) -> None:
     with pytest.raises(InputError, match=r"ended the shell that they ran in, with 3\n  no card here"):
         here.lock(engine)
     assert not engine.images
+
+
+STARTS: list[tuple[dict[str, list[str]], str, list[str]]] = [
+    ({"Entrypoint": ["bash", "-c", f'source {SCRIPT} && exec "$@"']}, "", []),
+    ({"Cmd": ["bash", "-lc", f"if true; then . '{SCRIPT}'; fi"]}, "", []),
+    ({"Entrypoint": ["/start.sh"]}, f"#!/bin/bash\n# source /old.sh\nsource {SCRIPT}\nexec $@\n", ["/opt/other.sh"]),
+    ({"Entrypoint": ["large", "-c", f". {SCRIPT}"]}, "", ["/opt/other.sh"]),
+    ({"Entrypoint": ["start"]}, f"#!/bin/bash\n. {SCRIPT}; . $HOME/x\n", ["/opt/other.sh"]),
+]
+
+
+@pytest.mark.parametrize(("start", "text", "activate"), STARTS)
+def test_what_an_entry_point_sources_is_proposed(
+    here: Here,
+    capsys: pytest.CaptureFixture[str],
+    start: dict[str, list[str]],
+    text: str,
+    activate: list[str],
+) -> None:
+    files = {
+        "start.sh": text.encode(),
+        "usr/bin/start": text.encode(),
+        "opt/other.sh": b"#!/bin/sh\n",
+        "bin/large": b"#!" + b"x" * 300_000,
+    }
+    (here.root / "base.tar").write_bytes(archive({**BASE, **files}, start=start))
+    lock = here.lock(Told({}, {}), activate=activate)
+    said = capsys.readouterr().err
+    assert f"entry point sources {SCRIPT}, and Portside's images have none" in said
+    assert f"env.activate: [{SCRIPT}]" in said
+    # Who has read it once is not told again, nor who does it already.
+    here.lock(Told(), lock, activate=activate)
+    assert "entry point" not in capsys.readouterr().err
+    here.lock(Told({}, {}))
+    assert "entry point" not in capsys.readouterr().err

@@ -15,6 +15,7 @@ from bad_server import DATA, SHA, Handler, Server
 
 from portside.errors import InputError, RecipeError
 from portside.net import transfer
+from portside.net.bounded import seconds_of
 from portside.net.client import http_client
 from portside.net.sink import Sink
 from portside.registry.client import Client
@@ -289,3 +290,12 @@ def test_an_interrupted_transfer_is_continued(store: Store, tmp_path: Path) -> N
     assert 0 < left < len(large)
     assert transfer.bring("large", sha256, len(large), [str(place)], store, "", pauses=NO_WAIT) == sha256
     assert held(store, sha256) == large
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("1", 1.0), (" 30 ", 30.0), ("3600", 3600.0), ("3601", 0.0), ("9" * 40, 0.0), ("9" * 5000, 0.0), ("x", 0.0),
+     ("-1", 0.0), ("", 0.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)],
+)  # fmt: skip
+def test_how_long_a_server_may_have_us_wait(said: str, seconds: float) -> None:
+    assert seconds_of(said) == seconds

@@ -91,6 +91,38 @@ def test_a_socket_counts_as_nothing(upper: Path, monkeypatch: pytest.MonkeyPatch
     assert canonicalise([layer], parent, EPOCH).entries == ()
 
 
+def test_a_socket_in_a_folder_that_was_made_again_hides_nothing(upper: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in tars of engines that name each path of the folder that went."""
+    monkeypatch.chdir(upper)
+    os.mkdir("d", 0o755)
+    os.setxattr("d", "user.overlay.opaque", b"y")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("d/s")
+        layer = overlay(upper)
+    owner = {"uid": os.getuid(), "gid": os.getgid()}
+    parent = index_of(folder("d", **owner), file("d/gone"), file("d/s", b"1"))
+    assert canonicalise([layer], parent, EPOCH).whiteouts == ("d/gone",)
+
+
+@pytest.mark.parametrize("touched", [False, True])
+def test_a_file_that_was_only_copied_up_is_the_one_below(upper: Path, touched: bool) -> None:
+    """A link to it is a file of its own, and its links of before stay: engines that compare leave it out of their tars.
+    One that was written anew with the same bytes has another time, if only by nanoseconds."""
+    for name in ("first", "second"):
+        (upper / name).mkdir()
+    times = (5_000_000_001, 5_000_000_001)
+    (upper / "first/a").write_bytes(b"1")
+    os.link(upper / "first/a", upper / "first/b")
+    (upper / "second/a").write_bytes(b"1")
+    os.link(upper / "second/a", upper / "second/c")
+    os.utime(upper / "first/a", ns=times)
+    os.utime(upper / "second/a", ns=(5_000_000_002,) * 2 if touched else times)
+    layers = [overlay(upper / name) for name in ("first", "second")]
+    found = canonicalise(layers, Index.empty(), EPOCH)
+    linked = {entry.path: entry.link for entry in found.entries}
+    assert linked == ({"a": "", "b": "", "c": "a"} if touched else {"a": "", "b": "a", "c": ""})
+
+
 def test_of_the_extended_attributes_only_capabilities_stay(upper: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (upper / "f").write_bytes(b"")
     values = {"trusted.overlay.origin": b"o", "user.note": b"n", XATTR: CAPABILITY}

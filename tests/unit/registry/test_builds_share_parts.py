@@ -137,7 +137,7 @@ def test_an_engine_of_another_architecture_is_refused_before_any_work(machine: C
     here = with_install(machine("here"), Executing())
     assert isinstance(here.engine, Executing)
     here.engine.native = "arm64"
-    with pytest.raises(EngineError, match="base is for amd64, and the engine is not known to run") as caught:
+    with pytest.raises(EngineError, match="base is for amd64, and nothing is known to run") as caught:
         here.build()
     assert "qemu-user-static" in str(caught.value.solution)
     assert here.engine.loaded == {} and not (here.home / "keys").exists()

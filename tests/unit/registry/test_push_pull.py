@@ -9,6 +9,7 @@ import pytest
 from registry_server import RegistryServer
 from small_project import Machine, Small, sha
 
+from portside.cli.report.image import image_report
 from portside.errors import InputError, RegistryError
 from portside.registry.blob import RegistryBlob
 from portside.registry.reference import Reference, parse_reference, parse_repository
@@ -33,6 +34,8 @@ def test_an_image_goes_to_an_empty_registry_and_comes_back_the_same(
     here, there = machine("here"), machine("there", has_base=False)
     here.build()
     pushed = push_from(here, registry)
+    engines = image_report(here.plan, here.store)["manifest"]
+    assert pushed.digest == engines == f"sha256:{sha(here.build()[-1].image.manifest())}"
     pulled = pull(there.plan, there.store, reference(registry))
     assert pulled.image.image_id == here.image_id() == there.image_id()
     assert pushed.image_id == f"sha256:{here.image_id()}"

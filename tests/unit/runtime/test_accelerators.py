@@ -34,7 +34,7 @@ cards:
 
 
 def test_every_accelerator_that_portside_brings_is_valid() -> None:
-    assert accelerator_names() == ["ascend", "cpu", "cuda", "mlu370"]
+    assert len(accelerator_names()) == 16
     for name in accelerator_names():
         assert load_accelerator(name).name == name
 
@@ -151,4 +151,6 @@ def test_every_fact_names_its_source(name: str) -> None:
     accelerator = load_accelerator(name)
     unsaid = [at for at, fact in accelerator.facts() if not fact.source and not getattr(fact, "why", None)]
     assert unsaid == []
-    assert set(accelerator.sources) == {name for _, fact in accelerator.facts() for name in fact.source}
+    named = {name for _, fact in accelerator.facts() for name in fact.source}
+    own = load_accelerator(accelerator.extends).sources if accelerator.extends else {}
+    assert set(accelerator.sources) - set(own) == named - set(own)

@@ -256,7 +256,7 @@ def test_two_publishers_make_a_fact() -> None:
             "sources": sources,
             "cards": {"node": "/dev/n{index}", "source": names},
         }
-        assert AcceleratorProfile.model_validate(text).reported is reported
+        assert AcceleratorProfile.model_validate(text).is_reported is reported
     assert not AcceleratorProfile.model_validate(
         {"name": "n", "description": "d", "cards": {"node": "/dev/n{index}"}}
-    ).reported
+    ).is_reported

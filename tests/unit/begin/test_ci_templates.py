@@ -52,14 +52,14 @@ def path(project: Path) -> str:
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        ({"SINCE": "HEAD~1"}, ["build --changed-since HEAD~1", "check --changed-since HEAD~1"]),
+        ({"SINCE": "HEAD~1"}, ["build --changed-since HEAD~1", "check --changed-since HEAD~1 --trust"]),
         (
             {"SINCE": "HEAD~1", "PUSH": "true"},
-            [f"{task} --changed-since HEAD~1" for task in ("build", "check", "push")],
+            ["build --changed-since HEAD~1", "check --changed-since HEAD~1 --trust", "push --changed-since HEAD~1"],
         ),
-        ({"SINCE": NOWHERE}, ["build --all", "check --all"]),
-        ({"SINCE": ""}, ["build --all", "check --all"]),
-        ({"SINCE": "HEAD~1", "NIGHTLY": "true"}, ["build --all", "check --all", "verify --all"]),
+        ({"SINCE": NOWHERE}, ["build --all", "check --all --trust"]),
+        ({"SINCE": ""}, ["build --all", "check --all --trust"]),
+        ({"SINCE": "HEAD~1", "NIGHTLY": "true"}, ["build --all", "check --all --trust", "verify --all"]),
     ],
 )
 def test_what_a_workflow_of_github_calls(
@@ -72,8 +72,8 @@ def test_what_a_workflow_of_github_calls(
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        ({"CI_COMMIT_BEFORE_SHA": "HEAD~1"}, ["build --changed-since HEAD~1", "check --changed-since HEAD~1"]),
-        ({"CI_COMMIT_BEFORE_SHA": NOWHERE, "REGISTRY_HOST": "r"}, ["build --all", "check --all", "push --all"]),
+        ({"CI_COMMIT_BEFORE_SHA": "HEAD~1"}, ["build --changed-since HEAD~1", "check --changed-since HEAD~1 --trust"]),
+        ({"CI_COMMIT_BEFORE_SHA": NOWHERE, "REGISTRY_HOST": "r"}, ["build --all", "check --all --trust", "push --all"]),
         (
             {
                 "CI_COMMIT_BEFORE_SHA": NOWHERE,
@@ -81,9 +81,9 @@ def test_what_a_workflow_of_github_calls(
                 "CI_PIPELINE_SOURCE": "merge_request_event",
                 "REGISTRY_HOST": "r",
             },
-            ["build --changed-since HEAD~1", "check --changed-since HEAD~1"],
+            ["build --changed-since HEAD~1", "check --changed-since HEAD~1 --trust"],
         ),
-        ({"CI_PIPELINE_SOURCE": "schedule"}, ["build --all", "check --all", "verify --all"]),
+        ({"CI_PIPELINE_SOURCE": "schedule"}, ["build --all", "check --all --trust", "verify --all"]),
     ],
 )
 def test_what_a_pipeline_of_gitlab_calls(

@@ -86,7 +86,7 @@ def test_every_import_is_asked_for(places: tuple[str, ...], sets: tuple[str, ...
     """A package that only comes along with another one may go away with it."""
     allowed = {name for one in sets for name in asked(one)}
     own = {path.stem for place in ("tests", "portside/check/layers") for path in (ROOT / place).rglob("*.py")}
-    own |= {"portside", "tasks", "tests", "bench"}
+    own |= {"portside", "tasks", "tests", "bench", "perturb"}
     distributions = importlib.metadata.packages_distributions()
     files = [
         file for place in places for file in ([ROOT / place] if place.endswith(".py") else (ROOT / place).rglob("*.py"))

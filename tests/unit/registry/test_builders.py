@@ -1,5 +1,5 @@
 """Run parts on builders of buildx: what they are told, what comes back, and what goes wrong. The command is a stand-in;
-tests/engine/test_builders.py has the real one."""
+tests/engine/test_builds_elsewhere.py has the real one."""
 
 import json
 import os

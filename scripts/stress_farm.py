@@ -55,7 +55,7 @@ def main() -> None:
             for place, (environment, own) in enumerate(((one, names[::2]), (two, names[1::2]))):
                 home = folder / f"round{number}-{place}"
                 shutil.copytree(project.machine.home, home)
-                machines.append(farm.FarmMachine(pipeline.Machine(project.machine.checkout, home), own, environment))
+                machines.append(farm.FarmMachine(pipeline.Machine(project.machine.checkout, home, environment), own))
             start = time.monotonic()
             hits = farm.build_split(machines, arguments.kills, arguments.seed + number, (0.3, 4.0))
             found = {name: image_id for machine in machines for name, image_id in machine.image_ids.items()}

@@ -11,6 +11,7 @@ the size of ours. Any other record stays, and so does what a build has in use: t
 """
 
 import re
+import stat
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,12 +62,13 @@ class CacheEntry:
 
 def about_build(part: str, since: int, context: Path, dockerfile: str) -> CacheTrace:
     """part: as in CacheTrace. context: the folder that the build is sent. dockerfile: its text."""
-    least = most = 0
-    for path in [context, *context.rglob("*")]:
-        if path.is_dir():
+    least, most = 0, BLOCK
+    for path in context.rglob("*"):
+        info = path.lstat()  # a link is sent as it is, wherever it leads: weights are elsewhere
+        if stat.S_ISDIR(info.st_mode):
             most += BLOCK
         else:
-            size = path.stat().st_size
+            size = info.st_size
             least += size
             most += size + -size % BLOCK
     text = len(dockerfile.encode())

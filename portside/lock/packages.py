@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Protocol
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from portside.common import values
-from portside.common.fields import Program, ScriptLine
+from portside.common.fields import Program, Requirement, ScriptLine
 from portside.common.sparing import Sparing
 from portside.common.tree import check_path
 from portside.common.values import FileName, RecipeName, Sha256, Size
@@ -116,6 +116,7 @@ class LockedVendorFile(BroughtFile):
 
 
 Line = Annotated[str, Field(pattern=LINE)]
+ReadRequirement = Annotated[Requirement, Field(pattern=LINE)]
 
 
 class LockedSdistToBuild(Artefact):
@@ -171,7 +172,7 @@ class PythonSet(Sparing, LockModel):
     wheels: tuple[Artefact, ...]
     given: dict[Word, Word] = {}
     manual: tuple[LockedManualWheel, ...] = ()
-    read: dict[Line, tuple[Line, ...]] = {}
+    read: dict[Line, tuple[ReadRequirement, ...]] = {}
     asked: dict[Word, tuple[Line, ...]] = {}
     built: LockedBuild | None = None
 

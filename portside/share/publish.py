@@ -76,6 +76,8 @@ class Publishing:
                 if layer.parts:
                     stack.enter_context(self._lock_of(layer))
             done = push(plan, self._store, reference, compression=self._compression, others=self._others)
+            # An image may be pushed before its layers by themselves, which are ours then, and nobody else's.
+            self._first |= {part.key for name in done.new for part in plan.layer(name).parts}
         self.pushed[plan.recipe.name] = done
         say(f"{done.image_id} is {done.reference}")
 

@@ -20,7 +20,8 @@ from portside.store import Store
 class Pushed:
     """What a push did. digest: of the image's manifest (`sha256:…`). sent: names of the blobs that had to travel.
 
-    sent_bytes: of blobs. layers: (name, tag) of every layer that can now be reused by its key.
+    sent_bytes: of blobs. layers: (name, tag) of every layer that can now be reused by its key. new: names of those that
+    the registry did not have.
     """
 
     reference: str
@@ -29,6 +30,7 @@ class Pushed:
     sent: tuple[str, ...]
     sent_bytes: int
     layers: tuple[tuple[str, str], ...]
+    new: tuple[str, ...]
 
 
 def push(
@@ -49,21 +51,22 @@ def push(
     with Client(reference.repository) as client:
         local = {part.key: blob for part, blob in zip(plan.stack(), image.layers, strict=True)}
         sending = Sending(store, client, local, compression, others)
-        digest = _push(plan, image.config, reference.tag, sending)
+        digest, new = _push(plan, image.config, reference.tag, sending)
     tags = tuple((layer.name, layer_tag(layer)) for layer in plan.layers if layer.parts)
-    return Pushed(str(reference), f"sha256:{image.image_id}", digest, tuple(sending.sent), client.sent, tags)
+    return Pushed(str(reference), f"sha256:{image.image_id}", digest, tuple(sending.sent), client.sent, tags, new)
 
 
-def _push(plan: Plan, config: bytes, tag: Tag, sending: Sending) -> str:
-    """Give the manifest's digest. A layer that has its tag is there; if it turns out otherwise, every blob is asked
-    for."""
+def _push(plan: Plan, config: bytes, tag: Tag, sending: Sending) -> tuple[str, tuple[str, ...]]:
+    """Give the manifest's digest, and the names of the layers that had no tag. A layer that has its tag is there; if it
+    turns out otherwise, every blob is asked for."""
     layers = [layer for layer in plan.layers if layer.parts]
-    for trusting in (True, False):
-        known = sending.known(layers) if trusting else {}
+    found = sending.known(layers)
+    lacking = tuple(layer.name for layer in layers if layer.parts[0].key not in found)
+    for known in (found, {}):
         new = [layer for layer in layers if layer.parts[0].key not in known]
         blobs = {**known, **sending.upload(new, [config])}
         manifest = image_manifest(config, [blobs[part.key] for part in plan.stack()])
         # The layers' tags first: an image that has its tag is complete.
         if all(sending.tag(layer, blobs) for layer in new) and sending.client.put_manifest(tag, manifest):
-            return f"sha256:{sha256_hex(manifest)}"
+            return f"sha256:{sha256_hex(manifest)}", lacking
     raise RegistryError(f"{sending.client.repository} loses blobs that it said it has")

@@ -19,11 +19,10 @@ from tiny_project import TinyProject
 
 @dataclass
 class FarmMachine:
-    """One machine. recipes: that it builds. environment: which engine it has. builds: how often it began."""
+    """One machine, whose environment says which engine it has. recipes: that it builds. builds: how often it began."""
 
     machine: Machine
     recipes: Sequence[str]
-    environment: Mapping[str, str]
     builds: int = 0
     made: set[str] = field(default_factory=set)
     image_ids: dict[str, str] = field(default_factory=dict)
@@ -36,7 +35,7 @@ class FarmMachine:
         self.process = subprocess.Popen(
             self.machine.command("build", *chosen, "--push", "--json"),
             cwd=self.machine.checkout,
-            env={**self.machine.environ(), **self.environment},
+            env=self.machine.environ(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=(self.machine.home.parent / f"{self.machine.home.name}-{self.builds}.log").open("w"),

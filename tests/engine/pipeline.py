@@ -33,7 +33,7 @@ class Machine:
         return [*self.prefix, sys.executable, "-m", "invoke", "-r", str(self.checkout), *arguments]
 
     def environ(self) -> dict[str, str]:
-        return {**os.environ, "PORTSIDE_HOME": str(self.home), **self.environment}
+        return {**os.environ, **self.environment, "PORTSIDE_HOME": str(self.home)}
 
     def run(self, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
         """Run `invoke ARGUMENTS`; fails the test, with the output, for another exit code than expected."""

@@ -117,14 +117,14 @@ def test_a_plain_docker_build_gives_the_same_files(
 
 
 def test_the_lock_below_moved(built: Any, machine: Machine, standins: Standins, root: Path) -> None:
-    """A newer package in chatglm: the recipes above it build as before, say so, and `lock` takes it over."""
+    """A newer need of transformers in chatglm: recipes above it build as before, say so, and `lock` takes it over."""
     locks = {path: path.read_text() for path in (machine.checkout / "recipes").glob("chatglm*.lock")}
-    file, data = wheel("tqdm", "6.0", {})
+    file, data = wheel("filelock", "6.0", {})
     (root / "index" / file).write_bytes(data)
     chatglm, ptuning, parallel = map(standins.full, RECIPES[:3])
-    machine.run("lock", "--recipe", chatglm, "--update", "tqdm")
+    machine.run("lock", "--recipe", chatglm, "--update", "filelock")
     told = machine.run("build", "--recipe", parallel).stderr
-    assert "wheel tqdm: 5.1 -> 6.0" in told
+    assert "wheel filelock: 1.0 -> 6.0" in told
     assert f"invoke lock --recipe {parallel}" in told
     assert machine.json("inspect", "--recipe", parallel) == built["chatglm-ptuning-parallel"]
     told = machine.run("lock", "--recipe", parallel).stderr
@@ -132,7 +132,7 @@ def test_the_lock_below_moved(built: Any, machine: Machine, standins: Standins, 
     for recipe in (chatglm, ptuning, parallel):
         lock = read_lock(machine.checkout / "recipes" / f"{recipe}.lock")
         assert lock is not None and lock.env.python is not None
-        assert [w.version for w in lock.env.python.wheels if w.name == "tqdm"] == ["6.0"]
+        assert [w.version for w in lock.env.python.wheels if w.name == "filelock"] == ["6.0"]
         assert "is older than" not in machine.run("plan", "--recipe", recipe).stderr
     for path, text in locks.items():
         path.write_text(text)

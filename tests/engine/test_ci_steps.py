@@ -58,9 +58,9 @@ def test_what_is_built_is_pushed_and_the_next_run_finds_it(
     requests = len(registry.requests())
     list(run_github(root, path, {"NIGHTLY": "false", "PUSH": "true", "SINCE": before}))
     assert len(registry.requests()) == requests, "nothing is other"
+    list(run_github(root, path, {"NIGHTLY": "true", "PUSH": "false", "SINCE": ""}))
     two = project.add("two", extends="one", files={"b.py": b"y\n"})
     commit(root)
     run_gitlab(root, path, {"CI_COMMIT_BEFORE_SHA": before, "REGISTRY_HOST": registry.host})
     tags = {item.name for item in (registry.folder / "storage").rglob("tags/*")}
     assert two in tags
-    list(run_github(root, path, {"NIGHTLY": "true", "PUSH": "false", "SINCE": ""}))

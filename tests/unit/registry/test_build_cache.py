@@ -187,6 +187,13 @@ def test_the_commands_and_sizes_of_a_build(tmp_path: Path) -> None:
     assert made_by([described, other], made) == {"x"}
 
 
+def test_a_link_counts_as_itself_wherever_it_leads(tmp_path: Path) -> None:
+    (tmp_path / "to-weights").symlink_to("../not-there")
+    (tmp_path / "to-itself").symlink_to(".")
+    made = about_build("r/l/p", 7, tmp_path, "FROM x\n")
+    assert made.sizes["local source for context"] == (len("../not-there") + len("."), 3 * 4096)
+
+
 def test_nothing_of_before_or_after_a_build_is_its_own() -> None:
     made = CacheTrace("r/l/p", 10, ("one",), {}, until=20)
     records = [CacheRecord(str(at), "regular", f"{STEP}one", created=at) for at in (9, 10, 20, 21)]

@@ -17,7 +17,7 @@ from registry_server import RegistryServer
 from small_project import Machine, Small, sha, small_project
 
 import portside.share.pull
-import portside.share.push
+import portside.share.sending
 from portside.registry.reference import parse_reference
 from portside.registry.upload import PIECE, upload
 from portside.share.pull import pull
@@ -89,7 +89,7 @@ def test_the_registry_dies_in_the_middle_of_a_push(
     here.build()
     outage = Outage(registry)
     watched = Watched(Random(seed).randrange(1, sum(SIZES.values())), outage)
-    monkeypatch.setattr(portside.share.push, "transfer", watched)
+    monkeypatch.setattr(portside.share.sending, "transfer", watched)
     reference = parse_reference(f"{registry.host}/team/models:small", None)
     push(here.plan, here.store, reference)
     assert watched.fired
@@ -160,7 +160,7 @@ def test_a_killed_push_makes_no_image_visible_and_is_completed(
     plan = here.plan
     reference = parse_reference(f"{registry.host}/team/models:small", None)
     with monkeypatch.context() as patched:
-        patched.setattr(portside.share.push, "transfer", Watched(5 << 20, die))
+        patched.setattr(portside.share.sending, "transfer", Watched(5 << 20, die))
         assert in_a_process(lambda: push(plan, here.store, reference)) == -signal.SIGKILL
     assert "small" not in registry.tags("team/models")
     push(plan, here.store, reference)

@@ -232,6 +232,19 @@ def test_what_two_machines_build_at_once_is_counted(
     assert report.built_twice == report.made
 
 
+def test_an_image_that_is_pushed_before_its_layers_has_brought_them(here: Machine, registry: RegistryServer) -> None:
+    """Which of the two comes first is a matter of chance; neither makes the other look like another machine's."""
+    build(here, ["a"])
+    [plan] = plans(here, ["a"])
+    for is_ours in (True, False):
+        with publishing(here, registry, ["a"]) as publisher:
+            publisher.image(plan)
+            for layer in plan.layers:
+                made = {part.key for part in layer.parts}
+                if made:
+                    assert publisher.layer(plan, layer, made) == (set() if is_ours else made)
+
+
 def test_what_another_machine_has_pushed_meanwhile_is_taken(
     here: Machine, machine: Callable[..., Machine], registry: RegistryServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ from portside.errors import EngineError, PortsideError
 from portside.recipe import Recipe
 from portside.runtime import Intent, container_name, container_spec, refuse
 from portside.runtime.lacking import Lacking
+from portside.runtime.shell_line import shell_line
 from portside.runtime.spec import KEPT, SETTINGS, settings_digest
 from portside.runtime.spec import SHELL as SHELL_COMMAND
 
@@ -102,7 +103,7 @@ def run_in(
     workdir: str | None,
 ) -> int:
     """Run a shell line, or a shell, in the container; gives its exit code."""
-    argv = SHELL_COMMAND if command is None else ("/bin/sh", "-c", command)
+    argv = SHELL_COMMAND if command is None else ("/bin/sh", "-c", shell_line(command))
     variables = dict(env)
     if command is None:
         variables = {"HISTFILE": f"{SHELL_PLACE}/history", "PROMPT_COMMAND": "history -a", **variables}

@@ -15,6 +15,7 @@ from portside.runtime.intent import Intent, say_command
 from portside.runtime.lacking import Lacking, refuse
 from portside.runtime.mounts import parse_mounts
 from portside.runtime.passing import pass_cards
+from portside.runtime.shell_line import shell_line
 
 SETTINGS = "portside.settings"
 """The label that tells two containers of one name apart; see `settings_digest`."""
@@ -66,7 +67,7 @@ def container_spec(
         variables.setdefault("HOME", "/tmp")
     spec = RunSpec(
         image_name(recipe.name, intent.layer),
-        command=SHELL if intent.command is None else ("/bin/sh", "-c", intent.command),
+        command=SHELL if intent.command is None else ("/bin/sh", "-c", shell_line(intent.command)),
         name=intent.name or container_name(recipe.name, host.user),
         env=variables,
         mounts=_all_mounts(parse_mounts(intent.mounts, host, lacking), weights, (*data, *passed.files)),

@@ -199,7 +199,7 @@ def counts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_the_command_sees_each_signal_once(number: signal.Signals, sandbox: Sandbox, make: Any, counts: Path) -> None:
     """With the engine's init or without: no other signal, and none twice."""
-    spec = make("exec /counts/counts", stop_seconds=60, mounts=[f"{counts}:/counts:ro"])
+    spec = make("/counts/counts", stop_seconds=60, mounts=[f"{counts}:/counts:ro"])
     said = bytearray()
 
     def told(stdout: bytes, stderr: bytes) -> None:

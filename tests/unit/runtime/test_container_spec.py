@@ -53,7 +53,7 @@ def test_the_dry_run_line_has_nothing_of_the_old_script(tmp_path: Path) -> None:
     line = shlex.join(words)
     for former in ("--privileged", "--pid", "--ipc", "host", "/sys/kernel/debug", "DISPLAY"):
         assert former not in line
-    assert shlex.split(line)[-3:] == ["/bin/sh", "-c", 'python3 cli_demo.py "你好"']
+    assert shlex.split(line)[-3:] == ["/bin/sh", "-c", 'exec python3 cli_demo.py "你好"']
     assert "/dev/cambricon_dev9:/dev/cambricon_dev9:rw" in words
     assert not any("cambricon_dev0" in word for word in words)
 
@@ -212,7 +212,7 @@ def test_weights_from_the_store_are_not_for_the_layers_below(tmp_path: Path, lay
 def test_a_target_brings_its_command_ports_and_devices(tmp_path: Path) -> None:
     recipe = make_recipe(run=TARGETS)
     spec = spec_of(sixteen(tmp_path), recipe=recipe, command=None, target="web")
-    assert spec.command == ("/bin/sh", "-c", "python3 web_demo.py --listen 0.0.0.0")
+    assert spec.command == ("/bin/sh", "-c", "exec python3 web_demo.py --listen 0.0.0.0")
     assert spec.ports == {"127.0.0.1:7860": "7860", "127.0.0.1:8000": "8000"}
     assert spec.network == "bridge"
     assert spec.workdir == "/workspace/glm/demo_mlu"
@@ -293,7 +293,7 @@ def test_a_command_goes_when_it_has_ended(tmp_path: Path) -> None:
     assert not spec.keep
     assert "--rm" in as_command(spec)
     default = spec_of(fake_host(tmp_path), recipe=make_recipe(run={"command": "python3 cli.py"}), command=None)
-    assert default.command == ("/bin/sh", "-c", "python3 cli.py")
+    assert default.command == ("/bin/sh", "-c", "exec python3 cli.py")
 
 
 def test_a_container_may_have_a_name_of_its_own(tmp_path: Path) -> None:

@@ -246,7 +246,7 @@ def test_rights_and_network(sandbox: Sandbox, make: Any, capfd: pytest.CaptureFi
     person = status_of(output_of(sandbox, make(RIGHTS, user="1000:1000"), capfd))
     assert person["Uid"].split() == ["1000"] * 4
     assert int(person["CapEff"], 16) == int(person["CapBnd"], 16) == 0
-    assert int(person["Pid"]) < 10, "the host's processes are seen"
+    assert int(person["Pid"]) < 100, "the host's processes are seen"
     names = [line.partition(":")[0].strip() for line in output_of(sandbox, make(NETWORK), capfd).splitlines()]
     assert "lo" in names
     assert not any(name.startswith("eth") for name in names)

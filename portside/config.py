@@ -75,13 +75,14 @@ class KeptFolder(BaseModel):
     )
 
 
-def _folder_form(value: object) -> str:
-    return "table" if isinstance(value, dict | KeptFolder) else "name"
+def _form_of(table: type[BaseModel]) -> Discriminator:
+    """Tells a name from a table, where settings take either."""
+    return Discriminator(lambda value: "table" if isinstance(value, dict | table) else "name")
 
 
 AnyFolder = Annotated[
     Annotated[Folder, Tag("name")] | Annotated[KeptFolder, Tag("table")],
-    Discriminator(_folder_form),
+    _form_of(KeptFolder),
 ]
 
 
@@ -147,13 +148,9 @@ class BuilderSettings(BaseModel):
     )
 
 
-def _builder_form(value: object) -> str:
-    return "table" if isinstance(value, dict | BuilderSettings) else "name"
-
-
 AnyBuilder = Annotated[
     Annotated[BuilderName, Tag("name")] | Annotated[BuilderSettings, Tag("table")],
-    Discriminator(_builder_form),
+    _form_of(BuilderSettings),
 ]
 
 

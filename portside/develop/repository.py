@@ -17,7 +17,6 @@ from portside.inputs.git_remote import with_settings
 
 BASE = "refs/portside/base"
 """What the recipe gives, as the folder was laid out or captured last."""
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 LARGEST = 32 << 20
 """Bytes of a file that may become a part of a recipe."""
 _SETTINGS = (

@@ -106,8 +106,3 @@ class Checkout:
 def _is_plain(path: str) -> bool:
     """Whether a recipe and a shell line can hold a path as it is."""
     return len(path) <= _LONGEST_PATH and re.fullmatch(r"[^\x00-\x1f\x7f\"'\\$`\ud800-\udfff]+", path) is not None
-
-
-def is_aside(path: str) -> bool:
-    """Whether a file is no part of the program itself: of others, tests, documents."""
-    return bool(VENDORED.search(path) or ASIDE.search(path))

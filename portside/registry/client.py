@@ -1,15 +1,12 @@
 """One repository of a registry over HTTP (OCI distribution-spec 1.1): manifests, blobs, and the faults on the way."""
 
-import os
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from portside.common.canonical import sha256_hex
-from portside.common.home import home_folder
 from portside.common.oci import MANIFEST
 from portside.common.url import may_lead, shown
 from portside.common.values import Sha256, Size, Tag
@@ -23,13 +20,11 @@ from portside.net.client import (
     new_client,
     redirect_target,
     same_origin,
-    shared_tls_context,
-    tls_context,
 )
-from portside.net.pip_settings import read_pip_settings
 from portside.net.proxies import Routing
 from portside.registry.answer import LARGEST_MANIFEST, Answer, answer_of, errors_of
 from portside.registry.auth import Authorizer, refused
+from portside.registry.certificates import certificates
 from portside.registry.hub import login_command
 from portside.registry.reference import Repository, is_loopback
 
@@ -95,7 +90,7 @@ class Client:
         self.received = 0
         self._base: str | None = None
         self._remedy = remedy
-        verify = _certificates(repository.host)
+        verify = certificates(repository.host)
         # A proxy could not reach what listens on this machine's loopback.
         proxies: dict[str, str] | None = {} if is_loopback(repository.host) else None
         self._http = new_client(Routing(verify, settings=proxies), connect_seconds)
@@ -379,24 +374,3 @@ def _limited(repository: Repository) -> str:
         f"It limits how much it gives to whom: log in ({login_command(repository.host)}), try again later, or name a "
         "mirror (portside.toml, [mirrors] registries)."
     )
-
-
-def _certificates(host: str) -> ssl.SSLContext:
-    """The machine's trusted authorities, and those kept for this registry as Docker and Podman keep them.
-
-    certs.d/HOST:PORT/ holds `*.crt` (authorities) and `*.cert` with `*.key` (a certificate of our own).
-    """
-    cert = os.environ.get("SSL_CERT_FILE") or read_pip_settings().cert
-    places = (home_folder() / ".config/containers", Path("/etc/containers"), Path("/etc/docker"))
-    folder = next((folder for place in places if (folder := place / "certs.d" / host).is_dir()), None)
-    if folder is None:
-        return shared_tls_context(cert)
-    context = tls_context(cert)
-    try:
-        for authority in sorted(folder.glob("*.crt")):
-            context.load_verify_locations(authority)
-        for own in sorted(folder.glob("*.cert")):
-            context.load_cert_chain(own, own.with_suffix(".key"))
-    except OSError as error:
-        raise RegistryError(f"a certificate in {folder} cannot be used: {error}", "Correct or remove it.") from None
-    return context
